@@ -1,0 +1,70 @@
+# Every target sets up what it needs. PYTHON may name another interpreter (CPython 3.10 or newer).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
+RUST_SOURCES := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
+
+.PHONY: help setup test test-rust test-python integration lint format bench wheel demo clean
+
+help:
+	@echo "make demo         show the whole loop on the embedded cloud"
+	@echo "make test         run the tests (Rust and Python)"
+	@echo "make integration  run the closed loop with assertions on its outcome"
+	@echo "make lint         formatters, linters, type checkers, import contracts"
+	@echo "make bench        run the benchmarks"
+	@echo "make wheel        build the abi3 wheel into dist/"
+	@echo "make format       format the sources"
+	@echo "make clean        delete what was built (not the virtual environment)"
+
+$(VENV)/.installed: requirements/dev.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "CPython 3.10 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements/dev.txt
+	touch $@
+
+$(VENV)/.built: $(VENV)/.installed pyproject.toml $(RUST_SOURCES)
+	$(BIN)/maturin develop --release --locked --quiet
+	touch $@
+
+setup: $(VENV)/.built
+
+test: test-rust test-python
+
+test-rust:
+	cargo test --workspace --exclude mxs-python --release --locked --quiet
+
+test-python: setup
+	$(BIN)/pytest
+
+integration: setup
+	$(BIN)/python integration_tests/run_integration_tests.py
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --release --locked --quiet -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --release --locked --quiet
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest multi_x_serverless._core
+	$(BIN)/lint-imports
+
+format: setup
+	cargo fmt --all
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup
+	cargo bench --workspace --exclude mxs-python --locked
+	$(BIN)/pytest benchmarks tests --benchmark-only --benchmark-autosave
+
+wheel: $(VENV)/.installed
+	$(BIN)/maturin build --release --locked --out dist
+
+demo: setup
+	$(BIN)/multi_x_serverless demo --directory .demo
+
+clean:
+	rm -rf target dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis $(VENV)/.built
