@@ -1,0 +1,1 @@
+"""Clouds: the ports (`ports`) and their implementations (`local`, `aws`)."""

@@ -1,0 +1,341 @@
+"""What the product needs of a cloud, as small Protocols by capability.
+
+Two implementations pass the same contract tests: `multi_x_serverless.cloud.local` (embedded, SQLite and worker
+processes) and `multi_x_serverless.cloud.aws` (boto3). Rules that hold for every port:
+
+* Regions are named like AWS's; every resource lives in one region.
+* "Create" is idempotent: creating what exists with equal properties succeeds, with other properties updates it.
+* "Delete" of what does not exist succeeds.
+* A failure is a `multi_x_serverless.errors.CloudError`; a missing resource `ResourceNotFoundError`.
+* Conditional operations return whether the condition held; they never raise for a failed condition.
+* Times are seconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+Attribute: TypeAlias = str | bytes | int | float
+Attributes: TypeAlias = Mapping[str, Attribute]
+
+
+# --- key-value -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Key:
+    """Key of an item: all items of one `partition` can be listed in order of `sort`."""
+
+    partition: str
+    sort: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item as it is stored. `version` starts at 1 and grows by one with every write."""
+
+    key: Key
+    attributes: Attributes
+    version: int
+
+
+@dataclass(frozen=True)
+class Condition:
+    """When a write may happen: the item must be absent (`version == 0`) or have exactly this version."""
+
+    version: int
+
+
+ABSENT = Condition(version=0)
+
+
+class KeyValueStore(Protocol):
+    """Tables of items with conditional writes and strongly consistent reads. One item is at most 400 KB."""
+
+    def create_table(self, region: str, table: str) -> None:
+        """Make a table."""
+
+    def delete_table(self, region: str, table: str) -> None:
+        """Delete a table with all it holds."""
+
+    def list_tables(self, region: str) -> tuple[str, ...]:
+        """Names of the tables in a region, sorted."""
+
+    def get(self, region: str, table: str, key: Key) -> Item | None:
+        """Read one item, strongly consistent. Expired items count as absent."""
+
+    def put(
+        self,
+        region: str,
+        table: str,
+        key: Key,
+        attributes: Attributes,
+        *,
+        condition: Condition | None = None,
+        expires_at: float | None = None,
+    ) -> int | None:
+        """Write a whole item if the condition holds; returns its new version, `None` if the condition failed."""
+
+    def set_if_absent(
+        self,
+        region: str,
+        table: str,
+        key: Key,
+        attribute: str,
+        value: Attribute,
+        *,
+        expires_at: float | None = None,
+    ) -> Item:
+        """Set one attribute unless it has a value, creating the item if needed; returns the item as it is then.
+
+        Atomic: of several writers of different attributes exactly one sees the complete item first.
+        """
+
+    def delete(self, region: str, table: str, key: Key, *, condition: Condition | None = None) -> bool:
+        """Delete an item; `False` if the condition failed."""
+
+    def query(self, region: str, table: str, partition: str, *, prefix: str = "") -> Iterator[Item]:
+        """All items of a partition whose sort key starts with `prefix`, ordered by sort key, through all pages."""
+
+    def scan(self, region: str, table: str) -> Iterator[Item]:
+        """All items of a table ordered by key, through all pages."""
+
+
+# --- objects -------------------------------------------------------------------------------------------------
+
+
+class ObjectStore(Protocol):
+    """One bucket per region and installation; keys are paths with `/`."""
+
+    def put_object(self, region: str, key: str, body: bytes) -> None:
+        """Store an object, replacing any of the same key."""
+
+    def get_object(self, region: str, key: str) -> bytes:
+        """Read an object; `ResourceNotFoundError` if there is none."""
+
+    def delete_object(self, region: str, key: str) -> None:
+        """Delete an object."""
+
+    def list_objects(self, region: str, prefix: str) -> tuple[str, ...]:
+        """Keys that start with `prefix`, sorted, through all pages."""
+
+    def copy_object(self, source_region: str, key: str, target_region: str) -> int:
+        """Copy an object between regions under the same key; returns the bytes moved."""
+
+
+# --- functions -----------------------------------------------------------------------------------------------
+
+Architecture: TypeAlias = Literal["x86_64", "arm64"]
+
+
+@dataclass(frozen=True)
+class FunctionSpecification:
+    """A function as it should be. `code_key` names a zip in the object store of the same region.
+
+    Attributes:
+        timeout_s: Longest duration of one invocation, 1-900 s.
+        memory_mb: Memory in MiB, 128-10240; also sets the CPU share (1,769 MB = 1 vCPU).
+        code_sha256: Hex digest of the zip; two specifications with equal digest run equal code.
+        role: Id of the role the function runs under, as `Identity.create_role` returned it.
+    """
+
+    name: str
+    handler: str
+    runtime: str
+    architecture: Architecture
+    memory_mb: int
+    timeout_s: int
+    code_key: str
+    code_sha256: str
+    role: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FunctionDescription:
+    """A function as it is. `id` is what the cloud calls it (an ARN on AWS)."""
+
+    id: str
+    region: str
+    specification: FunctionSpecification
+
+
+@dataclass(frozen=True)
+class InvocationResult:
+    """Answer of a synchronous invocation; `error` is set when the function raised, timed out or did not start."""
+
+    payload: bytes
+    error: str | None
+    duration_s: float
+
+
+class FunctionService(Protocol):
+    """Functions that run deployed code. Asynchronous invocations are retried twice, then dead-lettered."""
+
+    def put_function(self, region: str, specification: FunctionSpecification) -> FunctionDescription:
+        """Create or update a function and wait until it can be invoked."""
+
+    def get_function(self, region: str, name: str) -> FunctionDescription | None:
+        """Describe a function."""
+
+    def list_functions(self, region: str, prefix: str) -> tuple[FunctionDescription, ...]:
+        """Functions whose name starts with `prefix`, sorted by name."""
+
+    def delete_function(self, region: str, name: str) -> None:
+        """Delete a function; invocations under way end first or are retried elsewhere."""
+
+    def invoke(self, region: str, name: str, payload: bytes, *, timeout_s: float) -> InvocationResult:
+        """Invoke synchronously and return the answer."""
+
+
+# --- messages ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A message that was given up after its retries."""
+
+    id: str
+    region: str
+    function: str
+    body: bytes
+    error: str
+    failed_at: float
+
+
+class MessageService(Protocol):
+    """A topic in front of each function: at-least-once delivery, in any order."""
+
+    def create_topic(self, region: str, name: str) -> str:
+        """Make a topic; returns its id."""
+
+    def subscribe(self, region: str, topic: str, function: str) -> None:
+        """Deliver the topic's messages to a function of the same region."""
+
+    def delete_topic(self, region: str, name: str) -> None:
+        """Delete a topic and its subscription."""
+
+    def list_topics(self, region: str, prefix: str) -> tuple[str, ...]:
+        """Names of topics that start with `prefix`, sorted."""
+
+    def publish(self, region: str, topic: str, body: bytes) -> None:
+        """Publish; returns when the message is durable."""
+
+    def dead_letters(self, region: str, prefix: str) -> tuple[DeadLetter, ...]:
+        """Messages given up, of functions whose name starts with `prefix`, oldest first."""
+
+    def redrive(self, region: str, letter_id: str) -> None:
+        """Put a dead letter back on its topic."""
+
+
+# --- logs ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LogEvent:
+    """One line of a function's log. `id` is unique in its log and orders lines of equal time."""
+
+    id: str
+    timestamp: float
+    message: str
+
+
+class LogService(Protocol):
+    """The logs of functions."""
+
+    def read_logs(self, region: str, function: str, start: float, end: float) -> Iterator[LogEvent]:
+        """Lines with `start <= timestamp < end`, ordered by (timestamp, id), through all pages."""
+
+    def delete_logs(self, region: str, function: str) -> None:
+        """Delete a function's log."""
+
+    def list_logs(self, region: str, prefix: str) -> tuple[str, ...]:
+        """Names of functions that have a log and start with `prefix`, sorted."""
+
+
+# --- identity ------------------------------------------------------------------------------------------------
+
+
+class Identity(Protocol):
+    """Accounts and roles. Roles have no region."""
+
+    def account_id(self) -> str:
+        """Who is calling; also the check that credentials work."""
+
+    def create_role(self, name: str, policy: str) -> str:
+        """Make or update a role for functions with an inline policy (JSON); returns its id, usable at once."""
+
+    def delete_role(self, name: str) -> None:
+        """Delete a role."""
+
+    def list_roles(self, prefix: str) -> tuple[str, ...]:
+        """Names of roles that start with `prefix`, sorted."""
+
+
+# --- execution -----------------------------------------------------------------------------------------------
+
+
+class Host(Protocol):
+    """What keeps messages moving while a command waits for runs."""
+
+    def wait_until_idle(self, timeout_s: float) -> bool:
+        """Wait until no message is queued or being worked on; `False` on time-out."""
+
+    def pending(self) -> int:
+        """Messages queued or being worked on (a cloud that cannot know returns 0)."""
+
+
+class Cloud(Protocol):
+    """One cloud as a bundle of its ports."""
+
+    @property
+    def name(self) -> Literal["local", "aws"]:
+        """Which cloud this is."""
+
+    @property
+    def system_region(self) -> str:
+        """Region of the framework's own tables."""
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Regions that can be used."""
+
+    @property
+    def key_value(self) -> KeyValueStore:
+        """Tables."""
+
+    @property
+    def objects(self) -> ObjectStore:
+        """Objects."""
+
+    @property
+    def functions(self) -> FunctionService:
+        """Functions."""
+
+    @property
+    def messages(self) -> MessageService:
+        """Topics."""
+
+    @property
+    def logs(self) -> LogService:
+        """Logs of functions."""
+
+    @property
+    def identity(self) -> Identity:
+        """Accounts and roles."""
+
+    def now(self) -> float:
+        """The cloud's time."""
+
+    def host(self) -> AbstractContextManager[Host]:
+        """Keep messages moving inside the `with` block.
+
+        AWS does so by itself; the embedded cloud lives only as long as the command that uses it, and delivers
+        what is queued while a host is open. Messages left when it closes are durable and wait for the next one.
+        """
+
+    def close(self) -> None:
+        """Release what the cloud holds (workers, database, lock)."""

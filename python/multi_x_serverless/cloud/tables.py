@@ -1,0 +1,234 @@
+"""The product's tables over any cloud: which there are, and typed access to each.
+
+System tables live in the cloud's system region, run-time tables in every region a workflow may run in (their names
+are the SDK's, `multi_x_serverless.sdk.tables`). Physical names carry `TABLE_PREFIX`.
+
+=============== ============================ ================================================================
+system table    key (partition, sort)        document
+=============== ============================ ================================================================
+workflows       workflow id, ""              `model.workflow.WorkflowRecord`
+plans           workflow id, "v<version>"    `model.plan.Plan`
+plan_pointers   workflow id, "active" etc.   version of the active and of the staged plan, number of the last
+history         workflow id, day and chunk   `model.run.HistoryChunk`
+statistics      workflow id, kind            `model.run.SyncState`
+signals         kind, region                 `model.signals`
+locks           name, ""                     owner and end of the lease
+journal         workflow id, operation       what a deployment under way has done
+ledger          workflow id, time            measured overheads
+=============== ============================ ================================================================
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from multi_x_serverless.cloud.documents import DocumentTable
+from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key
+from multi_x_serverless.errors import ConflictError, CorruptedStateError
+from multi_x_serverless.model.plan import Plan
+from multi_x_serverless.model.workflow import WorkflowRecord
+from multi_x_serverless.sdk.tables import REGION_TABLES
+
+TABLE_PREFIX = "multi-x-serverless-"
+
+SYSTEM_TABLES = (
+    "workflows",
+    "plans",
+    "plan_pointers",
+    "history",
+    "statistics",
+    "signals",
+    "locks",
+    "journal",
+    "ledger",
+)
+
+
+def physical_name(table: str) -> str:
+    """Name of a table in the cloud."""
+    return TABLE_PREFIX + table
+
+
+def create_tables(cloud: Cloud, regions: tuple[str, ...]) -> None:
+    """Make the system tables and the run-time tables of `regions`; what exists stays."""
+    for table in SYSTEM_TABLES:
+        cloud.key_value.create_table(cloud.system_region, physical_name(table))
+    for region in regions:
+        for table in REGION_TABLES:
+            cloud.key_value.create_table(region, physical_name(table))
+
+
+def delete_tables(cloud: Cloud) -> tuple[str, ...]:
+    """Delete every table of the product in every region; returns ``region/table`` of each."""
+    deleted = []
+    for region in cloud.regions:
+        for table in cloud.key_value.list_tables(region):
+            if table.startswith(TABLE_PREFIX):
+                cloud.key_value.delete_table(region, table)
+                deleted.append(f"{region}/{table}")
+    return tuple(deleted)
+
+
+def workflow_table(cloud: Cloud) -> DocumentTable[WorkflowRecord]:
+    """The deployed workflows, keyed by workflow id."""
+    return DocumentTable(
+        cloud.key_value,
+        cloud.system_region,
+        physical_name("workflows"),
+        WorkflowRecord.to_document,
+        WorkflowRecord.from_document,
+    )
+
+
+class PlanStore:
+    """Plans of all workflows: versions, the staged one and the active pointer."""
+
+    _ACTIVE = "active"
+    _STAGED = "staged"
+    _LAST = "last"
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._store = cloud.key_value
+        self._region = cloud.system_region
+        self._plans = DocumentTable[Plan](
+            cloud.key_value,
+            cloud.system_region,
+            physical_name("plans"),
+            Plan.to_document,
+            Plan.from_document,
+        )
+
+    def add(self, plan: Plan) -> Plan:
+        """Store a plan under the workflow's next version and return it so numbered; it is neither staged nor active."""
+        while True:
+            last, item_version = self._pointer(plan.workflow_id, self._LAST)
+            numbered = plan.with_version((last or 0) + 1)
+            self._plans.put(_plan_key(numbered.workflow_id, numbered.version), numbered)
+            if self._point(plan.workflow_id, self._LAST, numbered.version, item_version):
+                return numbered
+
+    def stage(self, plan: Plan) -> Plan:
+        """Store a plan and make it the staged one, replacing any staged before."""
+        numbered = self.add(plan)
+        while True:
+            _, item_version = self._pointer(plan.workflow_id, self._STAGED)
+            if self._point(plan.workflow_id, self._STAGED, numbered.version, item_version):
+                return numbered
+
+    def staged(self, workflow_id: str) -> Plan | None:
+        """The plan that waits for `update_check_deployment`."""
+        version, _ = self._pointer(workflow_id, self._STAGED)
+        return None if not version else self.get(workflow_id, version)
+
+    def unstage(self, workflow_id: str, version: int) -> bool:
+        """Drop the staged plan if it is still this version."""
+        staged, item_version = self._pointer(workflow_id, self._STAGED)
+        return staged == version and self._point(workflow_id, self._STAGED, 0, item_version)
+
+    def active(self, workflow_id: str) -> Plan | None:
+        """The plan in force."""
+        version, _ = self._pointer(workflow_id, self._ACTIVE)
+        return None if not version else self.get(workflow_id, version)
+
+    def activate(self, workflow_id: str, version: int, *, replaces: int | None) -> None:
+        """Make a stored plan the active one: the single commit of a migration.
+
+        Args:
+            replaces: Version that must be active now; `None` if none may be.
+
+        Raises:
+            ConflictError: Another plan became active meanwhile.
+        """
+        active, item_version = self._pointer(workflow_id, self._ACTIVE)
+        if (active or None) != replaces or not self._point(workflow_id, self._ACTIVE, version, item_version):
+            raise ConflictError(
+                f"plan {version} of '{workflow_id}' was not activated: plan {active} became active meanwhile; "
+                "run the command again."
+            )
+
+    def get(self, workflow_id: str, version: int) -> Plan:
+        """A plan by version.
+
+        Raises:
+            CorruptedStateError: A pointer names a plan that is not stored.
+        """
+        stored = self._plans.get(_plan_key(workflow_id, version))
+        if stored is None:
+            raise CorruptedStateError(f"plan {version} of '{workflow_id}' is pointed to but not stored.")
+        return stored.value
+
+    def versions(self, workflow_id: str) -> tuple[Plan, ...]:
+        """All stored plans of a workflow, oldest first."""
+        return tuple(stored.value for stored in self._plans.query(workflow_id))
+
+    def remove(self, workflow_id: str) -> None:
+        """Forget all plans of a workflow."""
+        for pointer in (self._ACTIVE, self._STAGED, self._LAST):
+            self._store.delete(self._region, physical_name("plan_pointers"), Key(workflow_id, pointer))
+        for stored in list(self._plans.query(workflow_id)):
+            self._plans.delete(stored.key)
+
+    def _pointer(self, workflow_id: str, name: str) -> tuple[int | None, int]:
+        item = self._store.get(self._region, physical_name("plan_pointers"), Key(workflow_id, name))
+        if item is None:
+            return None, 0
+        version = item.attributes["plan_version"]
+        if not isinstance(version, int):
+            raise CorruptedStateError(f"the {name} plan pointer of '{workflow_id}' is {version!r}.")
+        return version, item.version
+
+    def _point(self, workflow_id: str, name: str, version: int, item_version: int) -> bool:
+        written = self._store.put(
+            self._region,
+            physical_name("plan_pointers"),
+            Key(workflow_id, name),
+            {"plan_version": version},
+            condition=ABSENT if item_version == 0 else Condition(item_version),
+        )
+        return written is not None
+
+
+def _plan_key(workflow_id: str, version: int) -> Key:
+    return Key(workflow_id, f"v{version:08d}")
+
+
+@contextmanager
+def lock(cloud: Cloud, name: str, *, lease_s: float = 900.0) -> Iterator[None]:
+    """Hold a named lock with a lease: two commands never change the same workflow at once.
+
+    Raises:
+        ConflictError: Somebody else holds it and the lease has not ended.
+    """
+    table = physical_name("locks")
+    owner = uuid.uuid4().hex
+    key = Key(name)
+    now = cloud.now()
+    item = cloud.key_value.get(cloud.system_region, table, key)
+    if item is not None:
+        ends = item.attributes["lease_ends_at"]
+        if isinstance(ends, int | float) and ends > now:
+            raise ConflictError(
+                f"another command is working on '{name}'; its lease ends in {ends - now:.0f} s at the latest."
+            )
+    acquired = cloud.key_value.put(
+        cloud.system_region,
+        table,
+        key,
+        {"owner": owner, "lease_ends_at": now + lease_s},
+        condition=ABSENT if item is None else Condition(item.version),
+    )
+    if acquired is None:
+        raise ConflictError(f"another command has just started to work on '{name}'; try again.")
+    try:
+        yield
+    finally:
+        cloud.key_value.delete(cloud.system_region, table, key, condition=Condition(acquired))
+
+
+def break_locks(cloud: Cloud) -> None:
+    """Drop all locks, for a caller who knows that nobody can hold one."""
+    table = physical_name("locks")
+    for item in list(cloud.key_value.scan(cloud.system_region, table)):
+        cloud.key_value.delete(cloud.system_region, table, item.key)

@@ -1,0 +1,191 @@
+"""The one tree of errors that the product raises on purpose.
+
+Every error carries a stable ``code`` (documented, tested, printed with ``--output json``), the exit code of the
+command line, and a one-sentence message that says what is wrong and what would be right. Anything that is raised
+and is not in this tree is a defect.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+EXIT_OK = 0
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_NOTHING_TO_DO = 3
+EXIT_INFEASIBLE = 4
+
+
+class MultiXServerlessError(Exception):
+    """Base of all errors raised on purpose.
+
+    Attributes:
+        code: Stable identifier in ``kebab-case``.
+        exit_code: What the command line exits with.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = EXIT_FAILURE
+
+
+class InvalidConfigurationError(MultiXServerlessError):
+    """The configuration file (or a document of the same standing) is refused.
+
+    Args:
+        message: What is wrong and what would be right, without the position.
+        file: Path as the user wrote it.
+        line: Line number from 1, when known.
+    """
+
+    code = "invalid-configuration"
+    exit_code = EXIT_USAGE
+
+    def __init__(self, message: str, *, file: str | None = None, line: int | None = None) -> None:
+        self.file = file
+        self.line = line
+        position = "" if file is None else (f"{file}: " if line is None else f"{file}:{line}: ")
+        super().__init__(position + message)
+
+
+class InvalidWorkflowError(InvalidConfigurationError):
+    """The workflow's source cannot be turned into a graph (cycle, call in a loop, unreachable function...)."""
+
+    code = "invalid-workflow"
+
+
+class InvalidDocumentError(MultiXServerlessError):
+    """A stored or passed document does not have the form its schema says.
+
+    Args:
+        document: Which document, for example ``plan``.
+        path: Path of the offending field, for example ``hours[3].placement``.
+        message: What is wrong.
+    """
+
+    code = "invalid-document"
+
+    def __init__(self, document: str, path: str, message: str) -> None:
+        self.document = document
+        self.path = path
+        super().__init__(f"{document} document, field {path}: {message}" if path else f"{document} document: {message}")
+
+
+class NewerSchemaError(InvalidDocumentError):
+    """A document was written by a newer version of the product and is not guessed at."""
+
+    code = "newer-schema"
+
+
+class UsageError(MultiXServerlessError):
+    """An argument of a command or function is unusable."""
+
+    code = "usage"
+    exit_code = EXIT_USAGE
+
+
+class UnknownWorkflowError(MultiXServerlessError):
+    """No workflow of that id is deployed."""
+
+    code = "unknown-workflow"
+
+    def __init__(self, workflow_id: str, known: tuple[str, ...] = ()) -> None:
+        self.workflow_id = workflow_id
+        hint = f"deployed are: {', '.join(known)}" if known else "none is deployed yet; 'deploy' makes one"
+        super().__init__(f"there is no workflow '{workflow_id}': {hint}.")
+
+
+class WorkflowExistsError(MultiXServerlessError):
+    """A thing that would be created is there already."""
+
+    code = "already-exists"
+
+
+class UnknownRegionError(MultiXServerlessError):
+    """A region code that the data does not know."""
+
+    code = "unknown-region"
+    exit_code = EXIT_USAGE
+
+
+class NotEnoughDataError(MultiXServerlessError):
+    """A step needs what an earlier step of the loop has not produced yet."""
+
+    code = "not-enough-data"
+    exit_code = EXIT_FAILURE
+
+
+class NothingToDoError(MultiXServerlessError):
+    """The command found nothing that it should do; no state was changed."""
+
+    code = "nothing-to-do"
+    exit_code = EXIT_NOTHING_TO_DO
+
+
+class InfeasibleError(MultiXServerlessError):
+    """No placement satisfies the hard limits; the workflow stays home."""
+
+    code = "infeasible"
+    exit_code = EXIT_INFEASIBLE
+
+
+class StateDirectoryBusyError(MultiXServerlessError):
+    """Another command holds the state directory of the embedded cloud."""
+
+    code = "state-busy"
+
+
+class CorruptedStateError(MultiXServerlessError):
+    """The embedded cloud's database cannot be read."""
+
+    code = "corrupted-state"
+
+
+class CloudError(MultiXServerlessError):
+    """A cloud refused or failed an operation.
+
+    Args:
+        message: What failed and what to do.
+        operation: Name of the operation, for example ``create_function``.
+        region: Region in which it failed, if it has one.
+        retryable: Whether trying again may help.
+    """
+
+    code = "cloud"
+
+    def __init__(
+        self, message: str, *, operation: str = "", region: str | None = None, retryable: bool = False
+    ) -> None:
+        self.operation = operation
+        self.region = region
+        self.retryable = retryable
+        super().__init__(message)
+
+
+class ResourceNotFoundError(CloudError):
+    """A named cloud resource does not exist."""
+
+    code = "resource-not-found"
+
+
+class ConflictError(MultiXServerlessError):
+    """Another writer changed the same thing meanwhile (compare-and-set failed); nothing was overwritten."""
+
+    code = "conflict"
+
+
+class DeploymentError(MultiXServerlessError):
+    """A deployment, migration or removal did not reach its end; the message says in which state it left things."""
+
+    code = "deployment"
+
+
+class RunFailedError(MultiXServerlessError):
+    """A run that was waited for failed or did not finish in time."""
+
+    code = "run-failed"
+
+
+class UnsupportedError(MultiXServerlessError):
+    """A documented feature that this version does not offer (on this cloud)."""
+
+    code = "unsupported"

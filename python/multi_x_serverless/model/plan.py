@@ -1,0 +1,280 @@
+"""Plans: where each node runs at each hour, with the proof and the data it rests on.
+
+A plan is immutable; a new one gets the next version. `active` and `staged` are pointers in the tables (see
+`model.tables`), a plan document itself never says which it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from multi_x_serverless.errors import InvalidDocumentError
+from multi_x_serverless.model import documents
+from multi_x_serverless.model.documents import Fields, as_text
+from multi_x_serverless.model.graph import Graph
+from multi_x_serverless.sdk.plan_replica import PlanReplica
+
+PLAN_SCHEMA = "multi-x-serverless/plan"
+PLAN_VERSION = 1
+
+Placement: TypeAlias = Mapping[str, str]
+"""Node name -> region code."""
+
+Objective: TypeAlias = Literal["carbon", "cost", "runtime"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A quantity over runs: mean, estimated 95th percentile, and that percentile's upper confidence bound.
+
+    Units: gCO2eq (carbon), USD (cost), seconds (runtime).
+    """
+
+    mean: float
+    tail: float
+    tail_upper: float
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Metric:
+        """Read a metric."""
+        return cls(fields.number("mean"), fields.number("tail"), fields.number("tail_upper"))
+
+    def to_members(self) -> dict[str, float]:
+        """The metric as part of a document."""
+        return {"mean": self.mean, "tail": self.tail, "tail_upper": self.tail_upper}
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What one placement costs per run at one hour."""
+
+    carbon: Metric
+    cost: Metric
+    runtime: Metric
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Metrics:
+        """Read metrics."""
+        return cls(*(Metric.from_fields(fields.section(name)) for name in ("carbon", "cost", "runtime")))
+
+    def to_members(self) -> dict[str, Any]:
+        """The metrics as part of a document."""
+        return {name: getattr(self, name).to_members() for name in ("carbon", "cost", "runtime")}
+
+    def of(self, objective: Objective) -> Metric:
+        """The metric of an objective."""
+        return {"carbon": self.carbon, "cost": self.cost, "runtime": self.runtime}[objective]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """How good an hour's placement is known to be.
+
+    Attributes:
+        status: ``optimal`` (proven), ``feasible`` (within `gap`), ``infeasible`` (home, limits cannot be met),
+            ``timed_out``, ``declared`` (no solver was asked: the home-only plan of a deployment).
+        objective: Quantity minimised first.
+        value: Its mean for the placement, in its unit.
+        lower_bound: No admissible placement has less.
+        gap: ``(value - lower_bound) / value``; 0 when proven.
+    """
+
+    status: Literal["optimal", "feasible", "infeasible", "timed_out", "declared"]
+    objective: Objective
+    value: float
+    lower_bound: float
+    gap: float
+
+
+@dataclass(frozen=True)
+class HourPlan:
+    """One hour of a plan. `best_single_region` and `home_metrics` are the baselines of every report."""
+
+    hour: int
+    placement: Placement
+    certificate: Certificate
+    metrics: Metrics | None
+    home_metrics: Metrics | None
+    best_single_region: str | None
+    best_single_metrics: Metrics | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Placements for hours 0-23 UTC (at least one), each in force until the next planned hour.
+
+    Attributes:
+        version: From 1; grows by one with every plan of the workflow.
+        created_at: Seconds since the epoch, UTC.
+        expires_at: Afterwards runs go home.
+        solver: ``fine-grained``, ``coarse-grained``, ``heuristic``, or ``none`` for the home-only plan.
+        problem_hash: SHA-256 of the problem document, empty for the home-only plan.
+        provenance: Signal -> where its values come from and how old they are.
+    """
+
+    workflow_id: str
+    version: int
+    created_at: float
+    expires_at: float
+    solver: str
+    problem_hash: str
+    provenance: Mapping[str, str]
+    hours: tuple[HourPlan, ...]
+
+    def __post_init__(self) -> None:
+        planned = [entry.hour for entry in self.hours]
+        if not planned or planned != sorted(set(planned)) or planned[0] < 0 or planned[-1] > 23:
+            raise InvalidDocumentError("plan", "hours", f"{planned} are not ascending hours of a day")
+        nodes = set(self.hours[0].placement)
+        for entry in self.hours:
+            if set(entry.placement) != nodes:
+                raise InvalidDocumentError("plan", f"hours[{entry.hour}].placement", "places other nodes")
+
+    @property
+    def regions(self) -> frozenset[str]:
+        """All regions in which some node runs at some hour."""
+        return frozenset(region for entry in self.hours for region in entry.placement.values())
+
+    def regions_of_functions(self, graph: Graph) -> dict[str, frozenset[str]]:
+        """Function -> regions in which it is needed."""
+        needed: dict[str, set[str]] = {function: set() for function in graph.functions}
+        for entry in self.hours:
+            for node in graph.nodes:
+                needed[node.function].add(entry.placement[node.name])
+        return {function: frozenset(regions) for function, regions in needed.items()}
+
+    def at(self, hour: int) -> HourPlan:
+        """The entry in force at a UTC hour 0-23."""
+        earlier = [entry for entry in self.hours if entry.hour <= hour]
+        return earlier[-1] if earlier else self.hours[-1]
+
+    def with_version(self, version: int) -> Plan:
+        """The same plan under another version."""
+        return replace(self, version=version)
+
+    def replica(self, graph: Graph, regions: tuple[str, ...], manifest_id: str, home_share: float) -> PlanReplica:
+        """The plan as functions read it; `regions` is the manifest's list."""
+        index = {region: position for position, region in enumerate(regions)}
+        return PlanReplica(
+            version=self.version,
+            manifest_id=manifest_id,
+            expires_at=self.expires_at,
+            home_share=home_share,
+            regions=regions,
+            hours=tuple(
+                (entry.hour, tuple(index[entry.placement[node.name]] for node in graph.nodes)) for entry in self.hours
+            ),
+        )
+
+    def to_document(self) -> bytes:
+        """The plan as a JSON document."""
+        return documents.write(
+            PLAN_SCHEMA,
+            PLAN_VERSION,
+            {
+                "workflow_id": self.workflow_id,
+                "plan_version": self.version,
+                "created_at": self.created_at,
+                "expires_at": self.expires_at,
+                "solver": self.solver,
+                "problem_hash": self.problem_hash,
+                "provenance": dict(self.provenance),
+                "hours": [_hour_members(entry) for entry in self.hours],
+            },
+        )
+
+    @classmethod
+    def from_document(cls, text: bytes | str) -> Plan:
+        """Read a plan.
+
+        Raises:
+            InvalidDocumentError: The text is no plan; the message names the field.
+        """
+        fields = documents.read(text, PLAN_SCHEMA, PLAN_VERSION)
+        return cls(
+            workflow_id=fields.text("workflow_id"),
+            version=fields.integer("plan_version"),
+            created_at=fields.number("created_at"),
+            expires_at=fields.number("expires_at"),
+            solver=fields.text("solver"),
+            problem_hash=fields.text("problem_hash"),
+            provenance=fields.mapping("provenance", as_text),
+            hours=tuple(_hour_from(entry) for entry in fields.sections("hours")),
+        )
+
+
+def home_plan(workflow_id: str, graph: Graph, home: str, *, version: int, created_at: float, expires_at: float) -> Plan:
+    """The plan of a fresh deployment: everything home, at every hour."""
+    return Plan(
+        workflow_id=workflow_id,
+        version=version,
+        created_at=created_at,
+        expires_at=expires_at,
+        solver="none",
+        problem_hash="",
+        provenance={},
+        hours=(
+            HourPlan(
+                hour=0,
+                placement={node.name: home for node in graph.nodes},
+                certificate=Certificate("declared", "carbon", 0.0, 0.0, 0.0),
+                metrics=None,
+                home_metrics=None,
+                best_single_region=None,
+                best_single_metrics=None,
+            ),
+        ),
+    )
+
+
+def _hour_members(entry: HourPlan) -> dict[str, Any]:
+    def metrics(value: Metrics | None) -> dict[str, Any] | None:
+        return None if value is None else value.to_members()
+
+    certificate = entry.certificate
+    return {
+        "hour": entry.hour,
+        "placement": dict(entry.placement),
+        "certificate": {
+            "status": certificate.status,
+            "objective": certificate.objective,
+            "value": certificate.value,
+            "lower_bound": certificate.lower_bound,
+            "gap": certificate.gap,
+        },
+        "metrics": metrics(entry.metrics),
+        "home_metrics": metrics(entry.home_metrics),
+        "best_single_region": entry.best_single_region,
+        "best_single_metrics": metrics(entry.best_single_metrics),
+    }
+
+
+def _hour_from(fields: Fields) -> HourPlan:
+    def metrics(name: str) -> Metrics | None:
+        section = fields.optional_section(name)
+        return None if section is None else Metrics.from_fields(section)
+
+    certificate = fields.section("certificate")
+    status = certificate.text("status")
+    objective = certificate.text("objective")
+    if status not in ("optimal", "feasible", "infeasible", "timed_out", "declared"):
+        raise InvalidDocumentError("plan", f"{certificate.path}.status", f"is '{status}'")
+    if objective not in ("carbon", "cost", "runtime"):
+        raise InvalidDocumentError("plan", f"{certificate.path}.objective", f"is '{objective}'")
+    return HourPlan(
+        hour=fields.integer("hour"),
+        placement=fields.mapping("placement", as_text),
+        certificate=Certificate(
+            status=status,  # type: ignore[arg-type]  # checked above
+            objective=objective,  # type: ignore[arg-type]  # checked above
+            value=certificate.number("value"),
+            lower_bound=certificate.number("lower_bound"),
+            gap=certificate.number("gap"),
+        ),
+        metrics=metrics("metrics"),
+        home_metrics=metrics("home_metrics"),
+        best_single_region=fields.optional_text("best_single_region"),
+        best_single_metrics=metrics("best_single_metrics"),
+    )

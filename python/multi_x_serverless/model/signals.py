@@ -1,0 +1,394 @@
+"""What the outside world is like in a region: carbon intensity, prices, speed and distances.
+
+A collector makes one signal per region and stores it as a document; `solving` reads it back. Every signal
+says where its values come from (`source`), which time they describe (`vintage`) and when they were fetched
+(`collected_at`, seconds since the epoch, UTC), so that a plan can say what it rests on.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from multi_x_serverless.errors import InvalidDocumentError
+from multi_x_serverless.model import documents
+
+if TYPE_CHECKING:
+    from multi_x_serverless.model.documents import Fields
+
+REGION_SCHEMA = "multi-x-serverless/region-signal"
+CARBON_SCHEMA = "multi-x-serverless/carbon-signal"
+PRICE_SCHEMA = "multi-x-serverless/price-signal"
+PERFORMANCE_SCHEMA = "multi-x-serverless/performance-signal"
+SIGNAL_VERSION = 1
+
+HOURS_IN_DAY = 24
+
+
+@dataclass(frozen=True)
+class Region:
+    """A place where functions can run.
+
+    Attributes:
+        code: AWS's name of it, for example ``eu-north-1``.
+        name: AWS's name for people, for example ``Europe (Stockholm)``.
+        latitude: Degrees north, of the metropolitan area.
+        longitude: Degrees east, of the metropolitan area.
+        grid_zone: Zone of the power grid as Electricity Maps names it, for example ``SE-SE3``.
+        has_hourly_trace: Whether the embedded data knows the zone's intensity hour by hour.
+    """
+
+    code: str
+    name: str
+    latitude: float
+    longitude: float
+    grid_zone: str
+    has_hourly_trace: bool
+
+    def __post_init__(self) -> None:
+        _require(bool(self.code), "region", "code", "is empty")
+        _require(-90 <= self.latitude <= 90, "region", "latitude", f"is {self.latitude}, expected -90 to 90")
+        _require(-180 <= self.longitude <= 180, "region", "longitude", f"is {self.longitude}, expected +-180")
+
+
+@dataclass(frozen=True)
+class RegionSignal:
+    """A region and where the knowledge of it comes from."""
+
+    details: Region
+    source: str
+    vintage: str
+    collected_at: float
+
+    @property
+    def region(self) -> str:
+        """Code of the region."""
+        return self.details.code
+
+    def to_document(self) -> bytes:
+        """The signal as a JSON document."""
+        details = {field.name: getattr(self.details, field.name) for field in fields(Region)}
+        return documents.write(REGION_SCHEMA, SIGNAL_VERSION, {"details": details, **_origin_members(self)})
+
+    @classmethod
+    def from_document(cls, text: bytes | str) -> RegionSignal:
+        """Read a signal.
+
+        Raises:
+            InvalidDocumentError: The text is no such signal; the message names the field.
+        """
+        members = documents.read(text, REGION_SCHEMA, SIGNAL_VERSION)
+        details = members.section("details")
+        return cls(
+            details=Region(
+                code=details.text("code"),
+                name=details.text("name"),
+                latitude=details.number("latitude"),
+                longitude=details.number("longitude"),
+                grid_zone=details.text("grid_zone"),
+                has_hourly_trace=details.truth("has_hourly_trace"),
+            ),
+            source=members.text("source"),
+            vintage=members.text("vintage"),
+            collected_at=members.number("collected_at"),
+        )
+
+
+@dataclass(frozen=True)
+class CarbonSignal:
+    """Carbon intensity expected of a region's grid over the 24 hours from `valid_from` on.
+
+    Attributes:
+        region: Code of the region.
+        grid_zone: Zone of the power grid.
+        intensity_gco2eq_per_kwh: 24 values; element `h` is for the hour that starts at `h` o'clock UTC. Which
+            day that is follows from `valid_from`: each hour of the day occurs once in the 24 hours after it.
+        valid_from: Start of the first hour covered, seconds since the epoch.
+        method: How the values were made from what was known, for people.
+        is_estimated: No hourly measurement of that zone stands behind the values.
+        forecast_error: Mean absolute error of the latest forecast some of whose hours have passed, over these
+            hours, as a fraction of the mean that came true; None if there is no such forecast yet.
+    """
+
+    region: str
+    grid_zone: str
+    intensity_gco2eq_per_kwh: tuple[float, ...]
+    valid_from: float
+    method: str
+    is_estimated: bool
+    source: str
+    vintage: str
+    collected_at: float
+    forecast_error: float | None = None
+
+    def __post_init__(self) -> None:
+        path = "intensity_gco2eq_per_kwh"
+        _require(
+            len(self.intensity_gco2eq_per_kwh) == HOURS_IN_DAY,
+            "carbon-signal",
+            path,
+            f"has {len(self.intensity_gco2eq_per_kwh)} hours, expected {HOURS_IN_DAY}",
+        )
+        for hour, intensity in enumerate(self.intensity_gco2eq_per_kwh):
+            _require_not_negative(intensity, "carbon-signal", f"{path}[{hour}]")
+
+    def to_document(self) -> bytes:
+        """The signal as a JSON document."""
+        return documents.write(
+            CARBON_SCHEMA,
+            SIGNAL_VERSION,
+            {
+                "region": self.region,
+                "grid_zone": self.grid_zone,
+                "intensity_gco2eq_per_kwh": list(self.intensity_gco2eq_per_kwh),
+                "valid_from": self.valid_from,
+                "method": self.method,
+                "is_estimated": self.is_estimated,
+                "forecast_error": self.forecast_error,
+                **_origin_members(self),
+            },
+        )
+
+    @classmethod
+    def from_document(cls, text: bytes | str) -> CarbonSignal:
+        """Read a signal.
+
+        Raises:
+            InvalidDocumentError: The text is no such signal; the message names the field.
+        """
+        members = documents.read(text, CARBON_SCHEMA, SIGNAL_VERSION)
+        return cls(
+            region=members.text("region"),
+            grid_zone=members.text("grid_zone"),
+            intensity_gco2eq_per_kwh=members.sequence("intensity_gco2eq_per_kwh", documents.as_number),
+            valid_from=members.number("valid_from"),
+            method=members.text("method"),
+            is_estimated=members.truth("is_estimated"),
+            forecast_error=members.optional_number("forecast_error"),
+            source=members.text("source"),
+            vintage=members.text("vintage"),
+            collected_at=members.number("collected_at"),
+        )
+
+
+@dataclass(frozen=True)
+class EgressPrice:
+    """Price of data that leaves for one particular region, where it differs from the common price."""
+
+    to_region: str
+    usd_per_gb: float
+
+    def __post_init__(self) -> None:
+        _require_not_negative(self.usd_per_gb, "prices", f"egress to {self.to_region}")
+
+
+@dataclass(frozen=True)
+class RegionPrices:
+    """List prices in a region, first tier, in USD.
+
+    Attributes:
+        lambda_x86_64_usd_per_gb_second: Compute on x86_64; billed per ms, rounded up.
+        lambda_arm64_usd_per_gb_second: Compute on arm64.
+        lambda_usd_per_million_requests: Invocations.
+        egress_to_other_region_usd_per_gb: Data leaving for another region, but for `egress_exceptions`.
+        egress_to_internet_usd_per_gb: Data leaving AWS.
+        sns_usd_per_million_publishes: Publishes, each started 64 KiB of a message counting as one.
+        dynamodb_usd_per_million_write_units: On-demand writes of 1 KB each.
+        dynamodb_usd_per_million_read_units: On-demand strongly consistent reads of 4 KB each.
+        s3_usd_per_gb_month: Storage of large payloads.
+        s3_usd_per_million_put_requests: Writes and listings of objects.
+        s3_usd_per_million_get_requests: Reads of objects.
+        ecr_usd_per_gb_month: Storage of container images.
+        cloudwatch_logs_usd_per_gb_ingested: Log lines taken in.
+        egress_exceptions: Regions to which data leaves at a price of its own.
+        assumed: Names of the fields above that are not known of this region, but taken from another.
+    """
+
+    lambda_x86_64_usd_per_gb_second: float
+    lambda_arm64_usd_per_gb_second: float
+    lambda_usd_per_million_requests: float
+    egress_to_other_region_usd_per_gb: float
+    egress_to_internet_usd_per_gb: float
+    sns_usd_per_million_publishes: float
+    dynamodb_usd_per_million_write_units: float
+    dynamodb_usd_per_million_read_units: float
+    s3_usd_per_gb_month: float
+    s3_usd_per_million_put_requests: float
+    s3_usd_per_million_get_requests: float
+    ecr_usd_per_gb_month: float
+    cloudwatch_logs_usd_per_gb_ingested: float
+    egress_exceptions: tuple[EgressPrice, ...]
+    assumed: frozenset[str]
+
+    def __post_init__(self) -> None:
+        for name in PRICE_NAMES:
+            _require_not_negative(getattr(self, name), "prices", name)
+        for name in sorted(self.assumed - set(PRICE_NAMES)):
+            raise InvalidDocumentError("prices", "assumed", f"names '{name}', which is no price")
+
+    def lambda_usd_per_gb_second(self, architecture: Literal["x86_64", "arm64"]) -> float:
+        """Price of compute on an architecture."""
+        if architecture == "arm64":
+            return self.lambda_arm64_usd_per_gb_second
+        return self.lambda_x86_64_usd_per_gb_second
+
+    def egress_usd_per_gb_to(self, region: str) -> float:
+        """Price of data leaving for another region."""
+        for exception in self.egress_exceptions:
+            if exception.to_region == region:
+                return exception.usd_per_gb
+        return self.egress_to_other_region_usd_per_gb
+
+    def to_members(self) -> dict[str, Any]:
+        """The prices as part of a document."""
+        return {
+            **{name: getattr(self, name) for name in PRICE_NAMES},
+            "egress_exceptions": {price.to_region: price.usd_per_gb for price in self.egress_exceptions},
+            "assumed": sorted(self.assumed),
+        }
+
+    @classmethod
+    def from_fields(cls, members: Fields) -> RegionPrices:
+        """Read prices."""
+        exceptions = members.mapping("egress_exceptions", documents.as_number)
+        return cls(
+            **{name: members.number(name) for name in PRICE_NAMES},
+            egress_exceptions=tuple(EgressPrice(region, usd) for region, usd in exceptions.items()),
+            assumed=frozenset(members.texts("assumed")),
+        )
+
+
+PRICE_NAMES: tuple[str, ...] = tuple(
+    field.name for field in fields(RegionPrices) if field.name not in {"egress_exceptions", "assumed"}
+)
+"""Names of the fields of `RegionPrices` that are prices."""
+
+
+@dataclass(frozen=True)
+class PriceSignal:
+    """The prices in a region and where they come from."""
+
+    region: str
+    prices: RegionPrices
+    source: str
+    vintage: str
+    collected_at: float
+
+    def to_document(self) -> bytes:
+        """The signal as a JSON document."""
+        return documents.write(
+            PRICE_SCHEMA,
+            SIGNAL_VERSION,
+            {"region": self.region, "prices": self.prices.to_members(), **_origin_members(self)},
+        )
+
+    @classmethod
+    def from_document(cls, text: bytes | str) -> PriceSignal:
+        """Read a signal.
+
+        Raises:
+            InvalidDocumentError: The text is no such signal; the message names the field.
+        """
+        members = documents.read(text, PRICE_SCHEMA, SIGNAL_VERSION)
+        return cls(
+            region=members.text("region"),
+            prices=RegionPrices.from_fields(members.section("prices")),
+            source=members.text("source"),
+            vintage=members.text("vintage"),
+            collected_at=members.number("collected_at"),
+        )
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """Mean network round trip to a region in seconds, and whether somebody measured it."""
+
+    to_region: str
+    seconds: float
+    is_measured: bool
+
+    def __post_init__(self) -> None:
+        _require_not_negative(self.seconds, "performance-signal", f"round trip to {self.to_region}")
+
+
+@dataclass(frozen=True)
+class PerformanceSignal:
+    """How fast a region computes and how far it is from the others.
+
+    Attributes:
+        region: Code of the region.
+        relative_speed: Speed of its processors as a multiple of the common one; 2.0 halves run times.
+        relative_speed_is_assumed: Nobody measured that speed.
+        round_trips: Round trips to all regions that were collected with it, itself among them.
+    """
+
+    region: str
+    relative_speed: float
+    relative_speed_is_assumed: bool
+    round_trips: tuple[RoundTrip, ...]
+    source: str
+    vintage: str
+    collected_at: float
+
+    def __post_init__(self) -> None:
+        is_speed = math.isfinite(self.relative_speed) and self.relative_speed > 0
+        _require(is_speed, "performance-signal", "relative_speed", f"is {self.relative_speed}, expected > 0")
+
+    def round_trip_to(self, region: str) -> RoundTrip | None:
+        """The round trip to a region; None if it was not collected."""
+        return next((trip for trip in self.round_trips if trip.to_region == region), None)
+
+    def to_document(self) -> bytes:
+        """The signal as a JSON document."""
+        return documents.write(
+            PERFORMANCE_SCHEMA,
+            SIGNAL_VERSION,
+            {
+                "region": self.region,
+                "relative_speed": self.relative_speed,
+                "relative_speed_is_assumed": self.relative_speed_is_assumed,
+                "round_trips": [
+                    {"to_region": trip.to_region, "seconds": trip.seconds, "is_measured": trip.is_measured}
+                    for trip in self.round_trips
+                ],
+                **_origin_members(self),
+            },
+        )
+
+    @classmethod
+    def from_document(cls, text: bytes | str) -> PerformanceSignal:
+        """Read a signal.
+
+        Raises:
+            InvalidDocumentError: The text is no such signal; the message names the field.
+        """
+        members = documents.read(text, PERFORMANCE_SCHEMA, SIGNAL_VERSION)
+        return cls(
+            region=members.text("region"),
+            relative_speed=members.number("relative_speed"),
+            relative_speed_is_assumed=members.truth("relative_speed_is_assumed"),
+            round_trips=tuple(
+                RoundTrip(trip.text("to_region"), trip.number("seconds"), trip.truth("is_measured"))
+                for trip in members.sections("round_trips")
+            ),
+            source=members.text("source"),
+            vintage=members.text("vintage"),
+            collected_at=members.number("collected_at"),
+        )
+
+
+Signal: TypeAlias = RegionSignal | CarbonSignal | PriceSignal | PerformanceSignal
+
+
+def _origin_members(signal: Signal) -> dict[str, Any]:
+    return {"source": signal.source, "vintage": signal.vintage, "collected_at": signal.collected_at}
+
+
+def _require(condition: bool, document: str, path: str, message: str) -> None:
+    if not condition:
+        raise InvalidDocumentError(document, path, message)
+
+
+def _require_not_negative(value: float, document: str, path: str) -> None:
+    _require(math.isfinite(value) and value >= 0, document, path, f"is {value}, expected 0 or more")
