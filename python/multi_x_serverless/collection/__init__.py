@@ -1,0 +1,5 @@
+"""Collectors: they refresh what the outside world is like, region by region, and store it as signals.
+
+`carbon`, `provider` and `performance` read the embedded data; each has a source protocol that a live feed can
+implement. `store` keeps the signals, `collector` holds what they share, `forecast` continues intensities.
+"""

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.collection.fake_key_value_store import FakeKeyValueStore
+from multi_x_serverless import data
+from multi_x_serverless.cloud.ports import Key
+from multi_x_serverless.cloud.tables import physical_name
+from multi_x_serverless.collection.carbon import (
+    EMBEDDED_NOTE,
+    UNUSED_TOKEN_NOTE,
+    CarbonCollector,
+    EmbeddedCarbonSource,
+    carbon_collector,
+)
+from multi_x_serverless.collection.performance import (
+    EmbeddedPerformanceSource,
+    PerformanceCollector,
+    RelativeSpeed,
+)
+from multi_x_serverless.collection.provider import ProviderCollector
+from multi_x_serverless.collection.store import CARBON, PERFORMANCE, PRICE, REGION, SignalStore
+from multi_x_serverless.errors import CloudError
+from multi_x_serverless.model.signals import RoundTrip
+
+if TYPE_CHECKING:
+    from multi_x_serverless.collection.collector import Collector
+    from multi_x_serverless.collection.forecast import CarbonHistory
+
+SYSTEM_REGION = "us-west-2"
+NOW = datetime(2026, 10, 15, 13, 45, tzinfo=timezone.utc).timestamp()
+ALL_REGIONS = tuple(data.regions())
+COLLECTORS: list[Collector] = [CarbonCollector(), ProviderCollector(), PerformanceCollector()]
+
+
+@pytest.fixture
+def key_value() -> FakeKeyValueStore:
+    return FakeKeyValueStore()
+
+
+@pytest.fixture
+def store(key_value: FakeKeyValueStore) -> SignalStore:
+    return SignalStore(key_value, SYSTEM_REGION)
+
+
+@pytest.mark.parametrize("collector", COLLECTORS, ids=lambda collector: str(collector.name))
+def test_every_region_is_refreshed_with_source_vintage_and_age(collector: Collector, store: SignalStore) -> None:
+    report = collector.collect(ALL_REGIONS, NOW, store)
+
+    assert report.collector == collector.name
+    assert report.collected_at == NOW
+    assert report.failures == ()
+    assert {outcome.region for outcome in report.refreshed} == set(ALL_REGIONS)
+    assert report.notes
+    for outcome in report.outcomes:
+        assert outcome.source.startswith("embedded")
+        assert outcome.vintage
+        assert outcome.age_s == 0
+
+
+def test_signals_are_kept_by_kind_and_region_in_the_system_region(
+    key_value: FakeKeyValueStore, store: SignalStore
+) -> None:
+    for collector in COLLECTORS:
+        collector.collect(["us-east-1", "eu-west-1"], NOW, store)
+
+    table = physical_name("signals")
+    assert set(key_value.items) == {
+        (SYSTEM_REGION, table, Key(kind, region))
+        for kind in ("carbon", "region", "price", "performance")
+        for region in ("us-east-1", "eu-west-1")
+    }
+    assert list(store.all(PRICE)) == ["eu-west-1", "us-east-1"]
+    price = store.get(PRICE, "eu-west-1")
+    assert price is not None
+    assert price.prices == data.prices("eu-west-1")
+    region = store.get(REGION, "eu-west-1")
+    assert region is not None
+    assert region.details == data.find_region("eu-west-1")
+    assert store.get(CARBON, "us-west-1") is None
+
+
+@pytest.mark.parametrize("collector", COLLECTORS, ids=lambda collector: str(collector.name))
+def test_a_region_missing_from_a_feed_loses_none_of_the_others(collector: Collector, store: SignalStore) -> None:
+    report = collector.collect(["us-east-1", "atlantis-1", "us-west-2"], NOW, store)
+
+    assert {outcome.region for outcome in report.refreshed} == {"us-east-1", "us-west-2"}
+    for failure in report.failures:
+        assert failure.region == "atlantis-1"
+        assert failure.error_code == "unknown-region"
+        assert failure.error is not None
+        assert "atlantis-1" in failure.error
+        assert failure.age_s is None
+        assert failure.source == failure.vintage == ""
+    assert report.failures
+
+
+@pytest.mark.parametrize("collector", COLLECTORS, ids=lambda collector: str(collector.name))
+def test_a_region_that_cannot_be_written_keeps_its_last_good_value_and_says_its_age(
+    collector: Collector, key_value: FakeKeyValueStore, store: SignalStore
+) -> None:
+    collector.collect(["us-east-1", "us-west-2"], NOW, store)
+    before = dict(key_value.items)
+    key_value.unwritable = {"us-east-1"}
+
+    report = collector.collect(["us-east-1", "us-west-2"], NOW + 7200, store)
+
+    assert {outcome.region for outcome in report.refreshed} == {"us-west-2"}
+    for failure in report.failures:
+        assert failure.region == "us-east-1"
+        assert failure.error_code == "cloud"
+        assert failure.age_s == 7200
+        assert failure.source.startswith("embedded")
+    for place, item in before.items():
+        assert (key_value.items[place] == item) == (place[2].sort == "us-east-1")
+
+
+def test_an_unreadable_signal_is_replaced_and_one_of_a_newer_program_is_not(
+    key_value: FakeKeyValueStore, store: SignalStore
+) -> None:
+    table = physical_name("signals")
+    newer = '{"schema": "multi-x-serverless/carbon-signal", "version": 99}'
+    for region, attributes in {
+        "us-east-1": {"document": "not json"},
+        "us-east-2": {"something": "else"},
+        "us-west-2": {"document": newer},
+    }.items():
+        key_value.put(SYSTEM_REGION, table, Key("carbon", region), attributes)
+
+    report = CarbonCollector().collect(["us-east-1", "us-east-2", "us-west-2"], NOW, store)
+
+    assert [outcome.error_code for outcome in report.outcomes] == [None, None, "newer-schema"]
+    kept = key_value.get(SYSTEM_REGION, table, Key("carbon", "us-west-2"))
+    assert kept is not None
+    assert kept.attributes == {"document": newer}
+
+
+def test_a_region_named_twice_is_collected_once(store: SignalStore) -> None:
+    report = CarbonCollector().collect(["us-east-1", "us-east-1"], NOW, store)
+    assert [outcome.region for outcome in report.outcomes] == ["us-east-1"]
+
+
+def test_what_the_carbon_figures_rest_on_is_said(store: SignalStore) -> None:
+    report = carbon_collector({}).collect(["us-east-1"], NOW, store)
+    assert report.notes == (EMBEDDED_NOTE, data.attribution())
+
+    with_token = carbon_collector({"ELECTRICITY_MAPS_AUTH_TOKEN": "x"}).collect(["us-east-1"], NOW, store)
+    assert with_token.notes == (UNUSED_TOKEN_NOTE, EMBEDDED_NOTE, data.attribution())
+    assert carbon_collector({"ELECTRICITY_MAPS_AUTH_TOKEN": ""}) == CarbonCollector()
+
+
+@dataclass(frozen=True)
+class PatchyCarbonSource:
+    """Like the embedded source, but one region's feed is down and another sends nonsense."""
+
+    notes: tuple[str, ...] = ()
+
+    def history(self, region: str, start: float, hours: int) -> CarbonHistory:
+        history = EmbeddedCarbonSource().history(region, start, hours)
+        if region == "eu-west-1":
+            raise CloudError("the feed timed out.", retryable=True)
+        if region == "eu-west-2":
+            return replace(history, intensity_gco2eq_per_kwh=(float("nan"),) * hours)
+        if region == "eu-west-3":
+            return replace(history, intensity_gco2eq_per_kwh=history.intensity_gco2eq_per_kwh[:-1])
+        return history
+
+
+def test_feeds_that_fail_or_send_nonsense_leave_the_last_good_value(store: SignalStore) -> None:
+    regions = ["eu-central-1", "eu-west-1", "eu-west-2", "eu-west-3"]
+    CarbonCollector().collect(regions, NOW, store)
+    before = store.all(CARBON)
+
+    report = CarbonCollector(PatchyCarbonSource()).collect(regions, NOW + 3600, store)
+
+    assert {failure.region: failure.error_code for failure in report.failures} == {
+        "eu-west-1": "cloud",
+        "eu-west-2": "invalid-document",
+        "eu-west-3": "not-enough-data",
+    }
+    after = store.all(CARBON)
+    assert [region for region in regions if after[region] != before[region]] == ["eu-central-1"]
+
+
+def test_performance_holds_all_round_trips_and_says_that_the_speed_is_assumed(store: SignalStore) -> None:
+    PerformanceCollector().collect(ALL_REGIONS, NOW, store)
+
+    signals = store.all(PERFORMANCE)
+    assert set(signals) == set(ALL_REGIONS)
+    for region, signal in signals.items():
+        assert (signal.relative_speed, signal.relative_speed_is_assumed) == (1.0, True)
+        assert [trip.to_region for trip in signal.round_trips] == list(ALL_REGIONS)
+        for trip in signal.round_trips:
+            back = signals[trip.to_region].round_trip_to(region)
+            assert back is not None
+            assert (back.seconds, back.is_measured) == (trip.seconds, trip.is_measured)
+
+
+@dataclass(frozen=True)
+class LossyPerformanceSource:
+    """Knows nothing of the way between two regions."""
+
+    name: str = "lossy"
+    vintage: str = "now"
+    notes: tuple[str, ...] = ()
+
+    def relative_speed(self, region: str) -> RelativeSpeed:
+        return RelativeSpeed(2.0, is_assumed=False)
+
+    def round_trip(self, region: str, to_region: str) -> RoundTrip:
+        if {region, to_region} == {"us-east-1", "us-west-1"}:
+            raise CloudError("no route.")
+        return RoundTrip(to_region, 0.5, is_measured=True)
+
+
+def test_a_round_trip_that_cannot_be_had_keeps_its_last_good_value(store: SignalStore) -> None:
+    regions = ["us-east-1", "us-west-1", "us-west-2"]
+    lossy = PerformanceCollector(LossyPerformanceSource())
+
+    lossy.collect(regions, NOW, store)
+    first = store.all(PERFORMANCE)["us-east-1"]
+    assert first.round_trip_to("us-west-1") is None
+    assert first.round_trip_to("us-west-2") == RoundTrip("us-west-2", 0.5, is_measured=True)
+
+    PerformanceCollector().collect(regions, NOW, store)
+    report = lossy.collect(regions, NOW + 60, store)
+    second = store.all(PERFORMANCE)["us-east-1"]
+    assert report.failures == ()
+    assert second.relative_speed == 2.0
+    assert second.round_trip_to("us-west-1") == EmbeddedPerformanceSource().round_trip("us-east-1", "us-west-1")
+    assert second.round_trip_to("us-west-2") == RoundTrip("us-west-2", 0.5, is_measured=True)

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from multi_x_serverless import data
+from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError
+from multi_x_serverless.model.signals import (
+    CarbonSignal,
+    PerformanceSignal,
+    PriceSignal,
+    RegionSignal,
+    RoundTrip,
+)
+
+ORIGIN: dict[str, Any] = {"source": "somewhere", "vintage": "2023", "collected_at": 1_700_000_000.5}
+CARBON = CarbonSignal(
+    region="ca-central-1",
+    grid_zone="CA-QC",
+    intensity_gco2eq_per_kwh=tuple(float(hour) for hour in range(24)),
+    valid_from=1_700_000_000.0,
+    method="a mean",
+    is_estimated=False,
+    forecast_error=0.125,
+    **ORIGIN,
+)
+SIGNALS: list[RegionSignal | CarbonSignal | PriceSignal | PerformanceSignal] = [
+    RegionSignal(details=data.find_region("ca-central-1"), **ORIGIN),
+    CARBON,
+    replace(CARBON, forecast_error=None, is_estimated=True),
+    PriceSignal(region="us-east-2", prices=data.prices("us-east-2"), **ORIGIN),
+    PerformanceSignal(
+        region="us-east-2",
+        relative_speed=1.25,
+        relative_speed_is_assumed=False,
+        round_trips=(RoundTrip("us-east-1", 0.011, is_measured=True), RoundTrip("us-east-2", 0.0, False)),
+        **ORIGIN,
+    ),
+]
+Document = dict[str, Any]
+
+
+@pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: type(signal).__name__)
+def test_a_signal_survives_being_written_and_read(signal: Any) -> None:
+    document = signal.to_document()
+
+    assert type(signal).from_document(document) == signal
+    assert type(signal).from_document(document).to_document() == document
+
+
+@pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: type(signal).__name__)
+def test_a_signal_of_a_newer_program_is_refused(signal: Any) -> None:
+    document = json.loads(signal.to_document())
+    document["version"] += 1
+
+    with pytest.raises(NewerSchemaError):
+        type(signal).from_document(json.dumps(document))
+
+
+@pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: type(signal).__name__)
+def test_every_member_is_needed_or_has_null_as_its_default(signal: Any) -> None:
+    for name in json.loads(signal.to_document()):
+        document = json.loads(signal.to_document())
+        del document[name]
+        if name == "forecast_error":
+            assert type(signal).from_document(json.dumps(document)).forecast_error is None
+        else:
+            with pytest.raises(InvalidDocumentError, match=name):
+                type(signal).from_document(json.dumps(document))
+
+
+def test_a_signal_of_another_kind_is_refused() -> None:
+    with pytest.raises(InvalidDocumentError, match="schema"):
+        CarbonSignal.from_document(SIGNALS[0].to_document())
+
+
+def test_hours_of_intensity_are_a_list_and_never_keyed_by_text() -> None:
+    document = json.loads(CARBON.to_document())
+    assert document["intensity_gco2eq_per_kwh"] == list(range(24))
+
+    document["intensity_gco2eq_per_kwh"] = {str(hour): 1.0 for hour in range(24)}
+    with pytest.raises(InvalidDocumentError, match="expected a list"):
+        CarbonSignal.from_document(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("intensities", "message"),
+    [
+        ((1.0,) * 23, "has 23 hours"),
+        ((1.0,) * 5 + (-1.0,) + (1.0,) * 18, r"\[5\].*-1"),
+        ((float("nan"),) * 24, r"\[0\].*nan"),
+    ],
+)
+def test_impossible_intensities_are_refused(intensities: tuple[float, ...], message: str) -> None:
+    with pytest.raises(InvalidDocumentError, match=message):
+        replace(CARBON, intensity_gco2eq_per_kwh=intensities)
+
+
+def test_impossible_prices_are_refused() -> None:
+    prices = data.prices("us-east-1")
+    with pytest.raises(InvalidDocumentError, match="ecr_usd_per_gb_month"):
+        replace(prices, ecr_usd_per_gb_month=-0.1)
+    with pytest.raises(InvalidDocumentError, match="'bananas'"):
+        replace(prices, assumed=frozenset({"bananas"}))
+
+
+@pytest.mark.parametrize("speed", [0.0, -1.0, float("inf"), float("nan")])
+def test_impossible_speeds_are_refused(speed: float) -> None:
+    with pytest.raises(InvalidDocumentError, match="relative_speed"):
+        PerformanceSignal("us-east-1", speed, False, (), **ORIGIN)
+
+
+def test_a_round_trip_is_found_by_region() -> None:
+    signal = SIGNALS[4]
+    assert isinstance(signal, PerformanceSignal)
+    assert signal.round_trip_to("us-east-1") == RoundTrip("us-east-1", 0.011, is_measured=True)
+    assert signal.round_trip_to("us-west-1") is None
+
+
+def test_a_place_off_the_globe_is_refused() -> None:
+    with pytest.raises(InvalidDocumentError, match="latitude"):
+        replace(data.find_region("us-east-1"), latitude=91.0)
