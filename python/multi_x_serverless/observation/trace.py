@@ -1,0 +1,141 @@
+"""What became of particular runs, straight from the logs: for `run --wait` and `status`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from multi_x_serverless.cloud.ports import Cloud
+from multi_x_serverless.model.graph import Graph
+from multi_x_serverless.observation.fold import examine, fold
+from multi_x_serverless.observation.sync import LogSource
+from multi_x_serverless.sdk.records import MalformedRecordError, parse_line
+
+TraceStatus: TypeAlias = Literal["complete", "failed", "running", "not started"]
+
+
+@dataclass(frozen=True)
+class NodeTrace:
+    """One node of a run: start relative to the run's start and duration, in seconds."""
+
+    node: str
+    region: str
+    start_s: float
+    duration_s: float
+    is_cold: bool
+
+
+@dataclass(frozen=True)
+class NodeFailure:
+    """A node that raised."""
+
+    node: str
+    region: str
+    error: str
+    message: str
+    traceback: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunTrace:
+    """A run as its logs show it.
+
+    Attributes:
+        result: What the nodes without successors returned: the value itself if there is one such node that ran,
+            otherwise node name -> value. `None` when results are not logged.
+        failures: Attempts that raised, also those that a retry made good.
+    """
+
+    run_id: str
+    status: TraceStatus
+    reason: str
+    placement_key: str
+    duration_s: float
+    nodes: tuple[NodeTrace, ...]
+    failures: tuple[NodeFailure, ...]
+    result: Any
+
+
+def trace_runs(
+    cloud: Cloud,
+    workflow_id: str,
+    graph: Graph,
+    sources: Sequence[LogSource],
+    run_ids: Sequence[str],
+    since: float,
+) -> tuple[RunTrace, ...]:
+    """Read what the logs say since a time about some runs, in the order asked for."""
+    records: dict[str, list[dict[str, Any]]] = {run_id: [] for run_id in run_ids}
+    # A function's clock may be a little behind ours, and the last lines are from right now.
+    start, end = since - 1.0, cloud.now() + 1.0
+    for source in sources:
+        for event in cloud.logs.read_logs(source.region, source.function, start, end):
+            try:
+                record = parse_line(event.message)
+            except MalformedRecordError:
+                continue
+            if record is not None and record.get("wf") == workflow_id and record.get("run") in records:
+                records[record["run"]].append(record)
+    return tuple(_trace(run_id, entries, graph) for run_id, entries in records.items())
+
+
+def _trace(run_id: str, records: list[dict[str, Any]], graph: Graph) -> RunTrace:
+    state = examine(records, graph)
+    status: TraceStatus = "running"
+    if state.is_complete:
+        status = "complete"
+    elif state.is_given_up:
+        status = "failed"
+    run = fold(run_id, records, graph, "complete" if status == "complete" else "failed")
+    if run is None:
+        return RunTrace(run_id, "not started", "", "", 0.0, (), _failures(records, graph), None)
+    starts: dict[int, float] = {}
+    for record in records:
+        if record["t"] == "node_started":
+            node = int(record["node"])
+            starts[node] = min(float(record["ts"]), starts.get(node, float("inf")))
+    nodes = tuple(
+        NodeTrace(
+            node=graph.nodes[index].name,
+            region=observed.region,
+            start_s=max(0.0, starts.get(index, run.started_at) - run.started_at),
+            duration_s=observed.duration_s,
+            is_cold=observed.cold,
+        )
+        for index, observed in sorted(run.nodes.items(), key=lambda entry: starts.get(entry[0], 0.0))
+    )
+    return RunTrace(
+        run_id=run_id,
+        status=status,
+        reason=run.reason,
+        placement_key=run.placement_key,
+        duration_s=run.duration_s,
+        nodes=nodes,
+        failures=_failures(records, graph),
+        result=_result(records, graph),
+    )
+
+
+def _failures(records: Sequence[Mapping[str, Any]], graph: Graph) -> tuple[NodeFailure, ...]:
+    return tuple(
+        NodeFailure(
+            node=graph.nodes[int(record["node"])].name,
+            region=str(record["region"]),
+            error=str(record["error"]),
+            message=str(record["message"]),
+            traceback=tuple(str(line) for line in record.get("traceback", ())),
+        )
+        for record in sorted(records, key=lambda entry: float(entry["ts"]))
+        if record["t"] == "node_failed"
+    )
+
+
+def _result(records: Sequence[Mapping[str, Any]], graph: Graph) -> Any:
+    results: dict[str, Any] = {}
+    for record in records:
+        if record["t"] == "node_finished" and "result" in record:
+            results.setdefault(graph.nodes[int(record["node"])].name, record["result"])
+    if len(results) == 1:
+        return next(iter(results.values()))
+    return results or None

@@ -1,0 +1,68 @@
+"""Folding records into runs: order, repeats and gaps."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from multi_x_serverless.observation.fold import examine, fold
+from tests.unit.observation.records import RunLog, diamond
+
+
+def test_complete_run_has_every_node_and_edge() -> None:
+    run = fold("r", RunLog("r").complete(), diamond(), "complete")
+    assert run is not None
+    assert sorted(run.nodes) == [0, 1, 2]
+    assert {index: edge.called for index, edge in run.edges.items()} == {0: True, 1: True, 2: True}
+    assert run.duration_s == pytest.approx(1.3)
+    assert (run.plan_version, run.placement_key, run.reason) == (3, "5", "plan")
+    assert run.edges[0].offset_s == pytest.approx(0.2)
+    assert run.edges[0].latency_s == pytest.approx(0.05)
+    assert run.edges[1].latency_s is None, "a join also waited for others"
+    assert run.nodes[0].other_bytes == 15
+
+
+def test_declined_branch_leaves_no_node_and_only_edges_of_nodes_that_ran() -> None:
+    run = fold("r", RunLog("r").declining(), diamond(), "complete")
+    assert run is not None
+    assert sorted(run.nodes) == [0, 2]
+    assert {index: edge.called for index, edge in run.edges.items()} == {0: False, 1: True}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_order_and_repeats_do_not_matter(seed: int) -> None:
+    generator = random.Random(seed)
+    records = RunLog("r").complete()
+    shuffled = [*records, *generator.choices(records, k=5)]
+    generator.shuffle(shuffled)
+    assert fold("r", shuffled, diamond(), "complete") == fold("r", records, diamond(), "complete")
+    assert examine(shuffled, diamond()) == examine(records, diamond())
+
+
+@pytest.mark.parametrize("records", [RunLog("r").complete(), RunLog("r").declining()], ids=["called", "declined"])
+def test_run_is_complete_only_with_all_that_matters(records: list[dict[str, object]]) -> None:
+    graph = diamond()
+    assert examine(records, graph).is_complete
+    essential = {"node_finished", "edge_called", "edge_declined"}
+    for index, record in enumerate(records):
+        if record["t"] in essential and record.get("node") != 1 or record["t"] == "node_finished":
+            assert not examine(records[:index] + records[index + 1 :], graph).is_complete, record
+
+
+def test_failed_attempts_give_up_after_three() -> None:
+    log = RunLog("r")
+    start = [log.started(), log.node_started(0, 0.0)]
+    two = [*start, log.failed(0, 0.1, 1), log.failed(0, 1.1, 2)]
+    assert not examine(two, diamond()).is_given_up
+    assert not examine([*two, log.failed(0, 1.1, 2)], diamond()).is_given_up, "the same line again is no attempt"
+    assert examine([*two, log.failed(0, 3.1, 3)], diamond()).is_given_up
+
+
+def test_retry_that_succeeds_makes_the_run_complete() -> None:
+    log = RunLog("r")
+    assert examine([*log.complete(), log.failed(1, 0.3, 1)], diamond()).is_complete
+
+
+def test_run_without_its_start_is_no_run() -> None:
+    assert fold("r", RunLog("r").complete()[1:], diamond(), "failed") is None
