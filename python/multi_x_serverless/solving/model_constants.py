@@ -1,0 +1,69 @@
+"""Constants of the carbon and cost model, each with its unit and source (docs/design.md, "Model")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+# Power of a vCPU, between idle and full load, in kW: Cloud Carbon Footprint's averages for AWS's processors as used
+# by Caribou (SOSP'24), section 7.
+VCPU_MINIMUM_KW = 0.00074
+VCPU_MAXIMUM_KW = 0.0035
+
+# Power of memory in kW per GB: Cloud Carbon Footprint, Green Algorithms (Lannelongue et al. 2021), Caribou section 7.
+MEMORY_KW_PER_GB = 0.0003725
+
+# One vCPU per 1,769 MB of memory: AWS Lambda's documentation.
+MEMORY_MB_PER_VCPU = 1769.0
+
+# Power usage effectiveness where no value of the region is known: Caribou section 7.
+PUE_DEFAULT = 1.11
+
+# Share of a vCPU in use where it was not measured: Cloud Carbon Footprint's average.
+CPU_UTILIZATION_DEFAULT = 0.5
+
+# World average intensity in gCO2eq/kWh, for the end of a transfer that lies outside the cloud: Caribou section 7.
+OUTSIDE_INTENSITY_GCO2EQ_PER_KWH = 410.0
+
+# Throughput between two functions in bytes per second; a single connection on a small function reaches about this.
+BANDWIDTH_BYTES_PER_S = 100e6
+
+# Size of a message without its payload: run, workflow and plan ids, placement (one byte a node), SNS wrapping.
+MESSAGE_ENVELOPE_BYTES = 600.0
+
+# Payloads above this many bytes travel through the object store: SNS's 256 KiB less the envelope.
+INLINE_PAYLOAD_LIMIT_BYTES = 240_000.0
+
+# Writes and reads of the join protocol (`sdk.protocol`): a report updates the status item once; to close, the node
+# marks the status as fired and claims its start, and reads the status back.
+SYNC_REPORT_WRITE_UNITS = 1.0
+SYNC_CLOSING_WRITE_UNITS = 2.0
+SYNC_CLOSING_READ_UNITS = 1.0
+
+# Bytes that the SDK logs per node that runs (records of `sdk.records`, with Lambda's own START/END/REPORT lines).
+LOG_BYTES_PER_NODE = 1500.0
+
+# Round trips one after the other between the end of a call and the start of the called node: one publish; into a
+# join the payload, the report and the publish.
+ROUND_TRIPS_PLAIN_EDGE = 1.0
+ROUND_TRIPS_SYNC_EDGE = 3.0
+
+# Billed duration of handing a trigger on to the entry function of another region, in seconds.
+FORWARD_DURATION_S = 0.002
+
+TransmissionPreset: TypeAlias = Literal["best", "worst"]
+
+
+@dataclass(frozen=True)
+class Transmission:
+    """Energy to move data, in kWh per GB."""
+
+    inter_region_kwh_per_gb: float
+    intra_region_kwh_per_gb: float
+
+
+# Both ends of what is published: Aslan et al. 2018, Cloud Carbon Footprint; presets of Caribou, section 7.
+TRANSMISSION_PRESETS: dict[TransmissionPreset, Transmission] = {
+    "best": Transmission(inter_region_kwh_per_gb=0.001, intra_region_kwh_per_gb=0.001),
+    "worst": Transmission(inter_region_kwh_per_gb=0.005, intra_region_kwh_per_gb=0.0),
+}

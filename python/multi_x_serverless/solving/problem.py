@@ -1,0 +1,349 @@
+"""The problem document: history and signals of one workflow, as the engine reads them.
+
+`docs/problem-document.md` explains every field. Observed runs are written in columns, one entry per run, so that what
+happened together stays together. The document is the seam, the bug report and the benchmark fixture alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from multi_x_serverless.errors import NotEnoughDataError
+from multi_x_serverless.model.config import FunctionConfiguration, Limits, WorkflowConfiguration
+from multi_x_serverless.model.graph import Graph
+from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.model.signals import CarbonSignal, PerformanceSignal, PriceSignal
+from multi_x_serverless.solving import model_constants as constants
+from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
+
+PROBLEM_SCHEMA = "multi-x-serverless/problem"
+PROBLEM_VERSION = 1
+
+MEGA = 1_000_000.0
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What the outside world is like, by region code."""
+
+    carbon: Mapping[str, CarbonSignal]
+    prices: Mapping[str, PriceSignal]
+    performance: Mapping[str, PerformanceSignal]
+
+
+@dataclass(frozen=True)
+class SolveSettings:
+    """How to solve.
+
+    Attributes:
+        hours: UTC hours to plan.
+        scenarios: Scenarios to plan with; see DESIGN "Scenarios".
+        validation_scenarios: Fresh scenarios to check the chosen plan with.
+        deadline_s: After this the solver returns its best plan with the gap that is left, in seconds.
+        transmission: Energy per byte, ``best`` or ``worst`` of what is published.
+    """
+
+    hours: tuple[int, ...] = field(default_factory=lambda: tuple(range(24)))
+    seed: int = 0
+    scenarios: int = 1000
+    validation_scenarios: int = 4000
+    deadline_s: float = 60.0
+    transmission: TransmissionPreset = "best"
+
+
+@dataclass(frozen=True)
+class WorkflowModel:
+    """What is known of a workflow itself."""
+
+    configuration: WorkflowConfiguration
+    functions: Mapping[str, FunctionConfiguration]
+    graph: Graph
+    manifest_id: str
+
+
+def build_problem(
+    workflow: WorkflowModel, runs: tuple[ObservedRun, ...], signals: Signals, settings: SolveSettings
+) -> bytes:
+    """Write the problem document.
+
+    Runs of another graph (older manifest) and runs that failed are left out: their nodes and edges are not these.
+
+    Raises:
+        NotEnoughDataError: No usable run, or a region without a signal.
+    """
+    usable = tuple(run for run in runs if run.status == "complete" and run.manifest_id == workflow.manifest_id)
+    if not usable:
+        raise NotEnoughDataError(
+            f"there is no finished run of '{workflow.configuration.workflow_id}' to learn from: run it, then "
+            "'data_sync', then solve."
+        )
+    home = workflow.configuration.home_region
+    regions = _regions(workflow)
+    _require_signals(regions, signals)
+    transmission = TRANSMISSION_PRESETS[settings.transmission]
+    document: dict[str, Any] = {
+        "schema": PROBLEM_SCHEMA,
+        "version": PROBLEM_VERSION,
+        "workflow": workflow.configuration.workflow_id,
+        "provenance": _provenance(regions, signals, usable, settings),
+        "regions": list(regions),
+        "home": home,
+        "hours": list(settings.hours),
+        "nodes": [
+            _node(node.name, node.function, node.sync, workflow.functions[node.function])
+            for node in workflow.graph.nodes
+        ],
+        "edges": _edges(workflow.graph),
+        "trigger": {"region": home, "forward_duration_s": constants.FORWARD_DURATION_S},
+        "intensity_gco2e_per_kwh": {
+            region: list(signals.carbon[region].intensity_gco2eq_per_kwh) for region in regions
+        },
+        "intensity_interval": None,
+        "outside_intensity_gco2e_per_kwh": constants.OUTSIDE_INTENSITY_GCO2EQ_PER_KWH,
+        "power": {
+            "vcpu_min_kw": constants.VCPU_MINIMUM_KW,
+            "vcpu_max_kw": constants.VCPU_MAXIMUM_KW,
+            "memory_kw_per_gb": constants.MEMORY_KW_PER_GB,
+            "memory_mb_per_vcpu": constants.MEMORY_MB_PER_VCPU,
+            "pue_default": constants.PUE_DEFAULT,
+            "pue": {},
+            "cpu_utilization_default": constants.CPU_UTILIZATION_DEFAULT,
+        },
+        "transmission": {
+            "inter_region_kwh_per_gb": transmission.inter_region_kwh_per_gb,
+            "intra_region_kwh_per_gb": transmission.intra_region_kwh_per_gb,
+            "interval": None,
+        },
+        "prices": {region: _prices(region, regions, signals.prices[region]) for region in regions},
+        "latency": {
+            "round_trip_s": _round_trips(regions, signals),
+            "bandwidth_bytes_per_s": constants.BANDWIDTH_BYTES_PER_S,
+        },
+        "protocol": {
+            "message_envelope_bytes": constants.MESSAGE_ENVELOPE_BYTES,
+            "inline_payload_limit_bytes": constants.INLINE_PAYLOAD_LIMIT_BYTES,
+            "sync_report_write_units": constants.SYNC_REPORT_WRITE_UNITS,
+            "sync_closing_write_units": constants.SYNC_CLOSING_WRITE_UNITS,
+            "sync_closing_read_units": constants.SYNC_CLOSING_READ_UNITS,
+            "log_bytes_per_node": constants.LOG_BYTES_PER_NODE,
+        },
+        "relative_speed": {
+            region: signals.performance[home].relative_speed / signals.performance[region].relative_speed
+            for region in regions
+        },
+        "observations": _observations(workflow, regions, usable),
+        "priors": None,
+        "constraints": {
+            "hard": _limits(workflow.configuration.constraints.hard),
+            "soft": _limits(workflow.configuration.constraints.soft),
+            "priority_order": list(workflow.configuration.constraints.priority_order),
+            "priority_tolerance": workflow.configuration.priority_tolerance,
+        },
+        "settings": {
+            "seed": settings.seed,
+            "scenarios": settings.scenarios,
+            "validation_scenarios": settings.validation_scenarios,
+            "min_samples": 20,
+            "tail": 0.95,
+            "confidence": 0.95,
+            "deadline_s": settings.deadline_s,
+        },
+    }
+    return orjson.dumps(document)
+
+
+def _regions(workflow: WorkflowModel) -> tuple[str, ...]:
+    """Home first, then every region that some function may use, sorted."""
+    allowed = {region for function in workflow.functions.values() for region in function.allowed_regions}
+    home = workflow.configuration.home_region
+    return (home, *sorted(allowed - {home}))
+
+
+def _require_signals(regions: tuple[str, ...], signals: Signals) -> None:
+    for kind, known in (
+        ("carbon", signals.carbon),
+        ("provider", signals.prices),
+        ("performance", signals.performance),
+    ):
+        missing = [region for region in regions if region not in known]
+        if missing:
+            raise NotEnoughDataError(
+                f"there is no {kind} data of {', '.join(missing)} yet: run 'data_collect {kind}', then solve."
+            )
+
+
+def _provenance(
+    regions: tuple[str, ...], signals: Signals, runs: tuple[ObservedRun, ...], settings: SolveSettings
+) -> dict[str, str]:
+    carbon = [signals.carbon[region] for region in regions]
+    estimated = [signal.region for signal in carbon if signal.is_estimated]
+    text = "; ".join(sorted({f"{signal.source}, {signal.vintage}" for signal in carbon}))
+    return {
+        "carbon": text + (f"; without hourly measurement: {', '.join(estimated)}" if estimated else ""),
+        "carbon_method": "; ".join(sorted({signal.method for signal in carbon})),
+        "prices": "; ".join(
+            sorted({f"{signals.prices[region].source}, {signals.prices[region].vintage}" for region in regions})
+        ),
+        "latency": "; ".join(
+            sorted(
+                {f"{signals.performance[region].source}, {signals.performance[region].vintage}" for region in regions}
+            )
+        ),
+        "runs": f"{len(runs)} observed runs",
+        "transmission": f"preset '{settings.transmission}'",
+    }
+
+
+def _node(name: str, function: str, sync: bool, configuration: FunctionConfiguration) -> dict[str, Any]:
+    return {
+        "name": name,
+        "function": function,
+        "memory_mb": configuration.provider.memory_mb,
+        "architecture": configuration.provider.architecture,
+        "sync": sync,
+        "allowed": list(configuration.allowed_regions),
+    }
+
+
+def _edges(graph: Graph) -> list[dict[str, Any]]:
+    return [
+        {
+            "from": graph.nodes[edge.source].name,
+            "to": graph.nodes[edge.target].name,
+            "round_trips": constants.ROUND_TRIPS_SYNC_EDGE
+            if graph.nodes[edge.target].sync
+            else constants.ROUND_TRIPS_PLAIN_EDGE,
+        }
+        for edge in graph.edges
+    ]
+
+
+def _prices(region: str, regions: tuple[str, ...], signal: PriceSignal) -> dict[str, Any]:
+    prices = signal.prices
+    return {
+        "lambda_usd_per_gb_s": {
+            "x86_64": prices.lambda_x86_64_usd_per_gb_second,
+            "arm64": prices.lambda_arm64_usd_per_gb_second,
+        },
+        "lambda_usd_per_request": prices.lambda_usd_per_million_requests / MEGA,
+        "message_usd_per_64kib": prices.sns_usd_per_million_publishes / MEGA,
+        "kv_usd_per_write_unit": prices.dynamodb_usd_per_million_write_units / MEGA,
+        "kv_usd_per_read_unit": prices.dynamodb_usd_per_million_read_units / MEGA,
+        "object_usd_per_put": prices.s3_usd_per_million_put_requests / MEGA,
+        "object_usd_per_get": prices.s3_usd_per_million_get_requests / MEGA,
+        "log_usd_per_gb": prices.cloudwatch_logs_usd_per_gb_ingested,
+        "egress_usd_per_gb": {other: prices.egress_usd_per_gb_to(other) for other in regions if other != region},
+        "egress_internet_usd_per_gb": prices.egress_to_internet_usd_per_gb,
+    }
+
+
+def _round_trips(regions: tuple[str, ...], signals: Signals) -> list[list[float]]:
+    matrix = []
+    for source in regions:
+        row = []
+        for target in regions:
+            trip = signals.performance[source].round_trip_to(target)
+            if trip is None:
+                raise NotEnoughDataError(
+                    f"there is no round trip from {source} to {target} yet: run 'data_collect performance', then solve."
+                )
+            row.append(trip.seconds)
+        matrix.append(row)
+    return matrix
+
+
+def _observations(workflow: WorkflowModel, regions: tuple[str, ...], runs: tuple[ObservedRun, ...]) -> dict[str, Any]:
+    graph = workflow.graph
+    return {
+        "runs": len(runs),
+        "trigger_bytes": [run.trigger_bytes for run in runs],
+        "nodes": {
+            node.name: _node_columns(
+                index,
+                regions,
+                workflow.functions[node.function].provider.memory_mb,
+                workflow.configuration.data_regions.get(node.function),
+                runs,
+            )
+            for index, node in enumerate(graph.nodes)
+        },
+        "edges": [_edge_columns(index, edge.source, runs) for index, edge in enumerate(graph.edges)],
+    }
+
+
+def _node_columns(
+    node: int,
+    regions: tuple[str, ...],
+    memory_mb: int,
+    data_region: str | None,
+    runs: tuple[ObservedRun, ...],
+) -> dict[str, Any]:
+    position = {region: index for index, region in enumerate(regions)}
+    vcpus = memory_mb / constants.MEMORY_MB_PER_VCPU
+    ran: list[int] = []
+    region: list[int] = []
+    duration: list[float | None] = []
+    utilization: list[float | None] = []
+    data: list[float | None] = []
+    attributed: dict[str, list[float]] = {}
+    for run_index, run in enumerate(runs):
+        observed = run.nodes.get(node)
+        # A region that is no longer allowed has no index; its duration would be taken for another region's.
+        usable = observed is not None and observed.region in position
+        ran.append(int(observed is not None))
+        region.append(position[observed.region] if observed is not None and usable else -1)
+        duration.append(observed.duration_s if observed is not None else None)
+        utilization.append(
+            min(1.0, observed.cpu_s / (observed.duration_s * vcpus))
+            if observed is not None and observed.duration_s > 0
+            else None
+        )
+        moved = dict(observed.attributed_bytes) if observed is not None else {}
+        other = observed.other_bytes if observed is not None else None
+        if other is not None and data_region is not None:
+            moved[data_region] = moved.get(data_region, 0.0) + other
+            other = 0.0
+        data.append(other)
+        for place, size in moved.items():
+            attributed.setdefault(place, [0.0] * len(runs))[run_index] = size
+    return {
+        "ran": ran,
+        "region": region,
+        "duration_s": duration,
+        "cpu_utilization": utilization,
+        "data_bytes": data,
+        "attributed_bytes": dict(sorted(attributed.items())),
+    }
+
+
+def _edge_columns(edge: int, source: int, runs: tuple[ObservedRun, ...]) -> dict[str, Any]:
+    called: list[int | None] = []
+    payload: list[float | None] = []
+    offset: list[float | None] = []
+    latency: list[float | None] = []
+    for run in runs:
+        node = run.nodes.get(source)
+        observed = run.edges.get(edge)
+        if node is None or observed is None:
+            for column in (called, payload, offset, latency):
+                column.append(None)
+            continue
+        called.append(int(observed.called))
+        payload.append(observed.payload_bytes if observed.called else None)
+        fraction = (
+            1.0
+            if observed.offset_s is None or node.duration_s <= 0
+            else min(1.0, max(0.0, observed.offset_s / node.duration_s))
+        )
+        offset.append(fraction)
+        latency.append(observed.latency_s)
+    return {"called": called, "payload_bytes": payload, "offset_fraction": offset, "latency_s": latency}
+
+
+def _limits(limits: Limits) -> dict[str, Any]:
+    named = {"cost": limits.cost, "runtime": limits.runtime, "carbon": limits.carbon}
+    return {name: {"type": limit.type, "value": limit.value} for name, limit in named.items() if limit is not None}
