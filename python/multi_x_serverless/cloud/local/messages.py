@@ -1,0 +1,267 @@
+"""Topics and the queue behind them (the message port); `dispatcher` delivers what is queued."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from multi_x_serverless.cloud.local.database import Database
+from multi_x_serverless.cloud.local.faults import FaultInjector
+from multi_x_serverless.cloud.local.identity import resource_name
+from multi_x_serverless.cloud.local.regions import Regions
+from multi_x_serverless.cloud.ports import DeadLetter
+from multi_x_serverless.errors import CloudError, ResourceNotFoundError
+
+MAXIMUM_MESSAGE_BYTES = 256 * 1024
+"""Largest message (Amazon SNS quotas)."""
+
+
+@dataclass(frozen=True)
+class QueueEntry:
+    """Where a queued message goes and when. `available_at` in seconds since the epoch."""
+
+    id: int
+    region: str
+    function: str
+    available_at: float
+
+
+@dataclass(frozen=True)
+class QueuedMessage:
+    """A message with its history. `attempts` counts the failed ones."""
+
+    id: int
+    message_id: str
+    region: str
+    topic: str
+    function: str
+    body: bytes
+    published_at: float
+    attempts: int
+
+
+class LocalMessageService:
+    """See `multi_x_serverless.cloud.ports.MessageService`.
+
+    A message is queued for the function that is subscribed when it is published; without one it is dropped, as by SNS.
+    There is no lease in the database: only the owner of the state directory delivers, so what is queued when a process
+    becomes the owner is being delivered by nobody else, and can be delivered at once.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        regions: Regions,
+        faults: FaultInjector,
+        *,
+        has_function: Callable[[str, str], bool],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._regions = regions
+        self._faults = faults
+        self._has_function = has_function
+        self._clock = clock
+        self._listener: Callable[[QueueEntry], None] | None = None
+
+    def create_topic(self, region: str, name: str) -> str:
+        """Make a topic; returns its id."""
+        self._regions.require(region, "create_topic")
+        if not name:
+            raise CloudError("the name of a topic must not be empty.", operation="create_topic", region=region)
+        with self._database.transaction("create_topic") as connection:
+            connection.execute("INSERT OR IGNORE INTO topic (region, name) VALUES (?, ?)", (region, name))
+        return topic_id(region, name)
+
+    def subscribe(self, region: str, topic: str, function: str) -> None:
+        """Deliver the topic's messages to a function of the same region."""
+        self._regions.require(region, "subscribe")
+        if not self._has_function(region, function):
+            raise ResourceNotFoundError(
+                f"there is no function '{function}' in {region} that could subscribe to '{topic}'.",
+                operation="subscribe",
+                region=region,
+            )
+        with self._database.transaction("subscribe") as connection:
+            changed = connection.execute(
+                "UPDATE topic SET function = ? WHERE region = ? AND name = ?", (function, region, topic)
+            ).rowcount
+        if not changed:
+            raise _no_topic(region, topic, "subscribe")
+
+    def delete_topic(self, region: str, name: str) -> None:
+        """Delete a topic and its subscription; what is queued is still delivered."""
+        self._regions.require(region, "delete_topic")
+        with self._database.transaction("delete_topic") as connection:
+            connection.execute("DELETE FROM topic WHERE region = ? AND name = ?", (region, name))
+
+    def list_topics(self, region: str, prefix: str) -> tuple[str, ...]:
+        """Names of topics that start with `prefix`, sorted."""
+        self._regions.require(region, "list_topics")
+        rows = self._database.rows(
+            "SELECT name FROM topic WHERE region = ? AND substr(name, 1, length(?)) = ? ORDER BY name",
+            (region, prefix, prefix),
+        )
+        return tuple(row[0] for row in rows)
+
+    def publish(self, region: str, topic: str, body: bytes) -> None:
+        """Publish; returns when the message is durable."""
+        self._regions.require(region, "publish")
+        _check_body(region, topic, body)
+        faults = self._faults.plan.delivery
+        now = self._clock()
+        available_at = now
+        if self._faults.happens("delay", faults.delay):
+            available_at += faults.delay_s
+        if self._faults.happens("reorder", faults.reorder):
+            available_at += faults.reorder_s
+        copies = 2 if self._faults.happens("duplicate", faults.duplicate) else 1
+        message_id = str(uuid.uuid4())
+        with self._database.transaction("publish") as connection:
+            row = connection.execute(
+                "SELECT function FROM topic WHERE region = ? AND name = ?", (region, topic)
+            ).fetchone()
+            if row is None:
+                raise _no_topic(region, topic, "publish")
+            if row[0] is None:
+                return
+            message = QueuedMessage(0, message_id, region, topic, row[0], body, now, 0)
+            entries = [_insert(connection, message, available_at) for _ in range(copies)]
+        self._announce(entries)
+
+    def dead_letters(self, region: str, prefix: str) -> tuple[DeadLetter, ...]:
+        """Messages given up, of functions whose name starts with `prefix`, oldest first."""
+        self._regions.require(region, "dead_letters")
+        rows = self._database.rows(
+            "SELECT id, region, function, body, error, failed_at FROM dead_letter "
+            "WHERE region = ? AND substr(function, 1, length(?)) = ? ORDER BY failed_at, id",
+            (region, prefix, prefix),
+        )
+        return tuple(DeadLetter(*row) for row in rows)
+
+    def redrive(self, region: str, letter_id: str) -> None:
+        """Put a dead letter back on its topic."""
+        self._regions.require(region, "redrive")
+        with self._database.transaction("redrive") as connection:
+            row = connection.execute(
+                "SELECT message_id, topic, function, body, published_at FROM dead_letter WHERE region = ? AND id = ?",
+                (region, letter_id),
+            ).fetchone()
+            if row is None:
+                raise ResourceNotFoundError(
+                    f"there is no dead letter '{letter_id}' in {region}.", operation="redrive", region=region
+                )
+            message_id, topic, function, body, published_at = row
+            if (
+                connection.execute("SELECT 1 FROM topic WHERE region = ? AND name = ?", (region, topic)).fetchone()
+                is None
+            ):
+                raise _no_topic(region, topic, "redrive")
+            message = QueuedMessage(0, message_id, region, topic, function, body, published_at, 0)
+            connection.execute("DELETE FROM dead_letter WHERE id = ?", (letter_id,))
+            entry = _insert(connection, message, self._clock())
+        self._announce([entry])
+
+    # --- for the dispatcher ---------------------------------------------------------------------------------------
+
+    def listen(self, listener: Callable[[QueueEntry], None] | None) -> None:
+        """Tell `listener` of every message that is queued from now on."""
+        self._listener = listener
+
+    def entries(self) -> list[QueueEntry]:
+        """All that is queued, in order of availability."""
+        rows = self._database.rows("SELECT id, region, function, available_at FROM message ORDER BY available_at, id")
+        return [QueueEntry(*row) for row in rows]
+
+    def count(self) -> int:
+        """How many messages are queued or being delivered."""
+        row = self._database.row("SELECT count(*) FROM message")
+        return 0 if row is None else int(row[0])
+
+    def read(self, entry_id: int) -> QueuedMessage | None:
+        """A queued message."""
+        row = self._database.row(
+            "SELECT id, message_id, region, topic, function, body, published_at, attempts FROM message WHERE id = ?",
+            (entry_id,),
+        )
+        return None if row is None else QueuedMessage(*row)
+
+    def acknowledge(self, connection: sqlite3.Connection, message: QueuedMessage) -> None:
+        """The function is done with a message."""
+        connection.execute("DELETE FROM message WHERE id = ?", (message.id,))
+
+    def retry(self, connection: sqlite3.Connection, message: QueuedMessage, delay_s: float) -> QueueEntry:
+        """Count a failed attempt and queue the message again."""
+        available_at = self._clock() + delay_s
+        connection.execute(
+            "UPDATE message SET attempts = attempts + 1, available_at = ? WHERE id = ?",
+            (available_at, message.id),
+        )
+        return QueueEntry(message.id, message.region, message.function, available_at)
+
+    def give_up(self, connection: sqlite3.Connection, message: QueuedMessage, error: str) -> None:
+        """Make a message a dead letter."""
+        connection.execute("DELETE FROM message WHERE id = ?", (message.id,))
+        connection.execute(
+            "INSERT INTO dead_letter (id, message_id, region, topic, function, body, published_at, error, failed_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                f"{message.message_id}-{message.id}",
+                message.message_id,
+                message.region,
+                message.topic,
+                message.function,
+                message.body,
+                message.published_at,
+                error,
+                self._clock(),
+            ),
+        )
+
+    def _announce(self, entries: list[QueueEntry]) -> None:
+        listener = self._listener
+        if listener is not None:
+            for entry in entries:
+                listener(entry)
+
+
+def topic_id(region: str, name: str) -> str:
+    """Id of a topic."""
+    return resource_name("sns", region, name)
+
+
+def _insert(connection: sqlite3.Connection, message: QueuedMessage, available_at: float) -> QueueEntry:
+    cursor = connection.execute(
+        "INSERT INTO message (message_id, region, topic, function, body, published_at, available_at, attempts) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+        (
+            message.message_id,
+            message.region,
+            message.topic,
+            message.function,
+            message.body,
+            message.published_at,
+            available_at,
+        ),
+    )
+    return QueueEntry(cursor.lastrowid or 0, message.region, message.function, available_at)
+
+
+def _check_body(region: str, topic: str, body: bytes) -> None:
+    problem = None
+    if not 0 < len(body) <= MAXIMUM_MESSAGE_BYTES:
+        problem = f"it has {len(body):,} bytes, and a message has 1 to {MAXIMUM_MESSAGE_BYTES:,}"
+    else:
+        try:
+            body.decode("utf-8")
+        except UnicodeDecodeError:
+            problem = "it is not text in UTF-8"
+    if problem is not None:
+        raise CloudError(f"the message to '{topic}' is refused: {problem}.", operation="publish", region=region)
+
+
+def _no_topic(region: str, topic: str, operation: str) -> ResourceNotFoundError:
+    return ResourceNotFoundError(f"there is no topic '{topic}' in {region}.", operation=operation, region=region)

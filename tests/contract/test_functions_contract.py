@@ -1,0 +1,137 @@
+"""Contract of `FunctionService`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from multi_x_serverless.cloud.ports import Cloud, FunctionSpecification
+from multi_x_serverless.errors import CloudError, ResourceNotFoundError
+from tests.contract.function_package import ECHO, digest_of, make_package
+
+
+@pytest.fixture
+def specification(cloud: Cloud, region: str, name: str) -> Iterator[FunctionSpecification]:
+    """A function that could be made: its code and role are there."""
+    package = make_package({"app.py": ECHO})
+    cloud.objects.put_object(region, f"{name}.zip", package)
+    role = cloud.identity.create_role(name, '{"Version": "2012-10-17", "Statement": []}')
+    yield FunctionSpecification(
+        name=name,
+        handler="app.handler",
+        runtime="python3.12",
+        architecture="x86_64",
+        memory_mb=256,
+        timeout_s=10,
+        code_key=f"{name}.zip",
+        code_sha256=digest_of(package),
+        role=role,
+        environment={"GREETING": "hello"},
+    )
+    cloud.functions.delete_function(region, name)
+    cloud.identity.delete_role(name)
+
+
+def test_a_function_is_described_as_it_was_made(
+    cloud: Cloud, region: str, specification: FunctionSpecification
+) -> None:
+    made = cloud.functions.put_function(region, specification)
+    assert made.specification == specification
+    assert made.region == region
+    assert specification.name in made.id
+    assert cloud.functions.get_function(region, specification.name) == made
+
+
+def test_making_it_twice_is_making_it_once(cloud: Cloud, region: str, specification: FunctionSpecification) -> None:
+    made = cloud.functions.put_function(region, specification)
+    assert cloud.functions.put_function(region, specification) == made
+
+
+def test_making_it_otherwise_updates_it(cloud: Cloud, region: str, specification: FunctionSpecification) -> None:
+    made = cloud.functions.put_function(region, specification)
+    package = make_package({"app.py": ECHO, "more.py": ""})
+    cloud.objects.put_object(region, "updated.zip", package)
+    changed = dataclasses.replace(
+        specification, memory_mb=512, environment={}, code_key="updated.zip", code_sha256=digest_of(package)
+    )
+    updated = cloud.functions.put_function(region, changed)
+    assert updated.id == made.id
+    described = cloud.functions.get_function(region, specification.name)
+    assert described is not None
+    assert (described.specification.memory_mb, described.specification.environment) == (512, {})
+    assert described.specification.code_sha256 == digest_of(package)
+
+
+def test_functions_are_listed_by_prefix_and_sorted(
+    cloud: Cloud, region: str, other_region: str, specification: FunctionSpecification
+) -> None:
+    names = [f"{specification.name}-b", f"{specification.name}-a"]
+    for name in names:
+        cloud.functions.put_function(region, dataclasses.replace(specification, name=name))
+    listed = cloud.functions.list_functions(region, specification.name)
+    assert [described.specification.name for described in listed] == sorted(names)
+    assert cloud.functions.list_functions(other_region, specification.name) == ()
+    for name in names:
+        cloud.functions.delete_function(region, name)
+    assert cloud.functions.list_functions(region, specification.name) == ()
+
+
+def test_deleting_twice_succeeds(cloud: Cloud, region: str, specification: FunctionSpecification) -> None:
+    cloud.functions.put_function(region, specification)
+    cloud.functions.delete_function(region, specification.name)
+    cloud.functions.delete_function(region, specification.name)
+    assert cloud.functions.get_function(region, specification.name) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"memory_mb": 64},
+        {"timeout_s": 901},
+        {"name": "no spaces"},
+        {"name": "x" * 65},
+        {"environment": {"AWS_REGION": "us-west-2"}},
+        {"environment": {"LARGE": "x" * 5000}},
+    ],
+    ids=str,
+)
+def test_what_lambda_would_refuse_is_refused(
+    cloud: Cloud, region: str, specification: FunctionSpecification, change: dict[str, object]
+) -> None:
+    with pytest.raises(CloudError) as caught:
+        cloud.functions.put_function(region, dataclasses.replace(specification, **change))  # type: ignore[arg-type]  # on purpose
+    assert not caught.value.retryable
+    assert cloud.functions.get_function(region, specification.name) is None
+
+
+def test_code_that_is_not_there_is_refused(cloud: Cloud, region: str, specification: FunctionSpecification) -> None:
+    missing = dataclasses.replace(specification, code_key="missing.zip", code_sha256="0" * 64)
+    with pytest.raises(CloudError):
+        cloud.functions.put_function(region, missing)
+    assert cloud.functions.get_function(region, specification.name) is None
+
+
+def test_a_function_answers(running_cloud: Cloud, region: str, specification: FunctionSpecification) -> None:
+    running_cloud.functions.put_function(region, specification)
+    result = running_cloud.functions.invoke(region, specification.name, b'{"n": [1, null]}', timeout_s=30)
+    assert result.error is None
+    assert json.loads(result.payload) == {"event": {"n": [1, None]}, "function": specification.name}
+    assert result.duration_s > 0
+
+
+def test_an_error_of_a_function_is_told(
+    running_cloud: Cloud, region: str, specification: FunctionSpecification
+) -> None:
+    running_cloud.functions.put_function(region, specification)
+    result = running_cloud.functions.invoke(region, specification.name, b'{"fail": "no luck"}', timeout_s=30)
+    assert result.error is not None
+    assert "ValueError" in result.error
+    assert "no luck" in result.error
+
+
+def test_a_function_that_is_not_there_is_named(cloud: Cloud, region: str, name: str) -> None:
+    with pytest.raises(ResourceNotFoundError, match=name):
+        cloud.functions.invoke(region, name, b"{}", timeout_s=5)
