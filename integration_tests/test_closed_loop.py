@@ -1,0 +1,179 @@
+"""The closed loop: deploy, run, learn, solve, migrate, run again, measure, remove."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.conftest import CommandLine
+from multi_x_serverless.deployment.scaffold import example_inputs
+
+WORKFLOW_ID = "loop-0.0.1"
+HOME = "us-east-1"
+ALLOWED = {"us-east-1", "us-west-1", "us-west-2", "ca-central-1"}
+RUNS = 120
+HOME_SHARE = 0.1
+
+NODES = {
+    "receive:entry_point:0",
+    "count_words:receive_0_0:1",
+    "find_similar_words:receive_0_1:2",
+    "find_repeated_phrases:receive_0_2:3",
+    "summarise:sync:4",
+}
+
+
+@pytest.fixture
+def project(command_line: CommandLine, tmp_path: Path) -> Path:
+    command_line.succeed("new_workflow", "loop", cwd=tmp_path)
+    return tmp_path / "loop"
+
+
+def function_of(node: str) -> str:
+    return node.split(":", maxsplit=1)[0]
+
+
+def check_runs(runs: list[dict[str, Any]]) -> None:
+    """Each run finished once, with the nodes and the result that its input asks for."""
+    assert len({run["run_id"] for run in runs}) == len(runs) == RUNS
+    for run, line in zip(runs, example_inputs(RUNS), strict=True):
+        event = json.loads(line)
+        assert run["status"] == "complete", run
+        assert run["failures"] == []
+        ran = Counter(function_of(node["node"]) for node in run["nodes"])
+        expected = {"receive", "count_words", "find_similar_words", "summarise"}
+        expected |= {"find_repeated_phrases"} if event["deep"] else set()
+        assert ran == Counter(expected)
+        result = run["result"]
+        assert ("repeated" in result) == event["deep"]
+        assert result["words"] >= result["distinct"] > 0
+        assert all(len(first) - len(second) in (-1, 0, 1) for first, second in result["similar"])
+
+
+def placement_at(plan: dict[str, Any], hour: int) -> dict[str, str]:
+    earlier = [entry for entry in plan["hours"] if entry["hour"] <= hour]
+    placement: dict[str, str] = (earlier or plan["hours"])[-1]["placement"]
+    return placement
+
+
+def test_closed_loop(command_line: CommandLine, project: Path) -> None:
+    command_line.succeed("setup_tables")
+    deployed = command_line.succeed("deploy", cwd=project)
+    assert deployed["workflow_id"] == WORKFLOW_ID
+    again = command_line.succeed("deploy", cwd=project)
+    assert again["actions"] == [], "deploying the same again changes nothing"
+
+    inputs = str(project / "inputs.jsonl")
+    before = command_line.succeed("run", WORKFLOW_ID, "--arguments-file", inputs)["runs"]
+    check_runs(before)
+    assert {node["region"] for run in before for node in run["nodes"]} == {HOME}
+
+    synced = command_line.succeed("data_sync")["workflows"][0]
+    assert (synced["completed"], synced["failed"], synced["open"], synced["malformed"]) == (RUNS, 0, 0, 0)
+    assert command_line.succeed("data_sync")["workflows"][0]["completed"] == 0
+    collected = command_line.succeed("data_collect", "all")
+    assert {report["collector"] for report in collected["collectors"]} == {"carbon", "provider", "performance"}
+    assert collected["workflows"][0]["runs"] == RUNS
+
+    solved = command_line.succeed("solve", WORKFLOW_ID)
+    check_solution(solved["solution"])
+    status = command_line.succeed("status", WORKFLOW_ID)
+    assert set(status["nodes"]) == NODES
+    assert status["staged_plan"]["plan_version"] == solved["staged_plan_version"]
+
+    assert command_line.run("update_check_deployment", "--dry-run").exit_code == 3
+    migrated = command_line.succeed("update_check_deployment")["workflows"][0]
+    assert migrated["outcome"] == "migrated"
+    assert migrated["plan_version"] == solved["staged_plan_version"]
+    assert migrated["created"], "the plan leaves home, so functions had to be made elsewhere"
+    assert command_line.run("update_check_deployment").exit_code == 3, "nothing is left to do"
+
+    after = command_line.succeed("run", WORKFLOW_ID, "--arguments-file", inputs)["runs"]
+    check_runs(after)
+    check_routing(after, command_line.succeed("status", WORKFLOW_ID)["active_plan"])
+
+    command_line.succeed("data_sync")
+    check_savings(command_line.succeed("report", WORKFLOW_ID), after)
+
+    decision = command_line.run("update_check_solver").document["workflows"][0]
+    assert decision["verdict"] in {"keep", "staged"}
+    assert decision["runs"] == 2 * RUNS
+
+    removed = command_line.succeed("remove", WORKFLOW_ID)
+    assert removed["left"] == []
+    assert command_line.succeed("list")["workflows"] == []
+    command_line.succeed("teardown")
+
+
+def check_solution(solution: dict[str, Any]) -> None:
+    """Valid, proven, and by the model at least as good as home and as the best single region."""
+    assert [entry["hour"] for entry in solution["hours"]] == list(range(24))
+    for entry in solution["hours"]:
+        assert entry["status"] == "optimal"
+        assert set(entry["placement"]) == NODES
+        assert set(entry["placement"].values()) <= ALLOWED
+        assert entry["placement"]["receive:entry_point:0"] == HOME, "receive is pinned"
+        assert not any(limit["violated"] for limit in entry["constraints"] if limit["kind"] == "hard")
+        planned = entry["metrics"]["carbon"]["mean"]
+        assert planned <= entry["home_metrics"]["carbon"]["mean"] * (1 + 1e-6)
+        feasible = [
+            candidate["metrics"]["carbon"]["mean"] for candidate in entry["candidates"] if candidate["feasible"]
+        ]
+        assert planned <= min(feasible) * (1 + 1e-6)
+        assert entry["objective"]["lower_bound"] <= entry["objective"]["value"] * (1 + 1e-6)
+    assert "2023" in solution["provenance"]["carbon"]
+
+
+def check_routing(runs: list[dict[str, Any]], plan: dict[str, Any]) -> None:
+    """Runs by the plan ran where the plan says, the others at home, and about one in ten was one of the others."""
+    by_plan = [run for run in runs if run["reason"] == "plan"]
+    at_home = [run for run in runs if run["reason"] == "home_share"]
+    assert len(by_plan) + len(at_home) == len(runs)
+    for run in by_plan:
+        placement = placement_at(plan, int(run["placement"]))
+        for node in run["nodes"]:
+            assert node["region"] == placement[node["node"]], run
+    for run in at_home:
+        assert {node["region"] for node in run["nodes"]} == {HOME}
+    # Five standard deviations of a binomial: a correct router fails this once in two million times.
+    deviation = 5.0 * math.sqrt(len(runs) * HOME_SHARE * (1 - HOME_SHARE))
+    assert abs(len(at_home) - len(runs) * HOME_SHARE) <= deviation
+
+
+def check_savings(report: dict[str, Any], after: list[dict[str, Any]]) -> None:
+    expected, measured = report["expected"], report["measured"]
+    assert expected["plan"]["carbon_gco2eq"] <= expected["best_single"]["carbon_gco2eq"] * (1 + 1e-6)
+    assert expected["plan"]["carbon_gco2eq"] < expected["home"]["carbon_gco2eq"]
+    by_plan = sum(run["reason"] == "plan" for run in after)
+    assert measured["plan"]["runs"] == by_plan
+    assert measured["home"]["runs"] == RUNS + len(after) - by_plan
+    saving = measured["carbon"]
+    assert 0.0 < saving["low"] < saving["fraction"] < saving["high"] < 1.0
+    # The same functions on the same inputs: what was expected and what was measured are of one size.
+    expected_fraction = 1.0 - expected["plan"]["carbon_gco2eq"] / expected["home"]["carbon_gco2eq"]
+    assert abs(saving["fraction"] - expected_fraction) < 0.25
+
+
+def test_interrupted_commands_lose_nothing(command_line: CommandLine, project: Path) -> None:
+    """Kill the host of the runs in the middle; the next command finishes every run, each once."""
+    command_line.succeed("deploy", cwd=project)
+    queued = command_line.succeed("run", WORKFLOW_ID, "--no-wait", "--arguments-file", str(project / "inputs.jsonl"))
+    assert len(queued["run_ids"]) == RUNS
+    for _ in range(2):
+        host = command_line.start("run", WORKFLOW_ID, "-a", '{"text": "one more"}')
+        try:
+            host.communicate(timeout=3.0)
+        except Exception:  # noqa: BLE001  # still running, as it should: it is killed in the middle of its work
+            host.kill()
+            host.communicate()
+    assert host.returncode == -9, "the host ended before it could be killed"
+    command_line.succeed("run", WORKFLOW_ID, "-a", '{"text": "the last one"}')
+    synced = command_line.succeed("data_sync")["workflows"][0]
+    assert synced["open"] == 0
+    assert synced["failed"] == 0
+    assert RUNS + 1 <= synced["completed"] <= RUNS + 3

@@ -1,0 +1,27 @@
+"""Removing a workflow with all that the floors below keep of it."""
+
+from __future__ import annotations
+
+from multi_x_serverless.adaptation.workflows import require_tables
+from multi_x_serverless.cloud.ports import Cloud, Key
+from multi_x_serverless.deployment.progress import Progress
+from multi_x_serverless.deployment.remove import RemoveResult, remove
+from multi_x_serverless.observation.history import History
+from multi_x_serverless.observation.sync import sync_state_table
+
+
+def remove_workflow(cloud: Cloud, workflow_id: str, *, keep_logs: bool, progress: Progress) -> RemoveResult:
+    """Delete a workflow's resources, plans and history.
+
+    The history goes last and only when every resource is gone, so that a removal that was interrupted is repeated
+    by running the command again.
+
+    Raises:
+        UnknownWorkflowError: There is none of that id.
+    """
+    require_tables(cloud)
+    result = remove(cloud, workflow_id, keep_logs=keep_logs, progress=progress)
+    if not result.left:
+        History(cloud).remove(workflow_id)
+        sync_state_table(cloud).delete(Key(workflow_id, "sync"))
+    return result

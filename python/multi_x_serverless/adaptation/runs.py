@@ -1,0 +1,112 @@
+"""Starting runs of a deployed workflow and waiting for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from multi_x_serverless.adaptation.workflows import deployed_workflow, log_sources
+from multi_x_serverless.cloud.ports import Cloud
+from multi_x_serverless.deployment.manifest import manifest_of
+from multi_x_serverless.errors import UsageError
+from multi_x_serverless.model.workflow import WorkflowRecord
+from multi_x_serverless.observation.trace import RunTrace, trace_runs
+from multi_x_serverless.sdk.envelope import new_trigger, split_large_payload
+from multi_x_serverless.sdk.errors import PayloadError
+from multi_x_serverless.sdk.payload import ABSENT_PAYLOAD, Payload
+
+POLL_S = 0.005
+"""How often the number of messages under way is looked at, in seconds; shorter than a warm invocation."""
+
+
+@dataclass(frozen=True)
+class StartedRuns:
+    """Runs that were triggered.
+
+    Attributes:
+        started_at: Time before the first trigger was published, seconds since the epoch.
+    """
+
+    record: WorkflowRecord
+    run_ids: tuple[str, ...]
+    started_at: float
+
+
+NO_INPUT: Any = object()
+"""Start a run without an argument; `None` is an argument like any other."""
+
+
+def start_runs(
+    cloud: Cloud, workflow_id: str, inputs: Sequence[Any], *, before_each: Callable[[], None] = lambda: None
+) -> StartedRuns:
+    """Publish one trigger per input to the entry function at home; they are durable when this returns.
+
+    Args:
+        before_each: Called before each trigger; paces them.
+
+    Raises:
+        UnknownWorkflowError: There is no such workflow.
+        UsageError: An input is no JSON value.
+    """
+    record = deployed_workflow(cloud, workflow_id)
+    manifest = manifest_of(record)
+    home = record.configuration.home_region
+    topic = manifest.function_of(0).topic
+    started_at = cloud.now()
+    run_ids = []
+    for value in inputs:
+        before_each()
+        try:
+            payload = ABSENT_PAYLOAD if value is NO_INPUT else Payload.of(value)
+        except PayloadError as error:
+            raise UsageError(str(error)) from error
+        trigger = new_trigger(manifest, payload, now=cloud.now())
+        message, large = split_large_payload(trigger, manifest.regions.index(home))
+        if large is not None:
+            cloud.objects.put_object(home, large.key, large.body)
+        cloud.messages.publish(home, topic, message.encode().encode())
+        run_ids.append(trigger.run_id)
+    return StartedRuns(record, tuple(run_ids), started_at)
+
+
+def run_and_wait(
+    cloud: Cloud,
+    workflow_id: str,
+    inputs: Sequence[Any],
+    *,
+    concurrency: int,
+    timeout_s: float,
+    progress: Callable[[int], None] = lambda _started: None,
+) -> tuple[RunTrace, ...]:
+    """Start runs, keep messages moving until all have ended or the time is up, and return what the logs say.
+
+    Args:
+        concurrency: Messages under way above which the next run waits, so that runs do not queue behind each other
+            and the latencies they log are the network's.
+        timeout_s: How long to wait in all, in seconds.
+        progress: Called with the number of runs started so far.
+    """
+    deadline = cloud.now() + timeout_s
+    count = 0
+    with cloud.host() as host:
+
+        def pace() -> None:
+            nonlocal count
+            while host.pending() >= concurrency and cloud.now() < deadline:
+                host.wait_until_idle(POLL_S)
+            progress(count)
+            count += 1
+
+        started = start_runs(cloud, workflow_id, inputs, before_each=pace)
+        progress(count)
+        while not host.wait_until_idle(1.0) and cloud.now() < deadline:
+            pass
+    return trace_runs(
+        cloud,
+        workflow_id,
+        started.record.graph,
+        log_sources(cloud, started.record),
+        started.run_ids,
+        started.started_at,
+    )

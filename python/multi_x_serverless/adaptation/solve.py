@@ -1,0 +1,79 @@
+"""Solving one deployed workflow from its history and the signals, and staging the plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from multi_x_serverless.adaptation.signals import read_signals
+from multi_x_serverless.adaptation.workflows import deployed_workflow, model_of
+from multi_x_serverless.cloud.ports import Cloud
+from multi_x_serverless.cloud.tables import PlanStore
+from multi_x_serverless.model.plan import Plan
+from multi_x_serverless.model.workflow import WorkflowRecord
+from multi_x_serverless.observation.history import KEEP_DAYS, History
+from multi_x_serverless.solving.engine import solve_problem
+from multi_x_serverless.solving.problem import SolveSettings, build_problem
+from multi_x_serverless.solving.solution import Solution, plan_from_solution
+
+PLAN_LIFETIME_S = 7 * 86_400.0
+"""A plan rests on the intensities of a day like those of the week before; after a week it is out of date."""
+
+
+@dataclass(frozen=True)
+class SolveOutcome:
+    """A solved workflow.
+
+    Attributes:
+        problem: The problem document that was solved.
+        plan: The plan; numbered if it was staged.
+        is_staged: Whether it waits for `update_check_deployment`.
+    """
+
+    record: WorkflowRecord
+    problem: bytes
+    solution: Solution
+    plan: Plan
+    is_staged: bool
+
+
+def build_workflow_problem(cloud: Cloud, record: WorkflowRecord, settings: SolveSettings) -> bytes:
+    """The problem document of a deployed workflow.
+
+    Raises:
+        NotEnoughDataError: There is no run or no signal yet.
+    """
+    since = cloud.now() - KEEP_DAYS * 86_400.0
+    runs = History(cloud).runs(record.workflow_id, since=since)
+    return build_problem(model_of(record), runs, read_signals(cloud), settings)
+
+
+def solve_workflow(
+    cloud: Cloud,
+    workflow_id: str,
+    *,
+    solver: str | None = None,
+    settings: SolveSettings,
+    stage: bool = True,
+    threads: int | None = None,
+) -> SolveOutcome:
+    """Find the best plan and stage it.
+
+    Nothing is staged when at no hour any placement meets the hard limits: the workflow stays where it is.
+
+    Args:
+        solver: ``fine-grained``, ``coarse-grained`` or ``heuristic``; the configuration's if `None`.
+        stage: Whether to stage the plan.
+    """
+    record = deployed_workflow(cloud, workflow_id)
+    problem = build_workflow_problem(cloud, record, settings)
+    solution = solve_problem(problem, solver or record.configuration.solver, threads=threads)
+    now = cloud.now()
+    plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
+    is_staged = stage and not solution.is_infeasible_at_all_hours
+    return SolveOutcome(
+        record=record,
+        problem=problem,
+        solution=solution,
+        plan=PlanStore(cloud).stage(plan) if is_staged else plan,
+        is_staged=is_staged,
+    )

@@ -1,0 +1,62 @@
+"""Deployed workflows as the loop sees them."""
+
+from __future__ import annotations
+
+from multi_x_serverless.cloud.ports import Cloud, Key
+from multi_x_serverless.cloud.tables import physical_name, workflow_table
+from multi_x_serverless.errors import NotEnoughDataError, UnknownWorkflowError
+from multi_x_serverless.model.workflow import WorkflowRecord
+from multi_x_serverless.observation.sync import LogSource
+from multi_x_serverless.solving.problem import WorkflowModel
+
+
+def require_tables(cloud: Cloud) -> None:
+    """Check that `setup_tables` was run.
+
+    Raises:
+        NotEnoughDataError: It was not.
+    """
+    if physical_name("workflows") not in cloud.key_value.list_tables(cloud.system_region):
+        raise NotEnoughDataError("there are no tables yet: run 'setup_tables' (or 'deploy', which does it too) first.")
+
+
+def deployed_workflows(cloud: Cloud) -> tuple[WorkflowRecord, ...]:
+    """All deployed workflows, by id."""
+    require_tables(cloud)
+    return tuple(stored.value for stored in workflow_table(cloud).scan() if stored.value.status == "deployed")
+
+
+def deployed_workflow(cloud: Cloud, workflow_id: str) -> WorkflowRecord:
+    """One deployed workflow.
+
+    Raises:
+        UnknownWorkflowError: There is none of that id.
+    """
+    require_tables(cloud)
+    stored = workflow_table(cloud).get(Key(workflow_id))
+    if stored is None or stored.value.status != "deployed":
+        known = tuple(record.workflow_id for record in deployed_workflows(cloud))
+        raise UnknownWorkflowError(workflow_id, known)
+    return stored.value
+
+
+def model_of(record: WorkflowRecord) -> WorkflowModel:
+    """What solving needs to know of a workflow."""
+    return WorkflowModel(
+        configuration=record.configuration,
+        functions=record.functions,
+        graph=record.graph,
+        manifest_id=record.manifest_id,
+    )
+
+
+def log_sources(cloud: Cloud, record: WorkflowRecord) -> tuple[LogSource, ...]:
+    """Where the workflow's functions have logs: also in regions that they have left."""
+    names = {resource.name for resource in record.resources if resource.kind == "function"}
+    return tuple(
+        LogSource(region, function)
+        for region in record.regions
+        for name in sorted(names)
+        for function in cloud.logs.list_logs(region, name)
+        if function == name
+    )

@@ -1,0 +1,57 @@
+"""``deploy``."""
+
+from __future__ import annotations
+
+import click
+
+from multi_x_serverless.cli.output import Column, write_json, write_table, write_text
+from multi_x_serverless.cli.progress import terminal_progress
+from multi_x_serverless.cli.session import Settings, pass_settings
+from multi_x_serverless.errors import EXIT_NOTHING_TO_DO, EXIT_OK
+
+
+@click.command("deploy")
+@click.option("--dry-run", is_flag=True, help="Show what would be done and do nothing; exit 3 if anything would.")
+@pass_settings
+def command(settings: Settings, dry_run: bool) -> int:
+    """Deploy the workflow of the project directory to its home region.
+
+    Reads app.py and .multi-x-serverless/config.yml, packages the code, and creates what is missing. A deployment
+    that is interrupted is resumed by running the command again; a first one that fails leaves nothing behind.
+    """
+    with settings.open_cloud() as cloud:
+        from multi_x_serverless.deployment.deploy import deploy
+
+        with terminal_progress(settings) as progress:
+            result = deploy(cloud, settings.project_dir, dry_run=dry_run, progress=progress)
+        if settings.is_json:
+            write_json(
+                "deploy",
+                {
+                    "workflow_id": result.workflow_id,
+                    "dry_run": dry_run,
+                    "actions": [
+                        {
+                            "verb": action.verb,
+                            "kind": action.kind,
+                            "name": action.name,
+                            "region": action.region,
+                        }
+                        for action in result.actions
+                    ],
+                },
+            )
+        else:
+            if result.actions:
+                write_table(
+                    settings,
+                    "Would be done" if dry_run else "Done",
+                    [Column("action"), Column("kind"), Column("region"), Column("name")],
+                    [[action.verb, action.kind, action.region or "(all)", action.name] for action in result.actions],
+                )
+            elif dry_run:
+                write_text("Nothing would change.")
+            if not dry_run:
+                unchanged = " (nothing had changed)" if not result.actions else ""
+                write_text(f"Deployed {result.workflow_id}{unchanged}.")
+        return EXIT_NOTHING_TO_DO if dry_run and result.actions else EXIT_OK

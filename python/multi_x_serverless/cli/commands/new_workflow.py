@@ -1,0 +1,33 @@
+"""``new_workflow``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from multi_x_serverless.cli.output import write_json, write_text
+from multi_x_serverless.cli.session import Settings, pass_settings
+
+
+@click.command("new_workflow")
+@click.argument("name")
+@pass_settings
+def command(settings: Settings, name: str) -> None:
+    r"""Make a directory NAME with an example workflow to start from.
+
+    The example fans out, calls one function conditionally and joins the results. It deploys unedited:
+
+    \b
+        multi_x_serverless new_workflow hello
+        cd hello
+        multi_x_serverless --cloud local deploy
+    """
+    from multi_x_serverless.deployment.scaffold import new_workflow
+
+    directory = new_workflow(Path.cwd(), name)
+    shown = directory.relative_to(Path.cwd())
+    if settings.is_json:
+        write_json("new_workflow", {"directory": str(directory)})
+    else:
+        write_text(f"Made {shown}/. Next: cd {shown} && multi_x_serverless --cloud local deploy")

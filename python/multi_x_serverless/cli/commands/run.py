@@ -1,0 +1,180 @@
+"""``run``."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from multi_x_serverless.cli.output import Column, seconds, write_json, write_table, write_text
+from multi_x_serverless.cli.progress import terminal_count
+from multi_x_serverless.cli.session import Settings, pass_settings
+from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, UsageError
+
+if TYPE_CHECKING:
+    from multi_x_serverless.observation.trace import RunTrace
+
+SHOWN_SINGLY = 5
+"""Up to so many runs are shown node by node, more as a summary."""
+
+
+@click.command("run")
+@click.argument("workflow_id")
+@click.option("-a", "--argument", "argument", metavar="JSON", help="Input of the run, a JSON value.")
+@click.option(
+    "--arguments-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Start one run per line of the file, each line a JSON value; - for standard input.",
+)
+@click.option("--wait/--no-wait", default=None, help="Wait for the result.  [default: --wait on the embedded cloud]")
+@click.option("--timeout", type=click.FloatRange(min=0.1), default=600.0, show_default=True, help="Seconds to wait.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Messages under way above which the next run waits.",
+)
+@pass_settings
+def command(
+    settings: Settings,
+    workflow_id: str,
+    argument: str | None,
+    arguments_file: Path | None,
+    wait: bool | None,
+    timeout: float,
+    concurrency: int,
+) -> int:
+    """Run the workflow WORKFLOW_ID (shown by 'deploy' and 'list').
+
+    The embedded cloud delivers messages only while a command runs it: with --no-wait a run is queued, durably, and
+    goes on with the next command that waits.
+    """
+    inputs = _inputs(argument, arguments_file)
+    with settings.open_cloud() as cloud:
+        from multi_x_serverless.adaptation.runs import NO_INPUT, run_and_wait, start_runs
+
+        values = [NO_INPUT] if inputs is None else inputs
+        if not (wait if wait is not None else cloud.name == "local"):
+            started = start_runs(cloud, workflow_id, values)
+            if settings.is_json:
+                write_json("run", {"workflow_id": workflow_id, "run_ids": list(started.run_ids)})
+            else:
+                for run_id in started.run_ids:
+                    write_text(run_id)
+            return EXIT_OK
+        with terminal_count(settings, "runs", len(values)) as progress:
+            traces = run_and_wait(
+                cloud, workflow_id, values, concurrency=concurrency, timeout_s=timeout, progress=progress
+            )
+    if settings.is_json:
+        write_json("run", {"workflow_id": workflow_id, "runs": [_members(trace) for trace in traces]})
+    elif len(traces) <= SHOWN_SINGLY:
+        for trace in traces:
+            _show(settings, trace)
+    else:
+        _summarise(settings, traces)
+    return EXIT_OK if all(trace.status == "complete" for trace in traces) else EXIT_FAILURE
+
+
+def _inputs(argument: str | None, arguments_file: Path | None) -> list[Any] | None:
+    if argument is not None and arguments_file is not None:
+        raise click.UsageError("Give either -a or --arguments-file.")
+    if argument is not None:
+        return [_parse(argument, "-a")]
+    if arguments_file is None:
+        return None
+    lines = arguments_file.read_text(encoding="utf-8").splitlines()
+    inputs = [_parse(line, f"{arguments_file}:{number}") for number, line in enumerate(lines, start=1) if line.strip()]
+    if not inputs:
+        raise UsageError(f"{arguments_file} holds no input: one JSON value per line is expected.")
+    return inputs
+
+
+def _parse(text: str, where: str) -> Any:
+    import json
+
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except ValueError as error:
+        shown = text if len(text) <= 60 else text[:57] + "..."
+        raise UsageError(f"{where}: '{shown}' is not JSON ({error}); text needs quotes: '\"text\"'.") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not part of JSON")
+
+
+def _members(trace: RunTrace) -> dict[str, Any]:
+    return {
+        "run_id": trace.run_id,
+        "status": trace.status,
+        "reason": trace.reason,
+        "placement": trace.placement_key,
+        "duration_s": trace.duration_s,
+        "result": trace.result,
+        "nodes": [
+            {
+                "node": node.node,
+                "region": node.region,
+                "start_s": node.start_s,
+                "duration_s": node.duration_s,
+                "cold": node.is_cold,
+            }
+            for node in trace.nodes
+        ],
+        "failures": [
+            {
+                "node": failure.node,
+                "region": failure.region,
+                "error": failure.error,
+                "message": failure.message,
+                "traceback": list(failure.traceback),
+            }
+            for failure in trace.failures
+        ],
+    }
+
+
+def _show(settings: Settings, trace: RunTrace) -> None:
+    import json
+
+    rows = [
+        [
+            node.node,
+            node.region,
+            seconds(node.start_s),
+            seconds(node.duration_s),
+            "cold" if node.is_cold else "",
+        ]
+        for node in trace.nodes
+    ]
+    columns = [Column("node"), Column("region"), Column("start", True), Column("duration", True), Column("")]
+    write_table(settings, f"Run {trace.run_id}: {trace.status} in {seconds(trace.duration_s)}", columns, rows)
+    for failure in trace.failures:
+        print(f"{failure.node} in {failure.region} raised {failure.error}: {failure.message}", file=sys.stderr)  # noqa: T201
+    if trace.result is not None:
+        write_text("Result: " + json.dumps(trace.result, ensure_ascii=False, indent=2))
+
+
+def _summarise(settings: Settings, traces: tuple[RunTrace, ...]) -> None:
+    statuses = Counter(trace.status for trace in traces)
+    where: dict[str, Counter[str]] = {}
+    for trace in traces:
+        for node in trace.nodes:
+            where.setdefault(node.node, Counter())[node.region] += 1
+    regions = sorted({region for counts in where.values() for region in counts})
+    write_table(
+        settings,
+        f"{len(traces)} runs: " + ", ".join(f"{count} {status}" for status, count in sorted(statuses.items())),
+        [Column("node"), *(Column(region, is_number=True) for region in regions)],
+        [[node, *(str(counts[region] or "-") for region in regions)] for node, counts in where.items()],
+    )
+    for trace in traces:
+        for failure in trace.failures:
+            settings.say(
+                f"run {trace.run_id}: {failure.node} in {failure.region} raised {failure.error}: {failure.message}"
+            )

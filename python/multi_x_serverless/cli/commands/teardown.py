@@ -1,0 +1,33 @@
+"""``teardown``."""
+
+from __future__ import annotations
+
+import click
+
+from multi_x_serverless.cli.output import write_json, write_text
+from multi_x_serverless.cli.session import Settings, pass_settings
+
+
+@click.command("teardown")
+@pass_settings
+def command(settings: Settings) -> None:
+    """Delete the framework's tables with all they hold: the inverse of setup_tables.
+
+    Workflows that are still deployed are refused: remove them first.
+    """
+    from multi_x_serverless.errors import UsageError
+
+    with settings.open_cloud() as cloud:
+        from multi_x_serverless.adaptation.workflows import deployed_workflows
+        from multi_x_serverless.cloud.tables import delete_tables, physical_name
+
+        if physical_name("workflows") in cloud.key_value.list_tables(cloud.system_region):
+            left = [record.workflow_id for record in deployed_workflows(cloud)]
+            if left:
+                raise UsageError(f"still deployed are {', '.join(left)}: remove them first.")
+        settings.confirm("Delete all tables with the history of all runs?")
+        deleted = delete_tables(cloud)
+        if settings.is_json:
+            write_json("teardown", {"deleted": list(deleted)})
+        else:
+            write_text(f"Deleted {len(deleted)} tables.")

@@ -1,0 +1,53 @@
+"""``update_check_deployment``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from multi_x_serverless.cli.output import write_json, write_text
+from multi_x_serverless.cli.progress import terminal_progress
+from multi_x_serverless.cli.session import Settings, pass_settings
+from multi_x_serverless.errors import EXIT_FAILURE, EXIT_NOTHING_TO_DO, EXIT_OK
+
+
+@click.command("update_check_deployment")
+@click.argument("workflow_ids", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Say what would be done and do nothing; exit 3 if anything would.")
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0.0),
+    default=3600.0,
+    show_default=True,
+    help="Seconds after which functions that no plan uses any more are deleted.",
+)
+@pass_settings
+def command(settings: Settings, workflow_ids: tuple[str, ...], dry_run: bool, grace: float) -> int:
+    """Migrate all workflows, or WORKFLOW_IDS, to their staged plans, and clean up.
+
+    A plan takes effect only after every function that it needs has answered; until then the old one stays in force.
+    """
+    with settings.open_cloud() as cloud:
+        from multi_x_serverless.adaptation.check_deployment import check_deployment
+
+        with terminal_progress(settings) as progress:
+            outcomes = check_deployment(
+                cloud, progress=progress, workflow_ids=workflow_ids, dry_run=dry_run, grace_s=grace
+            )
+    if settings.is_json:
+        write_json("update_check_deployment", {"workflows": [asdict(outcome) for outcome in outcomes]})
+    else:
+        if not outcomes:
+            write_text("No workflow is deployed.")
+        for outcome in outcomes:
+            write_text(f"{outcome.workflow_id}: {outcome.outcome}: {outcome.message}")
+            for created in outcome.created:
+                write_text(f"  created {created}")
+            for deleted in outcome.deleted:
+                write_text(f"  deleted {deleted}")
+    if any(outcome.outcome == "failed" for outcome in outcomes):
+        return EXIT_FAILURE
+    would = any(outcome.outcome == "would migrate" for outcome in outcomes)
+    idle = not dry_run and all(outcome.outcome == "unchanged" and not outcome.deleted for outcome in outcomes)
+    return EXIT_NOTHING_TO_DO if would or idle else EXIT_OK

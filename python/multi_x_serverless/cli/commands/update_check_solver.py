@@ -1,0 +1,57 @@
+"""``update_check_solver``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from multi_x_serverless.cli.output import write_json, write_text
+from multi_x_serverless.cli.session import Settings, pass_settings
+from multi_x_serverless.errors import EXIT_FAILURE, EXIT_NOTHING_TO_DO, EXIT_OK
+
+
+@click.command("update_check_solver")
+@click.argument("workflow_ids", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Stage nothing; exit 3 if a plan would be staged.")
+@click.option(
+    "--minimum-runs",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Runs in the last 30 days below which nothing is solved.",
+)
+@click.option(
+    "--hysteresis",
+    type=click.FloatRange(min=0.0, max=1.0),
+    default=0.01,
+    show_default=True,
+    help="Relative gain below which the plan in force stays.",
+)
+@pass_settings
+def command(
+    settings: Settings, workflow_ids: tuple[str, ...], dry_run: bool, minimum_runs: int, hysteresis: float
+) -> int:
+    """Sync, collect and solve for all workflows, or WORKFLOW_IDS, and stage a plan where it pays.
+
+    Exit code 3 when no plan is staged.
+    """
+    with settings.open_cloud() as cloud:
+        from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
+
+        decisions = check_solver(
+            cloud,
+            CheckSettings(minimum_runs=minimum_runs, hysteresis=hysteresis),
+            workflow_ids=workflow_ids,
+            dry_run=dry_run,
+        )
+    if settings.is_json:
+        write_json("update_check_solver", {"workflows": [asdict(decision) for decision in decisions]})
+    else:
+        if not decisions:
+            write_text("No workflow is deployed.")
+        for decision in decisions:
+            write_text(f"{decision.workflow_id}: {decision.verdict}: {decision.reason}")
+    if any(decision.verdict == "failed" for decision in decisions):
+        return EXIT_FAILURE
+    return EXIT_OK if any(decision.verdict == "staged" for decision in decisions) else EXIT_NOTHING_TO_DO

@@ -1,0 +1,237 @@
+"""Entry point of ``multi_x_serverless``: global options, the list of commands, errors and exit codes.
+
+Commands are imported only when they run or their own help is asked for, so that ``--help`` stays fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import click
+
+from multi_x_serverless.cli.session import Settings
+from multi_x_serverless.errors import EXIT_FAILURE, EXIT_USAGE, MultiXServerlessError
+
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells report it."""
+
+
+@dataclass(frozen=True)
+class CommandEntry:
+    """Where a command lives and what the list of commands says of it."""
+
+    module: str
+    summary: str
+
+
+_COMMANDS = "multi_x_serverless.cli.commands."
+
+COMMANDS: dict[str, CommandEntry] = {
+    "demo": CommandEntry("demo", "Show the whole loop on the embedded cloud, with every command printed."),
+    "new_workflow": CommandEntry("new_workflow", "Make a directory with an example workflow to start from."),
+    "setup_tables": CommandEntry("setup_tables", "Make the tables that the framework needs."),
+    "deploy": CommandEntry("deploy", "Deploy the workflow of the project directory to its home region."),
+    "run": CommandEntry("run", "Run a deployed workflow."),
+    "list": CommandEntry("list", "List the deployed workflows."),
+    "status": CommandEntry("status", "Show a workflow: its plan, where its nodes ran, its last runs."),
+    "data_sync": CommandEntry("data_sync", "Read new function logs into the history."),
+    "data_collect": CommandEntry("data_collect", "Refresh carbon, provider, performance or workflow data."),
+    "solve": CommandEntry("solve", "Find the best plan for a workflow and stage it."),
+    "update_check_solver": CommandEntry(
+        "update_check_solver", "Sync, collect and solve for the workflows for which it pays."
+    ),
+    "update_check_deployment": CommandEntry(
+        "update_check_deployment", "Migrate workflows to their staged plans and clean up."
+    ),
+    "report": CommandEntry("report", "Show what was saved, expected and measured."),
+    "remove": CommandEntry("remove", "Delete a workflow and everything it made."),
+    "teardown": CommandEntry("teardown", "Delete the framework's tables with all they hold."),
+    "version": CommandEntry("version", "Show the version of the program and of its engine."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on demand; dashes in a command's name are read as underscores."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Names in the order of the loop."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a command."""
+        name = cmd_name.replace("-", "_")
+        entry = COMMANDS.get(name)
+        if entry is None:
+            return None
+        command = getattr(importlib.import_module(_COMMANDS + entry.module), "command", None)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{entry.module} defines no command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest close names for an unknown command."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0].replace("-", "_"), COMMANDS, n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            raise click.UsageError(f"There is no command '{args[0]}'.{hint}", ctx) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+def _default_color() -> bool:
+    return "NO_COLOR" not in os.environ
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--cloud",
+    type=click.Choice(["aws", "local"]),
+    default="aws",
+    show_default=True,
+    envvar="MULTI_X_SERVERLESS_CLOUD",
+    help="AWS, or the embedded cloud on this machine (no account, no Docker, no key).",
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="MULTI_X_SERVERLESS_STATE_DIR",
+    help="Directory of the embedded cloud.  [default: the user's state directory]",
+)
+@click.option(
+    "--time-scale",
+    type=click.FloatRange(min=0.0),
+    default=1.0,
+    show_default=True,
+    help="Factor on the network latencies that the embedded cloud waits for; 0 waits for none.",
+)
+@click.option("--profile", help="AWS profile to use.")
+@click.option(
+    "-p",
+    "--project-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="the current directory",
+    help="Directory of the workflow's project.",
+)
+@click.option(
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="Form of what is written to standard output.",
+)
+@click.option("-v", "--verbose", count=True, help="Say more on standard error; with a failure, the traceback.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing on standard error but errors.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before something is deleted.")
+@click.option("--color/--no-color", default=_default_color, help="Colours in tables (also: NO_COLOR).")
+@click.version_option(package_name="multi-x-serverless", message="%(version)s")
+@click.pass_context
+def cli(  # the options are documented by their help
+    context: click.Context,
+    cloud: str,
+    state_dir: Path | None,
+    time_scale: float,
+    profile: str | None,
+    project_dir: Path,
+    output: str,
+    verbose: int,
+    quiet: bool,
+    yes: bool,
+    color: bool,
+) -> None:
+    r"""Deploy serverless workflows, and have each function run where carbon, cost or latency is lowest.
+
+    The loop: new_workflow, deploy, run, data_sync, data_collect, solve, update_check_deployment, run ...
+
+    \b
+    Exit codes: 0 done; 1 failed; 2 wrong usage or input; 3 nothing to do
+    (with --dry-run: would change); 4 no placement meets the limits.
+    """
+    context.obj = Settings(
+        cloud=cloud,
+        state_dir=state_dir,
+        time_scale=time_scale,
+        profile=profile,
+        project_dir=project_dir,
+        output=output,
+        verbosity=-1 if quiet else verbose,
+        assume_yes=yes,
+        color=color,
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return the exit code; errors are one sentence on standard error."""
+    is_verbose = any(
+        argument == "--verbose" or (argument.startswith("-v") and set(argument[1:]) == {"v"}) for argument in arguments
+    )
+    is_json = "--output=json" in arguments or ("--output", "json") in pairwise(arguments)
+    try:
+        result: Any = cli.main(args=arguments, prog_name="multi_x_serverless", standalone_mode=False)
+    except MultiXServerlessError as error:
+        if is_verbose:
+            traceback.print_exc()
+        _report(error.code, str(error), is_json=is_json)
+        return error.exit_code
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        return EXIT_INTERRUPTED
+    except click.ClickException as error:
+        if isinstance(error, click.UsageError) and not is_json:
+            error.show()
+        else:
+            _report("usage", error.format_message(), is_json=is_json)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough of it; nothing is left to flush to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILURE
+    except Exception as error:  # noqa: BLE001  # the last line of defence: no traceback without -v
+        if is_verbose:
+            traceback.print_exc()
+        _report(
+            "internal",
+            f"unexpected {type(error).__name__}: {error} (a defect; -v shows where)",
+            is_json=is_json,
+        )
+        return EXIT_FAILURE
+    return result if isinstance(result, int) else 0
+
+
+def _report(code: str, message: str, *, is_json: bool) -> None:
+    if is_json:
+        import orjson
+
+        click.echo(orjson.dumps({"error": {"code": code, "message": message}}).decode(), err=True)
+    else:
+        click.echo(f"error: {message}", err=True)
+
+
+if __name__ == "__main__":
+    main()

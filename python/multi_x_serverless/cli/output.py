@@ -1,0 +1,90 @@
+"""Writing data to standard output: tables for people, versioned JSON for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from multi_x_serverless.cli.session import Settings
+
+OUTPUT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table; numbers go right and are never folded."""
+
+    name: str
+    is_number: bool = False
+
+
+def write_json(command: str, members: Mapping[str, Any]) -> None:
+    """One JSON document: schema, version and the command's own members."""
+    import orjson
+
+    document = {"schema": f"multi-x-serverless/cli/{command}", "version": OUTPUT_VERSION, **members}
+    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
+
+
+def write_table(
+    settings: Settings,
+    title: str,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    *,
+    note: str = "",
+) -> None:
+    """A table with a title, and a note under it."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(
+            escape(column.name),
+            justify="right" if column.is_number else "left",
+            overflow="fold",
+            no_wrap=column.is_number,
+        )
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console = Console(no_color=not settings.color, highlight=False)
+    if title:
+        console.print(f"[bold]{escape(title)}[/bold]")
+    console.print(table)
+    if note:
+        console.print(escape(note))
+
+
+def write_text(text: str) -> None:
+    """A line for people."""
+    click.echo(text)
+
+
+def percent(part: float, *, signed: bool = False) -> str:
+    """A fraction as per cent with one decimal."""
+    return f"{part * 100:+.1f} %" if signed else f"{part * 100:.1f} %"
+
+
+def grams(value: float) -> str:
+    """Carbon in the prefix of gCO2eq that reads best; runs are small."""
+    for factor, unit in ((1.0, "g"), (1e3, "mg"), (1e6, "ug"), (1e9, "ng")):
+        if abs(value) * factor >= 1.0:
+            return f"{value * factor:.3g} {unit}"
+    return "0 g" if value == 0 else f"{value * 1e9:.3g} ng"
+
+
+def dollars_per_million(value: float) -> str:
+    """USD per run as USD per million runs."""
+    return f"{value * 1e6:.2f}"
+
+
+def seconds(value: float) -> str:
+    """A duration in ms or s."""
+    return f"{value * 1e3:.0f} ms" if value < 1.0 else f"{value:.2f} s"

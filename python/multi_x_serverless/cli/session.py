@@ -1,0 +1,97 @@
+"""What all commands share: the global options, opening the cloud, talking to the user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from multi_x_serverless.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from multi_x_serverless.cloud.ports import Cloud
+
+APPLICATION = "multi-x-serverless"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The global options, see ``multi_x_serverless --help``."""
+
+    cloud: str
+    state_dir: Path | None
+    time_scale: float
+    profile: str | None
+    project_dir: Path
+    output: str
+    verbosity: int
+    assume_yes: bool
+    color: bool
+
+    @property
+    def is_json(self) -> bool:
+        """Whether standard output is for machines."""
+        return self.output == "json"
+
+    @contextmanager
+    def open_cloud(self, *, exclusive: bool = True) -> Iterator[Cloud]:
+        """Open the chosen cloud.
+
+        Args:
+            exclusive: The command changes something. Commands that only read may run beside another one.
+
+        Raises:
+            UnsupportedError: The cloud is not available in this version.
+            StateDirectoryBusyError: Another command holds the embedded cloud.
+        """
+        if self.cloud != "local":
+            raise UnsupportedError(
+                "this version runs on the embedded cloud only: add '--cloud local' before the command "
+                "(AWS is being built; see CHANGELOG)."
+            )
+        from multi_x_serverless.cloud.local import LocalCloud
+        from multi_x_serverless.cloud.tables import SYSTEM_TABLES, break_locks, physical_name
+
+        cloud = LocalCloud(self.local_state_directory(), time_scale=self.time_scale, exclusive=exclusive)
+        try:
+            if exclusive and physical_name(SYSTEM_TABLES[0]) in cloud.key_value.list_tables(cloud.system_region):
+                # Whoever held these locks is gone: nobody else can hold the state directory now.
+                break_locks(cloud)
+            yield cloud
+        finally:
+            cloud.close()
+
+    def local_state_directory(self) -> Path:
+        """Where the embedded cloud lives."""
+        if self.state_dir is not None:
+            return self.state_dir
+        import platformdirs
+
+        return platformdirs.user_state_path(APPLICATION)
+
+    def say(self, text: str, *, level: int = 0) -> None:
+        """Progress for people, on standard error."""
+        if self.verbosity >= level:
+            click.echo(text, err=True)
+
+    def confirm(self, question: str) -> None:
+        """Ask before something is deleted; `--yes` answers, and without a terminal the answer is no.
+
+        Raises:
+            click.UsageError: There is no terminal to ask on.
+            click.Abort: The answer was no.
+        """
+        if self.assume_yes:
+            return
+        import sys
+
+        if not sys.stdin.isatty():
+            raise click.UsageError(f"{question} There is no terminal to ask on: add --yes before the command.")
+        click.confirm(question, abort=True, err=True)
+
+
+pass_settings = click.make_pass_decorator(Settings)

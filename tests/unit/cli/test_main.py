@@ -1,0 +1,110 @@
+"""The command line's frame: the list of commands, names, errors and exit codes."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from multi_x_serverless.cli.commands.solve import hour_ranges
+from multi_x_serverless.cli.main import COMMANDS, cli, run
+from multi_x_serverless.cli.output import grams, percent, seconds
+
+REQUIRED = {
+    "setup_tables",
+    "new_workflow",
+    "deploy",
+    "run",
+    "list",
+    "remove",
+    "data_sync",
+    "data_collect",
+    "solve",
+    "update_check_solver",
+    "update_check_deployment",
+    "version",
+}
+
+
+def test_the_commands_of_the_specification_are_there() -> None:
+    assert set(COMMANDS) >= REQUIRED
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_listed_command_loads_and_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "--help"]) == 0
+    assert name in capsys.readouterr().out
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert command.help
+
+
+def test_dashes_are_read_as_underscores(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["update-check-solver", "--help"]) == 0
+    assert "hysteresis" in capsys.readouterr().out
+
+
+def test_unknown_command_suggests_a_close_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["depoly"]) == 2
+    assert "Did you mean 'deploy'?" in capsys.readouterr().err
+
+
+def test_errors_are_json_when_output_is(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    state = ["--cloud", "local", "--state-dir", str(tmp_path / "state"), "--output", "json"]
+    assert run([*state, "run", "x-0.0.1", "-a", "{"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert json.loads(captured.err)["error"]["code"] == "usage"
+
+
+def test_aws_is_refused_with_the_way_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--cloud", "aws", "list"]) == 1
+    assert "--cloud local" in capsys.readouterr().err
+
+
+def test_argument_named_json_is_no_output_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["solve", "json", "--no-such-option"]) == 2
+    assert "Usage:" in capsys.readouterr().err
+
+
+def test_verbose_shows_where_a_failure_came_from(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["-v", "--cloud", "aws", "list"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_deleting_without_a_terminal_needs_yes(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = ["--cloud", "local", "--state-dir", str(tmp_path / "state")]
+    assert run([*state, "setup_tables"]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert run([*state, "teardown"]) == 2
+    assert "--yes" in capsys.readouterr().err
+    assert run([*state, "--yes", "teardown"]) == 0
+
+
+def test_help_imports_none_of_the_heavy_modules() -> None:
+    code = (
+        "import sys; from multi_x_serverless.cli.main import run; run(['--help']);"
+        "print(sorted({'numpy', 'rich', 'boto3', 'orjson', 'yaml', 'multi_x_serverless._core'} & set(sys.modules)))"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert finished.stdout.splitlines()[-1] == "[]"
+
+
+def test_formats_for_people() -> None:
+    assert [grams(value) for value in (0.0, 1.5, 0.0015, 0.0000015, 1.5e-9)] == [
+        "0 g",
+        "1.5 g",
+        "1.5 mg",
+        "1.5 ug",
+        "1.5 ng",
+    ]
+    assert [seconds(value) for value in (0.0123, 1.5)] == ["12 ms", "1.50 s"]
+    assert percent(-0.123, signed=True) == "-12.3 %"
+    assert hour_ranges([0, 1, 2, 5, 7, 8]) == "0-2, 5, 7-8"
