@@ -14,7 +14,6 @@ from multi_x_serverless.errors import InvalidDocumentError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import Fields, as_text
 from multi_x_serverless.model.graph import Graph
-from multi_x_serverless.sdk.plan_replica import PlanReplica
 
 PLAN_SCHEMA = "multi-x-serverless/plan"
 PLAN_VERSION = 1
@@ -153,20 +152,6 @@ class Plan:
     def with_version(self, version: int) -> Plan:
         """The same plan under another version."""
         return replace(self, version=version)
-
-    def replica(self, graph: Graph, regions: tuple[str, ...], manifest_id: str, home_share: float) -> PlanReplica:
-        """The plan as functions read it; `regions` is the manifest's list."""
-        index = {region: position for position, region in enumerate(regions)}
-        return PlanReplica(
-            version=self.version,
-            manifest_id=manifest_id,
-            expires_at=self.expires_at,
-            home_share=home_share,
-            regions=regions,
-            hours=tuple(
-                (entry.hour, tuple(index[entry.placement[node.name]] for node in graph.nodes)) for entry in self.hours
-            ),
-        )
 
     def to_document(self) -> bytes:
         """The plan as a JSON document."""

@@ -161,7 +161,7 @@ class _Accounting:
         ) / MEGA
 
     def _trigger(self, entry: NodeObservation) -> tuple[float, float]:
-        """The message that starts the run at home, and the home entry function that hands it on if it runs elsewhere."""
+        """The message that starts the run at home, and handing it on if the entry runs elsewhere."""
         payload = self._run.trigger_bytes
         size = payload + constants.MESSAGE_ENVELOPE_BYTES
         carbon = 0.0

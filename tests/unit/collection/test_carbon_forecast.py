@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
+
 from multi_x_serverless import data
 from multi_x_serverless.collection.carbon import EmbeddedCarbonSource, make_carbon_signal
 from multi_x_serverless.collection.forecast import (

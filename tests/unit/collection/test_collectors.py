@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.collection.fake_key_value_store import FakeKeyValueStore
+
 from multi_x_serverless import data
 from multi_x_serverless.cloud.ports import Key
 from multi_x_serverless.cloud.tables import physical_name
@@ -25,6 +25,7 @@ from multi_x_serverless.collection.provider import ProviderCollector
 from multi_x_serverless.collection.store import CARBON, PERFORMANCE, PRICE, REGION, SignalStore
 from multi_x_serverless.errors import CloudError
 from multi_x_serverless.model.signals import RoundTrip
+from tests.unit.collection.fake_key_value_store import FakeKeyValueStore
 
 if TYPE_CHECKING:
     from multi_x_serverless.collection.collector import Collector

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from multi_x_serverless import data
 from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError
 from multi_x_serverless.model.signals import (

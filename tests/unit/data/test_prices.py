@@ -4,6 +4,7 @@ import csv
 from importlib.resources import files
 
 import pytest
+
 from multi_x_serverless import data
 from multi_x_serverless.errors import UnknownRegionError
 from multi_x_serverless.model.signals import PRICE_NAMES

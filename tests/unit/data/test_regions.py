@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from multi_x_serverless import data
 from multi_x_serverless.errors import UnknownRegionError
 

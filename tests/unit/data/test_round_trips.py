@@ -4,6 +4,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 import pytest
+
 from multi_x_serverless import data
 from multi_x_serverless.data import _round_trips
 from multi_x_serverless.errors import UnknownRegionError

@@ -3,6 +3,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 import pytest
+
 from multi_x_serverless import data
 
 ATTRIBUTION = (

@@ -5,6 +5,7 @@ from statistics import median
 
 import numpy as np
 import pytest
+
 from multi_x_serverless import data
 from multi_x_serverless.data import _trace
 from multi_x_serverless.errors import UnknownRegionError

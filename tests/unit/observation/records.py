@@ -1,4 +1,4 @@
-"""Log records as functions write them, for a small graph: entry 0 -> plain 1 (conditional) and 0 -> join 2, 1 -> join 2."""
+"""Log records as functions write them, of a small graph: 0 -> 1 (conditional), 0 -> 2 and 1 -> 2, where 2 joins."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ class RunLog:
         return record | {"req": f"attempt{attempt}", "traceback": ["line"]}
 
     def called(self, node: int, edge: int, at: float, offset: float) -> dict[str, Any]:
-        return self.record("edge_called", at, node=node, edge=edge, to="us-east-1", bytes=64, offset=offset, publish=0.01)
+        return self.record(
+            "edge_called", at, node=node, edge=edge, to="us-east-1", bytes=64, offset=offset, publish=0.01
+        )
 
     def declined(self, node: int, edge: int, at: float, origin: int) -> dict[str, Any]:
         return self.record("edge_declined", at, node=node, edge=edge, offset=0.5, origin=origin)

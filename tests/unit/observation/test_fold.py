@@ -46,7 +46,7 @@ def test_run_is_complete_only_with_all_that_matters(records: list[dict[str, obje
     assert examine(records, graph).is_complete
     essential = {"node_finished", "edge_called", "edge_declined"}
     for index, record in enumerate(records):
-        if record["t"] in essential and record.get("node") != 1 or record["t"] == "node_finished":
+        if (record["t"] in essential and record.get("node") != 1) or record["t"] == "node_finished":
             assert not examine(records[:index] + records[index + 1 :], graph).is_complete, record
 
 

@@ -52,9 +52,7 @@ class Setting:
         self.store = FakeKeyValueStore()
         self.cloud = cast(
             Cloud,
-            SimpleNamespace(
-                key_value=self.store, logs=self.logs, system_region="us-east-1", now=lambda: self.time
-            ),
+            SimpleNamespace(key_value=self.store, logs=self.logs, system_region="us-east-1", now=lambda: self.time),
         )
 
     def write(self, records: list[dict[str, Any]]) -> None:

@@ -20,8 +20,9 @@ WORKFLOW_ID = "demo-0.0.1"
 MARKER = ".multi-x-serverless-demo"
 """A directory with this file was made by the demo and may be made anew."""
 
-RUNS = 120
-"""Runs before and after the migration; `update_check_solver` learns from 100 on."""
+INPUTS = "inputs.jsonl"
+EXAMPLE_INPUTS = 120
+"""Lines of the file of inputs that `new_workflow` makes."""
 
 
 @click.command("demo")
@@ -32,7 +33,9 @@ RUNS = 120
     show_default=True,
     help="Where the demo keeps its project and its embedded cloud; made anew each time.",
 )
-@click.option("--runs", type=click.IntRange(min=20), default=RUNS, show_default=True, help="Runs before and after.")
+@click.option(
+    "--runs", type=click.IntRange(min=20), default=EXAMPLE_INPUTS, show_default=True, help="Runs before and after."
+)
 @pass_settings
 def command(settings: Settings, directory: Path, runs: int) -> int:
     """Show the whole loop on the embedded cloud.
@@ -44,44 +47,41 @@ def command(settings: Settings, directory: Path, runs: int) -> int:
     directory = directory.resolve()
     _make_anew(directory)
     project, state = directory / PROJECT, directory / "state"
-    inputs = directory / "inputs.jsonl"
     started = time.monotonic()
     demo = _Demo(state, color=settings.color)
-    steps: list[tuple[str, list[str], Path, bool]] = [
-        ("Make a project with an example workflow", ["new_workflow", PROJECT], directory, False),
-        ("Make the framework's tables", ["setup_tables"], project, True),
-        ("Deploy to the home region", ["deploy"], project, True),
-        (
-            f"Run it {runs} times at home",
-            ["run", WORKFLOW_ID, "--arguments-file", str(inputs)],
-            project,
-            True,
-        ),
-        ("Read the functions' logs", ["data_sync"], project, True),
-        ("Collect carbon intensities, prices and round trips", ["data_collect", "all"], project, True),
-        ("Find the best plan for all 24 hours", ["solve", WORKFLOW_ID], project, True),
-        ("Migrate to it", ["update_check_deployment"], project, True),
-        (
-            f"Run it {runs} times by the plan",
-            ["run", WORKFLOW_ID, "--arguments-file", str(inputs)],
-            project,
-            True,
-        ),
-        ("Read the logs again", ["data_sync"], project, True),
-        ("Where did the nodes run?", ["status", WORKFLOW_ID], project, True),
-        ("What was saved?", ["report", WORKFLOW_ID], project, True),
+    steps: list[tuple[str, list[str]]] = [
+        ("Make the framework's tables", ["setup_tables"]),
+        ("Deploy to the home region", ["deploy"]),
+        (f"Run it {runs} times at home", ["run", WORKFLOW_ID, "--arguments-file", INPUTS]),
+        ("Read the functions' logs", ["data_sync"]),
+        ("Collect carbon intensities, prices and round trips", ["data_collect", "all"]),
+        ("Find the best plan for all 24 hours", ["solve", WORKFLOW_ID]),
+        ("Migrate to it", ["update_check_deployment"]),
+        (f"Run it {runs} times by the plan", ["run", WORKFLOW_ID, "--arguments-file", INPUTS]),
+        ("Read the logs again", ["data_sync"]),
+        ("Where did the nodes run?", ["status", WORKFLOW_ID]),
+        ("What was saved?", ["report", WORKFLOW_ID]),
     ]
-    for number, (title, arguments, cwd, is_on_cloud) in enumerate(steps, start=1):
-        demo.heading(f"{number}/{len(steps)} {title}")
-        if arguments[0] == "run" and not inputs.exists():
-            from multi_x_serverless.deployment.scaffold import example_inputs
-
-            inputs.write_text("".join(line + "\n" for line in example_inputs(runs)), encoding="utf-8")
-        if demo.run(arguments, cwd, is_on_cloud=is_on_cloud) != EXIT_OK:
-            settings.say(f"the demo stopped: '{arguments[0]}' failed; its directory is {directory}")
+    count = len(steps) + 1
+    demo.show_variables()
+    demo.heading(f"1/{count} Make a project with an example workflow")
+    code = demo.run(["new_workflow", PROJECT], directory)
+    if code == EXIT_OK and runs != EXAMPLE_INPUTS:
+        _write_inputs(project / INPUTS, runs)
+    for number, (title, arguments) in enumerate(steps, start=2):
+        if code != EXIT_OK:
+            settings.say(f"the demo stopped at step {number - 1}; its directory is {directory}")
             return EXIT_FAILURE
+        demo.heading(f"{number}/{count} {title}")
+        code = demo.run(arguments, project)
     click.echo(f"\nThe demo took {time.monotonic() - started:.0f} s. Its directory is {directory}.")
-    return EXIT_OK
+    return EXIT_OK if code == EXIT_OK else EXIT_FAILURE
+
+
+def _write_inputs(file: Path, count: int) -> None:
+    from multi_x_serverless.deployment.scaffold import example_inputs
+
+    file.write_text("".join(line + "\n" for line in example_inputs(count)), encoding="utf-8")
 
 
 def _make_anew(directory: Path) -> None:
@@ -97,26 +97,32 @@ class _Demo:
     """Runs public commands as a user would, in processes of their own."""
 
     def __init__(self, state: Path, *, color: bool) -> None:
-        self._state = state
         self._color = color
         self._cwd: Path | None = None
+        self._variables = {"MULTI_X_SERVERLESS_CLOUD": "local", "MULTI_X_SERVERLESS_STATE_DIR": str(state)}
+        if not color:
+            self._variables["NO_COLOR"] = "1"
         # Tables need a width to fold to; without a terminal there is none to ask.
-        self._environment = os.environ | ({} if sys.stdout.isatty() else {"COLUMNS": "110"})
+        width = {} if sys.stdout.isatty() else {"COLUMNS": "110"}
+        self._environment = os.environ | width | self._variables
+
+    def show_variables(self) -> None:
+        """Print what a user would set once."""
+        for name, value in self._variables.items():
+            click.echo(f"$ export {name}={shlex.quote(value)}")
 
     def heading(self, text: str) -> None:
         """A line between steps."""
         click.echo()
-        click.secho(text, bold=True, color=self._color or None)
+        click.secho(text, bold=True, color=None if self._color else False)
 
-    def run(self, arguments: list[str], cwd: Path, *, is_on_cloud: bool) -> int:
+    def run(self, arguments: list[str], cwd: Path) -> int:
         """Print and run one command; returns its exit code."""
-        options = ["--cloud", "local", "--state-dir", str(self._state)] if is_on_cloud else []
-        if not self._color:
-            options = ["--no-color", *options]
-        command = ["multi_x_serverless", *options, *arguments]
         if cwd != self._cwd:
             click.echo(f"$ cd {shlex.quote(str(cwd))}")
             self._cwd = cwd
-        click.echo("$ " + shlex.join(command))
+        click.echo("$ " + shlex.join(["multi_x_serverless", *arguments]))
         sys.stdout.flush()
-        return subprocess.run([sys.executable, "-m", *command], cwd=cwd, env=self._environment, check=False).returncode
+        return subprocess.run(
+            [sys.executable, "-m", "multi_x_serverless", *arguments], cwd=cwd, env=self._environment, check=False
+        ).returncode
