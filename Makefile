@@ -58,7 +58,7 @@ format: setup
 
 bench: setup
 	cargo bench --workspace --exclude mxs-python --locked
-	$(BIN)/pytest benchmarks tests --benchmark-only --benchmark-autosave
+	$(BIN)/pytest --override-ini addopts= benchmarks/microbenchmarks --benchmark-only --benchmark-autosave
 
 wheel: $(VENV)/.installed
 	$(BIN)/maturin build --release --locked --out dist

@@ -28,19 +28,19 @@ Objective: TypeAlias = Literal["carbon", "cost", "runtime"]
 class Metric:
     """A quantity over runs: mean, estimated 95th percentile, and that percentile's upper confidence bound.
 
-    Units: gCO2eq (carbon), USD (cost), seconds (runtime).
+    Units: gCO2eq (carbon), USD (cost), seconds (runtime). The bound is `None` when there were too few scenarios for one.
     """
 
     mean: float
     tail: float
-    tail_upper: float
+    tail_upper: float | None
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Metric:
         """Read a metric."""
-        return cls(fields.number("mean"), fields.number("tail"), fields.number("tail_upper"))
+        return cls(fields.number("mean"), fields.number("tail"), fields.optional_number("tail_upper"))
 
-    def to_members(self) -> dict[str, float]:
+    def to_members(self) -> dict[str, float | None]:
         """The metric as part of a document."""
         return {"mean": self.mean, "tail": self.tail, "tail_upper": self.tail_upper}
 

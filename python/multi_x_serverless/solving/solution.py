@@ -49,6 +49,21 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class UnmetLimit:
+    """A hard limit at an hour at which no placement was found that keeps all of them.
+
+    Attributes:
+        best_achievable: The least that any placement found reaches, in the metric's unit.
+        excess: How far that is above the limit, in the metric's unit; 0 or less if the limit alone could be met.
+    """
+
+    metric: Objective
+    limit: float
+    best_achievable: float
+    excess: float
+
+
+@dataclass(frozen=True)
 class HourSolution:
     """One hour of a solution."""
 
@@ -64,6 +79,7 @@ class HourSolution:
     constraints: tuple[Constraint, ...]
     candidates: tuple[Candidate, ...]
     best_single_region: str | None
+    unmet_limits: tuple[UnmetLimit, ...]
     evaluations: int
     explored: int
 
@@ -149,6 +165,7 @@ def _hour(fields: Fields) -> HourSolution:
     if status not in ("optimal", "feasible", "infeasible", "timed_out"):
         raise InvalidDocumentError(fields.document, f"{fields.path}.status", f"is '{status}'")
     objective = fields.section("objective")
+    infeasibility = fields.optional_section("infeasibility")
     return HourSolution(
         hour=fields.integer("hour"),
         status=status,  # type: ignore[arg-type]  # checked above
@@ -170,6 +187,7 @@ def _hour(fields: Fields) -> HourSolution:
             for entry in fields.sections("candidates")
         ),
         best_single_region=fields.optional_text("best_single_region"),
+        unmet_limits=() if infeasibility is None else tuple(map(_unmet, infeasibility.sections("limits"))),
         evaluations=fields.integer("evaluations"),
         explored=fields.integer("explored"),
     )
@@ -184,6 +202,15 @@ def _constraint(fields: Fields) -> Constraint:
         upper_bound=fields.number("upper_bound"),
         is_binding=fields.truth("binding"),
         is_violated=fields.truth("violated"),
+    )
+
+
+def _unmet(fields: Fields) -> UnmetLimit:
+    return UnmetLimit(
+        metric=_metric_name(fields, "metric"),
+        limit=fields.number("limit"),
+        best_achievable=fields.number("best_achievable"),
+        excess=fields.number("excess"),
     )
 
 

@@ -51,7 +51,10 @@ def test_runtime_limit_of_home_is_kept_and_only_slack_is_used() -> None:
     problem = build_problem(workflow(constraints=tight), observed_runs(), embedded_signals(), SETTINGS)
     for entry in solve_problem(problem, "fine-grained").hours:
         assert entry.status == "optimal"
-        assert entry.metrics.runtime.tail_upper <= entry.home_metrics.runtime.tail_upper * (1 + 1e-9)
+        bound, home_bound = entry.metrics.runtime.tail_upper, entry.home_metrics.runtime.tail_upper
+        assert bound is not None
+        assert home_bound is not None
+        assert bound <= home_bound * (1 + 1e-9)
         assert entry.placement["receive:entry_point:0"] == HOME, "moving the entry makes every run longer"
 
 
@@ -61,6 +64,10 @@ def test_limit_that_nothing_meets_is_infeasible() -> None:
     solution = solve_problem(problem, "fine-grained")
     assert solution.is_infeasible_at_all_hours
     assert all(set(entry.placement.values()) == {HOME} for entry in solution.hours)
+    (unmet,) = solution.hours[0].unmet_limits
+    assert (unmet.metric, unmet.limit) == ("runtime", 1e-6)
+    assert unmet.best_achievable > unmet.limit
+    assert unmet.excess > 0
 
 
 def test_setting_of_the_solver_reaches_the_solver() -> None:

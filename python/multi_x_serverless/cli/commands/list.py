@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Any
 
 import click
 
@@ -19,7 +20,7 @@ def command(settings: Settings) -> None:
         from multi_x_serverless.cloud.tables import PlanStore
 
         plans = PlanStore(cloud)
-        rows = []
+        rows: list[dict[str, Any]] = []
         for record in deployed_workflows(cloud):
             active = plans.active(record.workflow_id)
             staged = plans.staged(record.workflow_id)

@@ -115,8 +115,12 @@ def _show(settings: Settings, outcome: SolveOutcome) -> None:
         [[signal.replace("_", " "), origin] for signal, origin in solution.provenance.items()],
     )
     if solution.infeasible_hours:
-        hours = ", ".join(str(hour) for hour in solution.infeasible_hours)
-        settings.say(f"no placement meets the hard limits at hours {hours}: everything stays home then")
+        hours = hour_ranges(solution.infeasible_hours)
+        write_text(f"No placement meets the hard limits at hours {hours} (UTC): everything stays home then.")
+        for limit in next(entry for entry in solution.hours if entry.status == "infeasible").unmet_limits:
+            if limit.excess > 0:
+                best, allowed = _quantity(limit.metric, limit.best_achievable), _quantity(limit.metric, limit.limit)
+                write_text(f"  {limit.metric} can be {best} at the least, the limit is {allowed}.")
     if outcome.is_staged:
         write_text(f"Staged as plan {outcome.plan.version}; 'update_check_deployment' puts it in force.")
     else:
