@@ -1,0 +1,129 @@
+"""The errors of the run-time SDK: one tree, stable codes, and the fields a program needs as attributes.
+
+The SDK is packed alone into every function, so its tree is separate from the product's (`multi_x_serverless.errors`).
+This module imports nothing: it is on the path of ``from multi_x_serverless import MultiXServerlessWorkflow``.
+"""
+
+from __future__ import annotations
+
+
+class WorkflowError(Exception):
+    """Base of everything the SDK raises on purpose.
+
+    Attributes:
+        code: Stable identifier in ``kebab-case``.
+    """
+
+    code = "workflow"
+
+
+class InvalidDefinitionError(WorkflowError):
+    """The workflow's source declares something that cannot be deployed."""
+
+    code = "invalid-definition"
+
+
+class UnsupportedFeatureError(WorkflowError):
+    """A documented feature that this version does not offer yet."""
+
+    code = "unsupported-feature"
+
+
+class OutsideRunError(WorkflowError):
+    """An operation of a run was called where no run is under way (or in a thread that the run does not know)."""
+
+    code = "outside-run"
+
+
+class NotASyncNodeError(WorkflowError):
+    """`get_predecessor_data` was called by a node that joins nothing."""
+
+    code = "not-a-sync-node"
+
+
+class CallSiteError(WorkflowError):
+    """A call does not stand where the analysis of the source found one.
+
+    Args:
+        message: What is wrong and what would be right.
+        file: File of the call, relative to the package root; empty if it lies outside.
+        line: Line of the call.
+    """
+
+    code = "unknown-call-site"
+
+    def __init__(self, message: str, *, file: str = "", line: int = 0) -> None:
+        self.file = file
+        self.line = line
+        super().__init__(message)
+
+
+class RepeatedCallError(CallSiteError):
+    """One call site was reached twice in one invocation."""
+
+    code = "repeated-call"
+
+
+class PayloadError(WorkflowError):
+    """A payload cannot be sent or read."""
+
+    code = "invalid-payload"
+
+
+class RejectedMessageError(WorkflowError):
+    """A message is not for this function: damaged, forged, or of something else. Nothing was run.
+
+    Args:
+        reason: Short stable word, for example ``malformed``.
+        detail: What exactly.
+    """
+
+    code = "rejected-message"
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        self.detail = detail
+        super().__init__(f"message rejected ({reason}): {detail}")
+
+
+class OtherManifestError(WorkflowError):
+    """A message was sent under another deployment of the workflow; it is left to the queue to bring it again."""
+
+    code = "other-manifest"
+
+
+class ClaimHeldError(WorkflowError):
+    """A second delivery of a sync node's message came while the first may still be at work; the queue tries again."""
+
+    code = "claim-held"
+
+
+class DamagedStateError(WorkflowError):
+    """An item of the run's state does not have the form the protocol writes."""
+
+    code = "damaged-state"
+
+
+class PackageError(WorkflowError):
+    """The deployment package or the function's environment does not fit together."""
+
+    code = "invalid-package"
+
+
+class BackendError(WorkflowError):
+    """The cloud refused or failed an operation, after all retries that make sense.
+
+    Args:
+        message: What failed.
+        operation: Name of the operation, for example ``publish``.
+        region: Region it was for.
+        outcome_unknown: Whether the operation may have taken effect all the same (the answer was lost).
+    """
+
+    code = "backend"
+
+    def __init__(self, message: str, *, operation: str, region: str, outcome_unknown: bool = False) -> None:
+        self.operation = operation
+        self.region = region
+        self.outcome_unknown = outcome_unknown
+        super().__init__(f"{operation} in {region} failed: {message}")

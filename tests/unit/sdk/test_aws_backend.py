@@ -1,0 +1,86 @@
+"""What is AWS's own of its backend; the rest is in `test_backends_agree`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from moto import mock_aws
+
+from multi_x_serverless.sdk.aws_backend import AwsBackend
+from multi_x_serverless.sdk.errors import BackendError, PackageError
+
+ACCOUNT = "123456789012"
+REGION: Final = "us-west-2"
+
+
+@pytest.fixture
+def backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsBackend]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        yield AwsBackend(account=ACCOUNT, table_prefix="mxs-", bucket_prefix="mxs-")
+
+
+def test_without_a_bucket_a_large_payload_is_explained() -> None:
+    backend = AwsBackend(account=ACCOUNT, table_prefix="mxs-", bucket_prefix="")
+
+    with pytest.raises(PackageError, match="BUCKET_PREFIX"):
+        backend.put_object(REGION, "key", b"")
+
+
+def test_a_message_reaches_the_topic_of_the_region(backend: AwsBackend) -> None:
+    sns = boto3.client("sns", region_name=REGION)
+    sqs = boto3.client("sqs", region_name=REGION)
+    topic = sns.create_topic(Name="topic-first")["TopicArn"]
+    queue = sqs.create_queue(QueueName="queue")["QueueUrl"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue")
+
+    backend.publish(REGION, "topic-first", '{"v": 1}')
+
+    (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+    assert json.loads(message["Body"])["Message"] == '{"v": 1}'
+
+
+def test_a_topic_that_is_not_there_certainly_took_nothing(backend: AwsBackend) -> None:
+    with pytest.raises(BackendError, match="publish in us-west-2 failed") as caught:
+        backend.publish(REGION, "missing", "")
+
+    assert caught.value.outcome_unknown is False
+
+
+def refusal(status: int) -> ClientError:
+    response: Any = {"Error": {"Code": "Refused"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "Publish")
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome_unknown"),
+    [
+        (EndpointConnectionError(endpoint_url="https://sns"), False),
+        (ReadTimeoutError(endpoint_url="https://sns"), True),
+        (refusal(400), False),
+        (refusal(500), True),
+    ],
+)
+def test_whether_a_failed_request_may_have_been_carried_out(
+    backend: AwsBackend, monkeypatch: pytest.MonkeyPatch, error: Exception, outcome_unknown: bool
+) -> None:
+    def fail(**arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(backend._sns(REGION), "publish", fail)
+
+    with pytest.raises(BackendError) as caught:
+        backend.publish(REGION, "topic", "")
+    assert caught.value.outcome_unknown is outcome_unknown
+
+
+def test_a_client_is_made_once_per_service_and_region(backend: AwsBackend) -> None:
+    assert backend._dynamodb(REGION) is backend._dynamodb(REGION)
+    assert backend._dynamodb(REGION) is not backend._dynamodb("us-east-1")
+    assert backend._dynamodb("us-east-1").meta.region_name == "us-east-1"
