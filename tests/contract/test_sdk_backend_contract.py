@@ -33,9 +33,7 @@ def backend(cloud: Cloud, region: str) -> Iterator[Backend]:
     client = LocalBackend(endpoint.url, token, region=region, table_prefix="prefix-", pause=lambda seconds: None)
     yield client
     endpoint.revoke_token(token)
-    connection = getattr(client._connections, "current", None)  # a function keeps it until its process ends
-    if connection is not None:
-        connection.close()
+    client.close()
 
 
 @pytest.fixture

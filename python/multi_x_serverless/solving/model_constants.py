@@ -34,10 +34,10 @@ MESSAGE_ENVELOPE_BYTES = 600.0
 # Payloads above this many bytes travel through the object store: SNS's 256 KiB less the envelope.
 INLINE_PAYLOAD_LIMIT_BYTES = 240_000.0
 
-# Writes and reads of the join protocol (`sdk.protocol`): a report updates the status item once; to close, the node
-# marks the status as fired and claims its start, and reads the status back.
+# Writes and reads of the join protocol (`sdk.protocol`): a report updates the status item once; to close, the reporter
+# marks the status as fired, the node claims its start and closes the claim, and the status is read back.
 SYNC_REPORT_WRITE_UNITS = 1.0
-SYNC_CLOSING_WRITE_UNITS = 2.0
+SYNC_CLOSING_WRITE_UNITS = 3.0
 SYNC_CLOSING_READ_UNITS = 1.0
 
 # Bytes that the SDK logs per node that runs (records of `sdk.records`, with Lambda's own START/END/REPORT lines).

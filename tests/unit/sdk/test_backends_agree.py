@@ -12,7 +12,7 @@ from typing import Final
 import boto3
 import pytest
 from moto import mock_aws
-from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.responses import DynamoHandler
 
 from multi_x_serverless.cloud.local import LocalCloud
 from multi_x_serverless.cloud.local.data_operations import DataOperations
@@ -65,16 +65,16 @@ def embedded(clock: Clock, directory: Path) -> Iterator[Backend]:
 
 @contextmanager
 def one_update_at_a_time() -> Iterator[None]:
-    """DynamoDB's updates are atomic, moto's are not when threads meet."""
+    """DynamoDB's updates are atomic, moto's are not when threads meet: neither the update nor writing its answer."""
     lock = threading.Lock()
-    original = DynamoDBBackend.update_item
+    original = DynamoHandler.update_item
 
     def update_item(*arguments: object, **keywords: object) -> object:
         with lock:
             return original(*arguments, **keywords)  # type: ignore[arg-type]  # handed through
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DynamoDBBackend, "update_item", update_item)
+        patch.setattr(DynamoHandler, "update_item", update_item)
         yield
 
 
