@@ -22,6 +22,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+
 from multi_x_serverless.sdk.manifest import (
     MANIFEST_FILE,
     CallStep,
@@ -216,7 +217,7 @@ class Outcome:
 
 def play(example: Example, seed: int, *, faults: int) -> Outcome:
     """Run an example to its end under the schedule that a seed gives, with up to `faults` faults of each kind."""
-    schedule = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+    schedule = random.Random(seed)
     outcome = Outcome([], Counter(), Counter(), 0, [])
     with loaded_cloud(example) as cloud:
         cloud.uniform = schedule.random  # a trigger that comes again would be placed otherwise half of the time

@@ -28,7 +28,7 @@ Objective: TypeAlias = Literal["carbon", "cost", "runtime"]
 class Metric:
     """A quantity over runs: mean, estimated 95th percentile, and that percentile's upper confidence bound.
 
-    Units: gCO2eq (carbon), USD (cost), seconds (runtime). The bound is `None` when there were too few scenarios for one.
+    Units: gCO2eq (carbon), USD (cost), seconds (runtime). The bound is `None` when there are too few scenarios for one.
     """
 
     mean: float

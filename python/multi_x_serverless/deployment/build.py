@@ -1,0 +1,119 @@
+"""The local half of a deployment: from a project's files to what is to be deployed; no cloud is changed."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from multi_x_serverless.deployment.analysis import Analysis, analyse
+from multi_x_serverless.deployment.manifest import build_manifest
+from multi_x_serverless.deployment.names import package_key
+from multi_x_serverless.deployment.packaging import Package, build_package
+from multi_x_serverless.deployment.policy import build_policy, read_policy_file
+from multi_x_serverless.deployment.requirements import Target
+from multi_x_serverless.errors import InvalidConfigurationError, InvalidWorkflowError
+from multi_x_serverless.model.config import (
+    CONFIGURATION_DIRECTORY,
+    CONFIGURATION_FILE,
+    FunctionConfiguration,
+    WorkflowConfiguration,
+    load_configuration,
+    merge,
+)
+from multi_x_serverless.model.workflow import PackageReference, WorkflowRecord
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from multi_x_serverless.cloud.ports import Cloud
+    from multi_x_serverless.model.config_types import Architecture
+
+_APPLICATION = "multi-x-serverless"
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a project is to become.
+
+    Attributes:
+        record: The record of the workflow once it is deployed, without resources yet.
+        package: Its deployment package.
+    """
+
+    record: WorkflowRecord
+    package: Package
+
+
+def build(cloud: Cloud, project: Path) -> Build:
+    """Read, check and package a project.
+
+    Raises:
+        InvalidConfigurationError: The configuration or the policy is refused.
+        InvalidWorkflowError: The source is refused.
+        DeploymentError: The package cannot be built.
+    """
+    configuration = load_configuration(project, cloud.regions)
+    analysis = analyse(project)
+    _check_identity(configuration, analysis)
+    functions = merge(configuration, analysis.declarations, cloud.regions)
+    functions = {name: functions[name] for name in analysis.graph.functions}
+    manifest = build_manifest(analysis, configuration, functions)
+    policy_file = configuration.iam_policy_file
+    statements = () if policy_file is None else read_policy_file(project, policy_file)
+    policy = build_policy(configuration.workflow_id, analysis.graph.functions, cloud.identity.account_id(), statements)
+    target = Target(
+        sys.version_info.minor, _architecture(configuration, functions), is_this_machine=cloud.name == "local"
+    )
+    package = build_package(
+        project,
+        manifest,
+        target,
+        cache=platformdirs.user_cache_path(_APPLICATION) / "requirements",
+        left_out=frozenset() if policy_file is None else frozenset({policy_file}),
+    )
+    record = WorkflowRecord(
+        workflow_id=configuration.workflow_id,
+        configuration=configuration,
+        functions=functions,
+        graph=analysis.graph,
+        manifest_id=manifest.id,
+        manifest=manifest.to_json(),
+        regions=manifest.regions,
+        package=PackageReference(
+            package_key(configuration.workflow_id, package.sha256), package.sha256, len(package.body)
+        ),
+        policy=policy,
+        runtime=target.runtime,
+        resources=(),
+        status="deployed",
+        plan_activated_at=0.0,
+        updated_at=0.0,
+    )
+    return Build(record, package)
+
+
+def _check_identity(configuration: WorkflowConfiguration, analysis: Analysis) -> None:
+    in_source = f"{analysis.workflow_name}-{analysis.workflow_version}"
+    if in_source != configuration.workflow_id:
+        raise InvalidWorkflowError(
+            f"the workflow is '{in_source}' here, but '{configuration.workflow_id}' in "
+            f"{CONFIGURATION_DIRECTORY}/{CONFIGURATION_FILE}; make name and version equal in both.",
+            file=analysis.file,
+            line=analysis.workflow_line,
+        )
+
+
+def _architecture(configuration: WorkflowConfiguration, functions: dict[str, FunctionConfiguration]) -> Architecture:
+    architecture = configuration.provider.architecture
+    for function in functions.values():
+        if function.provider.architecture != architecture:
+            raise InvalidConfigurationError(
+                f"function '{function.name}' asks for the architecture {function.provider.architecture}, the "
+                f"workflow for {architecture}; all functions share one package, so they need one "
+                "architecture.",
+                file=f"{CONFIGURATION_DIRECTORY}/{CONFIGURATION_FILE}",
+            )
+    return architecture

@@ -1,0 +1,285 @@
+"""`deploy`: from a project directory to a workflow that runs in its home region.
+
+::
+
+    project --build--> record and package          (no cloud is changed)
+    state   --------> what is recorded, what an unfinished operation left, the plan in force
+        |
+        v
+    intent: changes to make, what is no longer wanted, the plan to keep or to begin with
+        |            +--dry run--> the list of actions
+        v
+    journal -> create and update -> probe -> replicas of the plan -> plan pointer -> record   (commit)
+        |                                                                               |
+        +-- on failure: undo, back to the record or to nothing                           +-> delete the unwanted
+
+The record is written last, so a workflow is deployed exactly when its record says so. The journal names what may
+have been made before that, for the undo and for the command after a crash. A plan in force is kept as long as the
+nodes are the same; functions are updated wherever it needs them.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from multi_x_serverless.cloud.tables import PlanStore, lock
+from multi_x_serverless.deployment.actions import Action, Verb, plan_changes, plan_deletions
+from multi_x_serverless.deployment.build import Build, build
+from multi_x_serverless.deployment.desired import (
+    DesiredFunction,
+    desired_resources,
+    function_places,
+    key_of,
+    resource_of,
+)
+from multi_x_serverless.deployment.executor import Executor
+from multi_x_serverless.deployment.journal import Journal
+from multi_x_serverless.deployment.progress import SILENT, Progress
+from multi_x_serverless.deployment.replicas import delete_replica, write_replicas
+from multi_x_serverless.deployment.restore import undo
+from multi_x_serverless.deployment.state import (
+    EMPTY_STATE,
+    WorkflowState,
+    ensure_tables,
+    has_system_tables,
+    known_resources,
+    plan_fits,
+    read_state,
+    regions_of,
+    trusted_resources,
+    write_record,
+)
+from multi_x_serverless.errors import DeploymentError, MultiXServerlessError
+from multi_x_serverless.model.plan import Plan, home_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from multi_x_serverless.cloud.ports import Cloud
+    from multi_x_serverless.model.workflow import Resource, ResourceKind, WorkflowRecord
+
+HOME_PLAN_LIFETIME_S = 10 * 365 * 24 * 3600.0
+"""The home-only plan rests on no data that could grow old; what it says also holds when it has expired."""
+
+
+@dataclass(frozen=True)
+class DeployResult:
+    """What a deployment did, or would do.
+
+    Attributes:
+        actions: In order; none if nothing had changed.
+        left: What is no longer wanted but could not be deleted, and why; the next deployment tries again.
+    """
+
+    workflow_id: str
+    actions: tuple[Action, ...]
+    left: tuple[str, ...] = ()
+
+
+def deploy(
+    cloud: Cloud,
+    project: Path,
+    *,
+    dry_run: bool = False,
+    progress: Progress = SILENT,
+    sleep: Callable[[float], None] = time.sleep,
+) -> DeployResult:
+    """Deploy the workflow of a project directory to its home region, or update it wherever it is.
+
+    Args:
+        cloud: Where.
+        project: The project's directory.
+        dry_run: Only say what would be done; nothing in the cloud is changed.
+        progress: Told of every step.
+        sleep: Waits between attempts of what may succeed later.
+
+    Raises:
+        InvalidConfigurationError: The project's configuration or source is refused; nothing was changed.
+        ConflictError: Another command works on the workflow; nothing was changed.
+        DeploymentError: It failed; the message says in which state things are.
+    """
+    progress.start("analysing and packaging", 0)
+    built = build(cloud, project)
+    progress.finish()
+    workflow_id = built.record.workflow_id
+    if dry_run:
+        state = read_state(cloud, workflow_id) if has_system_tables(cloud) else EMPTY_STATE
+        return DeployResult(workflow_id, _intend(cloud, built.record, state).actions)
+    ensure_tables(cloud, (built.record.home_region,))
+    with lock(cloud, workflow_id):
+        state = read_state(cloud, workflow_id)
+        intent = _intend(cloud, built.record, state)
+        if not intent.actions:
+            return DeployResult(workflow_id, ())
+        return _apply(cloud, built, state, intent, progress, sleep)
+
+
+@dataclass(frozen=True)
+class _Intent:
+    """What a deployment is to do.
+
+    Attributes:
+        changes: What to create and update.
+        kept: Recorded resources that stay as they are.
+        unwanted: Resources to delete once the new state is in force.
+        plan: The plan in force, if it can stay so; `None` to begin with a new one at home.
+        actions: All of it, as reported.
+    """
+
+    changes: tuple[Action, ...]
+    kept: tuple[Resource, ...]
+    unwanted: tuple[Resource, ...]
+    plan: Plan | None
+    actions: tuple[Action, ...]
+
+
+def _intend(cloud: Cloud, record: WorkflowRecord, state: WorkflowState) -> _Intent:
+    previous = state.record
+    if previous is not None and previous.status == "removing":
+        raise DeploymentError(
+            f"a removal of '{record.workflow_id}' did not reach its end; run 'remove {record.workflow_id}' first. "
+            "Nothing was changed."
+        )
+    plan = state.plan if previous is not None and state.plan is not None and plan_fits(state.plan, record) else None
+    desired = desired_resources(cloud, record, function_places(record.graph, record.home_region, plan))
+    trusted = trusted_resources(cloud, record.workflow_id, state)
+    changes = plan_changes(desired, trusted)
+    wanted = {key_of(resource) for resource in desired}
+    changed = {(action.kind, action.region or "", action.name) for action in changes}
+    unwanted = [resource for key, resource in known_resources(state).items() if key not in wanted]
+    if plan is not None:
+        useful = _useful_for_earlier_plans(cloud, record)
+        recorded = {resource.key for resource in state.resources}
+        unwanted = [item for item in unwanted if item.key not in recorded or (item.key, item.fingerprint) not in useful]
+    gone = {resource.key for resource in unwanted}
+    kept = tuple(resource for resource in trusted if resource.key not in changed | gone)
+    reported = [*changes, *plan_deletions(unwanted)]
+    if plan is None:
+        reported.append(Action("create" if state.plan is None else "update", "plan", None, "home"))
+    if previous is None or _content(previous) != _content(record) or reported or state.journal:
+        verb: Verb = "create" if previous is None else "update"
+        reported.append(Action(verb, "workflow", None, record.workflow_id))
+    return _Intent(changes, kept, tuple(unwanted), plan, tuple(reported))
+
+
+def _useful_for_earlier_plans(cloud: Cloud, record: WorkflowRecord) -> set[tuple[tuple[ResourceKind, str, str], str]]:
+    """Keys and fingerprints of everything that a plan for this very package may need, wherever it places functions.
+
+    What only an earlier plan needs may still serve its last runs; the sweep gives it time. Resources with other code
+    or of functions that no longer exist can serve no run.
+    """
+    everywhere = dict.fromkeys(record.graph.functions, frozenset(record.regions))
+    return {(key_of(item), item.fingerprint) for item in desired_resources(cloud, record, everywhere)}
+
+
+def _apply(
+    cloud: Cloud,
+    built: Build,
+    state: WorkflowState,
+    intent: _Intent,
+    progress: Progress,
+    sleep: Callable[[float], None],
+) -> DeployResult:
+    workflow_id = built.record.workflow_id
+    role = next((resource.id for resource in intent.kept if resource.kind == "role"), None)
+    executor = Executor(
+        cloud, built.record.home_region, progress, package=built.package.body, role_id=role, sleep=sleep
+    )
+    journal = Journal(cloud, workflow_id)
+    progress.start(f"deploying {workflow_id}", len(intent.actions))
+    try:
+        touched = [resource_of(action.desired, "") for action in intent.changes if action.desired is not None]
+        journal.add(touched)
+        made = executor.apply(intent.changes)
+        functions = [action.desired for action in intent.changes if isinstance(action.desired, DesiredFunction)]
+        executor.probe(functions, built.record.manifest_id)
+        record = replace(
+            built.record,
+            resources=_sorted((*intent.kept, *made, *intent.unwanted)),
+            plan_activated_at=_activation_time(cloud, state, intent),
+            updated_at=cloud.now(),
+        )
+        _put_plan_in_force(cloud, record, state, intent, regions_of((*intent.kept, *made)))
+        write_record(cloud, record, state.stored)
+    except MultiXServerlessError as error:
+        raise undo(cloud, workflow_id, state, executor, error) from error
+    finally:
+        progress.finish()
+    left = _clean_up(cloud, record, intent.unwanted, executor, journal)
+    return DeployResult(workflow_id, intent.actions, left)
+
+
+def _activation_time(cloud: Cloud, state: WorkflowState, intent: _Intent) -> float:
+    previous = state.record
+    return cloud.now() if intent.plan is None or previous is None else previous.plan_activated_at
+
+
+def _put_plan_in_force(
+    cloud: Cloud, record: WorkflowRecord, state: WorkflowState, intent: _Intent, regions: set[str]
+) -> None:
+    plans = PlanStore(cloud)
+    if state.staged is not None and not plan_fits(state.staged, record):
+        plans.unstage(record.workflow_id, state.staged.version)
+    if intent.plan is not None:
+        write_replicas(cloud, record, intent.plan, regions)
+        return
+    now = cloud.now()
+    plan = plans.add(
+        home_plan(
+            record.workflow_id,
+            record.graph,
+            record.home_region,
+            version=1,  # numbered by the store
+            created_at=now,
+            expires_at=now + HOME_PLAN_LIFETIME_S,
+        )
+    )
+    write_replicas(cloud, record, plan, regions)
+    active = plans.active(record.workflow_id)
+    plans.activate(record.workflow_id, plan.version, replaces=None if active is None else active.version)
+
+
+def _clean_up(
+    cloud: Cloud, record: WorkflowRecord, unwanted: tuple[Resource, ...], executor: Executor, journal: Journal
+) -> tuple[str, ...]:
+    """Delete what is no longer wanted; the workflow is deployed, so a failure here is told and not raised."""
+    problems: list[str] = []
+    try:
+        if unwanted:
+            problems += remove_resources(cloud, record, unwanted, executor)[1]
+        journal.clear()
+    except MultiXServerlessError as error:
+        problems.append(str(error))
+    return tuple(problems)
+
+
+def remove_resources(
+    cloud: Cloud, record: WorkflowRecord, unwanted: tuple[Resource, ...], executor: Executor
+) -> tuple[tuple[Resource, ...], tuple[str, ...]]:
+    """Delete some of a workflow's resources and note in its record which are gone.
+
+    Returns:
+        What was deleted, and what could not be with the reason.
+    """
+    left = executor.delete(plan_deletions(unwanted))
+    kept = {(action.kind, action.region or "", action.name) for action, _ in left}
+    deleted = tuple(resource for resource in unwanted if resource.key not in kept)
+    gone = {resource.key for resource in deleted}
+    remaining = tuple(resource for resource in record.resources if resource.key not in gone)
+    for region in sorted(regions_of(deleted) - regions_of(remaining)):
+        delete_replica(cloud, record.workflow_id, region)
+    stored = read_state(cloud, record.workflow_id).stored
+    write_record(cloud, replace(record, resources=remaining, updated_at=cloud.now()), stored)
+    return deleted, tuple(f"{action}: {error}" for action, error in left)
+
+
+def _content(record: WorkflowRecord) -> WorkflowRecord:
+    """A record without what differs between two deployments of the same project."""
+    return replace(record, resources=(), status="deployed", plan_activated_at=0.0, updated_at=0.0)
+
+
+def _sorted(resources: tuple[Resource, ...]) -> tuple[Resource, ...]:
+    return tuple(sorted(resources, key=lambda resource: resource.key))

@@ -1,0 +1,207 @@
+"""Applies actions to a cloud: kind after kind, all regions at once, retrying what may succeed later."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from multi_x_serverless.deployment.desired import (
+    Desired,
+    DesiredFunction,
+    DesiredPackage,
+    DesiredRole,
+    resource_of,
+)
+from multi_x_serverless.errors import CloudError, DeploymentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from multi_x_serverless.cloud.ports import Cloud
+    from multi_x_serverless.deployment.actions import Action
+    from multi_x_serverless.deployment.progress import Progress
+    from multi_x_serverless.model.workflow import Resource
+
+Result = TypeVar("Result")
+
+ATTEMPTS = 5
+FIRST_PAUSE_S = 0.5
+"""Before the second attempt, in seconds; doubles with every further one."""
+
+PARALLEL_ACTIONS = 8
+PROBE_TIMEOUT_S = 60.0
+"""A probe runs nothing of the developer's but the module's import."""
+
+PROBE_MEMBER = "multi_x_serverless_probe"
+
+
+class Executor:
+    """Applies actions and remembers what was made.
+
+    Args:
+        cloud: Where.
+        home: Region that has the package first; others get it from there.
+        progress: Told of every action that is done.
+        package: The package's zip; `None` if home has it.
+        role_id: Id of the role, if it exists and no action makes it.
+        sleep: Waits between attempts.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        home: str,
+        progress: Progress,
+        *,
+        package: bytes | None = None,
+        role_id: str | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._cloud = cloud
+        self._home = home
+        self._progress = progress
+        self._package = package
+        self._role_id = role_id
+        self._sleep = sleep
+
+    def apply(self, actions: Sequence[Action]) -> tuple[Resource, ...]:
+        """Create and update; returns the records of what was made, in the order of `actions`.
+
+        Raises:
+            CloudError: An action failed for good; those before it and some beside it were done.
+        """
+        made: list[Resource] = []
+        for phase in self._phases(actions):
+            made += self._all([partial(self._make, action) for action in phase])
+        return tuple(made)
+
+    def delete(self, actions: Sequence[Action]) -> tuple[tuple[Action, CloudError], ...]:
+        """Delete as far as possible; returns what could not be deleted, and why."""
+        left: list[tuple[Action, CloudError]] = []
+        for phase in self._phases(actions):
+            errors = self._all([partial(self._try_to_delete, action) for action in phase])
+            pairs = zip(phase, errors, strict=True)
+            left += [(action, error) for action, error in pairs if error is not None]
+        return tuple(left)
+
+    def probe(self, functions: Collection[DesiredFunction], manifest_id: str) -> None:
+        """Make sure that functions answer from the right package.
+
+        Raises:
+            DeploymentError: One does not; the message holds what it said.
+            CloudError: One cannot be invoked.
+        """
+        self._all([partial(self._probe, function, manifest_id) for function in functions])
+
+    def _make(self, action: Action) -> Resource:
+        wanted = action.desired
+        if wanted is None:
+            raise DeploymentError(f"the action '{action}' makes nothing.")
+        resource = self._with_retries(lambda: resource_of(wanted, self._put(wanted)))
+        self._progress.advance(str(action))
+        return resource
+
+    def _put(self, wanted: Desired) -> str:
+        cloud = self._cloud
+        if isinstance(wanted, DesiredRole):
+            self._role_id = cloud.identity.create_role(wanted.name, wanted.policy)
+            return self._role_id
+        if isinstance(wanted, DesiredPackage):
+            if wanted.region == self._home and self._package is not None:
+                cloud.objects.put_object(wanted.region, wanted.name, self._package)
+            elif wanted.region != self._home:
+                cloud.objects.copy_object(self._home, wanted.name, wanted.region)
+            return wanted.name
+        if isinstance(wanted, DesiredFunction):
+            specification = replace(wanted.specification, role=self._role_id or "")
+            return cloud.functions.put_function(wanted.region, specification).id
+        topic = cloud.messages.create_topic(wanted.region, wanted.name)
+        cloud.messages.subscribe(wanted.region, wanted.name, wanted.subscriber)
+        return topic
+
+    def _try_to_delete(self, action: Action) -> CloudError | None:
+        try:
+            self._with_retries(partial(self._delete, action))
+        except CloudError as error:
+            return error
+        self._progress.advance(str(action))
+        return None
+
+    def _delete(self, action: Action) -> None:
+        cloud = self._cloud
+        if action.kind == "role":
+            cloud.identity.delete_role(action.name)
+        elif action.region is None:
+            raise DeploymentError(f"the action '{action}' names no region.")
+        elif action.kind == "package":
+            cloud.objects.delete_object(action.region, action.name)
+        elif action.kind == "function":
+            cloud.functions.delete_function(action.region, action.name)
+        else:
+            cloud.messages.delete_topic(action.region, action.name)
+
+    def _probe(self, function: DesiredFunction, manifest_id: str) -> None:
+        nonce = secrets.token_hex(8)
+        payload = json.dumps({PROBE_MEMBER: nonce}).encode()
+        result = self._with_retries(
+            lambda: self._cloud.functions.invoke(function.region, function.name, payload, timeout_s=PROBE_TIMEOUT_S)
+        )
+        where = f"function '{function.function}' in {function.region}"
+        if result.error is not None:
+            raise DeploymentError(f"{where} does not start: {result.error}")
+        expected = {
+            "probe": nonce,
+            "manifest": manifest_id,
+            "function": function.function,
+            "region": function.region,
+        }
+        try:
+            answer = json.loads(result.payload)
+        except ValueError:
+            answer = None
+        if answer != expected:
+            raise DeploymentError(f"{where} answered a probe with {result.payload[:200]!r}, not as this package would.")
+        self._progress.advance(f"probe function {function.function} in {function.region}")
+
+    def _all(self, steps: list[Callable[[], Result]]) -> list[Result]:
+        """Results of all steps in their order; after a failure no further step is started."""
+        if len(steps) <= 1:
+            return [step() for step in steps]
+        with ThreadPoolExecutor(min(PARALLEL_ACTIONS, len(steps)), thread_name_prefix="deployment") as pool:
+            futures = [pool.submit(step) for step in steps]
+            wait(futures, return_when=FIRST_EXCEPTION)
+            for future in futures:
+                future.cancel()
+        failed = [future for future in futures if not future.cancelled() and future.exception() is not None]
+        if failed:
+            return [failed[0].result()]
+        return [future.result() for future in futures]
+
+    def _with_retries(self, step: Callable[[], Result]) -> Result:
+        pause = FIRST_PAUSE_S
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return step()
+            except CloudError as error:
+                if not error.retryable:
+                    raise
+            self._sleep(pause)
+            pause *= 2
+        return step()
+
+    def _phases(self, actions: Sequence[Action]) -> list[list[Action]]:
+        """Neighbouring actions that may be done at once: one kind, but the package at home before its copies."""
+        phases: list[list[Action]] = []
+        previous: tuple[str, bool] | None = None
+        for action in actions:
+            phase = (action.kind, action.kind == "package" and action.region == self._home)
+            if phase != previous:
+                phases.append([])
+                previous = phase
+            phases[-1].append(action)
+        return phases

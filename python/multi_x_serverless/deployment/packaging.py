@@ -1,0 +1,178 @@
+"""The deployment package: a zip that depends on its content alone.
+
+It holds, in this order of precedence,
+
+1. the manifest and the run-time SDK (`multi_x_serverless/__init__.py` and `multi_x_serverless/sdk/`, nothing
+   else of the product and nothing compiled),
+2. the project's files, but hidden ones (`.git`, `.env`, ...), `__pycache__`, virtual environments,
+   `node_modules`, `tests` at the top level, `requirements.txt` and the IAM policy,
+3. what the project's requirements ask for, but scripts and caches.
+
+Entries are sorted and carry a fixed date and fixed modes: equal input gives equal bytes, hence an equal
+digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import multi_x_serverless
+from multi_x_serverless.deployment.requirements import REQUIREMENTS_FILE, Target, install_requirements
+from multi_x_serverless.errors import DeploymentError
+from multi_x_serverless.sdk.manifest import MANIFEST_FILE, Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAXIMUM_UNZIPPED_BYTES = 250 * 1024 * 1024
+"""AWS Lambda quotas, "Deployment package (.zip file archive) size", unzipped."""
+
+_SDK_PACKAGE = "multi_x_serverless"
+_LEFT_OUT_DIRECTORIES = frozenset({"__pycache__", "node_modules"})
+_LEFT_OUT_AT_THE_TOP = frozenset({"tests", REQUIREMENTS_FILE})
+_LEFT_OUT_OF_REQUIREMENTS = frozenset({"__pycache__", "bin"})
+_COMPILED_SUFFIXES = (".pyc", ".pyo")
+
+# The earliest date a zip can hold; a real one would change the digest with every checkout.
+_DATE = (1980, 1, 1, 0, 0, 0)
+_UNIX = 3
+_PLAIN_MODE = 0o644
+_EXECUTABLE_MODE = 0o755
+
+
+@dataclass(frozen=True)
+class Package:
+    """A built deployment package; `sha256` is the hex digest of `body`."""
+
+    body: bytes
+    sha256: str
+    unzipped_bytes: int
+
+
+@dataclass(frozen=True)
+class _Entry:
+    content: bytes
+    is_executable: bool = False
+
+
+def build_package(
+    project: Path, manifest: Manifest, target: Target, *, cache: Path, left_out: frozenset[str] = frozenset()
+) -> Package:
+    """Build the package of a project.
+
+    Args:
+        project: The project's directory.
+        manifest: What the functions know of the workflow.
+        target: What they run on.
+        cache: Where installed requirements are kept.
+        left_out: Further files of the project to leave out, relative to it.
+
+    Raises:
+        DeploymentError: Requirements that cannot be installed, a file in the way of the SDK, or a package
+            over Lambda's size limit.
+    """
+    entries: dict[str, _Entry] = {}
+    requirements = install_requirements(project, target, cache)
+    if requirements is not None:
+        entries.update(_requirement_entries(requirements))
+    entries.update(_project_entries(project, left_out))
+    entries.update(_sdk_entries())
+    entries[MANIFEST_FILE] = _Entry(manifest.to_json().encode())
+    unzipped = sum(len(entry.content) for entry in entries.values())
+    if unzipped > MAXIMUM_UNZIPPED_BYTES:
+        raise DeploymentError(_too_large(entries, unzipped))
+    body = _zip(entries)
+    return Package(body, hashlib.sha256(body).hexdigest(), unzipped)
+
+
+def _project_entries(project: Path, left_out: frozenset[str]) -> Iterator[tuple[str, _Entry]]:
+    for path, name in _files(project, skip=_LEFT_OUT_DIRECTORIES, skip_at_the_top=_LEFT_OUT_AT_THE_TOP):
+        if name in left_out:
+            continue
+        if name == MANIFEST_FILE or name.partition("/")[0] in {_SDK_PACKAGE, f"{_SDK_PACKAGE}.py"}:
+            raise DeploymentError(
+                f"the project has a file '{name}', which stands in the way of the run-time SDK; rename it. "
+                "Nothing was deployed."
+            )
+        yield name, _entry(path)
+
+
+def _requirement_entries(directory: Path) -> Iterator[tuple[str, _Entry]]:
+    for path, name in _files(directory, skip=_LEFT_OUT_OF_REQUIREMENTS, skip_at_the_top=frozenset()):
+        yield name, _entry(path)
+
+
+def _sdk_entries() -> Iterator[tuple[str, _Entry]]:
+    package = Path(multi_x_serverless.__file__).parent
+    for path in (package / "__init__.py", *sorted((package / "sdk").rglob("*.py"))):
+        yield f"{_SDK_PACKAGE}/{path.relative_to(package).as_posix()}", _entry(path)
+
+
+def _files(root: Path, *, skip: frozenset[str], skip_at_the_top: frozenset[str]) -> Iterator[tuple[Path, str]]:
+    """Files below a directory that are not hidden, with their relative names."""
+    for directory, directories, files in os.walk(root):
+        here = Path(directory)
+        is_top = here == root
+        directories[:] = sorted(
+            name
+            for name in directories
+            if not name.startswith(".")
+            and name not in skip
+            and not (is_top and name in skip_at_the_top)
+            and not (here / name / "pyvenv.cfg").is_file()
+        )
+        for name in directories:
+            if (here / name).is_symlink():
+                raise DeploymentError(
+                    f"'{(here / name).relative_to(root).as_posix()}' is a link to a directory, which cannot "
+                    "be "
+                    "packed; put the directory itself there. Nothing was deployed."
+                )
+        for name in sorted(files):
+            if name.startswith(".") or name.endswith(_COMPILED_SUFFIXES) or (is_top and name in skip_at_the_top):
+                continue
+            path = here / name
+            if path.exists() and not path.is_file():
+                raise DeploymentError(f"'{path}' is no regular file and cannot be packed. Nothing was deployed.")
+            yield path, path.relative_to(root).as_posix()
+
+
+def _entry(path: Path) -> _Entry:
+    try:
+        return _Entry(path.read_bytes(), is_executable=os.access(path, os.X_OK))
+    except OSError as error:
+        raise DeploymentError(f"'{path}' cannot be packed ({error.strerror}). Nothing was deployed.") from error
+
+
+def _zip(entries: dict[str, _Entry]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(entries):
+            entry = entries[name]
+            information = zipfile.ZipInfo(name, _DATE)
+            information.create_system = _UNIX
+            information.compress_type = zipfile.ZIP_DEFLATED
+            mode = _EXECUTABLE_MODE if entry.is_executable else _PLAIN_MODE
+            information.external_attr = (0o100000 | mode) << 16
+            archive.writestr(information, entry.content)
+    return stream.getvalue()
+
+
+def _too_large(entries: dict[str, _Entry], unzipped: int) -> str:
+    sizes: dict[str, int] = {}
+    for name, entry in entries.items():
+        top = name.partition("/")[0]
+        sizes[top] = sizes.get(top, 0) + len(entry.content)
+    largest = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:3]
+    listed = ", ".join(f"{name} ({size / 2**20:.0f} MB)" for name, size in largest)
+    return (
+        f"the package has {unzipped / 2**20:.0f} MB unzipped, Lambda takes {MAXIMUM_UNZIPPED_BYTES // 2**20} "
+        "MB; "
+        f"the largest parts are {listed}. Nothing was deployed."
+    )

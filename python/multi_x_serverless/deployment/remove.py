@@ -1,0 +1,135 @@
+"""`remove`: delete everything that was made for a workflow, and say what could not be."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from multi_x_serverless.cloud.ports import Cloud, Key
+from multi_x_serverless.cloud.tables import PlanStore, lock, physical_name, workflow_table
+from multi_x_serverless.deployment.actions import plan_deletions
+from multi_x_serverless.deployment.executor import Executor
+from multi_x_serverless.deployment.journal import Journal
+from multi_x_serverless.deployment.names import workflow_prefix
+from multi_x_serverless.deployment.progress import SILENT, Progress
+from multi_x_serverless.deployment.replicas import delete_replica
+from multi_x_serverless.deployment.state import (
+    has_system_tables,
+    known_resources,
+    read_state,
+    unknown_workflow,
+    write_record,
+)
+from multi_x_serverless.errors import CloudError, MultiXServerlessError
+from multi_x_serverless.sdk.tables import PAYLOAD_OBJECT_PREFIX, PLAN_REPLICAS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from multi_x_serverless.model.workflow import Resource
+
+
+@dataclass(frozen=True)
+class RemoveResult:
+    """What a removal did.
+
+    Attributes:
+        deleted: Each resource that was deleted, in words.
+        left: Each thing that could not be deleted, in words, with the reason.
+    """
+
+    workflow_id: str
+    deleted: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def remove(
+    cloud: Cloud,
+    workflow_id: str,
+    *,
+    keep_logs: bool = False,
+    progress: Progress = SILENT,
+    sleep: Callable[[float], None] = time.sleep,
+) -> RemoveResult:
+    """Delete a workflow's resources, plans and record.
+
+    What cannot be deleted stays recorded, so that the same command tries again. The workflow takes no more runs from
+    the moment on at which the removal begins.
+
+    Raises:
+        UnknownWorkflowError: Nothing of that id is recorded.
+        ConflictError: Another command works on the workflow; nothing was changed.
+    """
+    if not has_system_tables(cloud):
+        raise unknown_workflow(cloud, workflow_id)
+    with lock(cloud, workflow_id):
+        state = read_state(cloud, workflow_id)
+        resources = tuple(known_resources(state).values())
+        record = state.record
+        if record is None and not resources:
+            raise unknown_workflow(cloud, workflow_id)
+        if record is not None and state.stored is not None and record.status != "removing":
+            record = replace(record, status="removing", updated_at=cloud.now())
+            write_record(cloud, record, state.stored)
+        home = "" if record is None else record.home_region
+        executor = Executor(cloud, home, progress, sleep=sleep)
+        progress.start(f"removing {workflow_id}", len(resources))
+        failed = executor.delete(plan_deletions(resources))
+        progress.finish()
+        failed_keys = {(action.kind, action.region or "", action.name) for action, _ in failed}
+        gone = tuple(resource for resource in resources if resource.key not in failed_keys)
+        deleted = [f"{item.kind} {item.function or item.name}{_where(item.region)}" for item in gone]
+        left = [
+            f"{action.kind} {action.function or action.name}{_where(action.region)}: {error}"
+            for action, error in failed
+        ]
+        regions = {item.region for item in resources if item.region is not None}
+        regions |= set() if record is None else set(record.regions)
+        for region in sorted(regions):
+            traces, problem = _delete_traces(cloud, workflow_id, region, keep_logs=keep_logs)
+            deleted += traces
+            left += [] if problem is None else [problem]
+        remaining = tuple(resource for resource in resources if resource.key in failed_keys)
+        left += _forget(cloud, workflow_id, remaining, is_complete=not left)
+    return RemoveResult(workflow_id, tuple(deleted), tuple(left))
+
+
+def _delete_traces(cloud: Cloud, workflow_id: str, region: str, *, keep_logs: bool) -> tuple[list[str], str | None]:
+    """Delete logs, large payloads and the plan's replica in one region, as far as possible."""
+    deleted: list[str] = []
+    try:
+        if physical_name(PLAN_REPLICAS) not in cloud.key_value.list_tables(region):
+            # Tables come before functions: without them nothing of the workflow was ever here.
+            return deleted, None
+        if not keep_logs:
+            for function in cloud.logs.list_logs(region, workflow_prefix(workflow_id)):
+                cloud.logs.delete_logs(region, function)
+                deleted.append(f"log {function} in {region}")
+        for key in cloud.objects.list_objects(region, f"{PAYLOAD_OBJECT_PREFIX}{workflow_id}/"):
+            cloud.objects.delete_object(region, key)
+        delete_replica(cloud, workflow_id, region)
+    except CloudError as error:
+        return deleted, f"logs, payloads and plan in {region}: {error}"
+    return deleted, None
+
+
+def _forget(cloud: Cloud, workflow_id: str, remaining: tuple[Resource, ...], *, is_complete: bool) -> list[str]:
+    """Delete plans and record, or note in the record and the journal what is left."""
+    try:
+        journal = Journal(cloud, workflow_id)
+        stored = read_state(cloud, workflow_id).stored
+        if is_complete:
+            PlanStore(cloud).remove(workflow_id)
+            journal.clear()
+            workflow_table(cloud).delete(Key(workflow_id))
+        elif stored is not None:
+            write_record(cloud, replace(stored.value, resources=remaining, updated_at=cloud.now()), stored)
+            journal.clear()
+    except MultiXServerlessError as error:
+        return [f"record of {workflow_id}: {error}"]
+    return []
+
+
+def _where(region: str | None) -> str:
+    return f" in {region}" if region else ""

@@ -1,0 +1,109 @@
+"""Undo of an operation that failed: back to what the record says, or to nothing if there is no record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from multi_x_serverless.cloud.ports import Cloud, Key
+from multi_x_serverless.cloud.tables import PlanStore, workflow_table
+from multi_x_serverless.deployment.actions import Action, plan_changes, plan_deletions, without_fingerprint
+from multi_x_serverless.deployment.desired import desired_resources
+from multi_x_serverless.deployment.journal import Journal
+from multi_x_serverless.deployment.replicas import delete_replica, write_replicas
+from multi_x_serverless.deployment.state import WorkflowState, regions_of
+from multi_x_serverless.errors import CloudError, DeploymentError, MultiXServerlessError
+
+if TYPE_CHECKING:
+    from multi_x_serverless.deployment.executor import Executor
+    from multi_x_serverless.model.workflow import Resource, WorkflowRecord
+
+
+def undo(
+    cloud: Cloud, workflow_id: str, before: WorkflowState, executor: Executor, error: MultiXServerlessError
+) -> DeploymentError:
+    """Bring back the state before an operation that failed.
+
+    What cannot be brought back stays in the journal, so that the next command makes good for it.
+
+    Args:
+        cloud: Where.
+        workflow_id: The workflow.
+        before: What was known when the operation began.
+        executor: Applies what is to be done.
+        error: Why it failed.
+
+    Returns:
+        The error to raise: why it failed, and in which state things are now.
+    """
+    journal = Journal(cloud, workflow_id)
+    try:
+        touched = journal.read()
+        if before.record is None:
+            problems = _remove_everything(cloud, workflow_id, touched, executor)
+        else:
+            problems = _bring_back(cloud, before.record, before, touched, executor)
+        if not problems:
+            journal.clear()
+    except MultiXServerlessError as problem:
+        problems = (str(problem),)
+    reason = str(error).rstrip()
+    reason += "" if reason.endswith((".", "!", "?")) else "."
+    if problems:
+        return DeploymentError(
+            f"{reason} Undoing it did not succeed either ({'; '.join(problems)}): run the command again to repair "
+            "what is left."
+        )
+    state = "Nothing was left behind." if before.record is None else "Everything is as it was before."
+    return DeploymentError(f"{reason} {state}")
+
+
+def _remove_everything(
+    cloud: Cloud, workflow_id: str, touched: tuple[Resource, ...], executor: Executor
+) -> tuple[str, ...]:
+    left = executor.delete(plan_deletions(touched))
+    for region in sorted({resource.region for resource in touched if resource.region is not None}):
+        delete_replica(cloud, workflow_id, region)
+    PlanStore(cloud).remove(workflow_id)
+    # The last write may have reached the table although its answer was lost.
+    workflow_table(cloud).delete(Key(workflow_id))
+    return _described(left)
+
+
+def _bring_back(
+    cloud: Cloud,
+    record: WorkflowRecord,
+    before: WorkflowState,
+    touched: tuple[Resource, ...],
+    executor: Executor,
+) -> tuple[str, ...]:
+    places: dict[str, set[str]] = {}
+    for resource in record.resources:
+        if resource.kind != "function" or resource.function is None or resource.region is None:
+            continue
+        if resource.function in record.functions:
+            places.setdefault(resource.function, set()).add(resource.region)
+    changed = without_fingerprint(record.resources, touched)
+    executor.apply(plan_changes(desired_resources(cloud, record, places), changed))
+    recorded = {resource.key for resource in record.resources}
+    left = executor.delete(plan_deletions([resource for resource in touched if resource.key not in recorded]))
+    _bring_plan_back(cloud, record, before)
+    table = workflow_table(cloud)
+    stored = table.get(Key(record.workflow_id))
+    if stored is None or stored.value != record:
+        table.put(Key(record.workflow_id), record)
+    return _described(left)
+
+
+def _bring_plan_back(cloud: Cloud, record: WorkflowRecord, before: WorkflowState) -> None:
+    if before.plan is None:
+        return
+    plans = PlanStore(cloud)
+    active = plans.active(record.workflow_id)
+    if active is None or active.version != before.plan.version:
+        replaces = None if active is None else active.version
+        plans.activate(record.workflow_id, before.plan.version, replaces=replaces)
+    write_replicas(cloud, record, before.plan, regions_of(record.resources))
+
+
+def _described(left: tuple[tuple[Action, CloudError], ...]) -> tuple[str, ...]:
+    return tuple(f"{action}: {error}" for action, error in left)

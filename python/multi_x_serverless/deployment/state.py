@@ -1,0 +1,146 @@
+"""The recorded state of a workflow, and the steps that deploy, migrate and remove share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key
+from multi_x_serverless.cloud.tables import (
+    SYSTEM_TABLES,
+    PlanStore,
+    create_tables,
+    physical_name,
+    workflow_table,
+)
+from multi_x_serverless.deployment.actions import existing_resources, without_fingerprint
+from multi_x_serverless.deployment.journal import Journal
+from multi_x_serverless.deployment.names import workflow_prefix
+from multi_x_serverless.errors import ConflictError, UnknownWorkflowError
+from multi_x_serverless.sdk.tables import REGION_TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from multi_x_serverless.cloud.documents import Stored
+    from multi_x_serverless.model.plan import Plan
+    from multi_x_serverless.model.workflow import Resource, WorkflowRecord
+
+
+@dataclass(frozen=True)
+class WorkflowState:
+    """What is known of a workflow.
+
+    Attributes:
+        stored: Its record, `None` before its first deployment has reached the end.
+        journal: What an operation that did not reach its end may have made or changed.
+        plan: The plan in force.
+        staged: The plan that waits for a migration.
+    """
+
+    stored: Stored[WorkflowRecord] | None
+    journal: tuple[Resource, ...]
+    plan: Plan | None
+    staged: Plan | None
+
+    @property
+    def record(self) -> WorkflowRecord | None:
+        """The record without its item."""
+        return None if self.stored is None else self.stored.value
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """What is recorded."""
+        return () if self.stored is None else self.stored.value.resources
+
+
+EMPTY_STATE = WorkflowState(None, (), None, None)
+
+
+def read_state(cloud: Cloud, workflow_id: str) -> WorkflowState:
+    """Read all that is known of a workflow."""
+    plans = PlanStore(cloud)
+    return WorkflowState(
+        stored=workflow_table(cloud).get(Key(workflow_id)),
+        journal=Journal(cloud, workflow_id).read(),
+        plan=plans.active(workflow_id),
+        staged=plans.staged(workflow_id),
+    )
+
+
+def write_record(cloud: Cloud, record: WorkflowRecord, replaces: Stored[WorkflowRecord] | None) -> int:
+    """Write a workflow's record over the one that was read; returns the version of its item.
+
+    Raises:
+        ConflictError: Another command wrote it meanwhile.
+    """
+    condition = ABSENT if replaces is None else Condition(replaces.version)
+    version = workflow_table(cloud).put(Key(record.workflow_id), record, condition=condition)
+    if version is None:
+        raise ConflictError(f"another command changed '{record.workflow_id}' meanwhile; run the command again.")
+    return version
+
+
+def trusted_resources(cloud: Cloud, workflow_id: str, state: WorkflowState) -> tuple[Resource, ...]:
+    """Recorded resources that are there and, as far as is known, as they were recorded."""
+    existing = existing_resources(cloud, workflow_prefix(workflow_id), state.resources)
+    return without_fingerprint(existing, state.journal)
+
+
+def known_resources(state: WorkflowState) -> dict[tuple[str, str, str], Resource]:
+    """Recorded resources and those in the journal, by key."""
+    return {resource.key: resource for resource in (*state.journal, *state.resources)}
+
+
+def ensure_tables(cloud: Cloud, regions: Iterable[str]) -> None:
+    """Make the tables that are missing in the system region and some regions.
+
+    Tables belong to the installation and not to a workflow: nothing of a workflow's failure removes them.
+    """
+    system = set(cloud.key_value.list_tables(cloud.system_region))
+    incomplete = [
+        region
+        for region in sorted(set(regions))
+        if not {physical_name(table) for table in REGION_TABLES} <= set(cloud.key_value.list_tables(region))
+    ]
+    if incomplete or not {physical_name(table) for table in SYSTEM_TABLES} <= system:
+        create_tables(cloud, tuple(incomplete))
+
+
+def has_system_tables(cloud: Cloud) -> bool:
+    """Whether there is any recorded state to read."""
+    tables = set(cloud.key_value.list_tables(cloud.system_region))
+    return {physical_name(table) for table in SYSTEM_TABLES} <= tables
+
+
+def plan_fits(plan: Plan, record: WorkflowRecord) -> bool:
+    """Whether a plan places exactly the nodes of a workflow, each in a region it is allowed in."""
+    nodes = {node.name: node.function for node in record.graph.nodes}
+    return all(
+        set(hour.placement) == set(nodes)
+        and all(region in record.functions[nodes[node]].allowed_regions for node, region in hour.placement.items())
+        for hour in plan.hours
+    )
+
+
+def require_record(cloud: Cloud, workflow_id: str) -> Stored[WorkflowRecord]:
+    """A workflow's record.
+
+    Raises:
+        UnknownWorkflowError: There is none.
+    """
+    stored = workflow_table(cloud).get(Key(workflow_id)) if has_system_tables(cloud) else None
+    if stored is None:
+        raise unknown_workflow(cloud, workflow_id)
+    return stored
+
+
+def unknown_workflow(cloud: Cloud, workflow_id: str) -> UnknownWorkflowError:
+    """The error for an id that nothing is deployed under; it lists what is."""
+    known = [stored.value.workflow_id for stored in workflow_table(cloud).scan()] if has_system_tables(cloud) else []
+    return UnknownWorkflowError(workflow_id, tuple(known))
+
+
+def regions_of(resources: Collection[Resource]) -> set[str]:
+    """Regions in which there is a function."""
+    return {resource.region for resource in resources if resource.kind == "function" and resource.region}

@@ -1,0 +1,185 @@
+"""What is deployed: one record per workflow, written when a deployment has reached its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+from multi_x_serverless.model import documents
+from multi_x_serverless.model.config_types import FunctionConfiguration, WorkflowConfiguration, read_choice
+from multi_x_serverless.model.graph import Graph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from multi_x_serverless.model.documents import Fields
+
+WORKFLOW_SCHEMA = "multi-x-serverless/workflow"
+WORKFLOW_VERSION = 1
+
+ResourceKind: TypeAlias = Literal["role", "package", "function", "topic"]
+WorkflowStatus: TypeAlias = Literal["deployed", "removing"]
+PackageFormat: TypeAlias = Literal["zip"]
+
+WORKFLOW_STATUSES: tuple[WorkflowStatus, ...] = get_args(WorkflowStatus)
+PACKAGE_FORMATS: tuple[PackageFormat, ...] = get_args(PackageFormat)
+RESOURCE_KINDS: tuple[ResourceKind, ...] = get_args(ResourceKind)
+"""In the order in which they are created: each needs only kinds before it. A topic includes its subscription."""
+
+
+@dataclass(frozen=True)
+class PackageReference:
+    """A deployment package in the object store, under the same key in every region that has it.
+
+    Attributes:
+        sha256: Hex digest of the zip.
+        size_bytes: Size of the zip.
+    """
+
+    key: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Resource:
+    """Something that was made in the cloud for a workflow.
+
+    Attributes:
+        region: `None` for a resource without region (a role).
+        name: The name it was made and is looked up by.
+        id: What the cloud calls it.
+        function: The workflow's function it serves, `None` if it serves all.
+        fingerprint: Digest of the properties it was made with; equal digests need no update.
+    """
+
+    kind: ResourceKind
+    region: str | None
+    name: str
+    id: str
+    function: str | None
+    fingerprint: str
+
+    @property
+    def key(self) -> tuple[ResourceKind, str, str]:
+        """What tells resources apart: kind, region (empty for none) and name."""
+        return (self.kind, self.region or "", self.name)
+
+    def to_members(self) -> dict[str, Any]:
+        """The resource as part of a document."""
+        return {
+            "kind": self.kind,
+            "region": self.region,
+            "name": self.name,
+            "id": self.id,
+            "function": self.function,
+            "fingerprint": self.fingerprint,
+        }
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Resource:
+        """Read what `to_members` wrote."""
+        return cls(
+            kind=read_choice(fields, "kind", RESOURCE_KINDS),
+            region=fields.optional_text("region"),
+            name=fields.text("name"),
+            id=fields.text("id"),
+            function=fields.optional_text("function"),
+            fingerprint=fields.text("fingerprint"),
+        )
+
+
+@dataclass(frozen=True)
+class WorkflowRecord:
+    """A deployed workflow.
+
+    Attributes:
+        functions: Function -> what holds for it; in the order of the graph's functions.
+        manifest_id: Id of the manifest in the package.
+        manifest: The manifest's text as it is in the package.
+        regions: The manifest's regions: home first, then all others that some function may run in, sorted.
+        policy: The role's policy (JSON).
+        runtime: What the functions run on, for example ``python3.12``.
+        resources: Everything that was made for the workflow and not deleted since.
+        status: ``deployed``, or ``removing`` while (or after) a removal did not reach its end.
+        plan_activated_at: When the active plan became active, seconds since the epoch, UTC.
+        updated_at: When the record was last written, seconds since the epoch, UTC.
+    """
+
+    workflow_id: str
+    configuration: WorkflowConfiguration
+    functions: Mapping[str, FunctionConfiguration]
+    graph: Graph
+    manifest_id: str
+    manifest: str
+    regions: tuple[str, ...]
+    package: PackageReference
+    policy: str
+    runtime: str
+    resources: tuple[Resource, ...]
+    status: WorkflowStatus
+    plan_activated_at: float
+    updated_at: float
+    package_format: PackageFormat = "zip"
+
+    @property
+    def home_region(self) -> str:
+        """Where every function stays deployed."""
+        return self.configuration.home_region
+
+    def to_document(self) -> bytes:
+        """The record as a JSON document."""
+        return documents.write(
+            WORKFLOW_SCHEMA,
+            WORKFLOW_VERSION,
+            {
+                "workflow_id": self.workflow_id,
+                "configuration": self.configuration.to_members(),
+                "functions": [function.to_members() for function in self.functions.values()],
+                "graph": self.graph.to_members(),
+                "manifest_id": self.manifest_id,
+                "manifest": self.manifest,
+                "regions": list(self.regions),
+                "package": {
+                    "key": self.package.key,
+                    "sha256": self.package.sha256,
+                    "size_bytes": self.package.size_bytes,
+                },
+                "package_format": self.package_format,
+                "policy": self.policy,
+                "runtime": self.runtime,
+                "resources": [resource.to_members() for resource in self.resources],
+                "status": self.status,
+                "plan_activated_at": self.plan_activated_at,
+                "updated_at": self.updated_at,
+            },
+        )
+
+    @classmethod
+    def from_document(cls, text: bytes | str) -> WorkflowRecord:
+        """Read a record.
+
+        Raises:
+            InvalidDocumentError: The text is no workflow record; the message names the field.
+            NewerSchemaError: A newer version of the product wrote it.
+        """
+        fields = documents.read(text, WORKFLOW_SCHEMA, WORKFLOW_VERSION)
+        package = fields.section("package")
+        functions = [FunctionConfiguration.from_fields(entry) for entry in fields.sections("functions")]
+        return cls(
+            workflow_id=fields.text("workflow_id"),
+            configuration=WorkflowConfiguration.from_fields(fields.section("configuration")),
+            functions={function.name: function for function in functions},
+            graph=Graph.from_fields(fields.section("graph")),
+            manifest_id=fields.text("manifest_id"),
+            manifest=fields.text("manifest"),
+            regions=fields.texts("regions"),
+            package=PackageReference(package.text("key"), package.text("sha256"), package.integer("size_bytes")),
+            package_format=read_choice(fields, "package_format", PACKAGE_FORMATS),
+            policy=fields.text("policy"),
+            runtime=fields.text("runtime"),
+            resources=tuple(Resource.from_fields(entry) for entry in fields.sections("resources")),
+            status=read_choice(fields, "status", WORKFLOW_STATUSES),
+            plan_activated_at=fields.number("plan_activated_at"),
+            updated_at=fields.number("updated_at"),
+        )

@@ -1,0 +1,108 @@
+//! Mean cost and mean carbon as an exact sum over nodes and edges.
+
+use crate::graph::Graph;
+use crate::lanes::Lanes;
+use crate::problem::{Problem, Region};
+use crate::signals::Signals;
+
+/// A mean that is a term per node in its region plus, per edge, its GB times a rate between two regions.
+#[derive(Clone, Debug)]
+pub struct Additive {
+    /// Number of regions.
+    pub regions: usize,
+    /// By node and region; not a number where the node may not run.
+    pub node: Vec<f64>,
+    /// Per GB, by pair of regions.
+    pub rate: Vec<f64>,
+    /// GB by edge.
+    pub edge_gb: Vec<f64>,
+}
+
+impl Additive {
+    /// Mean cost in USD.
+    #[must_use]
+    pub fn cost(problem: &Problem, lanes: &Lanes) -> Self {
+        Self {
+            regions: problem.region_count(),
+            node: lanes.means.node_cost.clone(),
+            rate: problem.prices.iter().flat_map(|prices| prices.egress.iter().copied()).collect(),
+            edge_gb: lanes.means.edge_gb.clone(),
+        }
+    }
+
+    /// Mean carbon in gCO2eq under the given signals.
+    #[must_use]
+    pub fn carbon(problem: &Problem, lanes: &Lanes, signals: &Signals) -> Self {
+        let regions = problem.region_count();
+        let mut node_terms = Vec::with_capacity(lanes.means.node_energy.len());
+        for node in 0..problem.nodes.len() {
+            for region in 0..regions as Region {
+                let energy = lanes.means.node_energy[node * regions + usize::from(region)];
+                let mut carbon = energy * signals.intensity[usize::from(region)];
+                carbon += lanes.means.data_gb[node] * signals.unattributed_route(problem, region);
+                for &(end, gb) in &lanes.means.attributed_gb[node] {
+                    carbon += gb * signals.route_to(region, end);
+                }
+                if node == problem.graph.entry && region != problem.trigger_region {
+                    carbon += lanes.forward_energy * signals.intensity[usize::from(problem.trigger_region)]
+                        + lanes.means.trigger_gb * signals.route(problem.trigger_region, region);
+                }
+                node_terms.push(carbon);
+            }
+        }
+        Self { regions, node: node_terms, rate: signals.routes().to_vec(), edge_gb: lanes.means.edge_gb.clone() }
+    }
+
+    /// `self + weight * other`, both over the same edges.
+    #[must_use]
+    pub fn plus(&self, weight: f64, other: &Self) -> Self {
+        let add = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a + weight * b).collect();
+        Self {
+            regions: self.regions,
+            node: add(&self.node, &other.node),
+            rate: add(&self.rate, &other.rate),
+            edge_gb: self.edge_gb.clone(),
+        }
+    }
+
+    /// Term of a node in a region.
+    #[must_use]
+    pub fn node_term(&self, node: usize, region: Region) -> f64 {
+        self.node[node * self.regions + usize::from(region)]
+    }
+
+    /// Term of an edge between two regions.
+    #[must_use]
+    pub fn edge_term(&self, edge: usize, from: Region, to: Region) -> f64 {
+        self.edge_gb[edge] * self.rate[usize::from(from) * self.regions + usize::from(to)]
+    }
+
+    /// Mean of a placement.
+    #[must_use]
+    pub fn evaluate(&self, graph: &Graph, placement: &[Region]) -> f64 {
+        let nodes: f64 = placement.iter().enumerate().map(|(node, &region)| self.node_term(node, region)).sum();
+        let edges: f64 = graph
+            .edges
+            .iter()
+            .enumerate()
+            .map(|(edge, ends)| self.edge_term(edge, placement[ends.from], placement[ends.to]))
+            .sum();
+        nodes + edges
+    }
+
+    /// How the mean changes when one node moves.
+    #[must_use]
+    pub fn change(&self, graph: &Graph, placement: &[Region], node: usize, to: Region) -> f64 {
+        let from = placement[node];
+        let mut change = self.node_term(node, to) - self.node_term(node, from);
+        for &edge in &graph.incoming[node] {
+            let other = placement[graph.edges[edge].from];
+            change += self.edge_term(edge, other, to) - self.edge_term(edge, other, from);
+        }
+        for &edge in &graph.outgoing[node] {
+            let other = placement[graph.edges[edge].to];
+            change += self.edge_term(edge, to, other) - self.edge_term(edge, from, other);
+        }
+        change
+    }
+}

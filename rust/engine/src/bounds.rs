@@ -1,0 +1,259 @@
+//! Lower bounds per scenario for placements of which only some nodes are set.
+//!
+//! Run time, cost and carbon of a scenario only grow with the duration, latency or term of each part, so taking for
+//! every open part its smallest value in that scenario bounds every completion from below, and order statistics
+//! and means of the bounds bound those of the completions.
+
+use crate::evaluation::{add, add_node_carbon, add_scaled, Scratch, TimeColumns};
+use crate::lanes::{Lanes, LatencyColumn};
+use crate::problem::{Metric, Problem, Region};
+use crate::signals::Signals;
+
+/// A region for some of the nodes.
+pub type PartialPlacement = [Option<Region>];
+
+/// Smallest values over the regions a node or edge may still take; the same for every hour.
+#[derive(Debug)]
+pub struct Minima {
+    count: usize,
+    regions: usize,
+    duration: Vec<f32>,
+    cost: Vec<f32>,
+    entry_start: Vec<f32>,
+    latency_free: Vec<f32>,
+    latency_from: Vec<f32>,
+    latency_to: Vec<f32>,
+    egress_free: Vec<f64>,
+}
+
+fn lower(least: &mut [f32], column: &[f32]) {
+    for (least, &value) in least.iter_mut().zip(column) {
+        if value < *least {
+            *least = value;
+        }
+    }
+}
+
+fn lower_latency(least: &mut [f32], column: LatencyColumn<'_>) {
+    for (least, &seconds) in least.iter_mut().zip(column.seconds) {
+        let value = seconds + column.shift;
+        if value < *least {
+            *least = value;
+        }
+    }
+}
+
+impl Minima {
+    /// Computes all minima.
+    #[must_use]
+    pub fn new(problem: &Problem, lanes: &Lanes) -> Self {
+        let (count, regions) = (lanes.count, problem.region_count());
+        let infinite = |columns: usize| vec![f32::INFINITY; columns * count];
+        let edges = problem.graph.edges.len();
+        let mut minima = Self {
+            count,
+            regions,
+            duration: infinite(problem.nodes.len()),
+            cost: infinite(problem.nodes.len()),
+            entry_start: infinite(1),
+            latency_free: infinite(edges),
+            latency_from: infinite(edges * regions),
+            latency_to: infinite(edges * regions),
+            egress_free: Vec::with_capacity(edges),
+        };
+        for (node, properties) in problem.nodes.iter().enumerate() {
+            for &region in &properties.domain {
+                lower(&mut minima.duration[node * count..][..count], lanes.duration(node, region));
+                lower(&mut minima.cost[node * count..][..count], lanes.cost(node, region));
+            }
+        }
+        for &region in &problem.nodes[problem.graph.entry].domain {
+            lower(&mut minima.entry_start, lanes.entry_start(region));
+        }
+        for edge in 0..edges {
+            minima.add_latencies(problem, lanes, edge);
+            let ends = &problem.graph.edges[edge];
+            let (from, to) = (&problem.nodes[ends.from].domain, &problem.nodes[ends.to].domain);
+            minima.egress_free.push(least_rate(from, to, |from, to| egress(problem, from, to)));
+        }
+        minima
+    }
+
+    fn add_latencies(&mut self, problem: &Problem, lanes: &Lanes, edge: usize) {
+        let (count, regions) = (self.count, self.regions);
+        let ends = &problem.graph.edges[edge];
+        // Declines may leave from other nodes than the caller, so their regions count as well.
+        let mut origins = problem.nodes[ends.from].domain.clone();
+        for detour in lanes.detours(edge) {
+            origins.extend(&problem.nodes[detour.origin].domain);
+        }
+        origins.sort_unstable();
+        origins.dedup();
+        for &from in &origins {
+            for &to in &problem.nodes[ends.to].domain {
+                let column = lanes.latency(edge, from, to);
+                lower_latency(&mut self.latency_from[(edge * regions + usize::from(from)) * count..][..count], column);
+                lower_latency(&mut self.latency_to[(edge * regions + usize::from(to)) * count..][..count], column);
+            }
+            let least = &self.latency_from[(edge * regions + usize::from(from)) * count..][..count];
+            lower(&mut self.latency_free[edge * count..][..count], least);
+        }
+    }
+
+    fn column<'a>(&self, columns: &'a [f32], index: usize) -> &'a [f32] {
+        &columns[index * self.count..(index + 1) * self.count]
+    }
+}
+
+fn egress(problem: &Problem, from: Region, to: Region) -> f64 {
+    problem.prices[usize::from(from)].egress[usize::from(to)]
+}
+
+/// Smallest rate between regions of two domains.
+pub fn least_rate(from: &[Region], to: &[Region], rate: impl Fn(Region, Region) -> f64) -> f64 {
+    from.iter()
+        .flat_map(|&from| to.iter().map(move |&to| (from, to)))
+        .map(|(from, to)| rate(from, to))
+        .fold(f64::INFINITY, f64::min)
+}
+
+/// Time columns of a partial placement.
+struct PartialTime<'a> {
+    problem: &'a Problem,
+    lanes: &'a Lanes,
+    minima: &'a Minima,
+    partial: &'a PartialPlacement,
+}
+
+impl TimeColumns for PartialTime<'_> {
+    fn entry_start(&self) -> &[f32] {
+        match self.partial[self.problem.graph.entry] {
+            Some(region) => self.lanes.entry_start(region),
+            None => &self.minima.entry_start,
+        }
+    }
+
+    fn duration(&self, node: usize) -> &[f32] {
+        match self.partial[node] {
+            Some(region) => self.lanes.duration(node, region),
+            None => self.minima.column(&self.minima.duration, node),
+        }
+    }
+
+    fn latency(&self, edge: usize, origin: usize) -> LatencyColumn<'_> {
+        let (minima, regions) = (self.minima, self.minima.regions);
+        let seconds = match (self.partial[origin], self.partial[self.problem.graph.edges[edge].to]) {
+            (Some(from), Some(to)) => return self.lanes.latency(edge, from, to),
+            (Some(from), None) => minima.column(&minima.latency_from, edge * regions + usize::from(from)),
+            (None, Some(to)) => minima.column(&minima.latency_to, edge * regions + usize::from(to)),
+            (None, None) => minima.column(&minima.latency_free, edge),
+        };
+        LatencyColumn { seconds, shift: 0.0 }
+    }
+}
+
+/// Smallest carbon terms of one hour.
+#[derive(Debug)]
+pub struct CarbonMinima {
+    node: Vec<f32>,
+    route_free: Vec<f64>,
+}
+
+impl CarbonMinima {
+    /// Computes the minima of an hour.
+    #[must_use]
+    pub fn new(problem: &Problem, lanes: &Lanes, signals: &Signals) -> Self {
+        let mut node_minima = vec![f32::INFINITY; problem.nodes.len() * lanes.count];
+        let mut column = vec![0.0; lanes.count];
+        for (node, properties) in problem.nodes.iter().enumerate() {
+            for &region in &properties.domain {
+                column.fill(0.0);
+                add_node_carbon(&mut column, problem, lanes, signals, node, region);
+                lower(&mut node_minima[node * lanes.count..][..lanes.count], &column);
+            }
+        }
+        let route_free = problem
+            .graph
+            .edges
+            .iter()
+            .map(|ends| {
+                let (from, to) = (&problem.nodes[ends.from].domain, &problem.nodes[ends.to].domain);
+                least_rate(from, to, |from, to| signals.route(from, to))
+            })
+            .collect();
+        Self { node: node_minima, route_free }
+    }
+}
+
+/// Everything needed to bound the scenarios of one hour from below.
+#[derive(Clone, Copy)]
+pub struct LowerBounds<'a> {
+    /// The problem.
+    pub problem: &'a Problem,
+    /// Columns.
+    pub lanes: &'a Lanes,
+    /// Grid signals of the hour.
+    pub signals: &'a Signals,
+    /// Minima that all hours share.
+    pub minima: &'a Minima,
+    /// Minima of the hour; needed for carbon only.
+    pub carbon: Option<&'a CarbonMinima>,
+}
+
+impl LowerBounds<'_> {
+    /// Computes lower bounds of a metric for all scenarios into `scratch`.
+    ///
+    /// # Panics
+    /// For carbon, when the minima of the hour are missing.
+    pub fn fill_sample(&self, scratch: &mut Scratch, metric: Metric, partial: &PartialPlacement) {
+        match metric {
+            Metric::Runtime => {
+                let columns = PartialTime { problem: self.problem, lanes: self.lanes, minima: self.minima, partial };
+                scratch.runtimes(&self.problem.graph, self.lanes, &columns);
+            }
+            Metric::Cost => {
+                let sum = scratch.fresh_sample(self.lanes.count);
+                for (node, region) in partial.iter().enumerate() {
+                    match *region {
+                        Some(region) => add(sum, self.lanes.cost(node, region)),
+                        None => add(sum, self.minima.column(&self.minima.cost, node)),
+                    }
+                }
+                let rate = |from, to| egress(self.problem, from, to);
+                self.add_edges(sum, partial, &self.minima.egress_free, rate);
+            }
+            Metric::Carbon => {
+                let carbon = self.carbon.expect("carbon minima of the hour");
+                let sum = scratch.fresh_sample(self.lanes.count);
+                for (node, region) in partial.iter().enumerate() {
+                    match *region {
+                        Some(region) => {
+                            add_node_carbon(sum, self.problem, self.lanes, self.signals, node, region);
+                        }
+                        None => add(sum, self.minima.column(&carbon.node, node)),
+                    }
+                }
+                self.add_edges(sum, partial, &carbon.route_free, |from, to| self.signals.route(from, to));
+            }
+        }
+    }
+
+    fn add_edges(
+        &self,
+        sum: &mut [f32],
+        partial: &PartialPlacement,
+        free: &[f64],
+        rate: impl Fn(Region, Region) -> f64,
+    ) {
+        for (edge, ends) in self.problem.graph.edges.iter().enumerate() {
+            let (from_domain, to_domain) = (&self.problem.nodes[ends.from].domain, &self.problem.nodes[ends.to].domain);
+            let least = match (partial[ends.from], partial[ends.to]) {
+                (Some(from), Some(to)) => rate(from, to),
+                (Some(from), None) => least_rate(&[from], to_domain, &rate),
+                (None, Some(to)) => least_rate(from_domain, &[to], &rate),
+                (None, None) => free[edge],
+            };
+            add_scaled(sum, self.lanes.edge_gb(edge), least as f32);
+        }
+    }
+}

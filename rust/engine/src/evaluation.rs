@@ -1,0 +1,355 @@
+//! Cost, carbon and time of placements, scenario by scenario.
+
+use crate::additive::Additive;
+use crate::graph::Graph;
+use crate::lanes::{Lanes, LatencyColumn};
+use crate::order_statistics::{select, OrderStatistics};
+use crate::problem::{Metric, Problem, Region};
+use crate::signals::Signals;
+
+/// Mean and tail of one metric of a placement.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Summary {
+    /// Mean over the scenarios.
+    pub mean: f64,
+    /// Estimate of the tail percentile.
+    pub tail: f64,
+    /// Upper confidence bound of the tail percentile; absent when there are too few scenarios.
+    pub tail_upper: Option<f64>,
+}
+
+/// All metrics of a placement, per run.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Metrics {
+    /// gCO2eq.
+    pub carbon: Summary,
+    /// USD.
+    pub cost: Summary,
+    /// Seconds.
+    pub runtime: Summary,
+}
+
+impl Metrics {
+    /// The summary of one metric.
+    #[must_use]
+    pub fn of(&self, metric: Metric) -> &Summary {
+        match metric {
+            Metric::Carbon => &self.carbon,
+            Metric::Cost => &self.cost,
+            Metric::Runtime => &self.runtime,
+        }
+    }
+}
+
+/// Columns of a run's time under some choice of regions, exact or as lower bounds.
+pub trait TimeColumns {
+    /// Seconds from trigger to start of the entry.
+    fn entry_start(&self) -> &[f32];
+    /// Seconds a node takes.
+    fn duration(&self, node: usize) -> &[f32];
+    /// Seconds an edge takes when it leaves from `origin`.
+    fn latency(&self, edge: usize, origin: usize) -> LatencyColumn<'_>;
+}
+
+/// Columns of a complete placement.
+pub struct Placed<'a> {
+    /// All columns.
+    pub lanes: &'a Lanes,
+    /// The graph.
+    pub graph: &'a Graph,
+    /// Region of every node.
+    pub placement: &'a [Region],
+}
+
+impl TimeColumns for Placed<'_> {
+    fn entry_start(&self) -> &[f32] {
+        self.lanes.entry_start(self.placement[self.graph.entry])
+    }
+
+    fn duration(&self, node: usize) -> &[f32] {
+        self.lanes.duration(node, self.placement[node])
+    }
+
+    fn latency(&self, edge: usize, origin: usize) -> LatencyColumn<'_> {
+        self.lanes.latency(edge, self.placement[origin], self.placement[self.graph.edges[edge].to])
+    }
+}
+
+/// Buffers for evaluation, reused from placement to placement.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    start: Vec<f32>,
+    arrival: Vec<f32>,
+    sample: Vec<f32>,
+    sorted: Vec<f32>,
+}
+
+impl Scratch {
+    /// Run time of every scenario, in seconds.
+    pub fn runtimes(&mut self, graph: &Graph, lanes: &Lanes, columns: &impl TimeColumns) -> &[f32] {
+        let count = lanes.count;
+        self.start.resize(graph.node_count() * count, 0.0);
+        self.arrival.resize(count, 0.0);
+        self.sample.clear();
+        self.sample.resize(count, 0.0);
+        for (place, &node) in graph.order.iter().enumerate() {
+            let (earlier, rest) = self.start.split_at_mut(place * count);
+            let start = &mut rest[..count];
+            let start_of = |other: usize| {
+                let place = graph.position[other];
+                &earlier[place * count..(place + 1) * count]
+            };
+            if node == graph.entry {
+                start.copy_from_slice(columns.entry_start());
+            }
+            for (position, &edge) in graph.incoming[node].iter().enumerate() {
+                let caller = graph.edges[edge].from;
+                let arrivals: &mut [f32] = if position == 0 { &mut *start } else { &mut self.arrival };
+                let latency = columns.latency(edge, caller);
+                arrive(arrivals, start_of(caller), lanes.offset(edge), columns.duration(caller), latency);
+                for detour in lanes.detours(edge) {
+                    let latency = columns.latency(edge, detour.origin);
+                    let (begun, took) = (start_of(detour.origin), columns.duration(detour.origin));
+                    for &scenario in &detour.scenarios {
+                        let lane = scenario as usize;
+                        let travel = (latency.seconds[lane] + latency.shift).max(0.0);
+                        arrivals[lane] = begun[lane] + took[lane] + travel;
+                    }
+                }
+                if position > 0 {
+                    raise(start, &self.arrival);
+                }
+            }
+            finish(&mut self.sample, start, columns.duration(node), lanes.absent(node));
+        }
+        &self.sample
+    }
+
+    /// Cost of every scenario, in USD.
+    pub fn costs(&mut self, problem: &Problem, lanes: &Lanes, placement: &[Region]) -> &[f32] {
+        self.sample.clear();
+        self.sample.resize(lanes.count, 0.0);
+        for (node, &region) in placement.iter().enumerate() {
+            add(&mut self.sample, lanes.cost(node, region));
+        }
+        for (edge, ends) in problem.graph.edges.iter().enumerate() {
+            let (from, to) = (placement[ends.from], placement[ends.to]);
+            let rate = problem.prices[usize::from(from)].egress[usize::from(to)];
+            add_scaled(&mut self.sample, lanes.edge_gb(edge), rate as f32);
+        }
+        &self.sample
+    }
+
+    /// Carbon of every scenario, in gCO2eq.
+    pub fn carbons(&mut self, problem: &Problem, lanes: &Lanes, signals: &Signals, placement: &[Region]) -> &[f32] {
+        self.sample.clear();
+        self.sample.resize(lanes.count, 0.0);
+        for (node, &region) in placement.iter().enumerate() {
+            add_node_carbon(&mut self.sample, problem, lanes, signals, node, region);
+        }
+        for (edge, ends) in problem.graph.edges.iter().enumerate() {
+            let rate = signals.route(placement[ends.from], placement[ends.to]);
+            add_scaled(&mut self.sample, lanes.edge_gb(edge), rate as f32);
+        }
+        &self.sample
+    }
+
+    /// Tail estimate and bound of the sample computed last.
+    pub fn tails(&mut self, ranks: OrderStatistics) -> (f64, Option<f64>) {
+        self.sorted.clear();
+        self.sorted.extend_from_slice(&self.sample);
+        let tail = f64::from(select(&mut self.sorted, ranks.estimate));
+        let upper = ranks.upper_bound.map(|rank| f64::from(select(&mut self.sorted, rank)));
+        (tail, upper)
+    }
+
+    /// The `rank`-th smallest value of the sample computed last.
+    pub fn ranked(&mut self, rank: usize) -> f64 {
+        self.sorted.clear();
+        self.sorted.extend_from_slice(&self.sample);
+        f64::from(select(&mut self.sorted, rank))
+    }
+
+    /// The sample computed last.
+    #[must_use]
+    pub fn sample(&self) -> &[f32] {
+        &self.sample
+    }
+
+    /// Buffer for a sample computed elsewhere, of `count` zeros.
+    pub fn fresh_sample(&mut self, count: usize) -> &mut [f32] {
+        self.sample.clear();
+        self.sample.resize(count, 0.0);
+        &mut self.sample
+    }
+}
+
+/// Adds the carbon of one node in one region.
+pub fn add_node_carbon(
+    sum: &mut [f32],
+    problem: &Problem,
+    lanes: &Lanes,
+    signals: &Signals,
+    node: usize,
+    region: Region,
+) {
+    let factor = (problem.pue[usize::from(region)] * signals.intensity[usize::from(region)]) as f32;
+    for ((sum, duration), power) in sum.iter_mut().zip(lanes.duration(node, region)).zip(lanes.power(node)) {
+        *sum += duration * power * factor;
+    }
+    if let Some(data) = lanes.data_gb(node) {
+        add_scaled(sum, data, signals.unattributed_route(problem, region) as f32);
+    }
+    for (end, gb) in lanes.attributed_gb(node) {
+        add_scaled(sum, gb, signals.route_to(region, end) as f32);
+    }
+    if node == problem.graph.entry && region != problem.trigger_region {
+        let forward = (lanes.forward_energy * signals.intensity[usize::from(problem.trigger_region)]) as f32;
+        for sum in sum.iter_mut() {
+            *sum += forward;
+        }
+        add_scaled(sum, lanes.trigger_gb(), signals.route(problem.trigger_region, region) as f32);
+    }
+}
+
+/// Adds a column.
+pub fn add(sum: &mut [f32], column: &[f32]) {
+    for (sum, value) in sum.iter_mut().zip(column) {
+        *sum += value;
+    }
+}
+
+/// Adds a column times a factor.
+pub fn add_scaled(sum: &mut [f32], column: &[f32], factor: f32) {
+    if factor == 0.0 {
+        return;
+    }
+    for (sum, value) in sum.iter_mut().zip(column) {
+        *sum += value * factor;
+    }
+}
+
+fn arrive(arrivals: &mut [f32], begun: &[f32], offset: &[f32], took: &[f32], latency: LatencyColumn<'_>) {
+    let lanes = begun.iter().zip(offset).zip(took).zip(latency.seconds);
+    for (arrival, (((begun, offset), took), seconds)) in arrivals.iter_mut().zip(lanes) {
+        *arrival = begun + offset * took + at_least_zero(seconds + latency.shift);
+    }
+}
+
+/// `f32::max` must respect NaN and costs more than a comparison; no lane is ever NaN.
+fn at_least_zero(value: f32) -> f32 {
+    if value > 0.0 {
+        value
+    } else {
+        0.0
+    }
+}
+
+fn raise(highest: &mut [f32], values: &[f32]) {
+    for (highest, &value) in highest.iter_mut().zip(values) {
+        if value > *highest {
+            *highest = value;
+        }
+    }
+}
+
+fn finish(latest: &mut [f32], start: &[f32], took: &[f32], absent: Option<&[f32]>) {
+    if let Some(absent) = absent {
+        for (((latest, start), took), absent) in latest.iter_mut().zip(start).zip(took).zip(absent) {
+            let finish = start + took + absent;
+            if finish > *latest {
+                *latest = finish;
+            }
+        }
+    } else {
+        for ((latest, start), took) in latest.iter_mut().zip(start).zip(took) {
+            let finish = start + took;
+            if finish > *latest {
+                *latest = finish;
+            }
+        }
+    }
+}
+
+/// Mean of lanes, summed in `f64` in scenario order.
+#[must_use]
+pub fn mean(sample: &[f32]) -> f64 {
+    sample.iter().map(|&value| f64::from(value)).sum::<f64>() / sample.len() as f64
+}
+
+/// One hour of a set of scenarios, ready to evaluate placements.
+pub struct HourModel<'a> {
+    /// The problem.
+    pub problem: &'a Problem,
+    /// Columns of the scenarios.
+    pub lanes: &'a Lanes,
+    /// Mean cost.
+    pub cost: &'a Additive,
+    /// Mean carbon of the hour.
+    pub carbon: Additive,
+    /// Grid signals of the hour.
+    pub signals: Signals,
+    /// Ranks of tail and bound.
+    pub ranks: OrderStatistics,
+}
+
+impl<'a> HourModel<'a> {
+    /// Prepares an hour; `cost` does not depend on it.
+    #[must_use]
+    pub fn new(problem: &'a Problem, lanes: &'a Lanes, cost: &'a Additive, hour: usize) -> Self {
+        let signals = Signals::new(problem, hour);
+        let carbon = Additive::carbon(problem, lanes, &signals);
+        let ranks = problem.order_statistics(lanes.count);
+        Self { problem, lanes, cost, carbon, signals, ranks }
+    }
+
+    /// The table of an additive metric; `None` for run time.
+    #[must_use]
+    pub fn additive(&self, metric: Metric) -> Option<&Additive> {
+        match metric {
+            Metric::Carbon => Some(&self.carbon),
+            Metric::Cost => Some(self.cost),
+            Metric::Runtime => None,
+        }
+    }
+
+    /// Computes the sample of a metric into `scratch`.
+    pub fn fill_sample(&self, scratch: &mut Scratch, metric: Metric, placement: &[Region]) {
+        let graph = &self.problem.graph;
+        match metric {
+            Metric::Carbon => {
+                scratch.carbons(self.problem, self.lanes, &self.signals, placement);
+            }
+            Metric::Cost => {
+                scratch.costs(self.problem, self.lanes, placement);
+            }
+            Metric::Runtime => {
+                scratch.runtimes(graph, self.lanes, &Placed { lanes: self.lanes, graph, placement });
+            }
+        }
+    }
+
+    /// Mean of a metric.
+    pub fn mean(&self, scratch: &mut Scratch, metric: Metric, placement: &[Region]) -> f64 {
+        if let Some(additive) = self.additive(metric) {
+            additive.evaluate(&self.problem.graph, placement)
+        } else {
+            self.fill_sample(scratch, metric, placement);
+            mean(scratch.sample())
+        }
+    }
+
+    /// All metrics of a placement.
+    pub fn metrics(&self, scratch: &mut Scratch, placement: &[Region]) -> Metrics {
+        let mut summary = |metric| {
+            self.fill_sample(scratch, metric, placement);
+            let mean = match self.additive(metric) {
+                Some(additive) => additive.evaluate(&self.problem.graph, placement),
+                None => mean(scratch.sample()),
+            };
+            let (tail, tail_upper) = scratch.tails(self.ranks);
+            Summary { mean, tail, tail_upper }
+        };
+        Metrics { carbon: summary(Metric::Carbon), cost: summary(Metric::Cost), runtime: summary(Metric::Runtime) }
+    }
+}

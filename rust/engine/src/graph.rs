@@ -1,0 +1,145 @@
+//! The workflow graph by index, checked once and never changed.
+
+use std::collections::HashMap;
+
+use crate::document::problem::{EdgeDocument, NodeDocument};
+use crate::error::{EngineError, ErrorCode, Result};
+
+/// One call site between two nodes.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// Index of the calling node.
+    pub from: usize,
+    /// Index of the called node.
+    pub to: usize,
+    /// Sequential round trips the run-time protocol makes over this edge.
+    pub round_trips: f64,
+    /// Key of the edge's random numbers: callers, target and occurrence, independent of the order of edges.
+    pub key: u64,
+}
+
+/// A directed acyclic graph with one entry, from which every node is reached.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    /// Names of the nodes, in document order.
+    pub names: Vec<String>,
+    /// Edges, in document order.
+    pub edges: Vec<Edge>,
+    /// Incoming edges of each node, by edge index.
+    pub incoming: Vec<Vec<usize>>,
+    /// Outgoing edges of each node, by edge index.
+    pub outgoing: Vec<Vec<usize>>,
+    /// Whether a node joins its edges.
+    pub joins: Vec<bool>,
+    /// Nodes so that every edge leads to a later one; the entry is first.
+    pub order: Vec<usize>,
+    /// Position of each node in `order`.
+    pub position: Vec<usize>,
+    /// The node that starts a run.
+    pub entry: usize,
+}
+
+impl Graph {
+    /// Builds and checks the graph.
+    pub fn new(nodes: &[NodeDocument], edges: &[EdgeDocument]) -> Result<Self> {
+        let mut index_of = HashMap::new();
+        for (index, node) in nodes.iter().enumerate() {
+            if index_of.insert(node.name.as_str(), index).is_some() {
+                return Err(EngineError::new(
+                    ErrorCode::DuplicateName,
+                    format!("nodes[{index}].name"),
+                    format!("node {:?} is listed twice", node.name),
+                ));
+            }
+        }
+        let edges = resolve_edges(edges, &index_of)?;
+        let (mut incoming, mut outgoing) = (vec![Vec::new(); nodes.len()], vec![Vec::new(); nodes.len()]);
+        for (index, edge) in edges.iter().enumerate() {
+            incoming[edge.to].push(index);
+            outgoing[edge.from].push(index);
+        }
+        let order = topological_order(&edges, &incoming, &outgoing)?;
+        let mut entries = (0..nodes.len()).filter(|&node| incoming[node].is_empty());
+        let entry = entries.next().ok_or_else(|| invalid("nodes", "there is no entry: list at least one node"))?;
+        if let Some(second) = entries.next() {
+            let message = format!(
+                "nodes {:?} and {:?} both have no incoming edge: a workflow has exactly one entry",
+                nodes[entry].name, nodes[second].name
+            );
+            return Err(invalid("nodes", message));
+        }
+        if nodes[entry].sync {
+            return Err(invalid(format!("nodes[{entry}].sync"), "the entry cannot be a sync node: nothing calls it"));
+        }
+        let joins = (0..nodes.len()).map(|node| nodes[node].sync || incoming[node].len() > 1).collect();
+        let mut position = vec![0; nodes.len()];
+        for (place, &node) in order.iter().enumerate() {
+            position[node] = place;
+        }
+        let names = nodes.iter().map(|node| node.name.clone()).collect();
+        Ok(Self { names, edges, incoming, outgoing, joins, order, position, entry })
+    }
+
+    /// Number of nodes.
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether the edge leads to a sync node.
+    #[must_use]
+    pub fn is_report(&self, edge: usize) -> bool {
+        self.joins[self.edges[edge].to]
+    }
+}
+
+fn invalid(path: impl Into<String>, message: impl Into<String>) -> EngineError {
+    EngineError::new(ErrorCode::InvalidGraph, path, message)
+}
+
+fn resolve_edges(edges: &[EdgeDocument], index_of: &HashMap<&str, usize>) -> Result<Vec<Edge>> {
+    let mut occurrences: HashMap<(usize, usize), usize> = HashMap::new();
+    let resolve = |index: usize, end: &str, name: &str| {
+        index_of.get(name).copied().ok_or_else(|| {
+            let path = format!("edges[{index}].{end}");
+            EngineError::new(ErrorCode::UnknownName, path, format!("there is no node {name:?}"))
+        })
+    };
+    edges
+        .iter()
+        .enumerate()
+        .map(|(index, edge)| {
+            let (from, to) = (resolve(index, "from", &edge.from)?, resolve(index, "to", &edge.to)?);
+            let occurrence = occurrences.entry((from, to)).or_insert(0);
+            let key = crate::random::key(&format!("{}\n{}\n{occurrence}", edge.from, edge.to));
+            *occurrence += 1;
+            if !(edge.round_trips.is_finite() && edge.round_trips >= 0.0) {
+                let path = format!("edges[{index}].round_trips");
+                return Err(EngineError::new(ErrorCode::OutOfRange, path, "must be a finite number, zero or more"));
+            }
+            Ok(Edge { from, to, round_trips: edge.round_trips, key })
+        })
+        .collect()
+}
+
+/// Kahn's algorithm; among nodes that are ready the one listed first goes first.
+fn topological_order(edges: &[Edge], incoming: &[Vec<usize>], outgoing: &[Vec<usize>]) -> Result<Vec<usize>> {
+    let mut missing: Vec<usize> = incoming.iter().map(Vec::len).collect();
+    let mut ready: std::collections::BTreeSet<usize> = (0..missing.len()).filter(|&node| missing[node] == 0).collect();
+    let mut order = Vec::with_capacity(missing.len());
+    while let Some(node) = ready.pop_first() {
+        order.push(node);
+        for &edge in &outgoing[node] {
+            let to = edges[edge].to;
+            missing[to] -= 1;
+            if missing[to] == 0 {
+                ready.insert(to);
+            }
+        }
+    }
+    if order.len() == missing.len() {
+        Ok(order)
+    } else {
+        Err(invalid("edges", "the edges form a cycle: a workflow must be acyclic"))
+    }
+}

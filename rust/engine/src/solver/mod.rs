@@ -1,0 +1,262 @@
+//! Solves all hours of a problem, in parallel and reproducibly, and writes the answer with its certificate.
+
+pub mod control;
+pub mod descent;
+mod hour;
+pub mod lexicographic;
+pub mod search;
+pub mod single_region;
+pub mod stage;
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+
+use crate::additive::Additive;
+use crate::document::solution::ValidationDocument;
+use crate::document::solution::{HourDocument, SolutionDocument, SOLUTION_SCHEMA, SOLUTION_VERSION};
+use crate::elimination::{Elimination, Structure};
+use crate::error::{EngineError, ErrorCode, Result};
+use crate::estimates::Estimates;
+use crate::evaluation::{HourModel, Metrics, Scratch};
+use crate::evidence::Evidence;
+use crate::lanes::Lanes;
+use crate::limits::Limits;
+use crate::problem::{Metric, Placement, Problem, Region};
+use crate::scenarios::{Scenarios, FIRST_PLANNING_SCENARIO, FIRST_VALIDATION_SCENARIO};
+use control::Control;
+use stage::Shared;
+
+/// How to solve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Solver {
+    /// Exact search over regions per node.
+    FineGrained,
+    /// The best single region.
+    CoarseGrained,
+    /// Descent with kicks.
+    Heuristic,
+}
+
+impl Solver {
+    /// All solvers.
+    pub const ALL: [Self; 3] = [Self::FineGrained, Self::CoarseGrained, Self::Heuristic];
+
+    /// Name in documents and on command lines.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FineGrained => "fine-grained",
+            Self::CoarseGrained => "coarse-grained",
+            Self::Heuristic => "heuristic",
+        }
+    }
+
+    /// The solver of a name.
+    pub fn from_name(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|solver| solver.name() == name).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            let message = format!("there is no solver {name:?}; choose one of {names}");
+            EngineError::new(ErrorCode::InvalidArgument, "solver", message)
+        })
+    }
+}
+
+/// Arguments of a solve; `None` means as the problem or the machine says.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Which solver.
+    pub solver: Solver,
+    /// Threads to use; all cores by default. The answer does not depend on it.
+    pub threads: Option<usize>,
+    /// Seconds after which the best placements so far are returned.
+    pub deadline_s: Option<f64>,
+    /// Seed of scenarios and heuristic.
+    pub seed: Option<u64>,
+}
+
+/// A problem with the scenarios it is planned over.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    problem: Problem,
+    estimates: Estimates,
+    planning: ScenarioModel,
+}
+
+/// Columns and cost of one set of scenarios.
+#[derive(Clone, Debug)]
+struct ScenarioModel {
+    seed: u64,
+    lanes: Lanes,
+    cost: Additive,
+}
+
+impl ScenarioModel {
+    fn new(
+        problem: &Problem,
+        estimates: &Estimates,
+        seed: u64,
+        first: u64,
+        count: usize,
+        used: &[Vec<Region>],
+    ) -> Self {
+        let scenarios = Scenarios::draw(problem, estimates, seed, first, count);
+        let lanes = Lanes::new(problem, estimates, &scenarios, used);
+        let cost = Additive::cost(problem, &lanes);
+        Self { seed, lanes, cost }
+    }
+
+    fn for_planning(problem: &Problem, estimates: &Estimates, seed: u64) -> Self {
+        let domains: Vec<Vec<Region>> = problem.nodes.iter().map(|node| node.domain.clone()).collect();
+        let count = problem.settings.scenarios;
+        Self::new(problem, estimates, seed, FIRST_PLANNING_SCENARIO, count, &domains)
+    }
+}
+
+impl Engine {
+    /// Reads a problem and prepares its scenarios.
+    pub fn from_json(bytes: &[u8]) -> Result<Self> {
+        let problem = Problem::from_json(bytes)?;
+        let estimates = Estimates::new(&problem);
+        let planning = ScenarioModel::for_planning(&problem, &estimates, problem.settings.seed);
+        Ok(Self { problem, estimates, planning })
+    }
+
+    /// The problem.
+    #[must_use]
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    fn hour_model(&self, hour: usize) -> HourModel<'_> {
+        HourModel::new(&self.problem, &self.planning.lanes, &self.planning.cost, hour)
+    }
+
+    /// Metrics of a placement in an hour, over the planning scenarios.
+    pub fn evaluate(&self, placement: &[Region], hour: usize) -> Result<Metrics> {
+        let hour = self.problem.check_hour(hour)?;
+        Ok(self.hour_model(hour).metrics(&mut Scratch::default(), placement))
+    }
+
+    /// Values of a metric for every planning scenario.
+    pub fn sample(&self, placement: &[Region], hour: usize, metric: Metric) -> Result<Vec<f32>> {
+        let hour = self.problem.check_hour(hour)?;
+        let mut scratch = Scratch::default();
+        self.hour_model(hour).fill_sample(&mut scratch, metric, placement);
+        Ok(scratch.sample().to_vec())
+    }
+
+    /// Solves all hours.
+    pub fn solve(&self, options: Options, control: &Control) -> Result<SolutionDocument> {
+        let started = Instant::now();
+        let deadline_s = options.deadline_s.unwrap_or(self.problem.settings.deadline_s);
+        let deadline = Duration::try_from_secs_f64(deadline_s)
+            .ok()
+            .and_then(|length| started.checked_add(length))
+            .ok_or_else(|| invalid_argument("deadline_s", "must be a number of seconds, zero or more"))?;
+        if options.threads == Some(0) {
+            return Err(invalid_argument("threads", "must be at least 1"));
+        }
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(options.threads.unwrap_or(0))
+            .build()
+            .map_err(|error| invalid_argument("threads", &format!("no threads could be started: {error}")))?;
+        pool.install(|| self.solve_hours(options, control, deadline, started))
+    }
+
+    fn solve_hours(
+        &self,
+        options: Options,
+        control: &Control,
+        deadline: Instant,
+        started: Instant,
+    ) -> Result<SolutionDocument> {
+        let problem = &self.problem;
+        let seed = options.seed.unwrap_or(problem.settings.seed);
+        let reseeded;
+        let planning = if seed == self.planning.seed {
+            &self.planning
+        } else {
+            reseeded = ScenarioModel::for_planning(problem, &self.estimates, seed);
+            &reseeded
+        };
+        let structure = Structure::new(problem, &planning.lanes.means.edge_gb);
+        let cost = Elimination::new(&structure, &problem.graph, &planning.cost);
+        let minima = OnceLock::new();
+        let shared = Shared { problem, structure: &structure, cost: &cost, minima: &minima };
+        let threads = rayon::current_num_threads();
+        let solved: Option<Vec<hour::SolvedHour>> = problem
+            .hours
+            .par_iter()
+            .map(|&hour| {
+                if control.is_interrupted() {
+                    return None;
+                }
+                let budget = control.start_hour(deadline, problem.hours.len(), threads);
+                let model = HourModel::new(problem, &planning.lanes, &planning.cost, hour);
+                let solved = hour::solve(&shared, model, hour, options.solver, seed, budget);
+                control.finish_hour();
+                Some(solved)
+            })
+            .collect();
+        let Some(solved) = solved.filter(|_| !control.is_interrupted()) else {
+            return Err(EngineError::new(ErrorCode::Interrupted, "", "the solve was interrupted"));
+        };
+        let hours = self.validate(solved, seed);
+        Ok(SolutionDocument {
+            schema: SOLUTION_SCHEMA,
+            version: SOLUTION_VERSION,
+            workflow: problem.workflow.clone(),
+            problem_hash: problem.hash.clone(),
+            engine_version: env!("CARGO_PKG_VERSION"),
+            solver: options.solver.name(),
+            seed,
+            runs: problem.evidence.runs(),
+            scenarios: problem.settings.scenarios,
+            validation_scenarios: problem.settings.validation_scenarios,
+            prior: matches!(problem.evidence, Evidence::Declared(_)),
+            robust: problem.intensity_interval.is_some() || problem.transmission.interval.is_some(),
+            provenance: problem.provenance.clone(),
+            elapsed_s: started.elapsed().as_secs_f64(),
+            hours,
+        })
+    }
+
+    /// Evaluates the chosen placements over fresh scenarios; columns are made for the regions in use only.
+    fn validate(&self, solved: Vec<hour::SolvedHour>, seed: u64) -> Vec<HourDocument> {
+        let problem = &self.problem;
+        let used = regions_in_use(problem, solved.iter().map(|hour| &hour.placement));
+        let count = problem.settings.validation_scenarios;
+        let model = ScenarioModel::new(problem, &self.estimates, seed, FIRST_VALIDATION_SCENARIO, count, &used);
+        solved
+            .into_par_iter()
+            .map(|solved| {
+                let mut scratch = Scratch::default();
+                let hour_model = HourModel::new(problem, &model.lanes, &model.cost, solved.hour);
+                let metrics = hour_model.metrics(&mut scratch, &solved.placement);
+                let home_metrics = hour_model.metrics(&mut scratch, &problem.home_placement());
+                let limits = Limits::new(problem, &home_metrics);
+                let constraints = hour::constraint_documents(&limits, &metrics, &solved.binding);
+                let validation = ValidationDocument { scenarios: count, metrics, home_metrics, constraints };
+                solved.into_document(problem, validation)
+            })
+            .collect()
+    }
+}
+
+fn invalid_argument(name: &str, message: &str) -> EngineError {
+    EngineError::new(ErrorCode::InvalidArgument, name, message)
+}
+
+fn regions_in_use<'a>(problem: &Problem, placements: impl Iterator<Item = &'a Placement>) -> Vec<Vec<Region>> {
+    let mut used: Vec<Vec<Region>> = vec![vec![problem.home]; problem.nodes.len()];
+    for placement in placements {
+        for (regions, &region) in used.iter_mut().zip(placement) {
+            if !regions.contains(&region) {
+                regions.push(region);
+            }
+        }
+    }
+    used
+}

@@ -1,0 +1,155 @@
+//! One stage of a lexicographic solve: minimise one mean within limits. Every strategy answers the same question.
+
+use std::sync::OnceLock;
+
+use crate::bounds::{CarbonMinima, LowerBounds, Minima};
+use crate::elimination::{Elimination, Structure};
+use crate::evaluation::{mean, HourModel, Scratch};
+use crate::limits::{Limits, MeanLimit, TailLimit, MEAN_TOLERANCE};
+use crate::problem::{Metric, Placement, Problem, Region};
+use crate::solver::control::Budget;
+
+/// What to minimise and what must hold.
+#[derive(Clone, Debug)]
+pub struct Stage<'a> {
+    /// The mean of this metric is minimised.
+    pub objective: Metric,
+    /// Means that must not be exceeded: soft limits to keep, and objectives of higher priority.
+    pub caps: Vec<MeanLimit>,
+    /// Tails that must not be exceeded.
+    pub hard: &'a [TailLimit],
+}
+
+/// A placement with its value.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Region of every node.
+    pub placement: Placement,
+    /// Mean of the objective.
+    pub value: f64,
+}
+
+/// Answer of a strategy.
+#[derive(Clone, Debug)]
+pub struct StageOutcome {
+    /// The best placement found that keeps everything.
+    pub best: Option<Candidate>,
+    /// No placement that keeps everything is below this; infinite if there is none.
+    pub lower_bound: f64,
+    /// Whether nothing better exists (or nothing at all).
+    pub is_proven: bool,
+    /// Partial placements looked at.
+    pub explored: u64,
+    /// Placements or bounds evaluated over all scenarios.
+    pub evaluations: u64,
+}
+
+/// Whether `value` is not better than `best` by more than rounding.
+#[must_use]
+pub fn is_no_better(value: f64, best: f64) -> bool {
+    value >= best - MEAN_TOLERANCE * best.abs()
+}
+
+/// What all hours of a solve share.
+pub struct Shared<'a> {
+    /// The problem.
+    pub problem: &'a Problem,
+    /// Buckets of the elimination.
+    pub structure: &'a Structure,
+    /// Elimination of mean cost.
+    pub cost: &'a Elimination<'a>,
+    /// Lower bounds per scenario, made when first needed.
+    pub minima: &'a OnceLock<Minima>,
+}
+
+/// One hour, ready for any strategy.
+pub struct HourContext<'a> {
+    /// What all hours share.
+    pub shared: &'a Shared<'a>,
+    /// Evaluation of the hour.
+    pub model: HourModel<'a>,
+    /// Limits of the hour.
+    pub limits: Limits,
+    /// Elimination of mean carbon.
+    pub carbon: Elimination<'a>,
+    /// Smallest carbon terms, made when first needed.
+    pub carbon_minima: OnceLock<CarbonMinima>,
+    /// Time the hour may take.
+    pub budget: Budget<'a>,
+}
+
+impl HourContext<'_> {
+    /// The problem.
+    #[must_use]
+    pub fn problem(&self) -> &Problem {
+        self.shared.problem
+    }
+
+    /// Elimination of an additive metric; `None` for run time.
+    #[must_use]
+    pub fn elimination(&self, metric: Metric) -> Option<&Elimination<'_>> {
+        match metric {
+            Metric::Carbon => Some(&self.carbon),
+            Metric::Cost => Some(self.shared.cost),
+            Metric::Runtime => None,
+        }
+    }
+
+    /// Lower bounds per scenario; `with_carbon` prepares those of carbon too.
+    #[must_use]
+    pub fn lower_bounds(&self, with_carbon: bool) -> LowerBounds<'_> {
+        let problem = self.shared.problem;
+        let lanes = self.model.lanes;
+        LowerBounds {
+            problem,
+            lanes,
+            signals: &self.model.signals,
+            minima: self.shared.minima.get_or_init(|| Minima::new(problem, lanes)),
+            carbon: with_carbon
+                .then(|| self.carbon_minima.get_or_init(|| CarbonMinima::new(problem, lanes, &self.model.signals))),
+        }
+    }
+
+    /// A lower bound of the mean of `metric` over all placements, limits ignored.
+    pub fn relaxed_minimum(&self, scratch: &mut Scratch, metric: Metric) -> f64 {
+        if let Some(elimination) = self.elimination(metric) {
+            return elimination.minimum;
+        }
+        let nothing = vec![None; self.problem().nodes.len()];
+        self.lower_bounds(false).fill_sample(scratch, metric, &nothing);
+        mean(scratch.sample())
+    }
+
+    /// How far a placement is above the limits of a stage: the sum of relative excesses, zero if it keeps all.
+    pub fn excess(&self, scratch: &mut Scratch, stage: &Stage<'_>, placement: &[Region]) -> f64 {
+        let mut excess = 0.0;
+        for cap in &stage.caps {
+            excess += relative_excess(self.model.mean(scratch, cap.metric, placement), cap.threshold());
+        }
+        for limit in stage.hard {
+            self.model.fill_sample(scratch, limit.metric, placement);
+            excess += relative_excess(scratch.ranked(self.bound_rank()), limit.threshold());
+        }
+        excess
+    }
+
+    /// Rank of the confidence bound that hard limits are tested on.
+    ///
+    /// # Panics
+    /// When there are too few scenarios for one, which reading a problem with hard limits rules out.
+    #[must_use]
+    pub fn bound_rank(&self) -> usize {
+        self.model.ranks.upper_bound.expect("enough scenarios for a confidence bound")
+    }
+}
+
+/// By which fraction `value` exceeds `threshold`; against a threshold of zero, the value itself.
+fn relative_excess(value: f64, threshold: f64) -> f64 {
+    if value <= threshold {
+        0.0
+    } else if threshold > 0.0 {
+        value / threshold - 1.0
+    } else {
+        value
+    }
+}

@@ -1,0 +1,183 @@
+//! A problem held by Python: read once, evaluated and solved as often as needed.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{channel, Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use mxs_engine::document::SolutionDocument;
+use mxs_engine::problem::{Metric, Placement};
+use mxs_engine::{Control, Engine, Options, Solver};
+use numpy::{PyArray1, ToPyArray};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyMapping, PyString};
+
+use crate::errors::to_python;
+use crate::metrics::Metrics;
+
+/// How long the interpreter waits before it looks for signals and reports progress.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A checked problem with its scenarios.
+#[pyclass(frozen, module = "multi_x_serverless._core")]
+pub struct Problem {
+    engine: Engine,
+}
+
+#[pymethods]
+impl Problem {
+    #[staticmethod]
+    fn from_json(py: Python<'_>, document: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(text) = document.cast::<PyString>() {
+            let text = text.to_cow()?;
+            return read(py, text.as_bytes());
+        }
+        read(py, document.cast::<PyBytes>()?.as_bytes())
+    }
+
+    #[staticmethod]
+    fn from_file(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        let bytes = py.detach(|| std::fs::read(path))?;
+        read(py, &bytes)
+    }
+
+    #[getter]
+    fn workflow(&self) -> &str {
+        &self.engine.problem().workflow
+    }
+
+    #[getter]
+    fn nodes(&self) -> Vec<String> {
+        self.engine.problem().graph.names.clone()
+    }
+
+    #[getter]
+    fn regions(&self) -> Vec<String> {
+        self.engine.problem().regions.clone()
+    }
+
+    #[getter]
+    fn hours(&self) -> Vec<usize> {
+        self.engine.problem().hours.clone()
+    }
+
+    #[getter]
+    fn hash(&self) -> &str {
+        &self.engine.problem().hash
+    }
+
+    fn evaluate(&self, py: Python<'_>, placement: &Bound<'_, PyMapping>, hour: usize) -> PyResult<Metrics> {
+        let placement = self.placement(py, placement)?;
+        let metrics = py.detach(|| self.engine.evaluate(&placement, hour));
+        metrics.map(Metrics::from).map_err(|error| to_python(py, &error))
+    }
+
+    fn samples<'py>(
+        &self,
+        py: Python<'py>,
+        placement: &Bound<'_, PyMapping>,
+        hour: usize,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let placement = self.placement(py, placement)?;
+        let samples = PyDict::new(py);
+        for metric in Metric::ALL {
+            let sample = py.detach(|| self.engine.sample(&placement, hour, metric));
+            let sample = sample.map_err(|error| to_python(py, &error))?;
+            let array: Bound<'py, PyArray1<f32>> = sample.to_pyarray(py);
+            samples.set_item(metric.name(), array)?;
+        }
+        Ok(samples)
+    }
+
+    #[pyo3(signature = (solver = "fine-grained", *, threads = None, deadline_s = None, seed = None, progress = None))]
+    fn solve<'py>(
+        &self,
+        py: Python<'py>,
+        solver: &str,
+        threads: Option<usize>,
+        deadline_s: Option<f64>,
+        seed: Option<u64>,
+        progress: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let solver = Solver::from_name(solver).map_err(|error| to_python(py, &error))?;
+        let options = Options { solver, threads, deadline_s, seed };
+        let document = self.solve_watched(py, options, progress.as_ref())?;
+        Ok(PyBytes::new(py, &document))
+    }
+
+    fn __repr__(&self) -> String {
+        let problem = self.engine.problem();
+        let (nodes, regions) = (problem.nodes.len(), problem.regions.len());
+        format!("Problem({}: {nodes} nodes, {regions} regions, {} hours)", problem.workflow, problem.hours.len())
+    }
+}
+
+fn read(py: Python<'_>, document: &[u8]) -> PyResult<Problem> {
+    let engine = py.detach(|| Engine::from_json(document));
+    engine.map(|engine| Problem { engine }).map_err(|error| to_python(py, &error))
+}
+
+type Answer = mxs_engine::Result<SolutionDocument>;
+
+impl Problem {
+    fn placement(&self, py: Python<'_>, names: &Bound<'_, PyMapping>) -> PyResult<Placement> {
+        let names: Vec<(String, String)> = names.items()?.iter().map(|item| item.extract()).collect::<PyResult<_>>()?;
+        let names = names.iter().map(|(node, region)| (node.as_str(), region.as_str()));
+        self.engine.problem().placement_from_names(names).map_err(|error| to_python(py, &error))
+    }
+
+    /// Solves on a thread of its own while this one looks for signals and reports progress.
+    fn solve_watched(
+        &self,
+        py: Python<'_>,
+        options: Options,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Vec<u8>> {
+        let control = Control::default();
+        let (sender, receiver) = channel::<Answer>();
+        let answer = std::thread::scope(|scope| {
+            let worker = scope.spawn(|| sender.send(self.engine.solve(options, &control)));
+            let watched = self.watch(py, receiver, &control, progress);
+            if watched.is_err() {
+                control.interrupt();
+            }
+            if let Err(panic) = py.detach(|| worker.join()) {
+                std::panic::resume_unwind(panic);
+            }
+            watched
+        })?;
+        let document = answer.map_err(|error| to_python(py, &error))?;
+        py.detach(|| serde_json::to_vec(&document))
+            .map_err(|error| pyo3::exceptions::PyRuntimeError::new_err(error.to_string()))
+    }
+
+    fn watch(
+        &self,
+        py: Python<'_>,
+        mut receiver: Receiver<Answer>,
+        control: &Control,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Answer> {
+        let total = self.engine.problem().hours.len();
+        let mut last_report = None;
+        loop {
+            let (same_receiver, answer) = py.detach(move || {
+                let answer = receiver.recv_timeout(SIGNAL_INTERVAL);
+                (receiver, answer)
+            });
+            receiver = same_receiver;
+            py.check_signals()?;
+            let done = control.hours_done();
+            if let Some(progress) = progress.filter(|_| last_report != Some(done)) {
+                progress.call1((done, total))?;
+                last_report = Some(done);
+            }
+            match answer {
+                Ok(answer) => return Ok(answer),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(pyo3::exceptions::PyRuntimeError::new_err("the engine ended without an answer"));
+                }
+            }
+        }
+    }
+}

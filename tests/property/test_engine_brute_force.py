@@ -1,0 +1,62 @@
+"""The exact solver against every placement, both judged by the independent checker."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from multi_x_serverless import _core
+from tests.oracles.brute_force import ROUNDING, best_of, score_all
+from tests.oracles.checker import Checker
+from tests.oracles.problems import random_problem
+
+MOST_PLACEMENTS = 36
+
+
+def _small_problems(count: int) -> list[tuple[int, dict[str, Any]]]:
+    problems = ((seed, random_problem(seed, max_nodes=4, scenarios=64)) for seed in range(1000, 2000))
+    small = (
+        entry
+        for entry in problems
+        if 4 <= math.prod(len(node["allowed"]) for node in entry[1]["nodes"]) <= MOST_PLACEMENTS
+    )
+    return [next(small) for _ in range(count)]
+
+
+PROBLEMS = _small_problems(80)
+
+
+@pytest.mark.parametrize("problem", [entry[1] for entry in PROBLEMS], ids=[str(entry[0]) for entry in PROBLEMS])
+def test_the_optimum_is_the_best_of_all_placements(problem: dict[str, Any]) -> None:
+    solution = json.loads(_core.Problem.from_json(json.dumps(problem)).solve())
+    (hour,) = solution["hours"]
+    scored = score_all(Checker(problem), hour["hour"])
+    best = best_of(problem, scored)
+    if best is None:
+        assert hour["status"] == "infeasible"
+        assert hour["infeasibility"]["proven"]
+        return
+    assert hour["status"] == "optimal"
+    assert hour["soft_violations"] == best.broken
+    tolerance = problem["constraints"]["priority_tolerance"]
+    order = problem["constraints"]["priority_order"]
+    for position, (metric, value) in enumerate(zip(order, best.values, strict=True)):
+        is_last = position == len(order) - 1
+        reached = hour["metrics"][metric]["mean"]
+        assert reached <= value * (1.0 if is_last else 1.0 + tolerance) * (1.0 + 3 * ROUNDING)
+        assert hour["priority"][position]["lower_bound"] <= value * (1.0 + 3 * ROUNDING)
+    explained = hour["min_marginals_metric"]
+    for node, by_region in hour["min_marginals"].items():
+        for region, value in by_region.items():
+            with_node = (entry for entry in scored if entry.placement[node] == region)
+            assert value == pytest.approx(min(entry.metrics[explained].mean for entry in with_node), rel=1e-9)
+
+
+def test_the_problems_are_not_all_easy() -> None:
+    constraints = [problem["constraints"] for _, problem in PROBLEMS]
+    assert sum(bool(entry["hard"]) for entry in constraints) > 15
+    assert sum(bool(entry["soft"]) for entry in constraints) > 15
+    assert {entry["priority_order"][0] for entry in constraints} == {"carbon", "cost", "runtime"}

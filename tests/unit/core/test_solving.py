@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+
+from multi_x_serverless import _core
+from tests.oracles.problems import random_problem
+from tests.unit.core.documents import ENTRY, JOIN, LABEL, RESIZE, dump, fan_out_problem
+
+NODES = (ENTRY, RESIZE, LABEL, JOIN)
+
+
+def _solve(problem: dict[str, Any], *arguments: Any, **keywords: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(_core.Problem.from_json(dump(problem)).solve(*arguments, **keywords))
+    return answer
+
+
+def _everywhere(region: str) -> dict[str, str]:
+    return dict.fromkeys(NODES, region)
+
+
+def test_work_moves_to_the_clean_grid_and_back() -> None:
+    night, noon = _solve(fan_out_problem())["hours"]
+    assert (night["hour"], noon["hour"]) == (0, 12)
+    assert night["placement"] == _everywhere("ca-central-1")
+    assert noon["placement"] == _everywhere("us-east-1")
+    assert night["metrics"]["carbon"]["mean"] < 0.2 * night["home_metrics"]["carbon"]["mean"]
+    assert noon["metrics"] == noon["home_metrics"]
+    assert night["best_single_region"] == "ca-central-1"
+    assert [hour["status"] for hour in (night, noon)] == ["optimal", "optimal"]
+
+
+def test_a_solution_says_what_it_answers() -> None:
+    problem = fan_out_problem()
+    document = dump(problem)
+    parsed = _core.Problem.from_json(document)
+    solution = json.loads(parsed.solve())
+    assert solution["schema"] == "multi-x-serverless/solution"
+    assert solution["version"] == 1
+    assert solution["problem_hash"] == parsed.hash == hashlib.sha256(document).hexdigest()
+    assert solution["engine_version"] == _core.__version__
+    assert solution["workflow"] == problem["workflow"]
+    assert solution["provenance"] == problem["provenance"]
+    assert (solution["solver"], solution["seed"], solution["runs"]) == ("fine-grained", 1, 30)
+    assert (solution["scenarios"], solution["validation_scenarios"]) == (100, 120)
+    assert (solution["prior"], solution["robust"]) == (False, False)
+    hour = solution["hours"][0]
+    assert hour["objective"]["name"] == "carbon"
+    assert hour["objective"]["value"] == hour["metrics"]["carbon"]["mean"]
+    assert [entry["name"] for entry in hour["priority"]] == ["carbon", "cost", "runtime"]
+    assert hour["validation"]["scenarios"] == 120
+    assert hour["min_marginals_metric"] == "carbon"
+    for node in NODES:
+        by_region = hour["min_marginals"][node]
+        assert min(by_region.values()) == pytest.approx(hour["objective"]["value"], rel=1e-12)
+
+
+def test_every_single_region_is_a_candidate() -> None:
+    problem = fan_out_problem()
+    problem["nodes"][2]["allowed"] = ["us-east-1"]
+    hour = _solve(problem)["hours"][0]
+    candidates = {candidate["region"]: candidate for candidate in hour["candidates"]}
+    assert set(candidates) == {"us-east-1", "ca-central-1"}
+    assert candidates["us-east-1"]["placement_is_pure"]
+    assert not candidates["ca-central-1"]["placement_is_pure"]
+    assert candidates["us-east-1"]["metrics"] == hour["home_metrics"]
+    pinned = {**_everywhere("ca-central-1"), LABEL: "us-east-1"}
+    evaluated = _core.Problem.from_json(dump(problem)).evaluate(pinned, 0)
+    assert candidates["ca-central-1"]["metrics"]["carbon"]["mean"] == evaluated.carbon.mean
+
+
+@pytest.mark.parametrize("solver", ["fine-grained", "coarse-grained", "heuristic"])
+def test_answers_depend_on_the_seed_only(solver: str) -> None:
+    problem = random_problem(11, max_nodes=6, max_regions=4, hours=3, runs=30)
+    parsed = _core.Problem.from_json(dump(problem))
+
+    def answer(**keywords: Any) -> dict[str, Any]:
+        solution: dict[str, Any] = json.loads(parsed.solve(solver, **keywords))
+        del solution["elapsed_s"]
+        return solution
+
+    first = answer(threads=1)
+    assert first == answer(threads=2) == answer()
+    other = answer(seed=99)
+    assert other["seed"] == 99
+    assert other["hours"][0]["metrics"] != first["hours"][0]["metrics"]
+    problem["settings"]["seed"] = 99
+    reread = json.loads(_core.Problem.from_json(dump(problem)).solve(solver))
+    assert reread["hours"] == other["hours"]
+
+
+def test_a_hard_limit_is_tested_on_the_confidence_bound() -> None:
+    problem = fan_out_problem()
+    problem["constraints"]["hard"] = {"runtime": {"type": "relative", "value": 1.0}}
+    night = _solve(problem)["hours"][0]
+    # ca-central-1 is cleaner and five per cent slower: only the branch that the join need not wait for may move.
+    assert night["placement"] == {**_everywhere("us-east-1"), LABEL: "ca-central-1"}
+    (limit,) = night["constraints"]
+    assert limit["limit"] == night["home_metrics"]["runtime"]["tail_upper"] == limit["upper_bound"]
+    assert (limit["binding"], limit["violated"], limit["slack"]) == (True, False, 0.0)
+    assert limit["estimate"] <= limit["upper_bound"]
+    candidates = {candidate["region"]: candidate["feasible"] for candidate in night["candidates"]}
+    assert candidates == {"us-east-1": True, "ca-central-1": False}
+    assert night["best_single_region"] == "us-east-1"
+
+
+def test_a_soft_limit_gives_way_only_when_it_must() -> None:
+    problem = fan_out_problem()
+    problem["constraints"]["soft"] = {
+        "runtime": {"type": "relative", "value": 1.0},
+        "cost": {"type": "relative", "value": 0.5},
+    }
+    night = _solve(problem)["hours"][0]
+    # Half the cost is out of reach; the other limit then holds at home whatever a run waits for.
+    assert night["soft_violations"] == 1
+    assert {entry["metric"]: entry["violated"] for entry in night["constraints"]} == {"runtime": False, "cost": True}
+    assert night["placement"] == {**_everywhere("us-east-1"), LABEL: "ca-central-1"}
+
+
+@pytest.mark.parametrize("solver", ["fine-grained", "coarse-grained", "heuristic"])
+def test_what_cannot_be_met_stays_home_and_says_by_how_much(solver: str) -> None:
+    problem = fan_out_problem()
+    problem["constraints"]["hard"] = {
+        "runtime": {"type": "absolute", "value": 0.5},
+        "cost": {"type": "absolute", "value": 1.0},
+    }
+    hour = _solve(problem, solver)["hours"][0]
+    assert hour["status"] == "infeasible"
+    assert hour["placement"] == _everywhere("us-east-1")
+    assert hour["best_single_region"] is None
+    reason = hour["infeasibility"]
+    assert reason["proven"] == (solver == "fine-grained")
+    by_metric = {entry["metric"]: entry for entry in reason["limits"]}
+    assert by_metric["cost"]["attainable_alone"]
+    runtime = by_metric["runtime"]
+    assert not runtime["attainable_alone"]
+    assert runtime["excess"] == pytest.approx(runtime["best_achievable"] - 0.5)
+    assert runtime["best_achievable"] == pytest.approx(hour["home_metrics"]["runtime"]["tail_upper"], rel=1e-5)
+    assert runtime["lower_bound"] == pytest.approx(runtime["best_achievable"], rel=1e-5)
+
+
+def test_priors_are_marked() -> None:
+    problem = random_problem(3, runs=0)
+    assert _solve(problem)["prior"] is True
+
+
+def test_an_interval_makes_moving_prove_itself() -> None:
+    problem = fan_out_problem()
+    problem["intensity_gco2e_per_kwh"]["ca-central-1"] = [360.0] * 24
+    assert _solve(problem)["hours"][0]["placement"] == _everywhere("ca-central-1")
+    problem["intensity_interval"] = {"low_factor": 0.9, "high_factor": 1.1}
+    cautious = _solve(problem)
+    assert cautious["robust"] is True
+    assert cautious["hours"][0]["placement"] == _everywhere("us-east-1")
+
+
+def test_a_deadline_leaves_an_honest_gap() -> None:
+    problem = random_problem(5, max_nodes=9, max_regions=6, runs=90, hours=2)
+    problem["constraints"] = {"hard": {"runtime": {"type": "relative", "value": 1.01}}}
+    for hour in _solve(problem, deadline_s=0.0)["hours"]:
+        assert hour["status"] in ("optimal", "timed_out")
+        assert hour["objective"]["lower_bound"] <= hour["objective"]["value"]
+        assert not any(limit["violated"] for limit in hour["constraints"])
+
+
+def test_samples_are_what_metrics_summarise() -> None:
+    parsed = _core.Problem.from_json(dump(fan_out_problem()))
+    placement = {**_everywhere("us-east-1"), RESIZE: "ca-central-1"}
+    samples = parsed.samples(placement, 12)
+    metrics = parsed.evaluate(placement, 12)
+    for name, summary in (("carbon", metrics.carbon), ("cost", metrics.cost), ("runtime", metrics.runtime)):
+        assert samples[name].dtype == np.float32
+        assert samples[name].shape == (100,)
+        assert samples[name].mean(dtype=np.float64) == pytest.approx(summary.mean, rel=1e-6)
+        assert np.sort(samples[name])[94] == pytest.approx(summary.tail)
+    assert repr(metrics).startswith("Metrics(carbon=Summary(mean=")
+
+
+def test_any_mapping_is_a_placement() -> None:
+    parsed = _core.Problem.from_json(dump(fan_out_problem()))
+    placement = _everywhere("us-east-1")
+    assert parsed.evaluate(types.MappingProxyType(placement), 0).cost.mean == parsed.evaluate(placement, 0).cost.mean
+
+
+@pytest.mark.parametrize(
+    ("placement", "hour", "argument"),
+    [
+        ({**_everywhere("us-east-1"), "nobody": "us-east-1"}, 0, "placement"),
+        ({ENTRY: "us-east-1"}, 0, "placement"),
+        ({**_everywhere("us-east-1"), JOIN: "eu-west-1"}, 0, "placement"),
+        (_everywhere("us-east-1"), 24, "hour"),
+    ],
+)
+def test_a_placement_that_does_not_fit_is_refused(placement: dict[str, str], hour: int, argument: str) -> None:
+    parsed = _core.Problem.from_json(dump(fan_out_problem()))
+    with pytest.raises(_core.EngineError) as refusal:
+        parsed.evaluate(placement, hour)
+    assert (refusal.value.code, refusal.value.path) == ("invalid-argument", argument)
+    assert not isinstance(refusal.value, _core.InvalidProblemError)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "argument"),
+    [
+        ({"solver": "magic"}, "solver"),
+        ({"threads": 0}, "threads"),
+        ({"deadline_s": -1.0}, "deadline_s"),
+        ({"deadline_s": float("nan")}, "deadline_s"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused(keywords: dict[str, Any], argument: str) -> None:
+    parsed = _core.Problem.from_json(dump(fan_out_problem()))
+    with pytest.raises(_core.EngineError) as refusal:
+        parsed.solve(**keywords)
+    assert (refusal.value.code, refusal.value.path) == ("invalid-argument", argument)
+
+
+def test_progress_ends_with_all_hours_done() -> None:
+    reports: list[tuple[int, int]] = []
+    parsed = _core.Problem.from_json(dump(fan_out_problem()))
+    parsed.solve(progress=lambda done, total: reports.append((done, total)))
+    assert reports[-1] == (2, 2)
+    assert reports == sorted(set(reports))
+
+
+def test_an_exception_in_the_progress_callback_ends_the_solve() -> None:
+    def fail(done: int, total: int) -> None:
+        raise LookupError(f"{done} of {total}")
+
+    parsed = _core.Problem.from_json(dump(fan_out_problem()))
+    with pytest.raises(LookupError):
+        parsed.solve(progress=fail)
+
+
+def test_a_signal_interrupts_a_long_solve() -> None:
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    problem = random_problem(21, max_nodes=14, max_regions=8, runs=90, scenarios=20_000, hours=24)
+    problem["constraints"] = {"hard": {"runtime": {"type": "relative", "value": 1.0}}, "priority_order": ["runtime"]}
+    parsed = _core.Problem.from_json(dump(problem))
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.02)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            parsed.solve(deadline_s=600.0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, previous)

@@ -1,0 +1,309 @@
+"""Deploying: what is made, what is not made again, what is updated and deleted, and dry runs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from multi_x_serverless.cloud.ports import InvocationResult, Key
+from multi_x_serverless.cloud.tables import PlanStore, lock, workflow_table
+from multi_x_serverless.deployment.deploy import deploy
+from multi_x_serverless.deployment.manifest import manifest_of
+from multi_x_serverless.deployment.migrate import migrate
+from multi_x_serverless.deployment.names import function_name, workflow_prefix
+from multi_x_serverless.deployment.remove import remove
+from multi_x_serverless.deployment.state import write_record
+from multi_x_serverless.errors import (
+    CloudError,
+    ConflictError,
+    DeploymentError,
+    InvalidConfigurationError,
+    InvalidWorkflowError,
+)
+from multi_x_serverless.sdk.environment import ACCOUNT, BUCKET_PREFIX, FUNCTION, TABLE_PREFIX
+from tests.fakes import FakeCloud
+from tests.unit.deployment.conftest import no_sleep
+from tests.unit.deployment.projects import (
+    CONFIGURATION,
+    SOURCE,
+    WORKFLOW_ID,
+    check_consistent,
+    functions,
+    left_behind,
+    make_project,
+    record_of,
+    stage,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOME_FUNCTIONS = {"first in us-east-1", "left in us-east-1", "join in us-east-1"}
+FIRST_ACTIONS = [
+    "create role",
+    "create package",
+    *["create function"] * 3,
+    *["create topic"] * 3,
+    "create plan",
+    "create workflow",
+]
+
+
+def verbs(actions: object) -> list[str]:
+    assert isinstance(actions, tuple)
+    return [f"{action.verb} {action.kind}" for action in actions]
+
+
+class Steps:
+    """A progress that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def start(self, title: str, steps: int) -> None:
+        self.told.append(f"start {title}")
+
+    def advance(self, step: str) -> None:
+        self.told.append(step)
+
+    def finish(self) -> None:
+        self.told.append("finish")
+
+
+def test_first_deployment_makes_everything_at_home(cloud: FakeCloud, project: Path) -> None:
+    result = deploy(cloud, project)
+    assert result.workflow_id == WORKFLOW_ID
+    assert verbs(result.actions) == FIRST_ACTIONS
+    assert result.left == ()
+    record = check_consistent(cloud)
+    assert functions(cloud) == HOME_FUNCTIONS
+    assert record.regions == ("us-east-1", "ca-central-1", "us-west-1")
+    plan = PlanStore(cloud).active(WORKFLOW_ID)
+    assert plan is not None
+    assert (plan.version, plan.solver, plan.regions) == (1, "none", frozenset({"us-east-1"}))
+    assert plan.expires_at > cloud.now() + 365 * 24 * 3600
+
+
+def test_record_holds_the_packaged_manifest(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    record = check_consistent(cloud)
+    manifest = manifest_of(record)
+    assert manifest.id == record.manifest_id
+    assert [node.name for node in manifest.nodes] == [node.name for node in record.graph.nodes]
+    assert {function.topic for function in manifest.functions} == {name for _, name in cloud.messages.topics}
+
+
+def test_functions_are_specified_by_configuration_and_product(project: Path) -> None:
+    cloud = FakeCloud(name="aws")
+    configuration = CONFIGURATION + "  providers: {aws: {config: {timeout: 30, memory: 1024, architecture: arm64}}}\n"
+    configuration += "environment_variables: [{key: GREETING, value: hi}]\n"
+    deploy(cloud, make_project(project, configuration=configuration))
+    specification = cloud.functions.functions["us-east-1", function_name(WORKFLOW_ID, "left")]
+    assert (specification.timeout_s, specification.memory_mb, specification.architecture) == (30, 1024, "arm64")
+    assert specification.handler == "multi_x_serverless.sdk.lambda_handler.handler"
+    assert specification.role in cloud.identity.roles
+    assert specification.environment == {
+        "GREETING": "hi",
+        FUNCTION: "left",
+        TABLE_PREFIX: "multi-x-serverless-",
+        ACCOUNT: "123456789012",
+        BUCKET_PREFIX: "multi-x-serverless-123456789012-",
+    }
+
+
+def test_same_project_again_changes_nothing(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    before = cloud.contents()
+    cloud.time += 3600
+    cloud.faults.reset()
+    assert deploy(cloud, project).actions == ()
+    assert cloud.contents() == before
+    writes = {call.operation for call in cloud.faults.calls if call.operation not in _READS}
+    # The lock is taken and given back.
+    assert writes == {"put", "delete"}
+
+
+_READS = {"get", "query", "scan", "list_tables", "list_functions", "list_topics", "list_roles", "list_objects"}
+
+
+def test_dry_run_reports_the_same_actions_and_changes_nothing(cloud: FakeCloud, project: Path) -> None:
+    planned = deploy(cloud, project, dry_run=True)
+    assert cloud.key_value.tables == {}
+    assert left_behind(cloud) == {}
+    assert planned.actions == deploy(cloud, project).actions
+    assert deploy(cloud, project, dry_run=True).actions == ()
+
+
+def test_changed_code_updates_functions_wherever_the_plan_needs_them(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    stage(cloud, left="ca-central-1")
+    migrate(cloud, WORKFLOW_ID)
+    old_key = check_consistent(cloud).package.key
+    make_project(project, SOURCE + "\n# a comment changes the package, not the graph\n")
+    cloud.time += 60
+    result = deploy(cloud, project)
+    record = check_consistent(cloud)
+    assert functions(cloud) == HOME_FUNCTIONS | {"left in ca-central-1"}
+    assert record.package.key != old_key
+    assert verbs(result.actions) == [
+        *["create package"] * 2,
+        *["update function"] * 4,
+        *["delete package"] * 2,
+        "update workflow",
+    ]
+    plan = PlanStore(cloud).active(WORKFLOW_ID)
+    assert plan is not None
+    assert plan.version == 2
+
+
+def test_moved_lines_change_the_manifest_but_not_the_plan(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    stage(cloud, left="ca-central-1")
+    migrate(cloud, WORKFLOW_ID)
+    manifest_id = check_consistent(cloud).manifest_id
+    make_project(project, SOURCE.replace("workflow = ", "\n\nworkflow = "))
+    deploy(cloud, project)
+    record = check_consistent(cloud)
+    assert record.manifest_id != manifest_id
+    assert functions(cloud) == HOME_FUNCTIONS | {"left in ca-central-1"}
+
+
+def test_other_nodes_bring_the_workflow_home(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    stage(cloud, left="ca-central-1")
+    migrate(cloud, WORKFLOW_ID)
+    stage(cloud, join="us-west-1")
+    without_left = SOURCE.replace("    workflow.invoke_serverless_function(left, event)\n", "")
+    start = without_left.index('@workflow.serverless_function(name="left")')
+    end = without_left.index('@workflow.serverless_function(name="join")')
+    make_project(project, without_left[:start] + without_left[end:])
+    cloud.time += 60
+    result = deploy(cloud, project)
+    record = check_consistent(cloud)
+    assert functions(cloud) == {"first in us-east-1", "join in us-east-1"}
+    assert "update plan" in verbs(result.actions)
+    plans = PlanStore(cloud)
+    active = plans.active(WORKFLOW_ID)
+    assert active is not None
+    assert active.regions == {"us-east-1"}
+    assert plans.staged(WORKFLOW_ID) is None
+    assert record.plan_activated_at == cloud.now()
+
+
+def test_plan_in_a_region_that_is_no_longer_allowed_goes_home(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    stage(cloud, left="ca-central-1")
+    migrate(cloud, WORKFLOW_ID)
+    deploy(cloud, make_project(project, configuration=CONFIGURATION.replace(", ca-central-1", "")))
+    check_consistent(cloud)
+    assert functions(cloud) == HOME_FUNCTIONS
+
+
+def test_configuration_alone_changes_the_record_alone(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    stage(cloud, left="ca-central-1")
+    migrate(cloud, WORKFLOW_ID)
+    result = deploy(cloud, make_project(project, configuration=CONFIGURATION + "solver: heuristic\n"))
+    assert verbs(result.actions) == ["update workflow"]
+    assert check_consistent(cloud).configuration.solver == "heuristic"
+    assert "left in ca-central-1" in functions(cloud)
+
+
+def test_what_was_deleted_from_outside_is_made_again(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    name = function_name(WORKFLOW_ID, "left")
+    del cloud.functions.functions["us-east-1", name]
+    del cloud.messages.topics["us-east-1", name]
+    result = deploy(cloud, project)
+    assert verbs(result.actions) == ["create function", "create topic", "update workflow"]
+    check_consistent(cloud)
+
+
+def test_function_that_does_not_start_is_not_deployed(cloud: FakeCloud, project: Path) -> None:
+    left = function_name(WORKFLOW_ID, "left")
+    cloud.functions.answers = lambda region, name: (
+        InvocationResult(b"", "ImportError: no module named numpy", 0.1) if name == left else None
+    )
+    with pytest.raises(
+        DeploymentError,
+        match=r"'left' in us-east-1 does not start: ImportError.*numpy\. Nothing was left behind\.",
+    ):
+        deploy(cloud, project)
+    assert left_behind(cloud) == {}
+
+
+@pytest.mark.parametrize("answer", [b"{}", b"no json", json.dumps({"probe": "other"}).encode()])
+def test_wrong_answer_to_a_probe_is_not_deployed(cloud: FakeCloud, project: Path, answer: bytes) -> None:
+    cloud.functions.answers = lambda region, name: InvocationResult(answer, None, 0.1)
+    with pytest.raises(DeploymentError, match="not as this package would"):
+        deploy(cloud, project)
+    assert left_behind(cloud) == {}
+
+
+def test_lock_of_another_command_is_respected(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    with lock(cloud, WORKFLOW_ID), pytest.raises(ConflictError, match="another command"):
+        deploy(cloud, project)
+
+
+def test_record_that_changed_meanwhile_is_not_overwritten(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    stored = workflow_table(cloud).get(Key(WORKFLOW_ID))
+    assert stored is not None
+    workflow_table(cloud).put(Key(WORKFLOW_ID), stored.value)
+    with pytest.raises(ConflictError, match=r"changed 'example-0\.0\.1' meanwhile"):
+        write_record(cloud, stored.value, stored)
+    with pytest.raises(ConflictError):
+        write_record(cloud, stored.value, None)
+
+
+def test_refused_projects_change_nothing(cloud: FakeCloud, project: Path) -> None:
+    other_version = SOURCE.replace("0.0.1", "0.0.2")
+    with pytest.raises(InvalidWorkflowError, match=r"app.py:3: the workflow is 'example-0.0.2' here"):
+        deploy(cloud, make_project(project, other_version))
+    mixed = SOURCE.replace(
+        'name="left"',
+        'name="left", regions_and_providers={"providers": {"aws": {"config": {"architecture": "arm64"}}}}',
+    )
+    with pytest.raises(InvalidConfigurationError, match="they need one architecture"):
+        deploy(cloud, make_project(project, mixed))
+    assert cloud.key_value.tables == {}
+
+
+def test_progress_is_told_of_every_step(cloud: FakeCloud, project: Path) -> None:
+    steps = Steps()
+    deploy(cloud, project, progress=steps)
+    assert steps.told[:3] == ["start analysing and packaging", "finish", f"start deploying {WORKFLOW_ID}"]
+    assert sorted(steps.told[3:-1]) == sorted(
+        [
+            f"create role {workflow_prefix(WORKFLOW_ID)}role",
+            f"create package {record_key(cloud)} in us-east-1",
+            *(
+                f"create {kind} {name} in us-east-1"
+                for kind in ("function", "topic")
+                for name in ("first", "left", "join")
+            ),
+            *(f"probe function {name} in us-east-1" for name in ("first", "left", "join")),
+        ]
+    )
+    assert steps.told[-1] == "finish"
+
+
+def record_key(cloud: FakeCloud) -> str:
+    record = record_of(cloud)
+    assert record is not None
+    return record.package.key
+
+
+def test_unfinished_removal_is_not_deployed_over(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    cloud.faults.before = lambda call: CloudError("refused") if call.operation == "delete_role" else None
+    result = remove(cloud, WORKFLOW_ID, sleep=no_sleep)
+    assert len(result.left) == 1
+    cloud.faults.reset()
+    with pytest.raises(DeploymentError, match=r"run 'remove example-0\.0\.1' first"):
+        deploy(cloud, project)
+    assert remove(cloud, WORKFLOW_ID).left == ()
+    assert left_behind(cloud) == {}

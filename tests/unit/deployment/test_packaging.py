@@ -1,0 +1,162 @@
+"""The deployment package: what is in it, what is not, and that it depends on its content alone."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import multi_x_serverless
+from multi_x_serverless.deployment import packaging
+from multi_x_serverless.deployment.build import build
+from multi_x_serverless.deployment.packaging import Package, build_package
+from multi_x_serverless.deployment.requirements import Target
+from multi_x_serverless.errors import DeploymentError
+from multi_x_serverless.sdk.manifest import MANIFEST_FILE, Manifest, ManifestFunction, ManifestNode
+from tests.fakes import FakeCloud
+from tests.unit.deployment.projects import make_project
+
+TARGET = Target(sys.version_info.minor, "x86_64", is_this_machine=True)
+MANIFEST = Manifest(
+    workflow_id="example-0.0.1",
+    module="app",
+    variable="workflow",
+    home="us-east-1",
+    regions=("us-east-1",),
+    home_share=0.1,
+    functions=(ManifestFunction("first", "first", "topic"),),
+    nodes=(ManifestNode("first:entry_point:0", "first", False),),
+    edges=(),
+)
+
+
+def pack(project: Path, **options: frozenset[str]) -> Package:
+    return build_package(project, MANIFEST, TARGET, cache=project.parent / "cache", **options)
+
+
+def names(package: Package) -> list[str]:
+    with zipfile.ZipFile(io.BytesIO(package.body)) as archive:
+        return archive.namelist()
+
+
+def own_names(package: Package) -> set[str]:
+    return {name for name in names(package) if not name.startswith("multi_x_serverless")}
+
+
+def test_package_holds_project_sdk_and_manifest_only(project: Path) -> None:
+    package = pack(project)
+    assert own_names(package) == {"app.py", "iam_policy.json"}
+    sdk = {name for name in names(package) if name.startswith("multi_x_serverless/")}
+    installed = Path(multi_x_serverless.__file__).parent
+    assert sdk == {
+        "multi_x_serverless/__init__.py",
+        *(f"multi_x_serverless/{path.relative_to(installed).as_posix()}" for path in (installed / "sdk").glob("*.py")),
+    }
+    with zipfile.ZipFile(io.BytesIO(package.body)) as archive:
+        assert Manifest.from_json(archive.read(MANIFEST_FILE)) == MANIFEST
+
+
+def test_nothing_native_and_none_of_our_dependencies_is_packed(project: Path) -> None:
+    found = names(build(FakeCloud(), project).package)
+    assert not [name for name in found if name.endswith((".so", ".pyd", ".dylib", ".dll", ".pyc"))]
+    assert not [name for name in found if name.partition("/")[0] in ("numpy", "orjson", "boto3", "yaml", "click")]
+
+
+def test_package_runs_on_its_own(project: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(pack(project).body)) as archive:
+        archive.extractall(tmp_path / "unzipped")
+    code = "import sys, app; print(sorted(app.workflow.functions), 'numpy' in sys.modules, 'boto3' in sys.modules)"
+    process = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(tmp_path / 'unzipped')!r}); {code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert process.stdout.strip() == "['first', 'join', 'left'] False False"
+
+
+def test_equal_input_gives_equal_bytes(tmp_path: Path) -> None:
+    first = make_project(tmp_path / "one")
+    (first / "data").mkdir()
+    (first / "data" / "b.txt").write_text("b")
+    (first / "data" / "a.txt").write_text("a")
+    second = make_project(tmp_path / "two")
+    (second / "data").mkdir()
+    (second / "data" / "a.txt").write_text("a")
+    (second / "data" / "b.txt").write_text("b")
+    for path in second.rglob("*"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    (second / "data" / "a.txt").chmod(0o600)
+    one, two = pack(first), pack(second)
+    assert one == two
+    assert one.sha256 == hashlib.sha256(one.body).hexdigest()
+    (second / "data" / "a.txt").write_text("c")
+    assert pack(second).sha256 != one.sha256
+
+
+def test_entries_are_sorted_dated_alike_and_keep_only_the_executable_bit(project: Path) -> None:
+    (project / "tool.sh").write_text("#!/bin/sh\n")
+    (project / "tool.sh").chmod(0o700)
+    with zipfile.ZipFile(io.BytesIO(pack(project).body)) as archive:
+        entries = archive.infolist()
+    assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {oct(entry.external_attr >> 16) for entry in entries if entry.filename != "tool.sh"} == {"0o100644"}
+    assert [oct(entry.external_attr >> 16) for entry in entries if entry.filename == "tool.sh"] == ["0o100755"]
+
+
+def test_what_does_not_belong_into_a_package_is_left_out(project: Path) -> None:
+    for name in (
+        ".env",
+        ".git/config",
+        "__pycache__/app.cpython-311.pyc",
+        "helpers/__pycache__/x.pyc",
+        "node_modules/x.js",
+        "tests/test_app.py",
+        "my-environment/pyvenv.cfg",
+        "my-environment/lib/huge.py",
+        "requirements.txt",
+    ):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("")
+    (project / "helpers" / "tests").mkdir()
+    (project / "helpers" / "tests" / "kept.py").write_text("")
+    found = own_names(pack(project, left_out=frozenset({"iam_policy.json"})))
+    assert found == {"app.py", "helpers/tests/kept.py"}
+
+
+@pytest.mark.parametrize("name", ["multi_x_serverless/x.py", "multi_x_serverless.py", MANIFEST_FILE])
+def test_file_in_the_way_of_the_sdk_is_refused(project: Path, name: str) -> None:
+    (project / name).parent.mkdir(exist_ok=True)
+    (project / name).write_text("")
+    with pytest.raises(DeploymentError, match="stands in the way of the run-time SDK"):
+        pack(project)
+
+
+def test_link_to_a_directory_is_refused(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (project / "linked").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DeploymentError, match="'linked' is a link to a directory"):
+        pack(project)
+
+
+def test_pipe_is_refused_and_not_read(project: Path) -> None:
+    os.mkfifo(project / "pipe")
+    with pytest.raises(DeploymentError, match="pipe' is no regular file"):
+        pack(project)
+
+
+def test_package_over_the_limit_is_refused_with_its_largest_parts(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packaging, "MAXIMUM_UNZIPPED_BYTES", 2 * 2**20)
+    (project / "weights").mkdir()
+    (project / "weights" / "large.bin").write_bytes(bytes(3 * 2**20))
+    with pytest.raises(DeploymentError, match=r"3 MB unzipped, Lambda takes 2 MB; .* weights \(3 MB\)"):
+        pack(project)

@@ -1,0 +1,77 @@
+"""The record of a deployed workflow survives storage and refuses what it cannot be."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError
+from multi_x_serverless.model.config_types import FunctionConfiguration, ProviderSettings, WorkflowConfiguration
+from multi_x_serverless.model.graph import CallStep, Edge, Graph, Node
+from multi_x_serverless.model.workflow import PackageReference, Resource, WorkflowRecord
+
+RECORD = WorkflowRecord(
+    workflow_id="example-0.0.1",
+    configuration=WorkflowConfiguration("example", "0.0.1", "us-east-1"),
+    functions={
+        "z": FunctionConfiguration("z", ("us-east-1",), {"AA": "b"}, ProviderSettings()),
+        "a": FunctionConfiguration("a", ("us-east-1", "us-west-1"), {}, ProviderSettings(5, 256, "arm64")),
+    },
+    graph=Graph(
+        (Node("z:entry_point:0", "z", False), Node("a:sync:1", "a", True)),
+        (Edge(0, 1, (CallStep("app.py", 3, 4),), True),),
+    ),
+    manifest_id="0123456789ab",
+    manifest="{}",
+    regions=("us-east-1", "us-west-1"),
+    package=PackageReference("packages/x.zip", "ab" * 32, 10),
+    policy="{}",
+    runtime="python3.12",
+    resources=(
+        Resource("role", None, "r", "arn:role", None, "f1"),
+        Resource("function", "us-east-1", "n", "arn:n", "z", "f2"),
+    ),
+    status="deployed",
+    plan_activated_at=1.5,
+    updated_at=2.5,
+)
+
+
+def test_record_survives_storage_with_the_order_of_its_functions() -> None:
+    again = WorkflowRecord.from_document(RECORD.to_document())
+    assert again == RECORD
+    assert list(again.functions) == ["z", "a"]
+    assert again.home_region == "us-east-1"
+
+
+def changed(path: list[str | int], value: object) -> str:
+    document: Any = json.loads(RECORD.to_document())
+    inner = document
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (["status"], "half", "field status: is 'half', expected one of deployed, removing"),
+        (["package_format"], "image", "field package_format"),
+        (["resources", 1, "kind"], "queue", r"field resources\[1\].kind: is 'queue'"),
+        (["configuration", "solver"], "best", "field configuration.solver"),
+        (["configuration", "constraints", "priority_order"], ["cost"], "priority_order"),
+        (["functions", 0, "provider", "architecture"], "mips", r"field functions\[0\].provider.architecture"),
+        (["graph", "edges", 0, "target"], 0, "not in topological order"),
+    ],
+)
+def test_unusable_records_name_the_field(path: list[str | int], value: object, words: str) -> None:
+    with pytest.raises(InvalidDocumentError, match=words):
+        WorkflowRecord.from_document(changed(path, value))
+
+
+def test_newer_record_is_refused() -> None:
+    with pytest.raises(NewerSchemaError):
+        WorkflowRecord.from_document(changed(["version"], 2))
