@@ -22,11 +22,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key
-from multi_x_serverless.errors import ConflictError, CorruptedStateError
+from multi_x_serverless.errors import CloudError, ConflictError, CorruptedStateError
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.sdk.tables import REGION_TABLES
@@ -105,8 +105,10 @@ class PlanStore:
         while True:
             last, item_version = self._pointer(plan.workflow_id, self._LAST)
             numbered = plan.with_version((last or 0) + 1)
-            self._plans.put(_plan_key(numbered.workflow_id, numbered.version), numbered)
+            # The number is taken before the plan is written: of two writers one gets the next. A number whose plan was
+            # never written (a crash in between) is left out; nothing points to it.
             if self._point(plan.workflow_id, self._LAST, numbered.version, item_version):
+                self._plans.put(_plan_key(numbered.workflow_id, numbered.version), numbered, condition=ABSENT)
                 return numbered
 
     def stage(self, plan: Plan) -> Plan:
@@ -224,7 +226,9 @@ def lock(cloud: Cloud, name: str, *, lease_s: float = 900.0) -> Iterator[None]:
     try:
         yield
     finally:
-        cloud.key_value.delete(cloud.system_region, table, key, condition=Condition(acquired))
+        # A lock that cannot be given back ends with its lease; what was done under it is done.
+        with suppress(CloudError):
+            cloud.key_value.delete(cloud.system_region, table, key, condition=Condition(acquired))
 
 
 def break_locks(cloud: Cloud) -> None:

@@ -28,25 +28,46 @@ pub struct Minima {
 
 fn lower(least: &mut [f32], column: &[f32]) {
     for (least, &value) in least.iter_mut().zip(column) {
-        if value < *least {
-            *least = value;
+        *least = if value < *least { value } else { *least };
+    }
+}
+
+/// Lowers a column by the latencies of an edge between pairs of regions. Pairs that differ by their distance only
+/// share a column, of which the nearest decides.
+fn lower_over_pairs(
+    least: &mut [f32],
+    lanes: &Lanes,
+    edge: usize,
+    pairs: impl Iterator<Item = (Region, Region)>,
+) {
+    let mut nearest: [Option<LatencyColumn<'_>>; 2] = [None, None];
+    for (from, to) in pairs {
+        let column = lanes.latency(edge, from, to);
+        if lanes.has_own_latency(edge, from, to) {
+            lower_latency(least, column);
+            continue;
         }
+        let shared = &mut nearest[usize::from(from == to)];
+        if shared.is_none_or(|nearest| column.shift < nearest.shift) {
+            *shared = Some(column);
+        }
+    }
+    for column in nearest.into_iter().flatten() {
+        lower_latency(least, column);
     }
 }
 
 fn lower_latency(least: &mut [f32], column: LatencyColumn<'_>) {
     for (least, &seconds) in least.iter_mut().zip(column.seconds) {
         let value = seconds + column.shift;
-        if value < *least {
-            *least = value;
-        }
+        *least = if value < *least { value } else { *least };
     }
 }
 
 impl Minima {
-    /// Computes all minima.
+    /// Computes all minima over the given regions of each node.
     #[must_use]
-    pub fn new(problem: &Problem, lanes: &Lanes) -> Self {
+    pub fn new(problem: &Problem, lanes: &Lanes, domains: &[Vec<Region>]) -> Self {
         let (count, regions) = (lanes.count, problem.region_count());
         let infinite = |columns: usize| vec![f32::INFINITY; columns * count];
         let edges = problem.graph.edges.len();
@@ -61,42 +82,45 @@ impl Minima {
             latency_to: infinite(edges * regions),
             egress_free: Vec::with_capacity(edges),
         };
-        for (node, properties) in problem.nodes.iter().enumerate() {
-            for &region in &properties.domain {
+        for (node, domain) in domains.iter().enumerate() {
+            for &region in domain {
                 lower(&mut minima.duration[node * count..][..count], lanes.duration(node, region));
                 lower(&mut minima.cost[node * count..][..count], lanes.cost(node, region));
             }
         }
-        for &region in &problem.nodes[problem.graph.entry].domain {
+        for &region in &domains[problem.graph.entry] {
             lower(&mut minima.entry_start, lanes.entry_start(region));
         }
         for edge in 0..edges {
-            minima.add_latencies(problem, lanes, edge);
+            minima.add_latencies(problem, lanes, domains, edge);
             let ends = &problem.graph.edges[edge];
-            let (from, to) = (&problem.nodes[ends.from].domain, &problem.nodes[ends.to].domain);
+            let (from, to) = (&domains[ends.from], &domains[ends.to]);
             minima.egress_free.push(least_rate(from, to, |from, to| egress(problem, from, to)));
         }
         minima
     }
 
-    fn add_latencies(&mut self, problem: &Problem, lanes: &Lanes, edge: usize) {
-        let (count, regions) = (self.count, self.regions);
+    fn add_latencies(&mut self, problem: &Problem, lanes: &Lanes, domains: &[Vec<Region>], edge: usize) {
         let ends = &problem.graph.edges[edge];
         // Declines may leave from other nodes than the caller, so their regions count as well.
-        let mut origins = problem.nodes[ends.from].domain.clone();
+        let mut origins = domains[ends.from].clone();
         for detour in lanes.detours(edge) {
-            origins.extend(&problem.nodes[detour.origin].domain);
+            origins.extend(&domains[detour.origin]);
         }
         origins.sort_unstable();
         origins.dedup();
+        let targets = &domains[ends.to];
         for &from in &origins {
-            for &to in &problem.nodes[ends.to].domain {
-                let column = lanes.latency(edge, from, to);
-                lower_latency(&mut self.latency_from[(edge * regions + usize::from(from)) * count..][..count], column);
-                lower_latency(&mut self.latency_to[(edge * regions + usize::from(to)) * count..][..count], column);
-            }
-            let least = &self.latency_from[(edge * regions + usize::from(from)) * count..][..count];
-            lower(&mut self.latency_free[edge * count..][..count], least);
+            let pairs = targets.iter().map(|&to| (from, to));
+            let place = edge * self.regions + usize::from(from);
+            lower_over_pairs(&mut self.latency_from[place * self.count..][..self.count], lanes, edge, pairs);
+            let least = &self.latency_from[place * self.count..][..self.count];
+            lower(&mut self.latency_free[edge * self.count..][..self.count], least);
+        }
+        for &to in targets {
+            let pairs = origins.iter().map(|&from| (from, to));
+            let place = edge * self.regions + usize::from(to);
+            lower_over_pairs(&mut self.latency_to[place * self.count..][..self.count], lanes, edge, pairs);
         }
     }
 
@@ -160,13 +184,13 @@ pub struct CarbonMinima {
 }
 
 impl CarbonMinima {
-    /// Computes the minima of an hour.
+    /// Computes the minima of an hour over the given regions of each node.
     #[must_use]
-    pub fn new(problem: &Problem, lanes: &Lanes, signals: &Signals) -> Self {
+    pub fn new(problem: &Problem, lanes: &Lanes, signals: &Signals, domains: &[Vec<Region>]) -> Self {
         let mut node_minima = vec![f32::INFINITY; problem.nodes.len() * lanes.count];
         let mut column = vec![0.0; lanes.count];
-        for (node, properties) in problem.nodes.iter().enumerate() {
-            for &region in &properties.domain {
+        for (node, domain) in domains.iter().enumerate() {
+            for &region in domain {
                 column.fill(0.0);
                 add_node_carbon(&mut column, problem, lanes, signals, node, region);
                 lower(&mut node_minima[node * lanes.count..][..lanes.count], &column);
@@ -177,7 +201,7 @@ impl CarbonMinima {
             .edges
             .iter()
             .map(|ends| {
-                let (from, to) = (&problem.nodes[ends.from].domain, &problem.nodes[ends.to].domain);
+                let (from, to) = (&domains[ends.from], &domains[ends.to]);
                 least_rate(from, to, |from, to| signals.route(from, to))
             })
             .collect();
@@ -192,6 +216,8 @@ pub struct LowerBounds<'a> {
     pub problem: &'a Problem,
     /// Columns.
     pub lanes: &'a Lanes,
+    /// Regions each node may take.
+    pub domains: &'a [Vec<Region>],
     /// Grid signals of the hour.
     pub signals: &'a Signals,
     /// Minima that all hours share.
@@ -246,7 +272,7 @@ impl LowerBounds<'_> {
         rate: impl Fn(Region, Region) -> f64,
     ) {
         for (edge, ends) in self.problem.graph.edges.iter().enumerate() {
-            let (from_domain, to_domain) = (&self.problem.nodes[ends.from].domain, &self.problem.nodes[ends.to].domain);
+            let (from_domain, to_domain) = (&self.domains[ends.from], &self.domains[ends.to]);
             let least = match (partial[ends.from], partial[ends.to]) {
                 (Some(from), Some(to)) => rate(from, to),
                 (Some(from), None) => least_rate(&[from], to_domain, &rate),

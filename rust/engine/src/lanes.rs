@@ -272,6 +272,13 @@ impl Lanes {
         self.column(&self.offset, edge)
     }
 
+    /// Whether the edge has samples of its own between two regions, so that its latency is a column of its own.
+    #[must_use]
+    pub fn has_own_latency(&self, edge: usize, from: Region, to: Region) -> bool {
+        let pair = usize::from(from) * self.regions + usize::from(to);
+        self.own_latency_column[edge].get(pair).is_some_and(|&index| index != NO_COLUMN)
+    }
+
     /// Latency of the edge between two regions.
     #[must_use]
     pub fn latency(&self, edge: usize, from: Region, to: Region) -> LatencyColumn<'_> {

@@ -30,6 +30,7 @@ def command(settings: Settings, dry_run: bool) -> int:
                 {
                     "workflow_id": result.workflow_id,
                     "dry_run": dry_run,
+                    "left": list(result.left),
                     "actions": [
                         {
                             "verb": action.verb,
@@ -54,4 +55,6 @@ def command(settings: Settings, dry_run: bool) -> int:
             if not dry_run:
                 unchanged = " (nothing had changed)" if not result.actions else ""
                 write_text(f"Deployed {result.workflow_id}{unchanged}.")
+                for left in result.left:
+                    settings.say(f"could not delete what is no longer used: {left}; the next deploy tries again")
         return EXIT_NOTHING_TO_DO if dry_run and result.actions else EXIT_OK

@@ -9,6 +9,8 @@ mod structure;
 pub use structure::Structure;
 use structure::{Group, Source};
 
+use std::sync::Arc;
+
 use crate::additive::Additive;
 use crate::graph::Graph;
 use crate::problem::{Placement, Region};
@@ -18,17 +20,17 @@ const LARGEST_BELIEFS: usize = 1 << 23;
 
 /// An elimination of one objective.
 #[derive(Clone, Debug)]
-pub struct Elimination<'a> {
-    structure: &'a Structure,
+pub struct Elimination {
+    structure: Arc<Structure>,
     tables: Vec<Vec<f64>>,
     /// The minimum over all placements; a lower bound if the structure is not exact.
     pub minimum: f64,
 }
 
-impl<'a> Elimination<'a> {
+impl Elimination {
     /// Minimises the objective over all placements.
     #[must_use]
-    pub fn new(structure: &'a Structure, graph: &Graph, objective: &Additive) -> Self {
+    pub fn new(structure: &Arc<Structure>, graph: &Graph, objective: &Additive) -> Self {
         let mut tables: Vec<Vec<f64>> =
             structure.factors.iter().map(|factor| fill(structure, graph, objective, factor)).collect();
         let mut minimum = 0.0;
@@ -40,7 +42,7 @@ impl<'a> Elimination<'a> {
             }
             tables[group.message] = message;
         }
-        Self { structure, tables, minimum }
+        Self { structure: Arc::clone(structure), tables, minimum }
     }
 
     /// What each region of `variable` adds to the best completion of a partial placement, which gives the index
@@ -102,7 +104,7 @@ impl<'a> Elimination<'a> {
     /// A second pass, outwards: what a bucket sees of the rest is its parent's total less its own message.
     #[must_use]
     pub fn min_marginals(&self) -> Option<Vec<Vec<f64>>> {
-        let structure = self.structure;
+        let structure = self.structure.as_ref();
         let size = |group: &Group| -> usize {
             let cells: usize = group.others.iter().map(|&other| structure.domains[other].len()).product();
             cells * structure.domains[group.variable].len()
@@ -132,7 +134,7 @@ impl<'a> Elimination<'a> {
 
     /// Everything outside a bucket and what it sent, minimised, for each assignment of the variables it shares.
     fn seen_from_outside(&self, group: &Group, beliefs: &[Vec<f64>]) -> Vec<f64> {
-        let structure = self.structure;
+        let structure = self.structure.as_ref();
         let message = &self.tables[group.message];
         let Some(&parent) = group.others.last() else {
             return vec![self.minimum - message[0]];

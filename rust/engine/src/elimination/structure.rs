@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::problem::{Problem, Region};
+use crate::graph::Graph;
+use crate::problem::Region;
 
 /// Largest product of domain sizes over which one bucket is minimised at once. A larger bucket is split
 /// (mini-buckets; Dechter and Rish, Journal of the ACM 50, 2003), which turns exact minima into lower bounds.
@@ -61,11 +62,10 @@ pub struct Structure {
 impl Structure {
     /// Orders the nodes by min-fill and lays out the buckets. Edges that never move a byte are left out.
     #[must_use]
-    pub fn new(problem: &Problem, edge_gb: &[f64]) -> Self {
-        let domains: Vec<Vec<Region>> = problem.nodes.iter().map(|node| node.domain.clone()).collect();
+    pub fn new(graph: &Graph, domains: Vec<Vec<Region>>, edge_gb: &[f64]) -> Self {
         let count = domains.len();
         let mut pairs = std::collections::BTreeMap::<(usize, usize), Vec<usize>>::new();
-        for (edge, ends) in problem.graph.edges.iter().enumerate() {
+        for (edge, ends) in graph.edges.iter().enumerate() {
             if edge_gb[edge] > 0.0 && domains[ends.from].len() > 1 && domains[ends.to].len() > 1 {
                 pairs.entry((ends.from.min(ends.to), ends.from.max(ends.to))).or_default().push(edge);
             }

@@ -226,6 +226,12 @@ impl Problem {
         self.regions.len()
     }
 
+    /// Regions each node may run in, home first.
+    #[must_use]
+    pub fn domains(&self) -> Vec<Vec<Region>> {
+        self.nodes.iter().map(|node| node.domain.clone()).collect()
+    }
+
     /// Every node at home.
     #[must_use]
     pub fn home_placement(&self) -> Placement {

@@ -86,7 +86,7 @@ pub fn descend(
 /// Starting points: home, the hint, the best placement without tails, every node in the region cheapest for it alone.
 pub fn starts(context: &HourContext<'_>, stage: &Stage<'_>, hints: &[Placement]) -> Vec<Placement> {
     let mut starts: Vec<Placement> = hints.to_vec();
-    if let Some(elimination) = context.elimination(stage.objective) {
+    if let Some(elimination) = context.relaxation.elimination(stage.objective) {
         starts.push(elimination.best_placement());
     }
     starts.push(context.problem().home_placement());

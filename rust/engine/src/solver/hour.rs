@@ -1,7 +1,6 @@
 //! One hour from its model to its document.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 use crate::document::solution::{
     CandidateDocument, ConstraintDocument, ConstraintKind, HourDocument, InfeasibilityDocument, ObjectiveDocument,
@@ -16,7 +15,8 @@ use crate::solver::descent::{self, BRIEF_KICKS, THOROUGH_KICKS};
 use crate::solver::lexicographic::{solve_in_order, Ordered, Question};
 use crate::solver::search;
 use crate::solver::single_region::{self, SingleRegion};
-use crate::solver::stage::{HourContext, Shared, Stage};
+use crate::solver::relaxation::{Relaxation, TimelessRelaxation};
+use crate::solver::stage::{HourContext, Stage};
 use crate::solver::Solver;
 
 /// Part of what is left of an hour's budget that explaining infeasibility may take.
@@ -52,20 +52,20 @@ pub struct SolvedHour {
 
 /// Solves one hour.
 pub fn solve(
-    shared: &Shared<'_>,
+    timeless: &TimelessRelaxation,
     model: HourModel<'_>,
     hour: usize,
     solver: Solver,
     seed: u64,
     budget: Budget<'_>,
 ) -> SolvedHour {
-    let problem = shared.problem;
+    let problem = model.problem;
     let mut scratch = Scratch::default();
     let home = problem.home_placement();
     let home_metrics = model.metrics(&mut scratch, &home);
     let limits = Limits::new(problem, &home_metrics);
-    let carbon = Elimination::new(shared.structure, &problem.graph, &model.carbon);
-    let context = HourContext { shared, model, limits, carbon, carbon_minima: OnceLock::new(), budget };
+    let relaxation = Relaxation::new(timeless, &model);
+    let context = HourContext { model, limits, relaxation, budget };
     let candidates = single_region::candidates(&context, &mut scratch);
     let question = Question {
         priority_order: &problem.priority_order,
@@ -115,7 +115,7 @@ pub fn solve(
     };
     let explained = problem.priority_order.iter().copied().find(|&metric| metric != Metric::Runtime);
     let min_marginals = explained.and_then(|metric| {
-        let marginals = context.elimination(metric).and_then(Elimination::min_marginals)?;
+        let marginals = context.relaxation.elimination(metric).and_then(Elimination::min_marginals)?;
         Some((metric, marginals))
     });
     SolvedHour {
@@ -142,7 +142,7 @@ fn find_binding(context: &HourContext<'_>, scratch: &mut Scratch, seed: u64) -> 
         return Binding { hard: Vec::new(), soft: Vec::new() };
     }
     let objective = context.problem().priority_order[0];
-    let unlimited = if let Some(elimination) = context.elimination(objective) {
+    let unlimited = if let Some(elimination) = context.relaxation.elimination(objective) {
         elimination.best_placement()
     } else {
         let stage = Stage { objective, caps: Vec::new(), hard: &[] };

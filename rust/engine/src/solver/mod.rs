@@ -4,11 +4,12 @@ pub mod control;
 pub mod descent;
 mod hour;
 pub mod lexicographic;
+pub mod reduction;
+pub mod relaxation;
 pub mod search;
 pub mod single_region;
 pub mod stage;
 
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -16,7 +17,6 @@ use rayon::prelude::*;
 use crate::additive::Additive;
 use crate::document::solution::ValidationDocument;
 use crate::document::solution::{HourDocument, SolutionDocument, SOLUTION_SCHEMA, SOLUTION_VERSION};
-use crate::elimination::{Elimination, Structure};
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::estimates::Estimates;
 use crate::evaluation::{HourModel, Metrics, Scratch};
@@ -26,7 +26,7 @@ use crate::limits::Limits;
 use crate::problem::{Metric, Placement, Problem, Region};
 use crate::scenarios::{Scenarios, FIRST_PLANNING_SCENARIO, FIRST_VALIDATION_SCENARIO};
 use control::Control;
-use stage::Shared;
+use relaxation::TimelessRelaxation;
 
 /// How to solve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,9 +108,8 @@ impl ScenarioModel {
     }
 
     fn for_planning(problem: &Problem, estimates: &Estimates, seed: u64) -> Self {
-        let domains: Vec<Vec<Region>> = problem.nodes.iter().map(|node| node.domain.clone()).collect();
         let count = problem.settings.scenarios;
-        Self::new(problem, estimates, seed, FIRST_PLANNING_SCENARIO, count, &domains)
+        Self::new(problem, estimates, seed, FIRST_PLANNING_SCENARIO, count, &problem.domains())
     }
 }
 
@@ -181,10 +180,8 @@ impl Engine {
             reseeded = ScenarioModel::for_planning(problem, &self.estimates, seed);
             &reseeded
         };
-        let structure = Structure::new(problem, &planning.lanes.means.edge_gb);
-        let cost = Elimination::new(&structure, &problem.graph, &planning.cost);
-        let minima = OnceLock::new();
-        let shared = Shared { problem, structure: &structure, cost: &cost, minima: &minima };
+        let any_hour = HourModel::new(problem, &planning.lanes, &planning.cost, problem.hours[0]);
+        let timeless = TimelessRelaxation::new(&any_hour, problem.domains());
         let threads = rayon::current_num_threads();
         let solved: Option<Vec<hour::SolvedHour>> = problem
             .hours
@@ -195,7 +192,7 @@ impl Engine {
                 }
                 let budget = control.start_hour(deadline, problem.hours.len(), threads);
                 let model = HourModel::new(problem, &planning.lanes, &planning.cost, hour);
-                let solved = hour::solve(&shared, model, hour, options.solver, seed, budget);
+                let solved = hour::solve(&timeless, model, hour, options.solver, seed, budget);
                 control.finish_hour();
                 Some(solved)
             })

@@ -1,13 +1,10 @@
 //! One stage of a lexicographic solve: minimise one mean within limits. Every strategy answers the same question.
 
-use std::sync::OnceLock;
-
-use crate::bounds::{CarbonMinima, LowerBounds, Minima};
-use crate::elimination::{Elimination, Structure};
-use crate::evaluation::{mean, HourModel, Scratch};
+use crate::evaluation::{HourModel, Scratch};
 use crate::limits::{Limits, MeanLimit, TailLimit, MEAN_TOLERANCE};
 use crate::problem::{Metric, Placement, Problem, Region};
 use crate::solver::control::Budget;
+use crate::solver::relaxation::Relaxation;
 
 /// What to minimise and what must hold.
 #[derive(Clone, Debug)]
@@ -50,30 +47,14 @@ pub fn is_no_better(value: f64, best: f64) -> bool {
     value >= best - MEAN_TOLERANCE * best.abs()
 }
 
-/// What all hours of a solve share.
-pub struct Shared<'a> {
-    /// The problem.
-    pub problem: &'a Problem,
-    /// Buckets of the elimination.
-    pub structure: &'a Structure,
-    /// Elimination of mean cost.
-    pub cost: &'a Elimination<'a>,
-    /// Lower bounds per scenario, made when first needed.
-    pub minima: &'a OnceLock<Minima>,
-}
-
 /// One hour, ready for any strategy.
 pub struct HourContext<'a> {
-    /// What all hours share.
-    pub shared: &'a Shared<'a>,
     /// Evaluation of the hour.
     pub model: HourModel<'a>,
     /// Limits of the hour.
     pub limits: Limits,
-    /// Elimination of mean carbon.
-    pub carbon: Elimination<'a>,
-    /// Smallest carbon terms, made when first needed.
-    pub carbon_minima: OnceLock<CarbonMinima>,
+    /// Bounds over all regions that nodes may run in.
+    pub relaxation: Relaxation,
     /// Time the hour may take.
     pub budget: Budget<'a>,
 }
@@ -82,42 +63,12 @@ impl HourContext<'_> {
     /// The problem.
     #[must_use]
     pub fn problem(&self) -> &Problem {
-        self.shared.problem
-    }
-
-    /// Elimination of an additive metric; `None` for run time.
-    #[must_use]
-    pub fn elimination(&self, metric: Metric) -> Option<&Elimination<'_>> {
-        match metric {
-            Metric::Carbon => Some(&self.carbon),
-            Metric::Cost => Some(self.shared.cost),
-            Metric::Runtime => None,
-        }
-    }
-
-    /// Lower bounds per scenario; `with_carbon` prepares those of carbon too.
-    #[must_use]
-    pub fn lower_bounds(&self, with_carbon: bool) -> LowerBounds<'_> {
-        let problem = self.shared.problem;
-        let lanes = self.model.lanes;
-        LowerBounds {
-            problem,
-            lanes,
-            signals: &self.model.signals,
-            minima: self.shared.minima.get_or_init(|| Minima::new(problem, lanes)),
-            carbon: with_carbon
-                .then(|| self.carbon_minima.get_or_init(|| CarbonMinima::new(problem, lanes, &self.model.signals))),
-        }
+        self.model.problem
     }
 
     /// A lower bound of the mean of `metric` over all placements, limits ignored.
     pub fn relaxed_minimum(&self, scratch: &mut Scratch, metric: Metric) -> f64 {
-        if let Some(elimination) = self.elimination(metric) {
-            return elimination.minimum;
-        }
-        let nothing = vec![None; self.problem().nodes.len()];
-        self.lower_bounds(false).fill_sample(scratch, metric, &nothing);
-        mean(scratch.sample())
+        self.relaxation.minimum(&self.model, scratch, metric)
     }
 
     /// How far a placement is above the limits of a stage: the sum of relative excesses, zero if it keeps all.
