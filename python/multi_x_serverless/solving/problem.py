@@ -6,8 +6,9 @@ happened together stays together. The document is the seam, the bug report and t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any
 
 import orjson
@@ -181,21 +182,24 @@ def _provenance(
 ) -> dict[str, str]:
     carbon = [signals.carbon[region] for region in regions]
     estimated = [signal.region for signal in carbon if signal.is_estimated]
-    text = "; ".join(sorted({f"{signal.source}, {signal.vintage}" for signal in carbon}))
     return {
-        "carbon": text + (f"; without hourly measurement: {', '.join(estimated)}" if estimated else ""),
+        "carbon": _origin(carbon) + (f"; without hourly measurement: {', '.join(estimated)}" if estimated else ""),
         "carbon_method": "; ".join(sorted({signal.method for signal in carbon})),
-        "prices": "; ".join(
-            sorted({f"{signals.prices[region].source}, {signals.prices[region].vintage}" for region in regions})
-        ),
-        "latency": "; ".join(
-            sorted(
-                {f"{signals.performance[region].source}, {signals.performance[region].vintage}" for region in regions}
-            )
-        ),
-        "runs": f"{len(runs)} observed runs",
+        "prices": _origin([signals.prices[region] for region in regions]),
+        "latency": _origin([signals.performance[region] for region in regions]),
+        "runs": f"{len(runs)} observed runs, {_time(runs[0].started_at)} to {_time(runs[-1].started_at)} UTC",
         "transmission": f"preset '{settings.transmission}'",
     }
+
+
+def _origin(signals: Sequence[CarbonSignal | PriceSignal | PerformanceSignal]) -> str:
+    """Sources and vintages, and when the oldest of the signals was collected."""
+    origins = "; ".join(sorted({f"{signal.source}, {signal.vintage}" for signal in signals}))
+    return f"{origins}; collected {_time(min(signal.collected_at for signal in signals))} UTC"
+
+
+def _time(moment: float) -> str:
+    return datetime.fromtimestamp(moment, tz=timezone.utc).strftime("%Y-%m-%d %H:%M")
 
 
 def _node(name: str, function: str, sync: bool, configuration: FunctionConfiguration) -> dict[str, Any]:

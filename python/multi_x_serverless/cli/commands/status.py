@@ -23,25 +23,26 @@ def command(settings: Settings, workflow_id: str) -> None:
     with settings.open_cloud(exclusive=False) as cloud:
         from multi_x_serverless.adaptation.status import workflow_status
 
-        status = workflow_status(cloud, workflow_id)
+        status, now = workflow_status(cloud, workflow_id), cloud.now()
     if settings.is_json:
         write_json("status", _members(status))
         return
     write_text(f"{workflow_id}, home {status.record.configuration.home_region}")
-    write_text(f"in force: {_describe(status.active)}")
-    write_text(f"staged:   {_describe(status.staged)}")
+    write_text(f"in force: {_describe(status.active, now)}")
+    write_text(f"staged:   {_describe(status.staged, now)}")
     for use in status.uses:
         _show_use(settings, use)
     if not status.uses:
         write_text("No runs in the history; 'data_sync' reads the logs.")
 
 
-def _describe(plan: Plan | None) -> str:
+def _describe(plan: Plan | None, now: float) -> str:
     if plan is None:
         return "none"
     until = datetime.fromtimestamp(plan.expires_at, tz=timezone.utc)
+    ends = "expires" if now < plan.expires_at else "EXPIRED (runs go home)"
     regions = ", ".join(sorted(plan.regions))
-    return f"plan {plan.version} ({plan.solver}), regions {regions}, expires {until:%Y-%m-%d %H:%M} UTC"
+    return f"plan {plan.version} ({plan.solver}), regions {regions}, {ends} {until:%Y-%m-%d %H:%M} UTC"
 
 
 def _show_use(settings: Settings, use: PlanUse) -> None:
