@@ -3,6 +3,8 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 
+use std::sync::Arc;
+
 use common::{problem, Shape};
 use divan::{black_box, Bencher};
 use mxs_engine::additive::Additive;
@@ -29,8 +31,7 @@ fn prepare(shape: &Shape) -> Prepared {
     let problem = Problem::from_json(document.as_bytes()).expect("valid");
     let estimates = Estimates::new(&problem);
     let scenarios = Scenarios::draw(&problem, &estimates, 0, FIRST_PLANNING_SCENARIO, shape.scenarios);
-    let domains: Vec<_> = problem.nodes.iter().map(|node| node.domain.clone()).collect();
-    let lanes = Lanes::new(&problem, &estimates, &scenarios, &domains);
+    let lanes = Lanes::new(&problem, &estimates, &scenarios, &problem.domains());
     Prepared { problem, lanes }
 }
 
@@ -40,8 +41,8 @@ fn evaluate(bencher: Bencher<'_, '_>, metric: Metric) {
     let Prepared { problem, lanes } = prepare(&Shape::YARDSTICK);
     let cost = Additive::cost(&problem, &lanes);
     let model = HourModel::new(&problem, &lanes, &cost, 0);
-    let elimination_structure = Structure::new(&problem, &lanes.means.edge_gb);
-    let placement = Elimination::new(&elimination_structure, &problem.graph, &model.carbon).best_placement();
+    let structure = Arc::new(Structure::new(&problem.graph, problem.domains(), &lanes.means.edge_gb));
+    let placement = Elimination::new(&structure, &problem.graph, &model.carbon).best_placement();
     let mut scratch = Scratch::default();
     bencher.bench_local(|| {
         model.fill_sample(&mut scratch, metric, black_box(&placement));
@@ -55,7 +56,7 @@ fn eliminate(bencher: Bencher<'_, '_>, size: &str) {
     let shape = if size.starts_with("12") { Shape::YARDSTICK } else { Shape::LARGE };
     let Prepared { problem, lanes } = prepare(&Shape { pin_every: 0, ..shape });
     let cost = Additive::cost(&problem, &lanes);
-    let structure = Structure::new(&problem, &lanes.means.edge_gb);
+    let structure = Arc::new(Structure::new(&problem.graph, problem.domains(), &lanes.means.edge_gb));
     bencher.bench_local(|| Elimination::new(&structure, &problem.graph, black_box(&cost)).minimum);
 }
 

@@ -34,12 +34,7 @@ fn lower(least: &mut [f32], column: &[f32]) {
 
 /// Lowers a column by the latencies of an edge between pairs of regions. Pairs that differ by their distance only
 /// share a column, of which the nearest decides.
-fn lower_over_pairs(
-    least: &mut [f32],
-    lanes: &Lanes,
-    edge: usize,
-    pairs: impl Iterator<Item = (Region, Region)>,
-) {
+fn lower_over_pairs(least: &mut [f32], lanes: &Lanes, edge: usize, pairs: impl Iterator<Item = (Region, Region)>) {
     let mut nearest: [Option<LatencyColumn<'_>>; 2] = [None, None];
     for (from, to) in pairs {
         let column = lanes.latency(edge, from, to);

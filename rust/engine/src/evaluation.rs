@@ -170,6 +170,13 @@ impl Scratch {
         f64::from(select(&mut self.sorted, rank))
     }
 
+    /// Whether the `rank`-th smallest value of the sample computed last is above a threshold: a count, cheaper than
+    /// a selection.
+    #[must_use]
+    pub fn exceeds(&self, rank: usize, threshold: f64) -> bool {
+        self.sample.iter().filter(|&&value| f64::from(value) <= threshold).count() < rank
+    }
+
     /// The sample computed last.
     #[must_use]
     pub fn sample(&self) -> &[f32] {

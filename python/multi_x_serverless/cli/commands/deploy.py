@@ -48,7 +48,10 @@ def command(settings: Settings, dry_run: bool) -> int:
                     settings,
                     "Would be done" if dry_run else "Done",
                     [Column("action"), Column("kind"), Column("region"), Column("name")],
-                    [[action.verb, action.kind, action.region or "(all)", action.name] for action in result.actions],
+                    [
+                        [action.verb, action.kind, action.region or "(all)", _shortened(action.name)]
+                        for action in result.actions
+                    ],
                 )
             elif dry_run:
                 write_text("Nothing would change.")
@@ -58,3 +61,14 @@ def command(settings: Settings, dry_run: bool) -> int:
                 for left in result.left:
                     settings.say(f"could not delete what is no longer used: {left}; the next deploy tries again")
         return EXIT_NOTHING_TO_DO if dry_run and result.actions else EXIT_OK
+
+
+LONGEST_NAME = 40
+"""A longer name would be folded at 80 columns; package names hold a digest that nobody reads to its end."""
+
+
+def _shortened(name: str) -> str:
+    if len(name) <= LONGEST_NAME:
+        return name
+    kept = LONGEST_NAME - 1
+    return f"{name[: kept // 2 + kept % 2]}\N{HORIZONTAL ELLIPSIS}{name[-(kept // 2) :]}"

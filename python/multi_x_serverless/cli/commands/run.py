@@ -77,6 +77,9 @@ def command(
             _show(settings, trace)
     else:
         _summarise(settings, traces)
+    unfinished = sum(trace.status not in ("complete", "failed") for trace in traces)
+    if unfinished:
+        settings.say(f"{unfinished} runs are still under way after {timeout:g} s; the next 'run' goes on with them.")
     return EXIT_OK if all(trace.status == "complete" for trace in traces) else EXIT_FAILURE
 
 

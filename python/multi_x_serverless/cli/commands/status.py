@@ -42,7 +42,8 @@ def _describe(plan: Plan | None, now: float) -> str:
     until = datetime.fromtimestamp(plan.expires_at, tz=timezone.utc)
     ends = "expires" if now < plan.expires_at else "EXPIRED (runs go home)"
     regions = ", ".join(sorted(plan.regions))
-    return f"plan {plan.version} ({plan.solver}), regions {regions}, {ends} {until:%Y-%m-%d %H:%M} UTC"
+    kind = "everything home" if plan.solver == "none" else plan.solver
+    return f"plan {plan.version} ({kind}), regions {regions}, {ends} {until:%Y-%m-%d %H:%M} UTC"
 
 
 def _show_use(settings: Settings, use: PlanUse) -> None:

@@ -168,6 +168,12 @@ impl Descent<'_, '_> {
                     return false;
                 }
             }
+            apply(current, moves);
+            self.evaluations += 1;
+            if !self.context.keeps(&mut self.scratch, self.stage, current) {
+                apply(current, &before);
+                return false;
+            }
         }
         apply(current, moves);
         let candidate = self.merit(current);

@@ -13,10 +13,11 @@ use crate::problem::{Metric, Placement, Problem};
 use crate::solver::control::{Budget, Stop};
 use crate::solver::descent::{self, BRIEF_KICKS, THOROUGH_KICKS};
 use crate::solver::lexicographic::{solve_in_order, Ordered, Question};
+use crate::solver::relaxation::{Relaxation, TimelessRelaxation};
 use crate::solver::search;
 use crate::solver::single_region::{self, SingleRegion};
-use crate::solver::relaxation::{Relaxation, TimelessRelaxation};
 use crate::solver::stage::{HourContext, Stage};
+use crate::solver::tail;
 use crate::solver::Solver;
 
 /// Part of what is left of an hour's budget that explaining infeasibility may take.
@@ -205,7 +206,7 @@ fn explain_infeasibility(
         .iter()
         .map(|limit| {
             let budget = context.budget.part(INFEASIBILITY_SHARE);
-            let (best, lower_bound) = search::minimise_tail(context, limit.metric, &starts, budget);
+            let (best, lower_bound) = tail::minimise_tail(context, limit.metric, &starts, budget);
             UnmetLimitDocument {
                 metric: limit.metric,
                 limit: limit.limit,

@@ -9,6 +9,7 @@ pub mod relaxation;
 pub mod search;
 pub mod single_region;
 pub mod stage;
+pub mod tail;
 
 use std::time::{Duration, Instant};
 

@@ -79,9 +79,8 @@ impl Relaxation {
             domains,
             signals: &model.signals,
             minima: self.minima.get_or_init(|| Minima::new(problem, lanes, domains)),
-            carbon: with_carbon.then(|| {
-                self.carbon_minima.get_or_init(|| CarbonMinima::new(problem, lanes, &model.signals, domains))
-            }),
+            carbon: with_carbon
+                .then(|| self.carbon_minima.get_or_init(|| CarbonMinima::new(problem, lanes, &model.signals, domains))),
         }
     }
 

@@ -3,18 +3,17 @@
 //! Nodes are set in the reverse order of elimination, so the messages give the exact minimum over all completions of
 //! a partial placement. Partial placements are expanded in order of that bound. Each is completed optimally once: if
 //! the completion keeps all limits, nothing better is left. Otherwise the partial placement is dropped when its
-//! scenarios' lower bounds already break a limit, and split when not.
+//! scenarios' lower bounds already break a limit, and split when not. Before the search, regions that cannot be part
+//! of a better placement are ruled out, which tightens all bounds.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use crate::bounds::LowerBounds;
 use crate::elimination::Elimination;
-use crate::evaluation::{mean, Scratch};
-use crate::limits::TAIL_TOLERANCE;
 use crate::problem::{Metric, Placement, Region};
-use crate::solver::control::Budget;
 use crate::solver::descent::{self, BRIEF_KICKS};
+use crate::solver::reduction::{reduce, Screen};
+use crate::solver::relaxation::Relaxation;
 use crate::solver::stage::{is_no_better, Candidate, HourContext, Stage, StageOutcome};
 
 /// Most partial placements kept in memory; beyond it the search ends with the gap it has reached.
@@ -23,10 +22,14 @@ const LARGEST_TREE: usize = 2_000_000;
 /// Additive metrics that are bounded at once: the objective and the caps.
 const ADDITIVE_METRICS: usize = 2;
 
+/// Rounds of ruling out regions before the search.
+const MOST_REDUCTIONS: usize = 4;
+
 /// Most placements that are tried one by one when only ties are left to break.
 const MOST_ENUMERATED: usize = 64;
 
-const NO_PARENT: u32 = u32::MAX;
+/// Parent of the root.
+pub(super) const NO_PARENT: u32 = u32::MAX;
 
 /// A partial placement: the regions of the first `depth` nodes in search order, by way of its parents.
 #[derive(Clone, Copy, Debug)]
@@ -44,10 +47,13 @@ struct Branch {
 
 /// Order of expansion: smallest bound first, then deepest, then oldest.
 #[derive(Clone, Copy, Debug)]
-struct Open {
-    bound: f64,
-    depth: u16,
-    branch: u32,
+pub(super) struct Open {
+    /// No completion is below this.
+    pub bound: f64,
+    /// Nodes set.
+    pub depth: u16,
+    /// Index of the branch.
+    pub branch: u32,
 }
 
 impl PartialEq for Open {
@@ -71,15 +77,14 @@ impl Ord for Open {
     }
 }
 
-struct Search<'a, 'h> {
-    context: &'a HourContext<'h>,
+struct Search<'a> {
+    context: &'a HourContext<'a>,
     stage: &'a Stage<'a>,
-    scratch: Scratch,
+    screen: Screen<'a>,
     branches: Vec<Branch>,
     open: BinaryHeap<Open>,
     incumbent: Option<Candidate>,
     explored: u64,
-    evaluations: u64,
 }
 
 /// Minimises a stage exactly, or as far as the budget reaches.
@@ -87,21 +92,37 @@ pub fn search(context: &HourContext<'_>, stage: &Stage<'_>, hints: &[Placement],
     let mut search = Search {
         context,
         stage,
-        scratch: Scratch::default(),
+        screen: Screen::new(context, stage),
         branches: Vec::new(),
         open: BinaryHeap::new(),
         incumbent: None,
         explored: 0,
-        evaluations: 0,
     };
-    if let Some(outcome) = search.try_relaxation() {
+    if let Some(outcome) = search.try_relaxation(&context.relaxation) {
         return outcome;
     }
     let brief = descent::descend(context, stage, &descent::starts(context, stage, hints), BRIEF_KICKS, seed);
     search.incumbent = brief.best;
     search.explored += brief.explored;
-    search.evaluations += brief.evaluations;
-    search.run()
+    search.screen.evaluations += brief.evaluations;
+    let mut reduced: Option<Relaxation> = None;
+    for _ in 0..MOST_REDUCTIONS {
+        let relaxation = reduced.as_ref().unwrap_or(&context.relaxation);
+        let ceiling = search.incumbent.as_ref().map(|best| best.value);
+        let domains = reduce(&mut search.screen, relaxation, ceiling);
+        if domains.iter().any(Vec::is_empty) {
+            return search.outcome(f64::INFINITY, true);
+        }
+        if domains == relaxation.structure.domains {
+            break;
+        }
+        let tighter = Relaxation::restricted(&context.model, domains);
+        if let Some(outcome) = search.try_relaxation(&tighter) {
+            return outcome;
+        }
+        reduced = Some(tighter);
+    }
+    search.run(reduced.as_ref().unwrap_or(&context.relaxation))
 }
 
 /// Index of an additive metric in a branch's minima.
@@ -113,17 +134,18 @@ fn slot(metric: Metric) -> Option<usize> {
     }
 }
 
-impl<'a, 'h> Search<'a, 'h> {
+impl Search<'_> {
     /// The best placement without limits on tails, if it keeps everything: then it is the answer.
-    fn try_relaxation(&mut self) -> Option<StageOutcome> {
+    fn try_relaxation(&mut self, relaxation: &Relaxation) -> Option<StageOutcome> {
         for cap in &self.stage.caps {
-            if self.context.relaxed_minimum(&mut self.scratch, cap.metric) > cap.threshold() {
+            if relaxation.minimum(&self.context.model, &mut self.screen.scratch, cap.metric) > cap.threshold() {
                 return Some(self.outcome(f64::INFINITY, true));
             }
         }
-        let Some(elimination) = self.context.elimination(self.stage.objective) else {
-            return self.try_enumeration();
-        };
+        if let Some(outcome) = self.try_enumeration(relaxation) {
+            return Some(outcome);
+        }
+        let elimination = relaxation.elimination(self.stage.objective)?;
         let minimum = elimination.minimum;
         let placement = elimination.best_placement();
         self.consider(placement);
@@ -131,12 +153,15 @@ impl<'a, 'h> Search<'a, 'h> {
         is_no_better(minimum, best.value).then(|| self.outcome(minimum, true))
     }
 
-    /// For run time after other objectives: few placements are left within their caps, so try them all.
-    fn try_enumeration(&mut self) -> Option<StageOutcome> {
-        let structure = self.context.shared.structure;
-        let tables = self.tables();
+    /// After other objectives few placements are left within their caps, so all of them are tried.
+    fn try_enumeration(&mut self, relaxation: &Relaxation) -> Option<StageOutcome> {
+        let structure = relaxation.structure.as_ref();
+        let tables = self.tables(relaxation);
         let caps = self.stage.caps.iter().filter_map(|cap| slot(cap.metric).map(|slot| (slot, cap.threshold())));
         let caps: Vec<(usize, f64)> = caps.collect();
+        if caps.is_empty() {
+            return None;
+        }
         let minima = tables.map(|table| table.map_or(0.0, |table| table.minimum));
         let mut pending = vec![(0_usize, vec![0; structure.domains.len()], minima)];
         let (mut row, mut complete) = (Vec::new(), Vec::new());
@@ -183,18 +208,18 @@ impl<'a, 'h> Search<'a, 'h> {
             best,
             is_proven,
             explored: self.explored,
-            evaluations: self.evaluations,
+            evaluations: self.screen.evaluations,
         }
     }
 
     /// Makes a complete placement the incumbent if it keeps everything and is better.
     fn consider(&mut self, placement: Placement) {
-        let value = self.context.model.mean(&mut self.scratch, self.stage.objective, &placement);
+        let value = self.context.model.mean(&mut self.screen.scratch, self.stage.objective, &placement);
         if self.incumbent.as_ref().is_some_and(|best| is_no_better(value, best.value)) {
             return;
         }
-        self.evaluations += 1;
-        if self.context.excess(&mut self.scratch, self.stage, &placement) <= 0.0 {
+        self.screen.evaluations += 1;
+        if self.context.keeps(&mut self.screen.scratch, self.stage, &placement) {
             self.incumbent = Some(Candidate { placement, value });
         }
     }
@@ -203,32 +228,34 @@ impl<'a, 'h> Search<'a, 'h> {
         self.incumbent.as_ref().is_some_and(|best| is_no_better(bound, best.value))
     }
 
-    fn tables(&self) -> [Option<&'a Elimination<'h>>; ADDITIVE_METRICS] {
+    fn tables<'r>(&self, relaxation: &'r Relaxation) -> [Option<&'r Elimination>; ADDITIVE_METRICS] {
         let used =
             |metric: Metric| self.stage.objective == metric || self.stage.caps.iter().any(|cap| cap.metric == metric);
-        let carbon = used(Metric::Carbon).then_some(&self.context.carbon);
-        let cost = used(Metric::Cost).then_some(self.context.shared.cost);
+        let carbon = used(Metric::Carbon).then_some(&relaxation.carbon);
+        let cost = used(Metric::Cost).then_some(relaxation.cost.as_ref());
         [carbon, cost]
     }
 
-    fn run(&mut self) -> StageOutcome {
+    fn run(&mut self, relaxation: &Relaxation) -> StageOutcome {
         let context = self.context;
-        let structure = context.shared.structure;
-        let needs_carbon = self.stage.hard.iter().any(|limit| limit.metric == Metric::Carbon);
-        let bounds = context.lower_bounds(needs_carbon);
-        let minima = self.tables().map(|table| table.map_or(0.0, |table| table.minimum));
+        let structure = relaxation.structure.as_ref();
+        let bounds = self.screen.lower_bounds(relaxation);
+        let settled = relaxation.settled();
+        let minima = self.tables(relaxation).map(|table| table.map_or(0.0, |table| table.minimum));
         let root_bound = slot(self.stage.objective).map_or(0.0, |slot| minima[slot]);
+        // Nodes with one region come first in search order; the root sets them all.
+        let depth = settled.iter().flatten().count() as u16;
         self.branches.push(Branch {
             parent: NO_PARENT,
-            depth: 0,
+            depth,
             choice: 0,
             repeats_parent: false,
             is_bounded: false,
             minima,
         });
-        self.open.push(Open { bound: root_bound, depth: 0, branch: 0 });
+        self.open.push(Open { bound: root_bound, depth, branch: 0 });
         let mut assigned = vec![0; structure.domains.len()];
-        let mut partial = vec![None; structure.domains.len()];
+        let mut partial = settled.to_vec();
         while let Some(open) = self.open.pop() {
             if self.is_hopeless(open.bound) {
                 self.open.clear();
@@ -238,10 +265,12 @@ impl<'a, 'h> Search<'a, 'h> {
                 return self.outcome(open.bound, false);
             }
             let branch = self.branches[open.branch as usize];
-            self.restore(open.branch, &mut assigned, &mut partial);
+            partial.copy_from_slice(&settled);
+            self.restore(relaxation, open.branch, &mut assigned, &mut partial);
             if !branch.is_bounded {
                 self.explored += 1;
-                let Some(bound) = self.bound(&bounds, &partial, open.bound) else {
+                let bound = bounds.as_ref().map_or(Some(0.0), |bounds| self.screen.bound(bounds, &partial));
+                let Some(bound) = bound else {
                     continue;
                 };
                 if bound > open.bound {
@@ -256,87 +285,47 @@ impl<'a, 'h> Search<'a, 'h> {
                 self.consider(structure.placement(&assigned));
                 continue;
             }
-            let continued = self.try_completion(&branch, &assigned);
+            let continued = self.try_completion(relaxation, &branch, &assigned);
             if self.is_hopeless(open.bound) {
                 continue;
             }
-            self.expand(open, &assigned, continued.as_deref());
+            self.expand(relaxation, open, &assigned, continued.as_deref());
         }
         let lower_bound = self.incumbent.as_ref().map_or(f64::INFINITY, |best| best.value);
         self.outcome(lower_bound, true)
     }
 
     /// Completes a branch as its objective likes best, tries the result, and returns it.
-    fn try_completion(&mut self, branch: &Branch, assigned: &[Region]) -> Option<Vec<Region>> {
-        let elimination = self.context.elimination(self.stage.objective)?;
+    fn try_completion(&mut self, relaxation: &Relaxation, branch: &Branch, assigned: &[Region]) -> Option<Vec<Region>> {
+        let elimination = relaxation.elimination(self.stage.objective)?;
         let mut completed = assigned.to_vec();
         elimination.complete(&mut completed, usize::from(branch.depth));
-        if !branch.repeats_parent && branch.depth > 0 {
-            self.consider(self.context.shared.structure.placement(&completed));
+        if !branch.repeats_parent && branch.parent != NO_PARENT {
+            self.consider(relaxation.structure.placement(&completed));
         }
         Some(completed)
     }
 
     /// Writes the regions of a branch into `assigned` (as indices within domains) and `partial`.
-    fn restore(&self, mut index: u32, assigned: &mut [Region], partial: &mut [Option<Region>]) {
-        let structure = self.context.shared.structure;
-        partial.fill(None);
-        while index != NO_PARENT {
-            let branch = self.branches[index as usize];
-            if branch.depth > 0 {
-                let variable = structure.search_order[usize::from(branch.depth) - 1];
-                assigned[variable] = branch.choice;
-                partial[variable] = Some(structure.domains[variable][usize::from(branch.choice)]);
-            }
-            index = branch.parent;
+    fn restore(&self, relaxation: &Relaxation, index: u32, assigned: &mut [Region], partial: &mut [Option<Region>]) {
+        let structure = relaxation.structure.as_ref();
+        let mut branch = self.branches[index as usize];
+        while branch.parent != NO_PARENT {
+            let variable = structure.search_order[usize::from(branch.depth) - 1];
+            assigned[variable] = branch.choice;
+            partial[variable] = Some(structure.domains[variable][usize::from(branch.choice)]);
+            branch = self.branches[branch.parent as usize];
         }
     }
 
-    /// A bound from the scenarios of a partial placement; `None` if every completion breaks a limit.
-    fn bound(&mut self, bounds: &LowerBounds<'_>, partial: &[Option<Region>], known: f64) -> Option<f64> {
-        let mut bound = known;
-        let runtime_is_objective = self.stage.objective == Metric::Runtime;
-        let cap = self.stage.caps.iter().find(|cap| cap.metric == Metric::Runtime);
-        let runtime_limit = self.stage.hard.iter().find(|limit| limit.metric == Metric::Runtime);
-        if runtime_is_objective || cap.is_some() || runtime_limit.is_some() {
-            self.evaluations += 1;
-            bounds.fill_sample(&mut self.scratch, Metric::Runtime, partial);
-            let least_mean = mean(self.scratch.sample());
-            if cap.is_some_and(|cap| least_mean > cap.threshold()) {
-                return None;
-            }
-            if runtime_is_objective {
-                bound = bound.max(least_mean);
-            }
-            if runtime_limit.is_some_and(|limit| self.exceeds(limit.threshold())) {
-                return None;
-            }
-        }
-        for limit in self.stage.hard.iter().filter(|limit| limit.metric != Metric::Runtime) {
-            self.evaluations += 1;
-            bounds.fill_sample(&mut self.scratch, limit.metric, partial);
-            // Partial sums are added in another order than complete ones: leave room for their rounding.
-            if self.exceeds(limit.threshold() * (1.0 + TAIL_TOLERANCE)) {
-                return None;
-            }
-        }
-        Some(bound)
-    }
-
-    /// Whether the confidence bound of the last sample lies above a threshold: a count, cheaper than a selection.
-    fn exceeds(&self, threshold: f64) -> bool {
-        let within = self.scratch.sample().iter().filter(|&&value| f64::from(value) <= threshold).count();
-        within < self.context.bound_rank()
-    }
-
-    fn expand(&mut self, open: Open, assigned: &[Region], completed: Option<&[Region]>) {
-        let structure = self.context.shared.structure;
+    fn expand(&mut self, relaxation: &Relaxation, open: Open, assigned: &[Region], completed: Option<&[Region]>) {
+        let structure = relaxation.structure.as_ref();
         let parent = self.branches[open.branch as usize];
         let variable = structure.search_order[usize::from(parent.depth)];
         let size = structure.domains[variable].len();
         let mut row = Vec::new();
         let mut increments: [Vec<f64>; ADDITIVE_METRICS] = [vec![0.0; size], vec![0.0; size]];
-        for (table, increments) in self.tables().into_iter().zip(&mut increments) {
+        for (table, increments) in self.tables(relaxation).into_iter().zip(&mut increments) {
             if let Some(table) = table {
                 table.increments(assigned, variable, &mut row, increments);
             }
@@ -362,61 +351,4 @@ impl<'a, 'h> Search<'a, 'h> {
             });
         }
     }
-}
-
-/// Smallest confidence bound of a tail over all placements: (best found, lower bound).
-///
-/// Best-first on the order statistic of the scenarios' lower bounds; used to say by how much a limit is missed.
-pub fn minimise_tail(
-    context: &HourContext<'_>,
-    metric: Metric,
-    starts: &[Placement],
-    budget: Budget<'_>,
-) -> (f64, f64) {
-    /// Bounds evaluated at most: enough for small problems to be proven, little next to a full search.
-    const MOST_BOUNDS: usize = 20_000;
-    let structure = context.shared.structure;
-    let bounds = context.lower_bounds(metric == Metric::Carbon);
-    let rank = context.bound_rank();
-    let mut scratch = Scratch::default();
-    let mut best = f64::INFINITY;
-    for start in starts {
-        context.model.fill_sample(&mut scratch, metric, start);
-        best = best.min(scratch.ranked(rank));
-    }
-    let mut partial = vec![None; structure.domains.len()];
-    bounds.fill_sample(&mut scratch, metric, &partial);
-    let mut open = BinaryHeap::from([Open { bound: scratch.ranked(rank), depth: 0, branch: 0 }]);
-    let mut branches: Vec<(u32, Region)> = vec![(NO_PARENT, 0)];
-    while let Some(next) = open.pop() {
-        if next.bound >= best * (1.0 - TAIL_TOLERANCE) {
-            return (best, next.bound.min(best));
-        }
-        if branches.len() > MOST_BOUNDS || budget.stop().is_some() {
-            return (best, next.bound);
-        }
-        partial.fill(None);
-        let (mut index, mut depth) = (next.branch, usize::from(next.depth));
-        while depth > 0 {
-            let (parent, region) = branches[index as usize];
-            partial[structure.search_order[depth - 1]] = Some(region);
-            (index, depth) = (parent, depth - 1);
-        }
-        let variable = structure.search_order[usize::from(next.depth)];
-        for &region in &structure.domains[variable] {
-            partial[variable] = Some(region);
-            bounds.fill_sample(&mut scratch, metric, &partial);
-            let bound = scratch.ranked(rank);
-            if bound >= best * (1.0 - TAIL_TOLERANCE) {
-                continue;
-            }
-            if usize::from(next.depth) + 1 == structure.domains.len() {
-                best = bound;
-                continue;
-            }
-            open.push(Open { bound, depth: next.depth + 1, branch: branches.len() as u32 });
-            branches.push((next.branch, region));
-        }
-    }
-    (best, best)
 }

@@ -1,6 +1,6 @@
 //! One stage of a lexicographic solve: minimise one mean within limits. Every strategy answers the same question.
 
-use crate::evaluation::{HourModel, Scratch};
+use crate::evaluation::{mean, HourModel, Scratch};
 use crate::limits::{Limits, MeanLimit, TailLimit, MEAN_TOLERANCE};
 use crate::problem::{Metric, Placement, Problem, Region};
 use crate::solver::control::Budget;
@@ -69,6 +69,33 @@ impl HourContext<'_> {
     /// A lower bound of the mean of `metric` over all placements, limits ignored.
     pub fn relaxed_minimum(&self, scratch: &mut Scratch, metric: Metric) -> f64 {
         self.relaxation.minimum(&self.model, scratch, metric)
+    }
+
+    /// Whether a placement keeps all limits of a stage; the cheap ones are looked at first.
+    pub fn keeps(&self, scratch: &mut Scratch, stage: &Stage<'_>, placement: &[Region]) -> bool {
+        let graph = &self.problem().graph;
+        let over = |cap: &MeanLimit| {
+            let additive = self.model.additive(cap.metric);
+            additive.is_some_and(|additive| additive.evaluate(graph, placement) > cap.threshold())
+        };
+        if stage.caps.iter().any(over) {
+            return false;
+        }
+        for metric in [Metric::Runtime, Metric::Cost, Metric::Carbon] {
+            let limit = stage.hard.iter().find(|limit| limit.metric == metric);
+            let mut caps = stage.caps.iter().filter(|cap| cap.metric == metric && metric == Metric::Runtime).peekable();
+            if limit.is_none() && caps.peek().is_none() {
+                continue;
+            }
+            self.model.fill_sample(scratch, metric, placement);
+            if limit.is_some_and(|limit| scratch.exceeds(self.bound_rank(), limit.threshold())) {
+                return false;
+            }
+            if caps.any(|cap| mean(scratch.sample()) > cap.threshold()) {
+                return false;
+            }
+        }
+        true
     }
 
     /// How far a placement is above the limits of a stage: the sum of relative excesses, zero if it keeps all.
