@@ -29,6 +29,9 @@ from multi_x_serverless.solving.engine import mean_of_placement, solve_problem
 from multi_x_serverless.solving.problem import SolveSettings
 from multi_x_serverless.solving.solution import plan_from_solution
 
+RENEW_BEFORE_S = 86_400.0
+"""A plan that expires within a day counts as none: it is compared with going home, and so renewed while it pays."""
+
 SHORTEST_RATE_S = 86_400.0
 """A rate is read from a day of history at least: a burst of tests in an hour is not the rate of a week."""
 
@@ -122,7 +125,10 @@ def _decide(cloud: Cloud, record: WorkflowRecord, settings: CheckSettings, *, dr
     now = cloud.now()
     plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
     plans = PlanStore(cloud)
-    gain = _gain(problem, plans.active(workflow_id), plan, _runs_expected(record, history[0].started_at, runs, now))
+    in_force = plans.active(workflow_id)
+    if in_force is not None and in_force.expires_at < now + RENEW_BEFORE_S:
+        in_force = None
+    gain = _gain(problem, in_force, plan, _runs_expected(record, history[0].started_at, runs, now))
     overhead = estimate_overhead(record, plan, solution.elapsed_s, read_signals(cloud), settings.solve.transmission)
     unit = {"carbon": "gCO2eq", "cost": "USD", "runtime": "s"}[gain.objective]
     described = f"{gain.objective} falls by {gain.fraction * 100:.1f} % a run"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from multi_x_serverless.adaptation.workflows import require_tables
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.deployment.progress import Progress
 from multi_x_serverless.deployment.remove import RemoveResult, remove
@@ -19,7 +18,6 @@ def remove_workflow(cloud: Cloud, workflow_id: str, *, keep_logs: bool, progress
     Raises:
         UnknownWorkflowError: There is none of that id.
     """
-    require_tables(cloud)
     result = remove(cloud, workflow_id, keep_logs=keep_logs, progress=progress)
     if not result.left:
         History(cloud).remove(workflow_id)

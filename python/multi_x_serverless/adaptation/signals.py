@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from multi_x_serverless.adaptation.workflows import deployed_workflows
+from multi_x_serverless.adaptation.workflows import deployed_workflows, require_tables
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.collection.carbon import carbon_collector
 from multi_x_serverless.collection.collector import Collector, CollectorReport
@@ -25,7 +25,12 @@ def regions_in_use(cloud: Cloud) -> tuple[str, ...]:
 
 
 def collect_signals(cloud: Cloud, names: Sequence[str], regions: Sequence[str]) -> tuple[CollectorReport, ...]:
-    """Run collectors by name for some regions."""
+    """Run collectors by name for some regions.
+
+    Raises:
+        NotEnoughDataError: `setup_tables` was not run.
+    """
+    require_tables(cloud)
     store = SignalStore(cloud.key_value, cloud.system_region)
     return tuple(_collector(name).collect(regions, cloud.now(), store) for name in names)
 

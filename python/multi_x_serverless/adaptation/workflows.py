@@ -16,13 +16,18 @@ def require_tables(cloud: Cloud) -> None:
     Raises:
         NotEnoughDataError: It was not.
     """
-    if physical_name("workflows") not in cloud.key_value.list_tables(cloud.system_region):
+    if not _has_tables(cloud):
         raise NotEnoughDataError("there are no tables yet: run 'setup_tables' (or 'deploy', which does it too) first.")
 
 
+def _has_tables(cloud: Cloud) -> bool:
+    return physical_name("workflows") in cloud.key_value.list_tables(cloud.system_region)
+
+
 def deployed_workflows(cloud: Cloud) -> tuple[WorkflowRecord, ...]:
-    """All deployed workflows, by id."""
-    require_tables(cloud)
+    """All deployed workflows, by id; none where the framework was never set up."""
+    if not _has_tables(cloud):
+        return ()
     return tuple(stored.value for stored in workflow_table(cloud).scan() if stored.value.status == "deployed")
 
 
@@ -32,8 +37,7 @@ def deployed_workflow(cloud: Cloud, workflow_id: str) -> WorkflowRecord:
     Raises:
         UnknownWorkflowError: There is none of that id.
     """
-    require_tables(cloud)
-    stored = workflow_table(cloud).get(Key(workflow_id))
+    stored = workflow_table(cloud).get(Key(workflow_id)) if _has_tables(cloud) else None
     if stored is None or stored.value.status != "deployed":
         known = tuple(record.workflow_id for record in deployed_workflows(cloud))
         raise UnknownWorkflowError(workflow_id, known)

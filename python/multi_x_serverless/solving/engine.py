@@ -36,7 +36,7 @@ def solve_problem(
     try:
         parsed = _core.Problem.from_json(problem)
         answer = parsed.solve(solver, threads=threads, deadline_s=deadline_s)
-    except _core.InvalidProblemError as error:
+    except _core.EngineError as error:
         raise InvalidDocumentError("problem", error.path or "", str(error)) from error
     return read_solution(answer)
 
@@ -49,7 +49,7 @@ def mean_of_placement(problem: bytes, placement: Mapping[str, str], hour: int, o
     """
     try:
         metrics = _core.Problem.from_json(problem).evaluate(dict(placement), hour)
-    except _core.InvalidProblemError as error:
+    except _core.EngineError as error:
         raise InvalidDocumentError("problem", error.path or "", str(error)) from error
     return {"carbon": metrics.carbon, "cost": metrics.cost, "runtime": metrics.runtime}[objective].mean
 

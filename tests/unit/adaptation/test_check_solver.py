@@ -9,11 +9,14 @@ import pytest
 
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
+from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals
+from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S
 from multi_x_serverless.cloud.ports import Key
 from multi_x_serverless.cloud.tables import PlanStore, physical_name
 from multi_x_serverless.deployment.progress import SILENT
-from multi_x_serverless.errors import UnknownWorkflowError
+from multi_x_serverless.errors import NotEnoughDataError, UnknownWorkflowError
 from multi_x_serverless.solving.problem import SolveSettings
+from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import add_runs, deployed_example
 from tests.unit.deployment.projects import CONFIGURATION, WORKFLOW_ID
 
@@ -92,3 +95,22 @@ def test_runs_of_a_replaced_graph_do_not_count(tmp_path: Path) -> None:
 def test_unknown_workflow_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UnknownWorkflowError):
         check_solver(deployed_example(tmp_path), SETTINGS, workflow_ids=("other-0.0.1",))
+
+
+def test_plan_that_is_about_to_expire_is_renewed(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    check_deployment(cloud, progress=SILENT)
+    assert check_solver(cloud, SETTINGS)[0].verdict == "keep"
+    cloud.time += PLAN_LIFETIME_S - 3_600.0
+    add_runs(cloud, 1, reason="home_share")
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.verdict == "staged"
+
+
+def test_nothing_deployed_is_no_error() -> None:
+    cloud = FakeCloud()
+    assert check_solver(cloud, SETTINGS) == ()
+    assert check_deployment(cloud, progress=SILENT) == ()
+    with pytest.raises(NotEnoughDataError, match="setup_tables"):
+        collect_signals(cloud, COLLECTORS, cloud.regions)

@@ -19,12 +19,11 @@ def command(settings: Settings) -> None:
 
     with settings.open_cloud() as cloud:
         from multi_x_serverless.adaptation.workflows import deployed_workflows
-        from multi_x_serverless.cloud.tables import delete_tables, physical_name
+        from multi_x_serverless.cloud.tables import delete_tables
 
-        if physical_name("workflows") in cloud.key_value.list_tables(cloud.system_region):
-            left = [record.workflow_id for record in deployed_workflows(cloud)]
-            if left:
-                raise UsageError(f"still deployed are {', '.join(left)}: remove them first.")
+        left = [record.workflow_id for record in deployed_workflows(cloud)]
+        if left:
+            raise UsageError(f"still deployed are {', '.join(left)}: remove them first.")
         settings.confirm("Delete all tables with the history of all runs?")
         deleted = delete_tables(cloud)
         if settings.is_json:
