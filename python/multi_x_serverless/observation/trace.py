@@ -127,14 +127,14 @@ def _failures(records: Sequence[Mapping[str, Any]], graph: Graph) -> tuple[NodeF
             traceback=tuple(str(line) for line in record.get("traceback", ())),
         )
         for record in sorted(records, key=lambda entry: float(entry["ts"]))
-        if record["t"] == "node_failed"
+        if record["t"] == "node_failed" and int(record["node"]) < len(graph.nodes)
     )
 
 
 def _result(records: Sequence[Mapping[str, Any]], graph: Graph) -> Any:
     results: dict[str, Any] = {}
     for record in records:
-        if record["t"] == "node_finished" and "result" in record:
+        if record["t"] == "node_finished" and "result" in record and int(record["node"]) < len(graph.nodes):
             results.setdefault(graph.nodes[int(record["node"])].name, record["result"])
     if len(results) == 1:
         return next(iter(results.values()))

@@ -39,26 +39,74 @@ an `edge_called` and a `sync_reported`. An attempt that is repeated writes its r
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 RECORD_VERSION = 1
 MARKER = '{"mxs":'
 
-RECORD_TYPES = frozenset(
-    {
-        "run_started",
-        "run_forwarded",
-        "node_started",
-        "edge_called",
-        "edge_declined",
-        "sync_reported",
-        "node_finished",
-        "node_failed",
-        "duplicate",
-        "rejected",
-    }
-)
+_COMMON = {"wf": "text", "run": "text", "region": "text", "ts": "number", "req": "text"}
+
+# Per type, what a reader may rely on: member -> kind. Kinds: text, number (finite), size (number, 0 or more),
+# index (whole number, 0 or more), flag, network, texts. All of these must be there.
+_REQUIRED = {
+    "run_started": {
+        "node": "index",
+        "manifest": "text",
+        "plan": "index",
+        "key": "key",
+        "place": "text",
+        "sent": "number",
+        "bytes": "size",
+        "reason": "text",
+        "forwarded": "flag",
+    },
+    "run_forwarded": {"node": "index", "to": "text", "sent": "number", "bytes": "size", "wall": "size"},
+    "node_started": {"node": "index", "hop": "index", "cold": "flag"},
+    "edge_called": {
+        "node": "index",
+        "edge": "index",
+        "to": "text",
+        "bytes": "size",
+        "offset": "size",
+        "publish": "size",
+    },
+    "edge_declined": {"node": "index", "edge": "index", "offset": "size", "origin": "index"},
+    "sync_reported": {
+        "node": "index",
+        "edge": "index",
+        "to": "text",
+        "state": "text",
+        "bytes": "size",
+        "complete": "flag",
+        "fired": "flag",
+        "duration": "size",
+    },
+    "node_finished": {
+        "node": "index",
+        "wall": "size",
+        "user": "size",
+        "cpu": "size",
+        "memory": "size",
+        "cold": "flag",
+        "network": "network",
+        "other_in": "size",
+        "other_out": "size",
+    },
+    "node_failed": {
+        "node": "index",
+        "wall": "size",
+        "error": "text",
+        "message": "text",
+        "traceback": "texts",
+        "cold": "flag",
+    },
+    "duplicate": {"node": "index"},
+    "rejected": {"reason": "text", "detail": "text"},
+}
+
+RECORD_TYPES = frozenset(_REQUIRED)
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
@@ -75,10 +123,11 @@ def format_record(record_type: str, members: Mapping[str, Any]) -> str:
 def parse_line(line: str) -> dict[str, Any] | None:
     """The record in a line of a log, or `None` if the line is somebody else's.
 
-    Text before the record is tolerated: user code may have written without an end of line.
+    Text before the record is tolerated: user code may have written without an end of line. Whatever is returned has
+    every member of its type, in its kind: a line that imitates a record cannot break a reader.
 
     Raises:
-        MalformedRecordError: The line carries the marker but no record of a known version.
+        MalformedRecordError: The line carries the marker but no record of a known version and type.
     """
     start = line.find(MARKER)
     if start < 0:
@@ -90,6 +139,45 @@ def parse_line(line: str) -> dict[str, Any] | None:
     version = record.get("mxs")
     if not isinstance(version, int) or not 1 <= version <= RECORD_VERSION:
         raise MalformedRecordError(f"record version {version!r} is not known")
-    if record.get("t") not in RECORD_TYPES or not isinstance(record.get("run", ""), str):
+    required = _REQUIRED.get(record["t"]) if isinstance(record.get("t"), str) else None
+    if required is None:
         raise MalformedRecordError(f"record type {record.get('t')!r} is not known")
+    for members in (_COMMON, required):
+        for member, kind in members.items():
+            if not _IS_KIND[kind](record.get(member)):
+                raise MalformedRecordError(f"{record['t']}: {member} is {record.get(member)!r}, expected {kind}")
     return dict(record)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_size(value: object) -> bool:
+    return _is_number(value) and value >= 0  # type: ignore[operator]  # a number, as just checked
+
+
+def _is_index(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_network(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(both, list) and len(both) == 2 and all(map(_is_size, both)) for both in value.values()
+    )
+
+
+_IS_KIND: dict[str, Callable[[object], bool]] = {
+    "text": _is_text,
+    "texts": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    "number": _is_number,
+    "size": _is_size,
+    "index": _is_index,
+    "flag": lambda value: isinstance(value, bool),
+    "key": lambda value: value == "home" or (_is_index(value) and value <= 23),  # type: ignore[operator]  # an index
+    "network": _is_network,
+}

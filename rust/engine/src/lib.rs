@@ -9,6 +9,10 @@
 //!                                                        +-> additive  (means) -> elimination -> solver -> document
 //! ```
 
+// The generator of random problems is shared with the integration tests, which name the crate.
+#[cfg(test)]
+extern crate self as mxs_engine;
+
 pub mod accounting;
 pub mod additive;
 pub mod bounds;

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multi_x_serverless.sdk import application
+from multi_x_serverless.sdk import application, records
 from multi_x_serverless.sdk.errors import WorkflowError
 from multi_x_serverless.sdk.manifest import (
     CallStep,
@@ -109,11 +109,48 @@ def test_an_unusable_plan_replica_is_refused(members: dict[str, Any]) -> None:
     assert caught.value.code == "unusable-plan-replica"
 
 
+def record_members(record_type: str) -> dict[str, Any]:
+    """Members of a record of that type, each of its kind."""
+    by_name: dict[str, Any] = {
+        "wf": "example-0.0.1", "run": "r", "region": "us-east-1", "ts": 1.5e9, "req": "q", "node": 1, "edge": 0,
+        "manifest": MANIFEST.id, "plan": 7, "key": "home", "place": "01", "sent": 1.5e9, "bytes": 10, "reason": "plan",
+        "forwarded": False, "to": "us-west-2", "wall": 0.5, "hop": 1, "cold": True, "offset": 0.1, "publish": 0.01,
+        "origin": 0, "state": "called", "complete": True, "fired": False, "duration": 0.1, "user": 0.4, "cpu": 0.3,
+        "memory": 40.5, "network": {"us-east-1": [1, 2]}, "other_in": 0, "other_out": 3, "error": "ValueError",
+        "message": "bad", "traceback": ["line"], "detail": "why",
+    }  # fmt: skip
+    needed = {**records._COMMON, **records._REQUIRED[record_type]}
+    return {name: by_name[name] for name in needed}
+
+
 @pytest.mark.parametrize("record_type", sorted(RECORD_TYPES))
 def test_a_record_survives_behind_other_output(record_type: str) -> None:
-    line = "the developer printed this" + format_record(record_type, {"run": "r", "node": 1})
+    members = record_members(record_type)
+    line = "the developer printed this" + format_record(record_type, members)
 
-    assert parse_line(line) == {"mxs": 1, "t": record_type, "run": "r", "node": 1}
+    assert parse_line(line) == {"mxs": 1, "t": record_type, **members}
+
+
+@pytest.mark.parametrize("record_type", sorted(RECORD_TYPES))
+def test_a_record_that_lacks_a_member_or_has_another_kind_is_no_record(record_type: str) -> None:
+    members = record_members(record_type)
+    for member in members:
+        lacking = {name: value for name, value in members.items() if name != member}
+        for damaged in (lacking, members | {member: None}, members | {member: [None]}):
+            with pytest.raises(MalformedRecordError, match=member):
+                parse_line(format_record(record_type, damaged))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "1"])
+def test_a_time_that_is_no_finite_number_is_no_record(value: object) -> None:
+    members = record_members("node_finished")
+    for member in ("ts", "wall", "cpu"):
+        with pytest.raises(MalformedRecordError, match=member):
+            parse_line(format_record("node_finished", members | {member: value}))
+    with pytest.raises(MalformedRecordError, match="wall"):
+        parse_line(format_record("node_finished", members | {"wall": -1}))
+    with pytest.raises(MalformedRecordError, match="network"):
+        parse_line(format_record("node_finished", members | {"network": {"us-east-1": [1]}}))
 
 
 @pytest.mark.parametrize("line", ["", "text", '{"t": "node_started"}', "{"])

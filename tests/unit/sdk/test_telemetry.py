@@ -37,7 +37,7 @@ def writer_on(stream: io.StringIO) -> RecordWriter:
 def test_a_record_is_one_write_of_one_line() -> None:
     stream = CountingStream()
     writer = writer_on(stream)
-    writer.write("node_started", "run", "request", node=1, edge=None, detail="two\nlines")
+    writer.write("node_started", "run", "request", node=1, edge=None, hop=2, cold=False, detail="two\nlines")
 
     assert stream.writes == 1
     assert stream.getvalue().count("\n") == 1
@@ -51,6 +51,8 @@ def test_a_record_is_one_write_of_one_line() -> None:
         "ts": 5.0,
         "req": "request",
         "node": 1,
+        "hop": 2,
+        "cold": False,
         "detail": "two\nlines",
     }
 
@@ -61,7 +63,7 @@ def test_records_of_several_threads_stay_whole() -> None:
 
     def write() -> None:
         for _ in range(200):
-            writer.write("edge_called", "r", "q", edge=1)
+            writer.write("duplicate", "r", "q", node=1)
 
     threads = [threading.Thread(target=write) for _ in range(4)]
     for thread in threads:
@@ -71,7 +73,7 @@ def test_records_of_several_threads_stay_whole() -> None:
 
     records = [parse_line(line) for line in stream.getvalue().splitlines()]
     assert len(records) == 800
-    assert all(record is not None and record["edge"] == 1 for record in records)
+    assert all(record is not None and record["node"] == 1 for record in records)
 
 
 def test_processor_time_counts_this_process_and_its_children() -> None:

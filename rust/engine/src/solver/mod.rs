@@ -129,7 +129,7 @@ impl Engine {
         &self.problem
     }
 
-    fn hour_model(&self, hour: usize) -> HourModel<'_> {
+    pub(crate) fn hour_model(&self, hour: usize) -> HourModel<'_> {
         HourModel::new(&self.problem, &self.planning.lanes, &self.planning.cost, hour)
     }
 

@@ -89,15 +89,7 @@ struct Search<'a> {
 
 /// Minimises a stage exactly, or as far as the budget reaches.
 pub fn search(context: &HourContext<'_>, stage: &Stage<'_>, hints: &[Placement], seed: u64) -> StageOutcome {
-    let mut search = Search {
-        context,
-        stage,
-        screen: Screen::new(context, stage),
-        branches: Vec::new(),
-        open: BinaryHeap::new(),
-        incumbent: None,
-        explored: 0,
-    };
+    let mut search = Search::new(context, stage);
     if let Some(outcome) = search.try_relaxation(&context.relaxation) {
         return outcome;
     }
@@ -105,24 +97,7 @@ pub fn search(context: &HourContext<'_>, stage: &Stage<'_>, hints: &[Placement],
     search.incumbent = brief.best;
     search.explored += brief.explored;
     search.screen.evaluations += brief.evaluations;
-    let mut reduced: Option<Relaxation> = None;
-    for _ in 0..MOST_REDUCTIONS {
-        let relaxation = reduced.as_ref().unwrap_or(&context.relaxation);
-        let ceiling = search.incumbent.as_ref().map(|best| best.value);
-        let domains = reduce(&mut search.screen, relaxation, ceiling);
-        if domains.iter().any(Vec::is_empty) {
-            return search.outcome(f64::INFINITY, true);
-        }
-        if domains == relaxation.structure.domains {
-            break;
-        }
-        let tighter = Relaxation::restricted(&context.model, domains);
-        if let Some(outcome) = search.try_relaxation(&tighter) {
-            return outcome;
-        }
-        reduced = Some(tighter);
-    }
-    search.run(reduced.as_ref().unwrap_or(&context.relaxation))
+    search.reduce_and_run()
 }
 
 /// Index of an additive metric in a branch's minima.
@@ -134,7 +109,42 @@ fn slot(metric: Metric) -> Option<usize> {
     }
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(context: &'a HourContext<'a>, stage: &'a Stage<'a>) -> Self {
+        Self {
+            context,
+            stage,
+            screen: Screen::new(context, stage),
+            branches: Vec::new(),
+            open: BinaryHeap::new(),
+            incumbent: None,
+            explored: 0,
+        }
+    }
+
+    /// Rules out regions as long as some go, then searches what is left.
+    fn reduce_and_run(&mut self) -> StageOutcome {
+        let context = self.context;
+        let mut reduced: Option<Relaxation> = None;
+        for _ in 0..MOST_REDUCTIONS {
+            let relaxation = reduced.as_ref().unwrap_or(&context.relaxation);
+            let ceiling = self.incumbent.as_ref().map(|best| best.value);
+            let domains = reduce(&mut self.screen, relaxation, ceiling);
+            if domains.iter().any(Vec::is_empty) {
+                return self.outcome(f64::INFINITY, true);
+            }
+            if domains == relaxation.structure.domains {
+                break;
+            }
+            let tighter = Relaxation::restricted(&context.model, domains);
+            if let Some(outcome) = self.try_relaxation(&tighter) {
+                return outcome;
+            }
+            reduced = Some(tighter);
+        }
+        self.run(reduced.as_ref().unwrap_or(&context.relaxation))
+    }
+
     /// The best placement without limits on tails, if it keeps everything: then it is the answer.
     fn try_relaxation(&mut self, relaxation: &Relaxation) -> Option<StageOutcome> {
         for cap in &self.stage.caps {
@@ -352,3 +362,6 @@ impl Search<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
