@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from multi_x_serverless.model.run import NodeObservation, ObservedRun
 from multi_x_serverless.solving import model_constants as constants
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
-from multi_x_serverless.solving.problem import MEGA, Signals, WorkflowModel
+from multi_x_serverless.solving.problem import MEGA, Signals, WorkflowModel, regions_of
 
 BYTES_PER_GB = float(2**30)
 MB_PER_GB = 1024.0
@@ -58,6 +58,7 @@ class _Accounting:
         self._transmission = TRANSMISSION_PRESETS[preset]
         self._hour = datetime.fromtimestamp(run.started_at, tz=timezone.utc).hour
         self._home = workflow.configuration.home_region
+        self._regions = frozenset(regions_of(workflow))
 
     def total(self) -> RunFootprint:
         execution = transmission = cost = 0.0
@@ -99,19 +100,30 @@ class _Accounting:
         return self._signals.prices[source].prices.egress_usd_per_gb_to(target) * size / BYTES_PER_GB
 
     def _data(self, function: str, node: NodeObservation) -> tuple[float, float]:
-        attributed = {region: size for region, size in node.attributed_bytes.items() if region in self._signals.carbon}
-        # Bytes of a region that was not collected are as unknown as bytes of no region.
-        other = node.other_bytes + sum(node.attributed_bytes.values()) - sum(attributed.values())
+        """Carbon and cost of what the developer's own code moved, by where it went."""
+        attributed = dict(node.attributed_bytes)
+        other = node.other_bytes
         declared = self._workflow.configuration.data_regions.get(function)
         if declared is not None:
             attributed[declared] = attributed.get(declared, 0.0) + other
             other = 0.0
-        carbon = sum(self._moved(size, node.region, region) for region, size in attributed.items())
-        cost = sum(self._egress(size, node.region, region) for region, size in attributed.items())
-        outside = (self._intensity(node.region) + constants.OUTSIDE_INTENSITY_GCO2EQ_PER_KWH) / 2.0
-        carbon += self._moved(other / 2.0, node.region, self._home)
-        carbon += other / 2.0 / BYTES_PER_GB * self._transmission.inter_region_kwh_per_gb * outside
+        carbon = self._moved(other / 2.0, node.region, self._home) + self._moved_outside(other / 2.0, node.region)
+        cost = 0.0
+        for region, size in attributed.items():
+            if region in self._regions:
+                carbon += self._moved(size, node.region, region)
+                cost += self._egress(size, node.region, region)
+            else:
+                prices = self._signals.prices[node.region].prices
+                carbon += self._moved_outside(size, node.region)
+                cost += prices.egress_to_internet_usd_per_gb * size / BYTES_PER_GB
         return carbon, cost
+
+    def _moved_outside(self, size: float, source: str) -> float:
+        """GCO2eq of bytes that go between a region and a place that the workflow may not use."""
+        factor = self._transmission.inter_region_kwh_per_gb
+        mean = (self._intensity(source) + constants.OUTSIDE_INTENSITY_GCO2EQ_PER_KWH) / 2.0
+        return size / BYTES_PER_GB * factor * mean
 
     def _received(self, index: int, node: NodeObservation) -> tuple[float, float]:
         """Carbon (gCO2eq) and cost (USD) of what reached a node: its message, or a join's reports and payloads."""

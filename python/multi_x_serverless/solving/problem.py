@@ -26,6 +26,9 @@ PROBLEM_VERSION = 1
 
 MEGA = 1_000_000.0
 
+OUTSIDE = "outside"
+"""Name of everything that is not one of the problem's regions."""
+
 
 @dataclass(frozen=True)
 class Signals:
@@ -83,7 +86,7 @@ def build_problem(
             "'data_sync', then solve."
         )
     home = workflow.configuration.home_region
-    regions = _regions(workflow)
+    regions = regions_of(workflow)
     _require_signals(regions, signals)
     transmission = TRANSMISSION_PRESETS[settings.transmission]
     document: dict[str, Any] = {
@@ -157,8 +160,8 @@ def build_problem(
     return orjson.dumps(document)
 
 
-def _regions(workflow: WorkflowModel) -> tuple[str, ...]:
-    """Home first, then every region that some function may use, sorted."""
+def regions_of(workflow: WorkflowModel) -> tuple[str, ...]:
+    """Regions of a workflow's problem: home first, then every region that some function may use, sorted."""
     allowed = {region for function in workflow.functions.values() for region in function.allowed_regions}
     home = workflow.configuration.home_region
     return (home, *sorted(allowed - {home}))
@@ -313,7 +316,9 @@ def _node_columns(
             other = 0.0
         data.append(other)
         for place, size in moved.items():
-            attributed.setdefault(place, [0.0] * len(runs))[run_index] = size
+            # Data may lie where the workflow may not run; the engine prices such a place as outside.
+            end = place if place in position else OUTSIDE
+            attributed.setdefault(end, [0.0] * len(runs))[run_index] += size
     return {
         "ran": ran,
         "region": region,

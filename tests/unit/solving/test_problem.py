@@ -84,6 +84,21 @@ def test_declared_data_region_takes_the_bytes_of_its_function() -> None:
     assert columns["receive:entry_point:0"]["attributed_bytes"] == {}
 
 
+def test_data_where_the_workflow_may_not_run_is_outside() -> None:
+    model = workflow(data_regions={"join": "eu-west-1"})
+    runs = tuple(
+        replace(
+            run, nodes={index: replace(node, attributed_bytes={"sa-east-1": 7.0}) for index, node in run.nodes.items()}
+        )
+        for run in observed_runs()
+    )
+    problem = build_problem(model, runs, embedded_signals(), SETTINGS)
+    columns = orjson.loads(problem)["observations"]["nodes"]
+    assert set(columns["join:sync:2"]["attributed_bytes"]["outside"]) == {22.0}
+    assert set(columns["receive:entry_point:0"]["attributed_bytes"]["outside"]) == {7.0}
+    assert len(solve_problem(problem, "fine-grained").hours) == 2
+
+
 def test_runs_of_another_graph_and_failed_ones_do_not_count() -> None:
     runs = observed_runs(10)
     other = tuple(replace(run, manifest_id="older") for run in runs)
