@@ -94,10 +94,10 @@ def _write_project(directory: Path, name: str) -> None:
 
 
 def example_inputs(count: int) -> list[str]:
-    """Made-up inputs of the example workflow, a JSON object each: 8 to 60 sentences, every third one deep."""
+    """Made-up inputs of the example workflow, a JSON object each: 60 to 140 sentences, every third one deep."""
     generator = random.Random(2023)  # noqa: S311  # made-up texts need no secrecy, but the same ones each time
     return [
-        json.dumps({"text": _text(generator, generator.randint(8, 60)), "deep": number % 3 == 0})
+        json.dumps({"text": _text(generator, generator.randint(60, 140)), "deep": number % 3 == 0})
         for number in range(count)
     ]
 
