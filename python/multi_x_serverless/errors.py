@@ -27,6 +27,11 @@ class MultiXServerlessError(Exception):
     code: ClassVar[str] = "error"
     exit_code: ClassVar[int] = EXIT_FAILURE
 
+    @property
+    def details(self) -> dict[str, str]:
+        """What a program may want to know beside `code` and message; printed with ``--output json``."""
+        return {}
+
 
 class InvalidConfigurationError(MultiXServerlessError):
     """The configuration file (or a document of the same standing) is refused.
@@ -69,11 +74,53 @@ class InvalidDocumentError(MultiXServerlessError):
         self.path = path
         super().__init__(f"{document} document, field {path}: {message}" if path else f"{document} document: {message}")
 
+    @property
+    def details(self) -> dict[str, str]:
+        """The document and the path of the field."""
+        return {"document": self.document, "path": self.path}
+
 
 class NewerSchemaError(InvalidDocumentError):
     """A document was written by a newer version of the product and is not guessed at."""
 
     code = "newer-schema"
+
+
+class InvalidProblemError(InvalidDocumentError):
+    """The engine refuses a problem document.
+
+    Args:
+        path: Path of the offending field, for example ``nodes[2].memory_mb``; empty if there is none.
+        message: What is wrong.
+        reason: The engine's code, for example ``out-of-range``; `docs/problem-document.md` lists them.
+    """
+
+    code = "invalid-problem"
+    exit_code = EXIT_USAGE
+
+    def __init__(self, path: str, message: str, *, reason: str) -> None:
+        self.reason = reason
+        super().__init__("problem", path, message)
+
+    @property
+    def details(self) -> dict[str, str]:
+        """The document, the path of the field and the engine's code."""
+        return {**super().details, "reason": self.reason}
+
+
+class InvalidPlacementError(InvalidDocumentError):
+    """A placement does not fit the problem: a node is missing or unknown, or may not run in its region.
+
+    Args:
+        path: Where in the placement; empty if it is not about one entry.
+        message: What is wrong.
+    """
+
+    code = "invalid-placement"
+    exit_code = EXIT_USAGE
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__("placement", path, message)
 
 
 class UsageError(MultiXServerlessError):

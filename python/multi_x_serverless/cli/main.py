@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -44,6 +45,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "data_sync": CommandEntry("data_sync", "Read new function logs into the history."),
     "data_collect": CommandEntry("data_collect", "Refresh carbon, provider, performance or workflow data."),
     "solve": CommandEntry("solve", "Find the best plan for a workflow and stage it."),
+    "simulate": CommandEntry("simulate", "Show the metrics of a placement of a problem document."),
     "update_check_solver": CommandEntry(
         "update_check_solver", "Sync, collect and solve for the workflows for which it pays."
     ),
@@ -192,7 +194,7 @@ def run(arguments: list[str]) -> int:
     except MultiXServerlessError as error:
         if is_verbose:
             traceback.print_exc()
-        _report(error.code, str(error), is_json=is_json)
+        _report(error.code, str(error), is_json=is_json, details=error.details)
         return error.exit_code
     except click.exceptions.Exit as stop:
         return stop.exit_code
@@ -224,11 +226,11 @@ def run(arguments: list[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _report(code: str, message: str, *, is_json: bool) -> None:
+def _report(code: str, message: str, *, is_json: bool, details: Mapping[str, str] | None = None) -> None:
     if is_json:
         import orjson
 
-        click.echo(orjson.dumps({"error": {"code": code, "message": message}}).decode(), err=True)
+        click.echo(orjson.dumps({"error": {"code": code, "message": message, **(details or {})}}).decode(), err=True)
     else:
         click.echo(f"error: {message}", err=True)
 

@@ -88,3 +88,10 @@ def dollars_per_million(value: float) -> str:
 def seconds(value: float) -> str:
     """A duration in ms or s."""
     return f"{value * 1e3:.0f} ms" if value < 1.0 else f"{value:.2f} s"
+
+
+def quantity(metric: str, value: float) -> str:
+    """A value of carbon (gCO2eq), cost (USD per run, shown per million runs) or runtime (s)."""
+    if metric == "carbon":
+        return grams(value)
+    return seconds(value) if metric == "runtime" else f"{dollars_per_million(value)} USD per 1M"

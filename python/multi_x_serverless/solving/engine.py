@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias, get_args
 
 from multi_x_serverless import _core
-from multi_x_serverless.errors import InvalidDocumentError, UsageError
-from multi_x_serverless.model.plan import Objective
+from multi_x_serverless.errors import InvalidPlacementError, InvalidProblemError, UsageError
+from multi_x_serverless.model.plan import Metric, Metrics, Objective
 from multi_x_serverless.solving.solution import Solution, read_solution
 
 SolverName: TypeAlias = Literal["fine-grained", "coarse-grained", "heuristic"]
@@ -15,45 +15,122 @@ SolverName: TypeAlias = Literal["fine-grained", "coarse-grained", "heuristic"]
 SOLVERS: tuple[str, ...] = get_args(SolverName)
 
 
+class LoadedProblem:
+    """A problem document that the engine has read, checked and drawn scenarios for.
+
+    Args:
+        document: The document as JSON.
+
+    Raises:
+        InvalidProblemError: The document is refused; the error names the field.
+    """
+
+    def __init__(self, document: bytes) -> None:
+        try:
+            self._problem = _core.Problem.from_json(document)
+        except _core.InvalidProblemError as error:
+            raise _refusal(error) from error
+
+    @property
+    def workflow(self) -> str:
+        """Id of the workflow."""
+        return self._problem.workflow
+
+    @property
+    def nodes(self) -> list[str]:
+        """Names of the nodes, in document order."""
+        return self._problem.nodes
+
+    @property
+    def regions(self) -> list[str]:
+        """Names of the regions, in document order."""
+        return self._problem.regions
+
+    @property
+    def hours(self) -> list[int]:
+        """UTC hours to plan, in document order."""
+        return self._problem.hours
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the document's bytes, in hexadecimal."""
+        return self._problem.hash
+
+    def evaluate(self, placement: Mapping[str, str], hour: int) -> Metrics:
+        """Metrics per run of a placement at a UTC hour, over the planning scenarios.
+
+        Raises:
+            InvalidPlacementError: The placement does not fit the problem.
+            UsageError: There is no such hour.
+        """
+        try:
+            found = self._problem.evaluate(dict(placement), hour)
+        except _core.EngineError as error:
+            if error.path == "placement":
+                raise InvalidPlacementError("", _sentence(error)) from error
+            raise UsageError(str(error)) from error
+        parts = (found.carbon, found.cost, found.runtime)
+        return Metrics(*(Metric(part.mean, part.tail, part.tail_upper) for part in parts))
+
+    def solve(
+        self, solver: str, *, threads: int | None = None, deadline_s: float | None = None, seed: int | None = None
+    ) -> Solution:
+        """Solve all hours.
+
+        Args:
+            solver: One of `SOLVERS`.
+            threads: Threads to use; all processors if `None`. The answer does not depend on it.
+            deadline_s: Overrides the document's deadline, in seconds.
+            seed: Overrides the document's seed of scenarios and heuristic.
+
+        Raises:
+            UsageError: There is no such solver, or an argument is out of range.
+            InvalidProblemError: The document cannot be solved; the error names the field.
+            KeyboardInterrupt: Ctrl-C; the engine answers within 100 ms.
+        """
+        if solver not in SOLVERS:
+            raise UsageError(f"there is no solver '{solver}'; there are {', '.join(SOLVERS)}.")
+        try:
+            answer = self._problem.solve(solver, threads=threads, deadline_s=deadline_s, seed=seed)
+        except _core.InvalidProblemError as error:
+            raise _refusal(error) from error
+        except _core.EngineError as error:
+            raise UsageError(str(error)) from error
+        return read_solution(answer)
+
+
 def solve_problem(
     problem: bytes, solver: str, *, threads: int | None = None, deadline_s: float | None = None
 ) -> Solution:
-    """Solve a problem document.
-
-    Args:
-        problem: The document as JSON.
-        solver: One of `SOLVERS`.
-        threads: Threads to use; all processors if `None`. The answer does not depend on it.
-        deadline_s: Overrides the document's deadline, in seconds.
+    """Solve a problem document; arguments and errors as for `LoadedProblem.solve`.
 
     Raises:
-        UsageError: There is no such solver.
-        InvalidDocumentError: The document is refused; the message names the field.
+        UsageError: There is no such solver, or an argument is out of range.
+        InvalidProblemError: The document is refused; the error names the field.
         KeyboardInterrupt: Ctrl-C; the engine answers within 100 ms.
     """
-    if solver not in SOLVERS:
-        raise UsageError(f"there is no solver '{solver}'; there are {', '.join(SOLVERS)}.")
-    try:
-        parsed = _core.Problem.from_json(problem)
-        answer = parsed.solve(solver, threads=threads, deadline_s=deadline_s)
-    except _core.EngineError as error:
-        raise InvalidDocumentError("problem", error.path or "", str(error)) from error
-    return read_solution(answer)
+    return LoadedProblem(problem).solve(solver, threads=threads, deadline_s=deadline_s)
 
 
 def mean_of_placement(problem: bytes, placement: Mapping[str, str], hour: int, objective: Objective) -> float:
     """Mean of an objective for a placement at an hour, in the objective's unit.
 
     Raises:
-        InvalidDocumentError: The problem or the placement does not fit it.
+        InvalidProblemError: The document is refused.
+        InvalidPlacementError: The placement does not fit the problem.
     """
-    try:
-        metrics = _core.Problem.from_json(problem).evaluate(dict(placement), hour)
-    except _core.EngineError as error:
-        raise InvalidDocumentError("problem", error.path or "", str(error)) from error
-    return {"carbon": metrics.carbon, "cost": metrics.cost, "runtime": metrics.runtime}[objective].mean
+    return LoadedProblem(problem).evaluate(placement, hour).of(objective).mean
 
 
 def engine_version() -> str:
     """Version of the native engine and how it was built."""
     return f"{_core.__version__}, {_core.build_profile}"
+
+
+def _refusal(error: _core.InvalidProblemError) -> InvalidProblemError:
+    return InvalidProblemError(error.path, _sentence(error), reason=error.code)
+
+
+def _sentence(error: _core.EngineError) -> str:
+    """The engine's message without the path that it starts with."""
+    return str(error).removeprefix(f"{error.path}: ")

@@ -13,38 +13,51 @@ from multi_x_serverless.cli.output import (
     dollars_per_million,
     grams,
     percent,
+    quantity,
     seconds,
     write_json,
     write_table,
     write_text,
 )
+from multi_x_serverless.cli.problem_file import solve_file, write_document
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_INFEASIBLE, EXIT_OK
 
 if TYPE_CHECKING:
-    from multi_x_serverless.adaptation.solve import SolveOutcome
     from multi_x_serverless.model.plan import Metrics
     from multi_x_serverless.solving.solution import HourSolution, Solution
 
 
 @click.command("solve")
-@click.argument("workflow_id")
+@click.argument("workflow_id", required=False)
+@click.option(
+    "--problem",
+    "problem_file",
+    type=click.Path(path_type=Path),
+    help="Solve this problem document instead of a workflow, without any cloud; - reads standard input.",
+)
 @click.option(
     "-s",
     "--solver",
     type=click.Choice(["fine-grained", "coarse-grained", "heuristic"]),
     help="fine-grained: proven optimal; coarse-grained: best single region; heuristic: local search with a gap.  "
-    "[default: the configuration's]",
+    "[default: the configuration's; with --problem fine-grained]",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the scenarios.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0, max=2**64 - 1),
+    help="Seed of the scenarios.  [default: 0; with --problem the document's]",
+)
 @click.option(
     "--transmission",
     type=click.Choice(["best", "worst"]),
-    default="best",
-    show_default=True,
-    help="Energy per byte: the lowest or the highest of what is published.",
+    help="Energy per byte: the lowest or the highest of what is published.  [default: best]",
 )
-@click.option("--deadline", type=click.FloatRange(min=0.01), default=60.0, show_default=True, help="Seconds at most.")
+@click.option(
+    "--deadline",
+    type=click.FloatRange(min=0.01),
+    help="Seconds at most.  [default: 60; with --problem the document's]",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to use.  [default: all processors]")
 @click.option("--dry-run", is_flag=True, help="Show the plan and do not stage it.")
 @click.option(
@@ -52,23 +65,44 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Also write the problem document to this file.",
 )
+@click.option(
+    "-o",
+    "--solution",
+    "solution_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the solution document to this file.",
+)
 @pass_settings
 def command(
     settings: Settings,
-    workflow_id: str,
+    workflow_id: str | None,
+    problem_file: Path | None,
     solver: str | None,
-    seed: int,
-    transmission: str,
-    deadline: float,
+    seed: int | None,
+    transmission: str | None,
+    deadline: float | None,
     threads: int | None,
     dry_run: bool,
     dump_problem: Path | None,
+    solution_file: Path | None,
 ) -> int:
     """Find the best plan for the workflow WORKFLOW_ID and stage it for update_check_deployment.
 
     Uses the history of runs (data_sync) and the signals (data_collect). Exit code 4 when at no hour any placement
     meets the hard limits; the workflow then stays where it is.
+
+    With --problem, solves a problem document (see --dump-problem) instead; nothing is read from or staged in a cloud.
     """
+    if problem_file is not None:
+        if workflow_id is not None or transmission is not None or dry_run or dump_problem is not None:
+            raise click.UsageError(
+                "--problem holds all there is to solve: WORKFLOW_ID, --transmission, --dry-run and --dump-problem "
+                "do not go with it."
+            )
+        solved = solve_file(problem_file, solver=solver, threads=threads, deadline_s=deadline, seed=seed)
+        return _answer(settings, solved.workflow, solved.nodes, solved.solution, None, solution_file)
+    if workflow_id is None:
+        raise click.UsageError("name a workflow, or a problem document with --problem.")
     with settings.open_cloud() as cloud:
         from multi_x_serverless.adaptation.solve import solve_workflow
         from multi_x_serverless.solving.problem import SolveSettings
@@ -78,15 +112,31 @@ def command(
             workflow_id,
             solver=solver,
             settings=SolveSettings(
-                seed=seed,
-                deadline_s=deadline,
+                seed=0 if seed is None else seed,
+                deadline_s=60.0 if deadline is None else deadline,
                 transmission="worst" if transmission == "worst" else "best",
             ),
             stage=not dry_run,
             threads=threads,
         )
     if dump_problem is not None:
-        dump_problem.write_bytes(outcome.problem)
+        write_document(dump_problem, outcome.problem)
+    nodes = [node.name for node in outcome.record.graph.nodes]
+    staged_version = outcome.plan.version if outcome.is_staged else None
+    return _answer(settings, workflow_id, nodes, outcome.solution, staged_version, solution_file)
+
+
+def _answer(
+    settings: Settings,
+    workflow_id: str,
+    nodes: Sequence[str],
+    solution: Solution,
+    staged_version: int | None,
+    solution_file: Path | None,
+) -> int:
+    """Write and show what was found; the exit code."""
+    if solution_file is not None:
+        write_document(solution_file, solution.document)
     if settings.is_json:
         import orjson
 
@@ -94,19 +144,18 @@ def command(
             "solve",
             {
                 "workflow_id": workflow_id,
-                "staged_plan_version": outcome.plan.version if outcome.is_staged else None,
-                "solution": orjson.loads(outcome.solution.document),
+                "staged_plan_version": staged_version,
+                "solution": orjson.loads(solution.document),
             },
         )
     else:
-        _show(settings, outcome)
-    return EXIT_INFEASIBLE if outcome.solution.is_infeasible_at_all_hours else EXIT_OK
+        _show(settings, nodes, solution, staged_version)
+    return EXIT_INFEASIBLE if solution.is_infeasible_at_all_hours else EXIT_OK
 
 
-def _show(settings: Settings, outcome: SolveOutcome) -> None:
-    solution = outcome.solution
+def _show(settings: Settings, nodes: Sequence[str], solution: Solution, staged_version: int | None) -> None:
     _show_candidates(settings, solution)
-    _show_plan(settings, outcome)
+    _show_plan(settings, nodes, solution)
     _show_certificate(settings, solution)
     write_table(
         settings,
@@ -119,10 +168,10 @@ def _show(settings: Settings, outcome: SolveOutcome) -> None:
         write_text(f"No placement meets the hard limits at hours {hours} (UTC): everything stays home then.")
         for limit in next(entry for entry in solution.hours if entry.status == "infeasible").unmet_limits:
             if limit.excess > 0:
-                best, allowed = _quantity(limit.metric, limit.best_achievable), _quantity(limit.metric, limit.limit)
+                best, allowed = quantity(limit.metric, limit.best_achievable), quantity(limit.metric, limit.limit)
                 write_text(f"  {limit.metric} can be {best} at the least, the limit is {allowed}.")
-    if outcome.is_staged:
-        write_text(f"Staged as plan {outcome.plan.version}; 'update_check_deployment' puts it in force.")
+    if staged_version is not None:
+        write_text(f"Staged as plan {staged_version}; 'update_check_deployment' puts it in force.")
     else:
         write_text("Nothing was staged.")
 
@@ -205,13 +254,13 @@ def hour_ranges(hours: Sequence[int]) -> str:
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
 
 
-def _show_plan(settings: Settings, outcome: SolveOutcome) -> None:
-    groups = _groups(outcome.solution.hours)
+def _show_plan(settings: Settings, nodes: Sequence[str], solution: Solution) -> None:
+    groups = _groups(solution.hours)
     write_table(
         settings,
         "Plan: region per node and hours (UTC)",
         [Column("node"), *(Column(hour_ranges(hours)) for hours, _ in groups)],
-        [[node.name, *(placement[node.name] for _, placement in groups)] for node in outcome.record.graph.nodes],
+        [[node, *(placement[node] for _, placement in groups)] for node in nodes],
     )
 
 
@@ -239,7 +288,7 @@ def _show_certificate(settings: Settings, solution: Solution) -> None:
         ]
         tightest = min(limits, key=lambda limit: limit.limit - limit.upper_bound)
         statistic = "p95, 95 % sure" if kind == "hard" else "mean"
-        text = f"{_quantity(metric, tightest.upper_bound)}, at most {_quantity(metric, tightest.limit)}"
+        text = f"{quantity(metric, tightest.upper_bound)}, at most {quantity(metric, tightest.limit)}"
         proof[f"{kind} limit: {metric} ({statistic})"] = text + (" VIOLATED" if tightest.is_violated else "")
     write_table(
         settings,
@@ -247,9 +296,3 @@ def _show_certificate(settings: Settings, solution: Solution) -> None:
         [Column("what"), Column("value")],
         [[key, value] for key, value in proof.items()],
     )
-
-
-def _quantity(metric: str, value: float) -> str:
-    if metric == "carbon":
-        return grams(value)
-    return seconds(value) if metric == "runtime" else f"{dollars_per_million(value)} USD per 1M"

@@ -1,0 +1,66 @@
+"""Documents named on the command line: read, written, and problems solved without any cloud."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from multi_x_serverless.errors import UsageError
+
+if TYPE_CHECKING:
+    from multi_x_serverless.solving.solution import Solution
+
+STANDARD_INPUT = Path("-")
+
+
+@dataclass(frozen=True)
+class SolvedFile:
+    """A solved problem document, with its workflow's id and the names of its nodes in document order."""
+
+    workflow: str
+    nodes: tuple[str, ...]
+    solution: Solution
+
+
+def read_document(path: Path) -> bytes:
+    """The bytes of a file, or of standard input for ``-``.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    if path == STANDARD_INPUT:
+        return sys.stdin.buffer.read()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}.") from error
+
+
+def write_document(path: Path, document: bytes) -> None:
+    """Write a document to a file.
+
+    Raises:
+        UsageError: It cannot be written.
+    """
+    try:
+        path.write_bytes(document)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}.") from error
+
+
+def solve_file(
+    path: Path, *, solver: str | None, threads: int | None, deadline_s: float | None, seed: int | None
+) -> SolvedFile:
+    """Solve a problem document; `None` stands for fine-grained, all processors, and what the document says.
+
+    Raises:
+        UsageError: The file cannot be read.
+        InvalidProblemError: The document is refused; the error names the field.
+    """
+    from multi_x_serverless.solving.engine import LoadedProblem
+
+    problem = LoadedProblem(read_document(path))
+    solution = problem.solve(solver or "fine-grained", threads=threads, deadline_s=deadline_s, seed=seed)
+    return SolvedFile(problem.workflow, tuple(problem.nodes), solution)

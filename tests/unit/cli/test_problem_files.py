@@ -1,0 +1,132 @@
+"""``simulate`` and ``solve --problem``: documents in, tables or JSON out, no cloud, no project."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multi_x_serverless.cli.main import run
+from tests.unit.core.documents import dump, fan_out_problem
+
+
+def _write(directory: Path, problem: dict[str, Any]) -> str:
+    path = directory / "problem.json"
+    path.write_bytes(dump(problem))
+    return str(path)
+
+
+def _limited(runtime: float) -> dict[str, Any]:
+    problem = fan_out_problem()
+    problem["constraints"]["hard"] = {"runtime": {"type": "relative", "value": runtime}}
+    return problem
+
+
+def _json(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def test_solved_and_simulated_placements_agree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    problem, solution = _write(tmp_path, _limited(1.1)), str(tmp_path / "solution.json")
+    assert run(["--output", "json", "solve", "--problem", problem, "-o", solution]) == 0
+    solved = _json(capsys)
+    assert solved["workflow_id"] == "fan_out-0.1.0"
+    assert solved["staged_plan_version"] is None
+    assert json.loads(Path(solution).read_text()) == solved["solution"]
+    assert run(["--output", "json", "simulate", problem, "--placement", solution]) == 0
+    simulated = _json(capsys)
+    assert simulated["problem_hash"] == solved["solution"]["problem_hash"]
+    for found, expected in zip(simulated["hours"], solved["solution"]["hours"], strict=True):
+        assert found["metrics"] == expected["metrics"]
+
+
+def test_tables_show_metrics_and_margins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    problem = _write(tmp_path, _limited(1.1))
+    assert run(["simulate", problem, "--placement", "ca-central-1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.strip().startswith("CO2eq") for line in lines) == 2, "carbon differs between the hours"
+    assert sum(line.strip().startswith("time") for line in lines) == 1, "time does not"
+    (limit,) = (line for line in lines if "hard: runtime" in line)
+    assert limit.split()[-1] == "yes"
+    assert run(["solve", "--problem", problem]) == 0
+    output = capsys.readouterr().out
+    assert "Plan: region per node and hours" in output
+    assert "Nothing was staged." in output
+
+
+def test_standard_input_is_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for arguments in (["simulate", "-", "--placement", "all-home"], ["solve", "--problem", "-"]):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(dump(fan_out_problem()))))
+        assert run(arguments) == 0
+        assert "CO2eq" in capsys.readouterr().out
+
+
+def test_options_go_before_the_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    problem = _write(tmp_path, fan_out_problem())
+    assert run(["--output", "json", "solve", "--problem", problem, "-s", "heuristic", "--seed", "9"]) == 0
+    solution = _json(capsys)["solution"]
+    assert (solution["solver"], solution["seed"]) == ("heuristic", 9)
+    assert run(["--output", "json", "solve", "--problem", problem, "--threads", "1", "--deadline", "20"]) == 0
+    solution = _json(capsys)["solution"]
+    assert (solution["solver"], solution["seed"]) == ("fine-grained", 1)
+
+
+def test_limits_that_nothing_keeps_end_with_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    problem = _write(tmp_path, _limited(0.1))
+    assert run(["solve", "--problem", problem]) == 4
+    assert "No placement meets the hard limits" in capsys.readouterr().out
+    assert run(["simulate", problem, "--placement", "all-home"]) == 4
+    assert "NO" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["solve", "--problem"], ["simulate", "--placement", "all-home"]])
+def test_bad_documents_end_with_2_and_the_path_of_the_field(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = fan_out_problem()
+    problem["nodes"][2]["memory_mb"] = -1
+    assert run(["--output", "json", *command, _write(tmp_path, problem)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    error = json.loads(captured.err)["error"]
+    assert (error["code"], error["path"], error["reason"]) == ("invalid-problem", "nodes[2].memory_mb", "out-of-range")
+    assert run([*command, str(tmp_path / "missing.json")]) == 2
+    assert "missing.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["solve"],
+        ["solve", "hello-0.0.1", "--problem", "x.json"],
+        ["solve", "--problem", "x.json", "--dry-run"],
+        ["solve", "--problem", "x.json", "--transmission", "best"],
+        ["simulate", "x.json"],
+        ["simulate", "x.json", "--placement", "all-home", "--hour", "24"],
+    ],
+)
+def test_arguments_that_do_not_go_together_are_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 2
+    assert "Usage:" in capsys.readouterr().err
+
+
+def test_a_solution_that_cannot_be_written_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nowhere = tmp_path / "missing" / "solution.json"
+    assert run(["solve", "--problem", _write(tmp_path, fan_out_problem()), "-o", str(nowhere)]) == 2
+    assert f"cannot write {nowhere}" in capsys.readouterr().err
+
+
+def test_a_placement_that_does_not_fit_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    placement = tmp_path / "placement.json"
+    placement.write_text('{"entry:entry_point:0": "us-east-1"}')
+    problem = _write(tmp_path, fan_out_problem())
+    assert run(["--output", "json", "simulate", problem, "--placement", str(placement)]) == 2
+    assert json.loads(capsys.readouterr().err)["error"]["code"] == "invalid-placement"
+    assert run(["simulate", problem, "--placement", "mars-north-1"]) == 2
+    assert "ca-central-1" in capsys.readouterr().err
