@@ -1,1 +1,1 @@
-"""Independent judges of the engine: a checker, a brute force, and a source of random problems."""
+"""Independent judges of the engine: a checker, three solvers on its numbers, and a source of random problems."""

@@ -44,6 +44,14 @@ class Outcome:
     runtime: float
 
 
+@dataclass(frozen=True)
+class Departure:
+    """A call or decline leaves a node this fraction of its duration after its start."""
+
+    node: str
+    fraction: float
+
+
 class Checker:
     """Scenarios of a problem document and the outcome of placements in them."""
 
@@ -292,68 +300,96 @@ class Checker:
             seconds = (1.0 - weight) * seconds + weight * _quantile(own, position)
         return seconds
 
+    def entry_start(self, fate: Fate, region: str) -> float:
+        """Seconds from the trigger to the start of the entry in a region."""
+        trigger = self.problem["trigger"]
+        if region == trigger["region"]:
+            return 0.0
+        forwarded: float = trigger["forward_duration_s"] + self._round_trip(trigger["region"], region)
+        return forwarded + self._transfer(trigger["region"], region, fate.trigger_bytes + self._envelope)
+
+    def departures(self, fate: Fate) -> list[Departure | None]:
+        """Where each edge's call or decline leaves from; `None` where nothing is sent.
+
+        Only calls and reports to joins travel: a plain node whose edge was declined takes no time, and what it
+        declines leaves from where its branch died.
+        """
+        found: list[Departure | None] = [None] * len(self.edges)
+        died: dict[str, Departure] = {}
+        for node in self.order:
+            for edge in self.incoming[node]:
+                caller = self.edges[edge]["from"]
+                leaves = Departure(caller, fate.offset_fraction[edge]) if fate.ran[caller] else died[caller]
+                if fate.called[edge] or self.joins[node]:
+                    found[edge] = leaves
+                else:
+                    died[node] = leaves
+            if self.joins[node] and not fate.ran[node]:
+                died[node] = Departure(node, 0.0)
+        return found
+
     def runtime(self, fate: Fate, placement: Mapping[str, str]) -> float:
         """Seconds from the trigger to the last finish of a node that ran."""
-        trigger = self.problem["trigger"]
-        start = {self.entry: 0.0}
-        if placement[self.entry] != trigger["region"]:
-            size = fate.trigger_bytes + self._envelope
-            start[self.entry] = trigger["forward_duration_s"]
-            start[self.entry] += self._round_trip(trigger["region"], placement[self.entry])
-            start[self.entry] += self._transfer(trigger["region"], placement[self.entry], size)
-        # Where and when a dead node declines its edges.
-        died_at: dict[str, tuple[str, float]] = {}
+        departures = self.departures(fate)
+        start = {self.entry: self.entry_start(fate, placement[self.entry])}
         latest = 0.0
         for node in self.order:
             arrivals = []
             for edge in self.incoming[node]:
-                caller = self.edges[edge]["from"]
-                if fate.ran[caller]:
-                    took = self.duration(fate, caller, placement[caller])
-                    left = start[caller] + fate.offset_fraction[edge] * took
-                    origin = placement[caller]
-                else:
-                    origin, left = died_at[caller]
-                if fate.called[edge] or self.joins[node]:
-                    arrivals.append(left + self.latency(fate, edge, origin, placement[node]))
-                else:
-                    died_at[node] = (origin, left)
+                leaves = departures[edge]
+                if leaves is None:
+                    continue
+                origin = placement[leaves.node]
+                left = start[leaves.node]
+                if leaves.fraction > 0.0:
+                    left += leaves.fraction * self.duration(fate, leaves.node, origin)
+                arrivals.append(left + self.latency(fate, edge, origin, placement[node]))
             if arrivals:
                 start[node] = max(arrivals)
             if fate.ran[node]:
                 latest = max(latest, start[node] + self.duration(fate, node, placement[node]))
-            elif self.joins[node]:
-                died_at[node] = (placement[node], start[node])
         return latest
 
     def cost(self, fate: Fate, placement: Mapping[str, str]) -> float:
-        """USD of a run."""
-        prices = self.problem["prices"]
-        protocol = self.problem["protocol"]
+        """USD of a run: the terms of its nodes and edges."""
+        nodes = (self.node_cost(fate, node, region) for node, region in placement.items())
+        edges = (self.edge_cost(fate, *ends) for ends in self._placed_edges(placement))
+        return sum(nodes) + sum(edges)
+
+    def _placed_edges(self, placement: Mapping[str, str]) -> list[tuple[int, str, str]]:
+        return [(index, placement[edge["from"]], placement[edge["to"]]) for index, edge in enumerate(self.edges)]
+
+    def node_cost(self, fate: Fate, node: str, region: str) -> float:
+        """USD that depend on the region of one node only; the trigger counts to the entry."""
+        total = self._trigger_cost(fate, region) if node == self.entry else 0.0
+        prices = self.problem["prices"][region]
+        if fate.ran[node]:
+            total += self._execution_cost(node, region, self.duration(fate, node, region))
+            total += prices["lambda_usd_per_request"]
+            total += self.problem["protocol"]["log_bytes_per_node"] / GB * prices["log_usd_per_gb"]
+            for end, size in fate.attributed_bytes[node].items():
+                total += size / GB * self._egress(region, end)
+        if self.joins[node]:
+            total += self._join_cost(fate, node, region)
+        return total
+
+    def edge_cost(self, fate: Fate, edge: int, source: str, target: str) -> float:
+        """USD that depend on the regions of both ends of one edge."""
+        if not fate.called[edge]:
+            return 0.0
+        total = self._moved_gb(fate, edge) * self._egress(source, target)
+        if not self.joins[self.edges[edge]["to"]]:
+            total += self._message_cost(target, fate.payload_bytes[edge])
+        return total
+
+    def _trigger_cost(self, fate: Fate, region: str) -> float:
         trigger = self.problem["trigger"]
-        entry_region = placement[self.entry]
         total = self._message_cost(trigger["region"], fate.trigger_bytes)
-        if entry_region != trigger["region"]:
-            total += self._message_cost(entry_region, fate.trigger_bytes)
-            total += prices[trigger["region"]]["lambda_usd_per_request"]
+        if region != trigger["region"]:
+            total += self._message_cost(region, fate.trigger_bytes)
+            total += self.problem["prices"][trigger["region"]]["lambda_usd_per_request"]
             total += self._execution_cost(self.entry, trigger["region"], trigger["forward_duration_s"])
-            total += self._egress(trigger["region"], entry_region) * (fate.trigger_bytes + self._envelope) / GB
-        for node, region in placement.items():
-            list_prices = prices[region]
-            if fate.ran[node]:
-                total += self._execution_cost(node, region, self.duration(fate, node, region))
-                total += list_prices["lambda_usd_per_request"]
-                total += protocol["log_bytes_per_node"] / GB * list_prices["log_usd_per_gb"]
-                for end, size in fate.attributed_bytes[node].items():
-                    total += size / GB * self._egress(region, end)
-            if self.joins[node]:
-                total += self._join_cost(fate, node, region)
-        for index, edge in enumerate(self.edges):
-            if fate.called[index]:
-                source, target = placement[edge["from"]], placement[edge["to"]]
-                total += self._moved_gb(fate, index) * self._egress(source, target)
-                if not self.joins[edge["to"]]:
-                    total += self._message_cost(target, fate.payload_bytes[index])
+            total += self._egress(trigger["region"], region) * (fate.trigger_bytes + self._envelope) / GB
         return total
 
     def _execution_cost(self, node: str, region: str, seconds: float) -> float:
@@ -402,32 +438,38 @@ class Checker:
         return (fate.payload_bytes[edge] + self._envelope / siblings) / GB
 
     def carbon(self, fate: Fate, placement: Mapping[str, str], hour: int) -> float:
-        """gCO2eq of a run."""
-        trigger = self.problem["trigger"]
-        total = 0.0
-        if placement[self.entry] != trigger["region"]:
-            default = self.problem["power"]["cpu_utilization_default"]
-            energy = self._energy(self.entry, trigger["region"], trigger["forward_duration_s"], default)
-            total += energy * self._intensity(trigger["region"], hour)
-            total += (
-                (fate.trigger_bytes + self._envelope) / GB * self._route(trigger["region"], placement[self.entry], hour)
-            )
-        share = self.problem["transmission"].get("unattributed_home_share", 0.5)
-        for node, region in placement.items():
-            if not fate.ran[node]:
-                continue
-            seconds = self.duration(fate, node, region)
-            total += self._energy(node, region, seconds, fate.cpu_utilization[node]) * self._intensity(region, hour)
-            unattributed = fate.data_bytes[node] / GB
-            total += unattributed * share * self._route(region, self.home, hour)
-            total += unattributed * (1.0 - share) * self._route(region, "outside", hour)
-            for end, size in fate.attributed_bytes[node].items():
-                total += size / GB * self._route(region, end, hour)
-        for index, edge in enumerate(self.edges):
-            if fate.called[index]:
-                route = self._route(placement[edge["from"]], placement[edge["to"]], hour)
-                total += self._moved_gb(fate, index) * route
+        """gCO2eq of a run: the terms of its nodes and edges."""
+        nodes = (self.node_carbon(fate, node, region, hour) for node, region in placement.items())
+        edges = (self.edge_carbon(fate, *ends, hour) for ends in self._placed_edges(placement))
+        return sum(nodes) + sum(edges)
+
+    def node_carbon(self, fate: Fate, node: str, region: str, hour: int) -> float:
+        """gCO2eq that depend on the region of one node only; the trigger counts to the entry."""
+        total = self._trigger_carbon(fate, region, hour) if node == self.entry else 0.0
+        if not fate.ran[node]:
+            return total
+        seconds = self.duration(fate, node, region)
+        total += self._energy(node, region, seconds, fate.cpu_utilization[node]) * self._intensity(region, hour)
+        share: float = self.problem["transmission"].get("unattributed_home_share", 0.5)
+        unattributed = fate.data_bytes[node] / GB
+        total += unattributed * share * self._route(region, self.home, hour)
+        total += unattributed * (1.0 - share) * self._route(region, "outside", hour)
+        for end, size in fate.attributed_bytes[node].items():
+            total += size / GB * self._route(region, end, hour)
         return total
+
+    def edge_carbon(self, fate: Fate, edge: int, source: str, target: str, hour: int) -> float:
+        """gCO2eq that depend on the regions of both ends of one edge."""
+        return self._moved_gb(fate, edge) * self._route(source, target, hour) if fate.called[edge] else 0.0
+
+    def _trigger_carbon(self, fate: Fate, region: str, hour: int) -> float:
+        trigger = self.problem["trigger"]
+        if region == trigger["region"]:
+            return 0.0
+        default = self.problem["power"]["cpu_utilization_default"]
+        energy = self._energy(self.entry, trigger["region"], trigger["forward_duration_s"], default)
+        moved: float = (fate.trigger_bytes + self._envelope) / GB * self._route(trigger["region"], region, hour)
+        return energy * self._intensity(trigger["region"], hour) + moved
 
     def _energy(self, node: str, region: str, seconds: float, utilization: float) -> float:
         power = self.problem["power"]

@@ -11,6 +11,7 @@ HOURS_PER_DAY = 24
 def random_problem(
     seed: int,
     *,
+    min_nodes: int = 2,
     max_nodes: int = 5,
     max_regions: int = 3,
     scenarios: int = 80,
@@ -23,7 +24,7 @@ def random_problem(
     regions = [f"region-{letter}" for letter in "abcdefgh"[: source.randint(2, max_regions)]]
     source.shuffle(regions)
     home = source.choice(regions)
-    nodes, edges = _random_graph(source, regions, home, source.randint(2, max_nodes))
+    nodes, edges = _random_graph(source, regions, home, source.randint(min_nodes, max_nodes))
     runs = source.choice([0, 7, 30, 90]) if runs is None else runs
     problem: dict[str, Any] = {
         "schema": "multi-x-serverless/problem",
@@ -86,6 +87,12 @@ def random_problem(
         },
     }
     return problem
+
+
+def repin(problem: dict[str, Any], every: int) -> None:
+    """Pin every so manieth node to home and set the others free; zero pins none."""
+    for number, node in enumerate(problem["nodes"]):
+        node["allowed"] = [problem["home"]] if every and number % every == 0 else list(problem["regions"])
 
 
 def _random_graph(
