@@ -40,6 +40,9 @@ pub enum End {
 /// Name in `attributed_bytes` of the world outside the listed regions.
 pub const OUTSIDE: &str = "outside";
 
+/// Widest declared estimate: one standard deviation is a factor of 150.
+const LARGEST_SIGMA_LOG: f64 = 5.0;
+
 /// Index in `region` of a region that the problem does not list.
 const UNLISTED_REGION: i32 = -1;
 
@@ -346,7 +349,12 @@ fn check_priors(document: PriorsDocument, graph: &Graph) -> Result<Priors> {
     for (node, name) in nodes.iter().zip(&graph.names) {
         let path = format!("priors.nodes.{name}");
         positive(&format!("{path}.duration_s.median"), node.duration_s.median)?;
-        non_negative(&format!("{path}.duration_s.sigma_log"), node.duration_s.sigma_log)?;
+        let sigma_path = format!("{path}.duration_s.sigma_log");
+        let sigma_log = non_negative(&sigma_path, node.duration_s.sigma_log)?;
+        if sigma_log > LARGEST_SIGMA_LOG {
+            let message = format!("must be at most {LARGEST_SIGMA_LOG}, found {sigma_log}");
+            return Err(EngineError::new(ErrorCode::OutOfRange, sigma_path, message));
+        }
         fraction(&format!("{path}.cpu_utilization"), node.cpu_utilization)?;
         non_negative(&format!("{path}.data_bytes"), node.data_bytes)?;
     }

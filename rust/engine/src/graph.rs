@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::document::problem::{EdgeDocument, NodeDocument};
 use crate::error::{EngineError, ErrorCode, Result};
+use crate::problem::non_negative;
 
 /// One call site between two nodes.
 #[derive(Clone, Debug)]
@@ -113,11 +114,8 @@ fn resolve_edges(edges: &[EdgeDocument], index_of: &HashMap<&str, usize>) -> Res
             let occurrence = occurrences.entry((from, to)).or_insert(0);
             let key = crate::random::key(&format!("{}\n{}\n{occurrence}", edge.from, edge.to));
             *occurrence += 1;
-            if !(edge.round_trips.is_finite() && edge.round_trips >= 0.0) {
-                let path = format!("edges[{index}].round_trips");
-                return Err(EngineError::new(ErrorCode::OutOfRange, path, "must be a finite number, zero or more"));
-            }
-            Ok(Edge { from, to, round_trips: edge.round_trips, key })
+            let round_trips = non_negative(&format!("edges[{index}].round_trips"), edge.round_trips)?;
+            Ok(Edge { from, to, round_trips, key })
         })
         .collect()
 }

@@ -259,6 +259,37 @@ REFUSALS: list[tuple[str, Change, str, str]] = [
     ("tail of one", _set("settings", "tail", value=1.0), "out-of-range", "settings.tail"),
     ("no scenarios", _set("settings", "scenarios", value=0), "out-of-range", "settings.scenarios"),
     ("no deadline", _set("settings", "deadline_s", value=0), "out-of-range", "settings.deadline_s"),
+    (
+        "no fresh scenarios",
+        _set("settings", "validation_scenarios", value=0),
+        "out-of-range",
+        "settings.validation_scenarios",
+    ),
+    ("too many scenarios", _set("settings", "scenarios", value=200_001), "out-of-range", "settings.scenarios"),
+    ("no samples are enough", _set("settings", "min_samples", value=0), "out-of-range", "settings.min_samples"),
+    ("deadline beyond all times", _set("settings", "deadline_s", value=1e300), "out-of-range", "settings.deadline_s"),
+    ("memory beyond all machines", _set("nodes", 0, "memory_mb", value=1e300), "out-of-range", "nodes[0].memory_mb"),
+    (
+        "hardly any bandwidth",
+        _set("latency", "bandwidth_bytes_per_s", value=1e-300),
+        "out-of-range",
+        "latency.bandwidth_bytes_per_s",
+    ),
+    ("a call to itself", _set("edges", 1, "to", value=ENTRY), "invalid-graph", "edges"),
+    ("an object as a list", _set("trigger", value=["us-east-1", 0.002]), "invalid-field", "trigger"),
+    ("a number as text", _set("power", "pue_default", value="NaN"), "invalid-field", "power.pue_default"),
+    (
+        "home elsewhere than the regions",
+        _both(_set("home", value="eu-west-1"), _set("nodes", 0, "allowed", value=["eu-west-1"])),
+        "unknown-name",
+        "home",
+    ),
+    (
+        "estimates wider than the world",
+        _both(_without_runs, _set("priors", "nodes", ENTRY, "duration_s", "sigma_log", value=6)),
+        "out-of-range",
+        f"priors.nodes.{ENTRY}.duration_s.sigma_log",
+    ),
     ("image storage", _set("settings", "image_storage", value={}), "unsupported-setting", "settings.image_storage"),
 ]
 
@@ -297,6 +328,36 @@ def test_a_number_too_large_for_double_precision_is_refused() -> None:
 def test_anything_else_is_refused_too(text: bytes) -> None:
     with pytest.raises(_core.InvalidProblemError):
         _core.Problem.from_json(text)
+
+
+@pytest.mark.parametrize("once", ['"home": "us-east-1"', '"relative_speed": {"ca-central-1": 1.05'])
+def test_nothing_is_named_twice(once: str) -> None:
+    text = json.dumps(fan_out_problem())
+    assert text.count(once) == 1
+    added = once.partition("{")[2] or once
+    with pytest.raises(_core.InvalidProblemError) as refusal:
+        _core.Problem.from_json(text.replace(once, f"{once}, {added}"))
+    assert refusal.value.code == "invalid-field"
+    assert refusal.value.path == ("relative_speed" if "{" in once else "")
+
+
+def test_half_a_document_is_no_json() -> None:
+    text = dump(fan_out_problem())
+    for length in range(0, len(text), 97):
+        with pytest.raises(_core.InvalidProblemError) as refusal:
+            _core.Problem.from_json(text[:length])
+        assert refusal.value.code == "malformed-json"
+        assert "?" not in refusal.value.path
+
+
+def test_a_region_that_no_node_may_use_is_listed_for_its_data_only() -> None:
+    problem = fan_out_problem()
+    for node in problem["nodes"]:
+        node["allowed"] = ["us-east-1"]
+    problem["observations"]["nodes"][RESIZE]["attributed_bytes"] = {"ca-central-1": [1e6] * RUNS}
+    for hour in json.loads(_core.Problem.from_json(dump(problem)).solve())["hours"]:
+        assert hour["status"] == "optimal"
+        assert set(hour["placement"].values()) == {"us-east-1"}
 
 
 def test_too_few_scenarios_for_a_hard_limit_are_refused() -> None:

@@ -1,8 +1,13 @@
 //! Problem document, version 1: field by field as in `docs/problem-document.md`, before any check of meaning.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_path_to_error::Segment;
 
 use crate::error::{EngineError, ErrorCode, Result};
 
@@ -13,12 +18,13 @@ pub const PROBLEM_VERSION: u64 = 1;
 
 /// A whole problem as written.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)] // every field is explained in docs/problem-document.md
 pub struct ProblemDocument {
     pub schema: String,
     pub version: u64,
     pub workflow: String,
+    #[serde(deserialize_with = "unique")]
     pub provenance: BTreeMap<String, String>,
     pub regions: Vec<String>,
     pub home: String,
@@ -26,16 +32,18 @@ pub struct ProblemDocument {
     pub nodes: Vec<NodeDocument>,
     pub edges: Vec<EdgeDocument>,
     pub trigger: TriggerDocument,
+    #[serde(deserialize_with = "unique")]
     pub intensity_gco2e_per_kwh: BTreeMap<String, Vec<f64>>,
     #[serde(default)]
     pub intensity_interval: Option<IntervalDocument>,
     pub outside_intensity_gco2e_per_kwh: f64,
     pub power: PowerDocument,
     pub transmission: TransmissionDocument,
+    #[serde(deserialize_with = "unique")]
     pub prices: BTreeMap<String, PricesDocument>,
     pub latency: LatencyDocument,
     pub protocol: ProtocolDocument,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique")]
     pub relative_speed: BTreeMap<String, f64>,
     pub observations: ObservationsDocument,
     #[serde(default)]
@@ -48,7 +56,7 @@ pub struct ProblemDocument {
 
 /// One node of the workflow.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct NodeDocument {
     pub name: String,
@@ -71,7 +79,7 @@ pub enum Architecture {
 
 /// One call site.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct EdgeDocument {
     pub from: String,
@@ -81,7 +89,7 @@ pub struct EdgeDocument {
 
 /// Where runs are triggered, and what forwarding one to another region takes.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct TriggerDocument {
     pub region: String,
@@ -90,7 +98,7 @@ pub struct TriggerDocument {
 
 /// Multiplicative interval around a forecast or factor.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct IntervalDocument {
     pub low_factor: f64,
@@ -99,7 +107,7 @@ pub struct IntervalDocument {
 
 /// Power model of function execution.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct PowerDocument {
     pub vcpu_min_kw: f64,
@@ -107,14 +115,14 @@ pub struct PowerDocument {
     pub memory_kw_per_gb: f64,
     pub memory_mb_per_vcpu: f64,
     pub pue_default: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique")]
     pub pue: BTreeMap<String, f64>,
     pub cpu_utilization_default: f64,
 }
 
 /// Energy per byte moved.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct TransmissionDocument {
     pub inter_region_kwh_per_gb: f64,
@@ -127,7 +135,7 @@ pub struct TransmissionDocument {
 
 /// Prices of one region.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct PricesDocument {
     pub lambda_usd_per_gb_s: ArchitecturePrices,
@@ -138,13 +146,14 @@ pub struct PricesDocument {
     pub object_usd_per_put: f64,
     pub object_usd_per_get: f64,
     pub log_usd_per_gb: f64,
+    #[serde(deserialize_with = "unique")]
     pub egress_usd_per_gb: BTreeMap<String, f64>,
     pub egress_internet_usd_per_gb: f64,
 }
 
 /// Price of function execution by instruction set.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct ArchitecturePrices {
     pub x86_64: f64,
@@ -153,7 +162,7 @@ pub struct ArchitecturePrices {
 
 /// Base latencies of the network.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct LatencyDocument {
     pub round_trip_s: Vec<Vec<f64>>,
@@ -162,7 +171,7 @@ pub struct LatencyDocument {
 
 /// What the run-time protocol adds to each message, report and join.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct ProtocolDocument {
     pub message_envelope_bytes: f64,
@@ -175,18 +184,19 @@ pub struct ProtocolDocument {
 
 /// Observed runs, column by column.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct ObservationsDocument {
     pub runs: usize,
     pub trigger_bytes: Vec<f64>,
+    #[serde(deserialize_with = "unique")]
     pub nodes: BTreeMap<String, NodeObservationsDocument>,
     pub edges: Vec<EdgeObservationsDocument>,
 }
 
 /// Columns of one node.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct NodeObservationsDocument {
     pub ran: Vec<u8>,
@@ -194,13 +204,13 @@ pub struct NodeObservationsDocument {
     pub duration_s: Vec<Option<f64>>,
     pub cpu_utilization: Vec<Option<f64>>,
     pub data_bytes: Vec<Option<f64>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique")]
     pub attributed_bytes: BTreeMap<String, Vec<Option<f64>>>,
 }
 
 /// Columns of one edge.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct EdgeObservationsDocument {
     pub called: Vec<Option<u8>>,
@@ -211,9 +221,10 @@ pub struct EdgeObservationsDocument {
 
 /// Declared estimates for a workflow without runs.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct PriorsDocument {
+    #[serde(deserialize_with = "unique")]
     pub nodes: BTreeMap<String, NodePriorDocument>,
     pub edges: Vec<EdgePriorDocument>,
     pub trigger_bytes: f64,
@@ -221,7 +232,7 @@ pub struct PriorsDocument {
 
 /// Estimates for one node.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct NodePriorDocument {
     pub duration_s: LogNormalDocument,
@@ -231,7 +242,7 @@ pub struct NodePriorDocument {
 
 /// A log-normal distribution.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct LogNormalDocument {
     pub median: f64,
@@ -240,7 +251,7 @@ pub struct LogNormalDocument {
 
 /// Estimates for one edge.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct EdgePriorDocument {
     pub call_probability: f64,
@@ -250,7 +261,7 @@ pub struct EdgePriorDocument {
 
 /// Limits and the order of objectives.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct ConstraintsDocument {
     #[serde(default)]
@@ -265,7 +276,7 @@ pub struct ConstraintsDocument {
 
 /// One limit per metric.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct LimitsDocument {
     #[serde(default)]
@@ -278,7 +289,7 @@ pub struct LimitsDocument {
 
 /// A limit, absolute or as a fraction of home's value.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct LimitDocument {
     #[serde(rename = "type")]
@@ -325,7 +336,7 @@ impl Metric {
 
 /// Settings of the scenarios and the search.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
 #[allow(missing_docs)]
 pub struct SettingsDocument {
     pub seed: u64,
@@ -374,6 +385,7 @@ fn default_unattributed_home_share() -> f64 {
 
 /// The two fields that decide whether the rest can be read.
 #[derive(Deserialize)]
+#[serde(remote = "Self")]
 struct Header {
     #[serde(default)]
     schema: Option<String>,
@@ -410,14 +422,101 @@ fn describe(found: Option<&str>) -> String {
     found.map_or_else(|| "none".to_owned(), |value| format!("{value:?}"))
 }
 
+/// Reads each of these from a JSON object only; what serde derives would take a list of its fields in order, too.
+macro_rules! read_from_objects {
+    ($($document:ident),+) => {$(
+        impl<'de> Deserialize<'de> for $document {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+                struct Object;
+
+                impl<'de> Visitor<'de> for Object {
+                    type Value = $document;
+
+                    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                        formatter.write_str("an object")
+                    }
+
+                    fn visit_map<A: MapAccess<'de>>(self, access: A) -> std::result::Result<$document, A::Error> {
+                        $document::deserialize(MapAccessDeserializer::new(access))
+                    }
+                }
+
+                deserializer.deserialize_map(Object)
+            }
+        }
+    )+};
+}
+
+read_from_objects!(
+    ProblemDocument,
+    NodeDocument,
+    EdgeDocument,
+    TriggerDocument,
+    IntervalDocument,
+    PowerDocument,
+    TransmissionDocument,
+    PricesDocument,
+    ArchitecturePrices,
+    LatencyDocument,
+    ProtocolDocument,
+    ObservationsDocument,
+    NodeObservationsDocument,
+    EdgeObservationsDocument,
+    PriorsDocument,
+    NodePriorDocument,
+    LogNormalDocument,
+    EdgePriorDocument,
+    ConstraintsDocument,
+    LimitsDocument,
+    LimitDocument,
+    SettingsDocument,
+    Header
+);
+
+/// A map in which every key is named once: of two entries, none is guessed to be the one that is meant.
+fn unique<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> std::result::Result<BTreeMap<String, T>, D::Error> {
+    struct Unique<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Unique<T> {
+        type Value = BTreeMap<String, T>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+            formatter.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> std::result::Result<Self::Value, A::Error> {
+            let mut map = BTreeMap::new();
+            while let Some(key) = access.next_key::<String>()? {
+                if map.contains_key(&key) {
+                    return Err(A::Error::custom(format!("{key:?} is listed twice")));
+                }
+                map.insert(key, access.next_value()?);
+            }
+            Ok(map)
+        }
+    }
+
+    deserializer.deserialize_map(Unique(PhantomData))
+}
+
 fn deserialize<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
+        let path = field_path(error.path());
         let inner = error.into_inner();
         let code = if inner.is_data() { ErrorCode::InvalidField } else { ErrorCode::MalformedJson };
-        EngineError::new(code, if path == "." { String::new() } else { path }, inner.to_string())
+        EngineError::new(code, path, inner.to_string())
     })?;
     deserializer.end().map_err(|error| EngineError::new(ErrorCode::MalformedJson, "", error.to_string()))?;
     Ok(value)
+}
+
+/// `nodes[2].memory_mb`; ends where the text is no longer JSON, and is empty for the document itself.
+fn field_path(path: &serde_path_to_error::Path) -> String {
+    path.iter().take_while(|segment| !matches!(segment, Segment::Unknown)).fold(String::new(), |text, segment| {
+        let separator = if text.is_empty() || matches!(segment, Segment::Seq { .. }) { "" } else { "." };
+        format!("{text}{separator}{segment}")
+    })
 }

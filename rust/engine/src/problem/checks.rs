@@ -8,7 +8,7 @@ use crate::document::problem::{
 };
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::order_statistics::OrderStatistics;
-use crate::problem::{Limit, Metric, Prices, Region, Settings, Transmission, HOURS_PER_DAY};
+use crate::problem::{Limit, Metric, Node, Prices, Region, Settings, Transmission, HOURS_PER_DAY};
 
 /// Region names and their indices while a document is checked.
 pub struct RegionNames {
@@ -41,14 +41,21 @@ impl RegionNames {
     }
 }
 
-/// Passes a finite number of zero or more.
+/// Largest number in any unit of the document: far above any that means something, low enough that products of a few
+/// do not overflow the single precision of the lanes.
+const LARGEST: f64 = 1e12;
+
+/// Smallest number where zero is none: quotients by it stay below the same bound.
+const SMALLEST: f64 = 1e-12;
+
+/// Passes a number from zero to 1e12.
 pub fn non_negative(path: &str, value: f64) -> Result<f64> {
-    in_range(path, value, value.is_finite() && value >= 0.0, "a finite number, zero or more")
+    in_range(path, value, (0.0..=LARGEST).contains(&value), "zero or more, and at most 1e12")
 }
 
-/// Passes a finite number above zero.
+/// Passes a number from 1e-12 to 1e12.
 pub fn positive(path: &str, value: f64) -> Result<f64> {
-    in_range(path, value, value.is_finite() && value > 0.0, "a finite number above zero")
+    in_range(path, value, (SMALLEST..=LARGEST).contains(&value), "above zero (from 1e-12), and at most 1e12")
 }
 
 /// Passes a number from zero to one.
@@ -148,7 +155,7 @@ pub(super) fn check_power(regions: &RegionNames, power: &PowerDocument) -> Resul
     non_negative("power.memory_kw_per_gb", power.memory_kw_per_gb)?;
     positive("power.memory_mb_per_vcpu", power.memory_mb_per_vcpu)?;
     fraction("power.cpu_utilization_default", power.cpu_utilization_default)?;
-    let check_pue = |path: &str, value: f64| in_range(path, value, value.is_finite() && value >= 1.0, "1 or more");
+    let check_pue = |path: &str, value: f64| in_range(path, value, (1.0..=LARGEST).contains(&value), "from 1 to 1e12");
     let mut pue = vec![check_pue("power.pue_default", power.pue_default)?; regions.names.len()];
     for (name, &value) in &power.pue {
         let path = format!("power.pue.{name}");
@@ -247,8 +254,26 @@ pub(super) fn check_protocol(protocol: &ProtocolDocument) -> Result<()> {
     Ok(())
 }
 
-/// Upper bound on scenario counts: far above any use, low enough that the columns fit into memory.
+/// Upper bound on scenario counts: far above any use.
 const MOST_SCENARIOS: usize = 200_000;
+
+/// Upper bound on scenarios times pairs of a node and a region it may run in: the columns of each quantity then take at
+/// most a gigabyte.
+const MOST_LANE_VALUES: usize = 1 << 28;
+
+/// Refuses what would not fit into memory.
+pub(super) fn check_size(settings: &Settings, nodes: &[Node]) -> Result<()> {
+    let pairs: usize = nodes.iter().map(|node| node.domain.len()).sum();
+    if settings.scenarios.saturating_mul(pairs) <= MOST_LANE_VALUES {
+        return Ok(());
+    }
+    let message = format!(
+        "{} scenarios of {pairs} pairs of a node and a region it may run in do not fit into memory; at most {} do",
+        settings.scenarios,
+        MOST_LANE_VALUES / pairs
+    );
+    Err(EngineError::new(ErrorCode::OutOfRange, "settings.scenarios", message))
+}
 
 pub(super) fn check_settings(settings: &SettingsDocument) -> Result<Settings> {
     if settings.image_storage.is_some() {

@@ -16,7 +16,7 @@ use crate::graph::Graph;
 use crate::order_statistics::OrderStatistics;
 use checks::{
     check_constraints, check_domain, check_hours, check_intensity, check_interval, check_latency, check_power,
-    check_prices, check_protocol, check_settings, check_transmission,
+    check_prices, check_protocol, check_settings, check_size, check_transmission,
 };
 pub use checks::{fraction, non_negative, positive, RegionNames};
 
@@ -184,6 +184,7 @@ impl Problem {
             relative_speed[usize::from(regions.find(&path, name)?)] = positive(&path, speed)?;
         }
         let settings = check_settings(&document.settings)?;
+        check_size(&settings, &nodes)?;
         let evidence = Evidence::new(document.observations, document.priors, &graph, &regions)?;
         let (hard_limits, soft_limits, priority_order) = check_constraints(&document.constraints, &settings)?;
         Ok(Self {
