@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 
-.PHONY: help setup test test-rust test-python integration lint format bench wheel demo clean
+.PHONY: help setup test test-rust test-python integration lint format bench curves wheel demo clean
 
 help:
 	@echo "make demo         show the whole loop on the embedded cloud"
@@ -15,6 +15,7 @@ help:
 	@echo "make integration  run the closed loop with assertions on its outcome"
 	@echo "make lint         formatters, linters, type checkers, import contracts"
 	@echo "make bench        run the benchmarks"
+	@echo "make curves       measure and draw how the solver's cost grows (benchmarks/solver)"
 	@echo "make wheel        build the abi3 wheel into dist/"
 	@echo "make format       format the sources"
 	@echo "make clean        delete what was built (not the virtual environment)"
@@ -62,6 +63,9 @@ bench: setup
 	cargo bench --workspace --exclude mxs-python --locked
 	$(BIN)/pytest --override-ini addopts= benchmarks/microbenchmarks --benchmark-only --benchmark-autosave
 
+curves: setup
+	$(BIN)/python -m benchmarks.solver.growth --output .curves
+
 wheel: $(VENV)/.installed
 	$(BIN)/maturin build --release --locked --out dist
 
@@ -69,4 +73,4 @@ demo: setup
 	$(BIN)/multi_x_serverless demo --directory .demo
 
 clean:
-	rm -rf target dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis $(VENV)/.built
+	rm -rf target dist .demo .curves .pytest_cache .mypy_cache .ruff_cache .hypothesis $(VENV)/.built

@@ -1,0 +1,153 @@
+"""Random layered workflows with observed runs, planned over the embedded regions, prices and intensities.
+
+Every third node is pinned home, as by data residency: without pins the greenest single region is nearly always optimal
+and every solver looks good.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from itertools import pairwise
+
+from multi_x_serverless import data
+from multi_x_serverless.model.config import (
+    Constraints,
+    FunctionConfiguration,
+    Limit,
+    Limits,
+    ProviderSettings,
+    WorkflowConfiguration,
+)
+from multi_x_serverless.model.graph import Edge, Graph, Node
+from multi_x_serverless.model.run import EdgeObservation, NodeObservation, ObservedRun
+from multi_x_serverless.solving.problem import SolveSettings, WorkflowModel, build_problem
+from tests.unit.solving.workflows import embedded_signals
+
+HOME = "us-east-1"
+HOUR = 12
+PIN_EVERY = 3
+LAYER_WIDTH = 4
+OBSERVED_RUNS = 200
+MANIFEST = "layered"
+FIRST_RUN_AT = 1_700_000_000.0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Size and difficulty of a problem.
+
+    Attributes:
+        tightness: Limit on the 95th percentile of run time, over home's. At 1.02 it binds: the rest is easy.
+    """
+
+    nodes: int = 16
+    regions: int = 10
+    scenarios: int = 1000
+    tightness: float = 1.02
+
+
+def layered_problem(shape: Shape, seed: int, deadline_s: float) -> bytes:
+    """The problem document of a random workflow, for one hour; equal arguments give equal documents."""
+    source = random.Random(seed)
+    graph = _graph(shape.nodes, source)
+    others = sorted(set(data.regions()) - {HOME})
+    regions = (HOME, *source.sample(others, shape.regions - 1))
+    memory = {node.function: source.choice([512, 1024, 1769, 3008]) for node in graph.nodes}
+    limits = Limits(runtime=Limit("relative", shape.tightness))
+    workflow = WorkflowModel(
+        configuration=WorkflowConfiguration(
+            workflow_name="layered",
+            workflow_version="0.0.1",
+            home_region=HOME,
+            constraints=Constraints(hard=limits),
+            provider=ProviderSettings(timeout_s=900, memory_mb=1769, architecture="x86_64"),
+        ),
+        functions={
+            node.function: FunctionConfiguration(
+                name=node.function,
+                allowed_regions=(HOME,) if index % PIN_EVERY == 0 else regions,
+                environment_variables={},
+                provider=ProviderSettings(timeout_s=900, memory_mb=memory[node.function], architecture="x86_64"),
+            )
+            for index, node in enumerate(graph.nodes)
+        },
+        graph=graph,
+        manifest_id=MANIFEST,
+    )
+    settings = SolveSettings(
+        hours=(HOUR,),
+        seed=seed,
+        scenarios=shape.scenarios,
+        transmission="worst",
+        # The certificate's check of the finished plan: as many as it is planned with, so that one number drives all.
+        validation_scenarios=shape.scenarios,
+        deadline_s=deadline_s,
+    )
+    return build_problem(workflow, _runs(graph, memory, source), embedded_signals(regions), settings)
+
+
+def _graph(count: int, source: random.Random) -> Graph:
+    layers: list[list[int]] = [[0]]
+    while sum(map(len, layers)) < count:
+        first = sum(map(len, layers))
+        layers.append(list(range(first, min(count, first + source.randint(1, LAYER_WIDTH)))))
+    edges: list[Edge] = []
+    joins = {0: False}
+    for above, layer in pairwise(layers):
+        for node in layer:
+            callers = sorted(source.sample(above, min(len(above), source.choice([1, 1, 1, 2, 3]))))
+            joins[node] = len(callers) > 1
+            edges.extend(Edge(caller, node, (), conditional=source.random() < 0.2) for caller in callers)
+    nodes = tuple(Node(f"function_{index}:site:{index}", f"function_{index}", joins[index]) for index in range(count))
+    return Graph(nodes, tuple(edges))
+
+
+def _runs(graph: Graph, memory: dict[str, int], source: random.Random) -> tuple[ObservedRun, ...]:
+    median = [source.uniform(0.05, 0.8) for _ in graph.nodes]
+    payload = [source.choice([1e3, 3e4, 2e5, 2e6]) for _ in graph.edges]
+    leaves_at = [source.choice([1.0, 1.0, 0.5]) for _ in graph.edges]
+    runs = []
+    for number in range(OBSERVED_RUNS):
+        # Large inputs are slow everywhere: durations of one run go together.
+        pace = source.lognormvariate(0.0, 0.3)
+        nodes: dict[int, NodeObservation] = {}
+        edges: dict[int, EdgeObservation] = {}
+        for index, node in enumerate(graph.nodes):
+            if index and not any(edges[edge].called for edge in graph.incoming[index] if edge in edges):
+                continue
+            duration = median[index] * pace * source.lognormvariate(0.0, 0.15)
+            vcpus = memory[node.function] / 1769.0
+            nodes[index] = NodeObservation(
+                region=HOME,
+                duration_s=duration,
+                cpu_s=duration * vcpus * source.uniform(0.3, 0.9),
+                cold=False,
+                attributed_bytes={},
+                other_bytes=source.uniform(0.0, 1e5),
+            )
+            for edge in graph.outgoing[index]:
+                called = not graph.edges[edge].conditional or source.random() < 0.7
+                joins = graph.nodes[graph.edges[edge].target].sync
+                edges[edge] = EdgeObservation(
+                    called=called,
+                    payload_bytes=payload[edge] * source.uniform(0.5, 1.5) if called else 0.0,
+                    offset_s=duration * leaves_at[edge],
+                    latency_s=source.uniform(0.02, 0.06) if called and not joins else None,
+                )
+        runs.append(
+            ObservedRun(
+                run_id=f"run{number}",
+                manifest_id=MANIFEST,
+                status="complete",
+                started_at=FIRST_RUN_AT + number,
+                finished_at=FIRST_RUN_AT + number + sum(node.duration_s for node in nodes.values()),
+                plan_version=0,
+                placement_key="home",
+                reason="no plan",
+                trigger_bytes=2000.0,
+                nodes=nodes,
+                edges=edges,
+            )
+        )
+    return tuple(runs)
