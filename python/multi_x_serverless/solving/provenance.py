@@ -17,23 +17,25 @@ def provenance(
     runs: Sequence[ObservedRun],
     preset: TransmissionPreset,
 ) -> dict[str, str]:
-    """Subject -> what is known of it and what is assumed, for the same regions in the same order; runs oldest first."""
-    return {
-        "carbon": _carbon(carbon),
+    """Subject -> what is known of it and what is assumed, for the same regions in the same order; runs oldest first.
+
+    Sources and vintages, and apart from them, where there is something to say, what was assumed, with its regions.
+    """
+    subjects = {
+        "carbon": _origin(carbon),
         "carbon_method": "; ".join(sorted({signal.method for signal in carbon})),
+        "carbon_without_hourly_data": ", ".join(signal.region for signal in carbon if signal.is_estimated),
         "carbon_forecast_error": _forecast_error(carbon),
-        "prices": _prices(prices),
-        "latency": _latency(performance),
+        "prices": _origin(prices),
+        "prices_of_another_region": _assumed_prices(prices),
+        "latency": _origin(performance),
+        "latency_estimated_from_distance": _estimated_round_trips(performance),
         "relative_speed": _relative_speed(performance),
         "runs": f"{len(runs)} observed runs, {_time(runs[0].started_at)} to {_time(runs[-1].started_at)} UTC",
         "energy": "modelled from time, memory and CPU use; no meter was read",
         "transmission": f"preset '{preset}'",
     }
-
-
-def _carbon(signals: Sequence[CarbonSignal]) -> str:
-    estimated = [signal.region for signal in signals if signal.is_estimated]
-    return _origin(signals) + (f"; without hourly measurement: {', '.join(estimated)}" if estimated else "")
+    return {subject: text for subject, text in subjects.items() if text}
 
 
 def _forecast_error(signals: Sequence[CarbonSignal]) -> str:
@@ -47,32 +49,28 @@ def _forecast_error(signals: Sequence[CarbonSignal]) -> str:
     )
 
 
-def _prices(signals: Sequence[PriceSignal]) -> str:
-    assumed = [
+def _assumed_prices(signals: Sequence[PriceSignal]) -> str:
+    return ", ".join(
         f"{signal.region} ({', '.join(sorted(signal.prices.assumed))})" for signal in signals if signal.prices.assumed
-    ]
-    return _origin(signals) + (f"; taken from another region: {', '.join(assumed)}" if assumed else "")
+    )
 
 
-def _latency(signals: Sequence[PerformanceSignal]) -> str:
+def _estimated_round_trips(signals: Sequence[PerformanceSignal]) -> str:
+    """Pairs of regions; a region that was measured from nowhere is named once and not with each of the others."""
     regions = [signal.region for signal in signals]
     pairs = {
-        tuple(sorted((signal.region, trip.to_region)))
+        frozenset((signal.region, trip.to_region))
         for signal in signals
         for trip in signal.round_trips
         if not trip.is_measured and trip.to_region in regions and trip.to_region != signal.region
     }
-    if not pairs:
-        return _origin(signals)
-    # A region that was measured from nowhere is named once and not with each of the others.
     unmeasured = [
         region
         for region in regions
-        if len(regions) > 2 and all(tuple(sorted((region, other))) in pairs for other in regions if other != region)
+        if len(regions) > 2 and all(frozenset((region, other)) in pairs for other in regions if other != region)
     ]
-    single = [f"{first} to {second}" for first, second in sorted(pairs) if not {first, second} & set(unmeasured)]
-    named = [f"all of {region}" for region in unmeasured] + single
-    return f"{_origin(signals)}; estimated from distance: {', '.join(named)}"
+    single = sorted(" to ".join(sorted(pair)) for pair in pairs if not pair & set(unmeasured))
+    return ", ".join([f"all of {region}" for region in unmeasured] + single)
 
 
 def _relative_speed(signals: Sequence[PerformanceSignal]) -> str:

@@ -61,25 +61,26 @@ def test_speed_that_nobody_measured_is_called_assumed() -> None:
 
 def test_round_trips_that_nobody_measured_are_named() -> None:
     signals = embedded_signals()
+    subject = "latency_estimated_from_distance"
     performance = {region: with_trips(signal, set()) for region, signal in signals.performance.items()}
-    assert "estimated" not in described(replace(signals, performance=performance))["latency"]
+    assert subject not in described(replace(signals, performance=performance))
     performance[HOME] = with_trips(performance[HOME], {AWAY, HOME})
-    text = described(replace(signals, performance=performance))["latency"]
-    assert text.endswith("estimated from distance: ca-central-1 to us-east-1")
+    assert described(replace(signals, performance=performance))[subject] == "ca-central-1 to us-east-1"
     performance[AWAY] = with_trips(performance[AWAY], set(REGIONS))
-    text = described(replace(signals, performance=performance))["latency"]
-    assert text.endswith("estimated from distance: all of ca-central-1")
+    assert described(replace(signals, performance=performance))[subject] == "all of ca-central-1"
 
 
-def test_prices_of_another_region_are_named() -> None:
+def test_prices_and_intensities_that_are_not_the_regions_own_are_named() -> None:
     signals = embedded_signals()
-    assumed = replace(signals.prices[AWAY].prices, assumed=frozenset({"sns_usd_per_million_publishes"}))
-    prices = {
-        **{
-            region: replace(signal, prices=replace(signal.prices, assumed=frozenset()))
-            for region, signal in signals.prices.items()
-        },
-        AWAY: replace(signals.prices[AWAY], prices=assumed),
+    own = {
+        region: replace(signal, prices=replace(signal.prices, assumed=frozenset()))
+        for region, signal in signals.prices.items()
     }
-    text = described(replace(signals, prices=prices))["prices"]
-    assert text.endswith("taken from another region: ca-central-1 (sns_usd_per_million_publishes)")
+    assert "prices_of_another_region" not in described(replace(signals, prices=own))
+    assumed = replace(own[AWAY].prices, assumed=frozenset({"sns_usd_per_million_publishes"}))
+    borrowed = {**own, AWAY: replace(own[AWAY], prices=assumed)}
+    text = described(replace(signals, prices=borrowed))["prices_of_another_region"]
+    assert text == "ca-central-1 (sns_usd_per_million_publishes)"
+    assert "carbon_without_hourly_data" not in described(signals)
+    flat = {**signals.carbon, AWAY: replace(signals.carbon[AWAY], is_estimated=True)}
+    assert described(replace(signals, carbon=flat))["carbon_without_hourly_data"] == AWAY
