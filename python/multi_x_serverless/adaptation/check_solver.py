@@ -25,7 +25,7 @@ from multi_x_serverless.model.plan import Objective, Plan
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.observation.sync import sync_logs
-from multi_x_serverless.solving.engine import mean_of_placement, solve_problem
+from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import SolveSettings
 from multi_x_serverless.solving.solution import plan_from_solution
 
@@ -118,8 +118,8 @@ def _decide(cloud: Cloud, record: WorkflowRecord, settings: CheckSettings, *, dr
         reason = f"{runs} runs in the last {KEEP_DAYS} days, {settings.minimum_runs} are needed to learn from."
         return Decision(workflow_id, "wait", reason, runs)
     collect_signals(cloud, COLLECTORS, record.regions)
-    problem = build_workflow_problem(cloud, record, settings.solve)
-    solution = solve_problem(problem, record.configuration.solver)
+    problem = LoadedProblem(build_workflow_problem(cloud, record, settings.solve))
+    solution = problem.solve(record.configuration.solver)
     if solution.is_infeasible_at_all_hours:
         return Decision(workflow_id, "keep", "no placement meets the hard limits at any hour.", runs)
     now = cloud.now()
@@ -128,7 +128,8 @@ def _decide(cloud: Cloud, record: WorkflowRecord, settings: CheckSettings, *, dr
     in_force = plans.active(workflow_id)
     if in_force is not None and in_force.expires_at < now + RENEW_BEFORE_S:
         in_force = None
-    gain = _gain(problem, in_force, plan, _runs_expected(record, history[0].started_at, runs, now))
+    expected_runs = _runs_expected(record, history[0].started_at, runs, now)
+    gain = _gain(problem, record.configuration.home_region, in_force, plan, expected_runs)
     overhead = estimate_overhead(record, plan, solution.elapsed_s, read_signals(cloud), settings.solve.transmission)
     unit = {"carbon": "gCO2eq", "cost": "USD", "runtime": "s"}[gain.objective]
     described = f"{gain.objective} falls by {gain.fraction * 100:.1f} % a run"
@@ -158,16 +159,13 @@ def _runs_expected(record: WorkflowRecord, first_at: float, runs: int, now: floa
     return runs / observed_s * PLAN_LIFETIME_S
 
 
-def _gain(problem: bytes, in_force: Plan | None, plan: Plan, expected_runs: float) -> Gain:
+def _gain(problem: LoadedProblem, home_region: str, in_force: Plan | None, plan: Plan, expected_runs: float) -> Gain:
+    """Both plans over the same scenarios, so that chance does not speak for either."""
     objective = plan.hours[0].certificate.objective
+    home = dict.fromkeys(problem.nodes, home_region)
     planned = now_in_force = 0.0
     for entry in plan.hours:
-        if entry.metrics is None or entry.home_metrics is None:
-            continue
-        planned += entry.metrics.of(objective).mean / len(plan.hours)
-        if in_force is None:
-            now_in_force += entry.home_metrics.of(objective).mean / len(plan.hours)
-        else:
-            placement = in_force.at(entry.hour).placement
-            now_in_force += mean_of_placement(problem, placement, entry.hour, objective) / len(plan.hours)
+        placement = home if in_force is None else in_force.at(entry.hour).placement
+        planned += problem.evaluate(entry.placement, entry.hour).of(objective).mean / len(plan.hours)
+        now_in_force += problem.evaluate(placement, entry.hour).of(objective).mean / len(plan.hours)
     return Gain(objective, now_in_force, planned, expected_runs)

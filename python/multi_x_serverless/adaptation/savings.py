@@ -1,34 +1,53 @@
-"""What a plan saves: expected by the model, and measured on the runs that happened.
+"""What a plan saves: expected by the model, and modelled from the runs that happened.
 
-Expected figures compare the plan with home and with the best single region over the hours of the day, as the engine
-computed them. Measured figures compare runs routed by the plan with runs that went home (the home share and those
-before), each accounted with what it really did; nobody ran in the best single region, so against it there is only an
-expectation.
+Expected figures compare the plan with home, with the best region that all runs of the day could stay in and with the
+best single region of each hour, as the engine computed them over scenarios that none of them was chosen by.
+
+Observed figures compare runs that the plan routed with its controls, the home share under the same plan version (see
+`comparison`); each is accounted with what it really did and the intensities of its own hour. Other runs at home, of
+other plans and other days, are no controls: they are shown beside, as if they had run in the hours of the plan's runs.
+Nobody ran in a single other region, so against those there is only an expectation.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from multi_x_serverless.adaptation.signals import read_signals
+from multi_x_serverless.adaptation.comparison import (
+    MINIMUM_CONTROLS,
+    Estimate,
+    HourlyValue,
+    Saving,
+    plan_weights,
+    saving,
+    strata,
+    stratified,
+)
+from multi_x_serverless.adaptation.intensity import intensity_history
+from multi_x_serverless.adaptation.signals import carbon_source, read_signals
 from multi_x_serverless.adaptation.workflows import deployed_workflow, model_of
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
+from multi_x_serverless.collection.forecast import hour_of_day
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.plan import Metrics, Plan
+from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.observation.history import KEEP_DAYS, History
-from multi_x_serverless.solving.accounting import RunFootprint, footprint
+from multi_x_serverless.solving.accounting import Accounting, RunFootprint
 from multi_x_serverless.solving.model_constants import TransmissionPreset
+from multi_x_serverless.solving.problem import regions_of
+from multi_x_serverless.solving.solution import few_runs_warning
 
-NORMAL_QUANTILE_95 = 1.959964
-"""97.5 % quantile of the normal distribution: half width of a two-sided 95 % interval in standard errors."""
+PLAN_REASONS = frozenset({"plan", "region_unavailable"})
+"""Reasons of runs that the plan routed; those that a region refused count with it: the plan sent them there."""
+
+CONTROL_REASON = "home_share"
 
 
 @dataclass(frozen=True)
 class Average:
-    """Means per run over the planned hours: gCO2eq, USD, seconds."""
+    """Means per run: gCO2eq, USD, seconds."""
 
     carbon_gco2eq: float
     cost_usd: float
@@ -37,9 +56,17 @@ class Average:
 
 @dataclass(frozen=True)
 class Expected:
-    """Means per run over the day by the model. `best_single` is the best single region of each hour."""
+    """Means per run over the 24 hours by the model.
+
+    Attributes:
+        best_static: In the best single region for the whole day; `None` if none keeps the hard limits all day.
+        best_static_region: Which region that is.
+        best_single: In the best single region of each hour.
+    """
 
     home: Average
+    best_static: Average | None
+    best_static_region: str | None
     best_single: Average
     plan: Average
 
@@ -54,37 +81,58 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Saving:
-    """``1 - plan / home`` of a measured quantity with its 95 % confidence interval (delta method)."""
+class Observed:
+    """What is modelled from the runs that happened under the plan.
 
-    fraction: float
-    low: float
-    high: float
+    Attributes:
+        plan: Runs that the plan routed.
+        control: Home share under the same plan version, weighted by the hours of the plan's runs.
+        other_home: Other runs at home, as if they had run in the hours of the plan's runs. Not a control.
+        plan_runs: How many runs the plan routed, with those too few for a comparison.
+        control_runs: The same of the controls.
+        failed_plan_runs: Runs that the plan routed and that failed; they are left out.
+        failed_control_runs: The same of the controls.
+        strata: Groups of hours within which runs were compared.
+        obstacle: Why there is no comparison; empty if there is one. `plan`, `control` and the savings are then `None`.
+        provenance: What the figures rest on.
+    """
 
-
-@dataclass(frozen=True)
-class Measured:
-    """Runs that went home against runs the plan routed; `None` where there are fewer than two of a kind."""
-
-    home: Sample | None
     plan: Sample | None
+    control: Sample | None
+    other_home: Sample | None
+    plan_runs: int
+    control_runs: int
+    failed_plan_runs: int
+    failed_control_runs: int
+    strata: int
     carbon: Saving | None
     cost: Saving | None
     runtime: Saving | None
+    obstacle: str
+    provenance: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class SavingsReport:
-    """Savings of a workflow's active plan."""
+    """Savings of a workflow's active plan; `warnings` are sentences that belong with the figures."""
 
     workflow_id: str
     plan: Plan
     expected: Expected | None
-    measured: Measured
+    observed: Observed
+    warnings: tuple[str, ...]
+
+
+QUANTITIES: Mapping[str, Callable[[RunFootprint], float]] = {
+    "carbon_gco2eq": lambda footprint: footprint.carbon_gco2eq,
+    "cost_usd": lambda footprint: footprint.cost_usd,
+    "runtime_s": lambda footprint: footprint.runtime_s,
+}
+"""Field of `Average` -> its value for one run."""
 
 
 def savings_report(cloud: Cloud, workflow_id: str, preset: TransmissionPreset) -> SavingsReport:
-    """Compare the active plan with home and with the best single region.
+    """Compare the active plan with home and with single regions.
 
     Raises:
         NotEnoughDataError: There is no active plan or no signal.
@@ -93,46 +141,136 @@ def savings_report(cloud: Cloud, workflow_id: str, preset: TransmissionPreset) -
     plan = PlanStore(cloud).active(workflow_id)
     if plan is None:
         raise NotEnoughDataError(f"'{workflow_id}' has no active plan: deploy it first.")
-    signals = read_signals(cloud)
-    missing = [region for region in record.regions if region not in signals.carbon or region not in signals.prices]
-    if missing:
-        raise NotEnoughDataError(f"there is no data of {', '.join(missing)} yet: run 'data_collect all' first.")
+    runs = [
+        run
+        for run in History(cloud).runs(workflow_id, since=cloud.now() - KEEP_DAYS * 86_400.0)
+        if run.manifest_id == record.manifest_id
+    ]
     model = model_of(record)
-    at_home: list[RunFootprint] = []
-    by_plan: list[RunFootprint] = []
-    for run in History(cloud).runs(workflow_id, since=cloud.now() - KEEP_DAYS * 86_400.0):
-        if run.status != "complete" or run.manifest_id != record.manifest_id:
-            continue
-        regions = {node.region for node in run.nodes.values()}
-        if run.plan_version == plan.version and run.reason == "plan":
-            by_plan.append(footprint(run, model, signals, preset))
-        elif regions == {record.configuration.home_region}:
-            at_home.append(footprint(run, model, signals, preset))
-    home, routed = _sample(at_home), _sample(by_plan)
+    signals = read_signals(cloud)
+    used = {node.region for run in runs for node in run.nodes.values()}
+    tried = {attempt.region for run in runs for attempt in run.failed_attempts}
+    regions = sorted({*regions_of(model), *used, *tried})
+    missing = [region for region in regions if region not in signals.prices]
+    if missing:
+        options = " ".join(f"--region {region}" for region in missing)
+        raise NotEnoughDataError(
+            f"there are no prices of {', '.join(missing)} yet: run 'data_collect provider {options}' first."
+        )
+    times = [run.started_at for run in runs] or [cloud.now()]
+    intensities = intensity_history(carbon_source(), signals, regions, min(times), max(times))
+    prices = {region: signals.prices[region] for region in regions}
+    warning = None if plan.observed_runs is None else few_runs_warning(plan.observed_runs)
     return SavingsReport(
         workflow_id=workflow_id,
         plan=plan,
         expected=_expected(plan),
-        measured=Measured(
-            home=home,
-            plan=routed,
-            carbon=_saving(home, routed, lambda average: average.carbon_gco2eq),
-            cost=_saving(home, routed, lambda average: average.cost_usd),
-            runtime=_saving(home, routed, lambda average: average.runtime_s),
+        observed=observed_savings(
+            runs, plan.version, record.configuration.home_region, Accounting(model, prices, intensities, preset)
         ),
+        warnings=() if warning is None else (warning,),
+    )
+
+
+def observed_savings(runs: Sequence[ObservedRun], plan_version: int, home: str, accounting: Accounting) -> Observed:
+    """Compare the runs that a plan routed with its controls.
+
+    Args:
+        runs: Runs of one graph, of any plan.
+        plan_version: Version of the plan.
+        home: The home region.
+        accounting: Accounts the runs.
+    """
+    under_plan = [run for run in runs if run.plan_version == plan_version]
+    routed = [run for run in under_plan if run.reason in PLAN_REASONS]
+    controls = [run for run in under_plan if run.reason == CONTROL_REASON]
+    plan_runs = [run for run in routed if run.status == "complete"]
+    control_runs = [run for run in controls if run.status == "complete"]
+    compared = {run.run_id for run in (*routed, *controls)}
+    other_home = [
+        run
+        for run in runs
+        if run.status == "complete"
+        and run.run_id not in compared
+        and {node.region for node in run.nodes.values()} == {home}
+    ]
+    planned = [(hour_of_day(run.started_at), accounting.footprint(run)) for run in plan_runs]
+    control = [(hour_of_day(run.started_at), accounting.footprint(run)) for run in control_runs]
+    groups = strata((hour for hour, _ in control), (hour for hour, _ in planned))
+    moments = [run.started_at for run in plan_runs]
+    other = [(0, accounting.footprint_as_if_at(run, moments)) for run in other_home] if moments else []
+
+    def saved(quantity: str) -> Saving | None:
+        return saving(_values(control, quantity), _values(planned, quantity), groups)
+
+    return Observed(
+        plan=_sample(planned, planned, groups),
+        control=_sample(control, planned, groups),
+        other_home=_sample(other, other, (frozenset({0}),)) if len(other) > 1 else None,
+        plan_runs=len(plan_runs),
+        control_runs=len(control_runs),
+        failed_plan_runs=len(routed) - len(plan_runs),
+        failed_control_runs=len(controls) - len(control_runs),
+        strata=len(groups),
+        carbon=saved("carbon_gco2eq"),
+        cost=saved("cost_usd"),
+        runtime=saved("runtime_s"),
+        obstacle="" if groups else _obstacle(plan_version, len(plan_runs), len(control_runs)),
+        provenance=accounting.provenance,
+    )
+
+
+def _obstacle(plan_version: int, plan_runs: int, control_runs: int) -> str:
+    return (
+        f"{plan_runs} runs that plan {plan_version} routed and {control_runs} that the home share sent home under it "
+        f"are in the history; {MINIMUM_CONTROLS} of each are needed to compare them."
+    )
+
+
+def _values(footprints: Sequence[tuple[int, RunFootprint]], quantity: str) -> list[HourlyValue]:
+    return [HourlyValue(hour, QUANTITIES[quantity](footprint)) for hour, footprint in footprints]
+
+
+def _sample(
+    footprints: Sequence[tuple[int, RunFootprint]],
+    planned: Sequence[tuple[int, RunFootprint]],
+    groups: Sequence[frozenset[int]],
+) -> Sample | None:
+    """Means over the strata, which weigh as the planned runs are spread."""
+    if not groups:
+        return None
+
+    def estimate(quantity: str) -> Estimate:
+        weights = plan_weights(_values(planned, quantity), groups)
+        return stratified(_values(footprints, quantity), groups, weights)
+
+    estimates = {quantity: estimate(quantity) for quantity in QUANTITIES}
+    return Sample(
+        runs=len(footprints),
+        mean=Average(**{quantity: found.mean for quantity, found in estimates.items()}),
+        standard_error=Average(**{quantity: found.standard_error for quantity, found in estimates.items()}),
     )
 
 
 def _expected(plan: Plan) -> Expected | None:
-    home, single, planned = [], [], []
+    home, static, single, planned = [], [], [], []
     for hour in range(24):
         entry = plan.at(hour)
         if entry.metrics is None or entry.home_metrics is None:
             return None
         home.append(_average(entry.home_metrics))
+        # Where no single region keeps the hard limits, a workflow that is routed by the hour stays home.
         single.append(_average(entry.best_single_metrics or entry.home_metrics))
         planned.append(_average(entry.metrics))
-    return Expected(_mean(home), _mean(single), _mean(planned))
+        if entry.best_static_metrics is not None:
+            static.append(_average(entry.best_static_metrics))
+    return Expected(
+        home=_mean(home),
+        best_static=_mean(static) if len(static) == len(home) else None,
+        best_static_region=plan.best_static_region,
+        best_single=_mean(single),
+        plan=_mean(planned),
+    )
 
 
 def _average(metrics: Metrics) -> Average:
@@ -146,37 +284,3 @@ def _mean(values: Sequence[Average]) -> Average:
         sum(value.cost_usd for value in values) / count,
         sum(value.runtime_s for value in values) / count,
     )
-
-
-def _sample(footprints: Sequence[RunFootprint]) -> Sample | None:
-    if len(footprints) < 2:
-        return None
-    values = [Average(entry.carbon_gco2eq, entry.cost_usd, entry.runtime_s) for entry in footprints]
-    mean = _mean(values)
-    return Sample(
-        runs=len(values),
-        mean=mean,
-        standard_error=Average(
-            _standard_error([value.carbon_gco2eq for value in values]),
-            _standard_error([value.cost_usd for value in values]),
-            _standard_error([value.runtime_s for value in values]),
-        ),
-    )
-
-
-def _standard_error(values: Sequence[float]) -> float:
-    count = len(values)
-    mean = sum(values) / count
-    return math.sqrt(sum((value - mean) ** 2 for value in values) / (count - 1) / count)
-
-
-def _saving(home: Sample | None, plan: Sample | None, quantity: Callable[[Average], float]) -> Saving | None:
-    if home is None or plan is None or quantity(home.mean) <= 0 or quantity(plan.mean) <= 0:
-        return None
-    ratio = quantity(plan.mean) / quantity(home.mean)
-    relative_error = math.hypot(
-        quantity(plan.standard_error) / quantity(plan.mean),
-        quantity(home.standard_error) / quantity(home.mean),
-    )
-    half_width = NORMAL_QUANTILE_95 * ratio * relative_error
-    return Saving(1.0 - ratio, 1.0 - ratio - half_width, 1.0 - ratio + half_width)

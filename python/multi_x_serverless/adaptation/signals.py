@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from multi_x_serverless.adaptation.workflows import deployed_workflows, require_tables
 from multi_x_serverless.cloud.ports import Cloud
-from multi_x_serverless.collection.carbon import carbon_collector
+from multi_x_serverless.collection.carbon import CarbonSource, carbon_collector
 from multi_x_serverless.collection.collector import Collector, CollectorReport
 from multi_x_serverless.collection.performance import PerformanceCollector
 from multi_x_serverless.collection.provider import ProviderCollector
@@ -39,6 +39,11 @@ def read_signals(cloud: Cloud) -> Signals:
     """The last good signals of all regions."""
     store = SignalStore(cloud.key_value, cloud.system_region)
     return Signals(carbon=store.all(CARBON), prices=store.all(PRICE), performance=store.all(PERFORMANCE))
+
+
+def carbon_source() -> CarbonSource:
+    """What knows the intensities of past hours: the source that the carbon collector asks."""
+    return carbon_collector(os.environ).source
 
 
 def _collector(name: str) -> Collector:

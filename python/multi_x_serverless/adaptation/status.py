@@ -1,4 +1,4 @@
-"""The state of a workflow at a glance: plan in force, staged plan, where nodes ran lately, what is left to do."""
+"""The state of a workflow at a glance: plan in force, staged plan, where nodes ran lately, its last runs."""
 
 from __future__ import annotations
 
@@ -33,32 +33,45 @@ class PlanUse:
 
 @dataclass(frozen=True)
 class WorkflowStatus:
-    """See the module's text. `uses` is ordered by plan version."""
+    """See the module's text.
+
+    Attributes:
+        uses: By plan version, of the deployed graph.
+        last_runs: The newest runs of the deployed graph, newest first.
+    """
 
     record: WorkflowRecord
     active: Plan | None
     staged: Plan | None
     uses: tuple[PlanUse, ...]
+    last_runs: tuple[ObservedRun, ...]
 
 
-def workflow_status(cloud: Cloud, workflow_id: str) -> WorkflowStatus:
+def workflow_status(cloud: Cloud, workflow_id: str, *, last: int = 5) -> WorkflowStatus:
     """Collect the state of a workflow.
+
+    Args:
+        last: How many of the last runs to name.
 
     Raises:
         UnknownWorkflowError: There is none of that id.
     """
     record = deployed_workflow(cloud, workflow_id)
     plans = PlanStore(cloud)
-    runs = History(cloud).runs(workflow_id, since=cloud.now() - KEEP_DAYS * 86_400.0)
+    runs = [
+        run
+        for run in History(cloud).runs(workflow_id, since=cloud.now() - KEEP_DAYS * 86_400.0)
+        if run.manifest_id == record.manifest_id
+    ]
     by_plan: dict[int, list[ObservedRun]] = {}
     for run in runs:
-        if run.manifest_id == record.manifest_id:
-            by_plan.setdefault(run.plan_version, []).append(run)
+        by_plan.setdefault(run.plan_version, []).append(run)
     return WorkflowStatus(
         record=record,
         active=plans.active(workflow_id),
         staged=plans.staged(workflow_id),
         uses=tuple(_use(version, entries, record) for version, entries in sorted(by_plan.items())),
+        last_runs=tuple(reversed(runs))[:last],
     )
 
 

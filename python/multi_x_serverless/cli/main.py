@@ -52,7 +52,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "update_check_deployment": CommandEntry(
         "update_check_deployment", "Migrate workflows to their staged plans and clean up."
     ),
-    "report": CommandEntry("report", "Show what was saved, expected and measured."),
+    "report": CommandEntry("report", "Show what was saved: expected, and modelled from observed runs."),
     "remove": CommandEntry("remove", "Delete a workflow and everything it made."),
     "teardown": CommandEntry("teardown", "Delete the framework's tables with all they hold."),
     "version": CommandEntry("version", "Show the version of the program and of its engine."),
@@ -139,7 +139,7 @@ def _default_color() -> bool:
     help="Form of what is written to standard output.",
 )
 @click.option("-v", "--verbose", count=True, help="Say more on standard error; with a failure, the traceback.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing on standard error but errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing on standard error but errors; these are always shown.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before something is deleted.")
 @click.option("--color/--no-color", default=_default_color, help="Colours in tables (also: NO_COLOR).")
 @click.version_option(package_name="multi-x-serverless", message="%(version)s")

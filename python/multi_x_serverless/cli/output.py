@@ -16,10 +16,11 @@ OUTPUT_VERSION = 1
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table; numbers go right and are never folded."""
+    """A column of a table; numbers go right and are never folded, nor is what has to stay whole to be copied."""
 
     name: str
     is_number: bool = False
+    is_whole: bool = False
 
 
 def write_json(command: str, members: Mapping[str, Any]) -> None:
@@ -50,7 +51,7 @@ def write_table(
             escape(column.name),
             justify="right" if column.is_number else "left",
             overflow="fold",
-            no_wrap=column.is_number,
+            no_wrap=column.is_number or column.is_whole,
         )
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
@@ -59,12 +60,34 @@ def write_table(
         console.print(f"[bold]{escape(title)}[/bold]")
     console.print(table)
     if note:
-        console.print(escape(note))
+        console.print(escape(note) + "\n")
 
 
 def write_text(text: str) -> None:
     """A line for people."""
     click.echo(text)
+
+
+BRIEF_CHARACTERS = 240
+"""Longest text of a table's cell that is not cut."""
+
+
+def brief(text: str) -> str:
+    """A text cut at the end of a word, so that a list of many regions does not fill the screen."""
+    if len(text) <= BRIEF_CHARACTERS:
+        return text
+    return text[: BRIEF_CHARACTERS - 4].rsplit(" ", maxsplit=1)[0].rstrip(",;") + " ..."
+
+
+def hour_ranges(hours: Sequence[int]) -> str:
+    """Ascending hours as ``0-5, 9, 12-23``."""
+    ranges: list[list[int]] = []
+    for hour in hours:
+        if ranges and ranges[-1][1] == hour - 1:
+            ranges[-1][1] = hour
+        else:
+            ranges.append([hour, hour])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
 
 
 def percent(part: float, *, signed: bool = False) -> str:

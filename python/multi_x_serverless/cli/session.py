@@ -78,6 +78,11 @@ class Settings:
         if self.verbosity >= level:
             click.echo(text, err=True)
 
+    @staticmethod
+    def say_error(text: str) -> None:
+        """What went wrong without ending the command, on standard error; ``--quiet`` does not hide it."""
+        click.echo(f"error: {text}", err=True)
+
     def confirm(self, question: str) -> None:
         """Ask before something is deleted; `--yes` answers, and without a terminal the answer is no.
 

@@ -89,7 +89,15 @@ class Certificate:
 
 @dataclass(frozen=True)
 class HourPlan:
-    """One hour of a plan. `best_single_region` and `home_metrics` are the baselines of every report."""
+    """One hour of a plan, with what is expected of it and of its baselines over fresh scenarios.
+
+    Attributes:
+        metrics: Of the placement; `None` in the home-only plan, like all that follow.
+        home_metrics: Everything home.
+        best_single_region: The best single region of this hour; `None` if none keeps the hard limits.
+        best_single_metrics: Everything there, as far as nodes may run there.
+        best_static_metrics: Everything in the plan's `best_static_region`, as far as nodes may run there.
+    """
 
     hour: int
     placement: Placement
@@ -98,6 +106,7 @@ class HourPlan:
     home_metrics: Metrics | None
     best_single_region: str | None
     best_single_metrics: Metrics | None
+    best_static_metrics: Metrics | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +120,8 @@ class Plan:
         solver: ``fine-grained``, ``coarse-grained``, ``heuristic``, or ``none`` for the home-only plan.
         problem_hash: SHA-256 of the problem document, empty for the home-only plan.
         provenance: Signal -> where its values come from and how old they are.
+        observed_runs: Observed runs that the scenarios were drawn from; `None` if no solver was asked.
+        best_static_region: The best single region for the whole day; `None` if none keeps the hard limits all day.
     """
 
     workflow_id: str
@@ -121,6 +132,8 @@ class Plan:
     problem_hash: str
     provenance: Mapping[str, str]
     hours: tuple[HourPlan, ...]
+    observed_runs: int | None = None
+    best_static_region: str | None = None
 
     def __post_init__(self) -> None:
         planned = [entry.hour for entry in self.hours]
@@ -166,6 +179,8 @@ class Plan:
                 "solver": self.solver,
                 "problem_hash": self.problem_hash,
                 "provenance": dict(self.provenance),
+                "observed_runs": self.observed_runs,
+                "best_static_region": self.best_static_region,
                 "hours": [_hour_members(entry) for entry in self.hours],
             },
         )
@@ -187,6 +202,9 @@ class Plan:
             problem_hash=fields.text("problem_hash"),
             provenance=fields.mapping("provenance", as_text),
             hours=tuple(_hour_from(entry) for entry in fields.sections("hours")),
+            # Plans of before these were kept do without.
+            observed_runs=None if fields.values.get("observed_runs") is None else fields.integer("observed_runs"),
+            best_static_region=fields.optional_text("best_static_region"),
         )
 
 
@@ -233,6 +251,7 @@ def _hour_members(entry: HourPlan) -> dict[str, Any]:
         "home_metrics": metrics(entry.home_metrics),
         "best_single_region": entry.best_single_region,
         "best_single_metrics": metrics(entry.best_single_metrics),
+        "best_static_metrics": metrics(entry.best_static_metrics),
     }
 
 
@@ -262,4 +281,5 @@ def _hour_from(fields: Fields) -> HourPlan:
         home_metrics=metrics("home_metrics"),
         best_single_region=fields.optional_text("best_single_region"),
         best_single_metrics=metrics("best_single_metrics"),
+        best_static_metrics=metrics("best_static_metrics"),
     )

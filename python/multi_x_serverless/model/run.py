@@ -101,6 +101,30 @@ class EdgeObservation:
 
 
 @dataclass(frozen=True)
+class FailedAttempt:
+    """One invocation that raised, whether or not a retry made it good; it took time and energy and was billed.
+
+    Attributes:
+        node: Index of the node.
+        region: Where it ran.
+        duration_s: Wall time of the invocation without initialisation, in seconds.
+    """
+
+    node: int
+    region: str
+    duration_s: float
+
+    def to_members(self) -> dict[str, Any]:
+        """The attempt as part of a document."""
+        return {"node": self.node, "region": self.region, "duration_s": self.duration_s}
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> FailedAttempt:
+        """Read what `to_members` wrote."""
+        return cls(fields.integer("node"), fields.text("region"), fields.number("duration_s"))
+
+
+@dataclass(frozen=True)
 class ObservedRun:
     """One run of a workflow.
 
@@ -116,6 +140,7 @@ class ObservedRun:
         trigger_bytes: Size of the trigger's payload.
         nodes: Node index -> observation, for the nodes that ran.
         edges: Edge index -> observation, for the edges of nodes that ran.
+        failed_attempts: Invocations that raised, by time. Those that were killed (time limit, memory) log nothing.
     """
 
     run_id: str
@@ -129,6 +154,7 @@ class ObservedRun:
     trigger_bytes: float
     nodes: Mapping[int, NodeObservation]
     edges: Mapping[int, EdgeObservation]
+    failed_attempts: tuple[FailedAttempt, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -149,6 +175,7 @@ class ObservedRun:
             "trigger_bytes": self.trigger_bytes,
             "nodes": {str(index): node.to_members() for index, node in self.nodes.items()},
             "edges": {str(index): edge.to_members() for index, edge in self.edges.items()},
+            "failed_attempts": [attempt.to_members() for attempt in self.failed_attempts],
         }
 
     @classmethod
@@ -170,6 +197,10 @@ class ObservedRun:
             trigger_bytes=fields.number("trigger_bytes"),
             nodes={int(key): NodeObservation.from_fields(nodes.section(key)) for key in nodes.values},
             edges={int(key): EdgeObservation.from_fields(edges.section(key)) for key in edges.values},
+            # Runs recorded before attempts were kept have none.
+            failed_attempts=tuple(map(FailedAttempt.from_fields, fields.sections("failed_attempts")))
+            if "failed_attempts" in fields.values
+            else (),
         )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from multi_x_serverless.model.graph import Graph
-from multi_x_serverless.model.run import EdgeObservation, NodeObservation, ObservedRun, RunStatus
+from multi_x_serverless.model.run import EdgeObservation, FailedAttempt, NodeObservation, ObservedRun, RunStatus
 
 MAXIMUM_ATTEMPTS = 3
 """An asynchronous invocation is tried once and retried twice (AWS Lambda's default), then dead-lettered."""
@@ -56,8 +56,7 @@ def examine(records: Iterable[Mapping[str, Any]], graph: Graph) -> RunState:
             case "node_finished":
                 finished.add(int(record["node"]))
             case "node_failed":
-                # Every attempt has a time of its own; the same line read twice has the same.
-                failures.setdefault(int(record["node"]), set()).add(f"{record.get('req')}@{record['ts']}")
+                failures.setdefault(int(record["node"]), set()).add(_attempt(record))
             case "edge_called":
                 called.add(int(record["edge"]))
             case "edge_declined":
@@ -105,7 +104,24 @@ def fold(run_id: str, records: Iterable[Mapping[str, Any]], graph: Graph, status
         trigger_bytes=float(start["bytes"]),
         nodes=nodes,
         edges=edges,
+        failed_attempts=_failed_attempts(ordered, graph),
     )
+
+
+def _attempt(record: Mapping[str, Any]) -> str:
+    """What tells attempts apart: each has a time of its own; the same line read twice has the same."""
+    return f"{record.get('req')}@{record['ts']}"
+
+
+def _failed_attempts(ordered: Iterable[Mapping[str, Any]], graph: Graph) -> tuple[FailedAttempt, ...]:
+    attempts = {
+        (int(record["node"]), _attempt(record)): FailedAttempt(
+            int(record["node"]), str(record["region"]), float(record["wall"])
+        )
+        for record in ordered
+        if record["t"] == "node_failed" and int(record["node"]) < len(graph.nodes)
+    }
+    return tuple(attempts.values())
 
 
 def _first_by(records: Iterable[Mapping[str, Any]], record_type: str, member: str) -> dict[int, Mapping[str, Any]]:

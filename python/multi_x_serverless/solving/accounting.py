@@ -1,19 +1,24 @@
 """What a run that really happened emitted and cost, by the same model that plans (DESIGN "Model").
 
-Durations, bytes and regions are the observed ones; energy is computed from them (nobody can read a meter in a
-shared processor), so "measured" savings are measured behaviour times modelled power and the signals' intensities.
+Durations, bytes, regions and failed attempts are the observed ones. Energy is computed from them, because nobody can
+read a meter in a shared processor, and turned into carbon by the intensity of the hour in which the run started: so
+footprints are *modelled from observed runs*, and whoever prints them says so (`Accounting.provenance`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 from multi_x_serverless.model.run import NodeObservation, ObservedRun
+from multi_x_serverless.model.signals import PriceSignal, RegionPrices
 from multi_x_serverless.solving import model_constants as constants
+from multi_x_serverless.solving.intensity import IntensityHistory
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
-from multi_x_serverless.solving.problem import MEGA, Signals, WorkflowModel, regions_of
+from multi_x_serverless.solving.problem import MEGA, WorkflowModel, regions_of
+
+ENERGY_METHOD = "modelled from observed durations, memory, CPU time and bytes; no meter was read"
 
 BYTES_PER_GB = float(2**30)
 MB_PER_GB = 1024.0
@@ -21,10 +26,13 @@ BYTES_PER_MESSAGE_UNIT = 64 * 1024
 BYTES_PER_WRITE_UNIT = 1024
 BYTES_PER_READ_UNIT = 4096
 
+BILLING_SLACK_MS = 1e-6
+"""By so much a duration may exceed a full millisecond before the next is billed: the rounding of a product."""
+
 
 @dataclass(frozen=True)
 class RunFootprint:
-    """Carbon in gCO2eq, split by cause, and cost in USD of one run; run time in seconds."""
+    """Carbon in gCO2eq, split by cause, and cost in USD of one run, failed attempts included; run time in seconds."""
 
     execution_gco2eq: float
     transmission_gco2eq: float
@@ -45,90 +53,167 @@ def execution_kwh(duration_s: float, memory_mb: int, cpu_s: float) -> float:
     return duration_s / 3600.0 * (vcpus * vcpu_kw + memory_mb / MB_PER_GB * constants.MEMORY_KW_PER_GB)
 
 
-def footprint(run: ObservedRun, workflow: WorkflowModel, signals: Signals, preset: TransmissionPreset) -> RunFootprint:
-    """Carbon and cost of an observed run."""
-    return _Accounting(run, workflow, signals, preset).total()
+class Accounting:
+    """Accounts observed runs of one workflow.
 
+    What failed attempts moved is not logged and left out; their time is billed and draws power like any other. Left
+    out, too, are reports to a join that stayed dead: where it would have run is not logged.
 
-class _Accounting:
-    def __init__(self, run: ObservedRun, workflow: WorkflowModel, signals: Signals, preset: TransmissionPreset) -> None:
-        self._run = run
+    Args:
+        workflow: The workflow whose graph the runs refer to.
+        prices: Region -> its prices, for every region in which a node ran, and home.
+        intensities: Of the hours of the runs, for the same regions and all that the workflow may use.
+        preset: Energy per byte moved.
+    """
+
+    def __init__(
+        self,
+        workflow: WorkflowModel,
+        prices: Mapping[str, PriceSignal],
+        intensities: IntensityHistory,
+        preset: TransmissionPreset,
+    ) -> None:
         self._workflow = workflow
-        self._signals = signals
-        self._transmission = TRANSMISSION_PRESETS[preset]
-        self._hour = datetime.fromtimestamp(run.started_at, tz=timezone.utc).hour
-        self._home = workflow.configuration.home_region
+        self._prices = prices
+        self._intensities = intensities
+        self._preset = preset
         self._regions = frozenset(regions_of(workflow))
 
+    def footprint(self, run: ObservedRun) -> RunFootprint:
+        """Carbon and cost of a run, by the intensities of the hour in which it started."""
+        return self._account(run, self._intensities.at(run.started_at))
+
+    def footprint_as_if_at(self, run: ObservedRun, moments: Iterable[float]) -> RunFootprint:
+        """The same with the mean of the intensities at other moments: carbon is linear in them."""
+        return self._account(run, self._intensities.mean_at(moments))
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What the figures rest on, for people."""
+        prices = sorted({f"{signal.source}, {signal.vintage}" for signal in self._prices.values()})
+        return {
+            "energy": ENERGY_METHOD,
+            "carbon": f"{self._intensities.origin}; of the hour in which each run started",
+            "prices": "; ".join(prices),
+            "transmission": f"preset '{self._preset}'",
+        }
+
+    def _account(self, run: ObservedRun, intensity: Mapping[str, float]) -> RunFootprint:
+        return _RunAccounting(run, self._workflow, self._regions, self._prices, intensity, self._preset).total()
+
+
+@dataclass(frozen=True)
+class _Share:
+    """A part of a run's footprint: gCO2eq by cause, and USD."""
+
+    execution: float = 0.0
+    transmission: float = 0.0
+    cost: float = 0.0
+
+    def __add__(self, other: _Share) -> _Share:
+        return _Share(self.execution + other.execution, self.transmission + other.transmission, self.cost + other.cost)
+
+
+class _RunAccounting:
+    def __init__(
+        self,
+        run: ObservedRun,
+        workflow: WorkflowModel,
+        regions: frozenset[str],
+        prices: Mapping[str, PriceSignal],
+        intensity: Mapping[str, float],
+        preset: TransmissionPreset,
+    ) -> None:
+        self._run = run
+        self._workflow = workflow
+        self._regions = regions
+        self._signals = prices
+        self._intensity = intensity
+        self._transmission = TRANSMISSION_PRESETS[preset]
+        self._home = workflow.configuration.home_region
+
     def total(self) -> RunFootprint:
-        execution = transmission = cost = 0.0
+        share = _Share()
         for index, node in self._run.nodes.items():
-            name = self._workflow.graph.nodes[index].function
-            provider = self._workflow.functions[name].provider
-            prices = self._signals.prices[node.region].prices
-            execution += (
-                execution_kwh(node.duration_s, provider.memory_mb, node.cpu_s)
-                * constants.PUE_DEFAULT
-                * self._intensity(node.region)
-            )
-            gb_seconds = _billed_s(node.duration_s) * provider.memory_mb / MB_PER_GB
-            cost += (
-                prices.lambda_usd_per_gb_second(provider.architecture) * gb_seconds
-                + prices.lambda_usd_per_million_requests / MEGA
-                + prices.cloudwatch_logs_usd_per_gb_ingested * constants.LOG_BYTES_PER_NODE / BYTES_PER_GB
-            )
-            for carbon, usd in (self._data(name, node), self._received(index, node)):
-                transmission += carbon
-                cost += usd
-        return RunFootprint(execution, transmission, cost, self._run.duration_s)
+            share += self._invoked(index, node.region, node.duration_s, node.cpu_s)
+            share += self._data(self._workflow.graph.nodes[index].function, node)
+            share += self._received(index, node.region)
+        for attempt in self._run.failed_attempts:
+            # What a failed attempt used of its processors is not logged.
+            share += self._invoked(attempt.node, attempt.region, attempt.duration_s, None)
+        return RunFootprint(share.execution, share.transmission, share.cost, self._run.duration_s)
 
-    def _intensity(self, region: str) -> float:
-        return self._signals.carbon[region].intensity_gco2eq_per_kwh[self._hour]
+    def _prices(self, region: str) -> RegionPrices:
+        return self._signals[region].prices
 
-    def _moved(self, size: float, source: str, target: str) -> float:
-        """GCO2eq of bytes that go from one region to another or stay in one."""
+    def _invoked(self, index: int, region: str, duration_s: float, cpu_s: float | None) -> _Share:
+        """One invocation with what it logs."""
+        logs = self._prices(region).cloudwatch_logs_usd_per_gb_ingested * constants.LOG_BYTES_PER_NODE / BYTES_PER_GB
+        return self._executed(index, region, duration_s, cpu_s) + _Share(cost=logs)
+
+    def _executed(self, index: int, region: str, duration_s: float, cpu_s: float | None) -> _Share:
+        """A request and so many seconds of a node's function; the usual utilisation where the CPU time is unknown."""
+        provider = self._workflow.functions[self._workflow.graph.nodes[index].function].provider
+        if cpu_s is None:
+            vcpus = provider.memory_mb / constants.MEMORY_MB_PER_VCPU
+            cpu_s = constants.CPU_UTILIZATION_DEFAULT * duration_s * vcpus
+        prices = self._prices(region)
+        return _Share(
+            execution=execution_kwh(duration_s, provider.memory_mb, cpu_s)
+            * constants.PUE_DEFAULT
+            * self._intensity[region],
+            cost=prices.lambda_usd_per_gb_second(provider.architecture)
+            * billed_s(duration_s)
+            * provider.memory_mb
+            / MB_PER_GB
+            + prices.lambda_usd_per_million_requests / MEGA,
+        )
+
+    def _moved(self, size: float, source: str, target: str) -> _Share:
+        """Bytes that go from one region to another or stay in one, without what leaving costs."""
         factor = (
             self._transmission.intra_region_kwh_per_gb
             if source == target
             else self._transmission.inter_region_kwh_per_gb
         )
-        return size / BYTES_PER_GB * factor * (self._intensity(source) + self._intensity(target)) / 2.0
+        mean_intensity = (self._intensity[source] + self._intensity[target]) / 2.0
+        return _Share(transmission=size / BYTES_PER_GB * factor * mean_intensity)
 
-    def _egress(self, size: float, source: str, target: str) -> float:
+    def _moved_outside(self, size: float, source: str) -> _Share:
+        """Bytes that go between a region and a place that the workflow may not use."""
+        factor = self._transmission.inter_region_kwh_per_gb
+        mean_intensity = (self._intensity[source] + constants.OUTSIDE_INTENSITY_GCO2EQ_PER_KWH) / 2.0
+        return _Share(transmission=size / BYTES_PER_GB * factor * mean_intensity)
+
+    def _sent(self, size: float, source: str, target: str) -> _Share:
+        """Bytes that are sent from one region to another or within one, with what leaving costs."""
+        moved = self._moved(size, source, target)
         if source == target:
-            return 0.0
-        return self._signals.prices[source].prices.egress_usd_per_gb_to(target) * size / BYTES_PER_GB
+            return moved
+        return moved + _Share(cost=self._prices(source).egress_usd_per_gb_to(target) * size / BYTES_PER_GB)
 
-    def _data(self, function: str, node: NodeObservation) -> tuple[float, float]:
-        """Carbon and cost of what the developer's own code moved, by where it went."""
+    def _data(self, function: str, node: NodeObservation) -> _Share:
+        """What the developer's own code moved, by where it went."""
         attributed = dict(node.attributed_bytes)
         other = node.other_bytes
         declared = self._workflow.configuration.data_regions.get(function)
         if declared is not None:
             attributed[declared] = attributed.get(declared, 0.0) + other
             other = 0.0
-        carbon = self._moved(other / 2.0, node.region, self._home) + self._moved_outside(other / 2.0, node.region)
-        cost = 0.0
+        # Nobody knows in which direction these went, so they pay nothing.
+        share = self._moved(other / 2.0, node.region, self._home) + self._moved_outside(other / 2.0, node.region)
         for region, size in attributed.items():
             if region in self._regions:
-                carbon += self._moved(size, node.region, region)
-                cost += self._egress(size, node.region, region)
+                share += self._sent(size, node.region, region)
             else:
-                prices = self._signals.prices[node.region].prices
-                carbon += self._moved_outside(size, node.region)
-                cost += prices.egress_to_internet_usd_per_gb * size / BYTES_PER_GB
-        return carbon, cost
+                egress = self._prices(node.region).egress_to_internet_usd_per_gb * size / BYTES_PER_GB
+                share += self._moved_outside(size, node.region) + _Share(cost=egress)
+        return share
 
-    def _moved_outside(self, size: float, source: str) -> float:
-        """GCO2eq of bytes that go between a region and a place that the workflow may not use."""
-        factor = self._transmission.inter_region_kwh_per_gb
-        mean = (self._intensity(source) + constants.OUTSIDE_INTENSITY_GCO2EQ_PER_KWH) / 2.0
-        return size / BYTES_PER_GB * factor * mean
-
-    def _received(self, index: int, node: NodeObservation) -> tuple[float, float]:
-        """Carbon (gCO2eq) and cost (USD) of what reached a node: its message, or a join's reports and payloads."""
+    def _received(self, index: int, region: str) -> _Share:
+        """What reached a node in a region: its message, or a join's reports and payloads."""
         if index == 0:
-            return self._trigger(node)
+            return self._trigger(region)
         graph = self._workflow.graph
         calls = [
             (self._run.nodes[graph.edges[edge].source].region, self._run.edges[edge].payload_bytes)
@@ -137,14 +222,17 @@ class _Accounting:
         ]
         # One message starts a join however many call it; each of them is attributed an equal part.
         envelope = constants.MESSAGE_ENVELOPE_BYTES / len(calls) if calls else 0.0
-        carbon = sum(self._moved(payload + envelope, source, node.region) for source, payload in calls)
-        cost = sum(self._egress(payload + envelope, source, node.region) for source, payload in calls)
-        if not graph.nodes[index].sync:
-            return carbon, cost + sum(self._message_cost(node.region, payload) for _, payload in calls)
-        return carbon, cost + self._join_cost(len(graph.incoming[index]), node.region, [size for _, size in calls])
+        share = _Share()
+        for source, payload in calls:
+            share += self._sent(payload + envelope, source, region)
+            if not graph.nodes[index].sync:
+                share += _Share(cost=self._message_usd(region, payload))
+        if graph.nodes[index].sync:
+            share += _Share(cost=self._join_usd(len(graph.incoming[index]), region, [size for _, size in calls]))
+        return share
 
-    def _join_cost(self, edges: int, region: str, payloads: list[float]) -> float:
-        prices = self._signals.prices[region].prices
+    def _join_usd(self, edges: int, region: str, payloads: list[float]) -> float:
+        prices = self._prices(region)
         writes = constants.SYNC_REPORT_WRITE_UNITS * edges + constants.SYNC_CLOSING_WRITE_UNITS
         reads = constants.SYNC_CLOSING_READ_UNITS
         objects = 0
@@ -158,53 +246,37 @@ class _Accounting:
             writes * prices.dynamodb_usd_per_million_write_units
             + reads * prices.dynamodb_usd_per_million_read_units
             + objects * (prices.s3_usd_per_million_put_requests + prices.s3_usd_per_million_get_requests)
-            + _message_units(constants.MESSAGE_ENVELOPE_BYTES) * prices.sns_usd_per_million_publishes
+            + message_units(constants.MESSAGE_ENVELOPE_BYTES) * prices.sns_usd_per_million_publishes
         ) / MEGA
 
-    def _message_cost(self, region: str, payload: float) -> float:
-        prices = self._signals.prices[region].prices
+    def _message_usd(self, region: str, payload: float) -> float:
+        prices = self._prices(region)
         if payload <= constants.INLINE_PAYLOAD_LIMIT_BYTES:
-            units = _message_units(payload + constants.MESSAGE_ENVELOPE_BYTES)
+            units = message_units(payload + constants.MESSAGE_ENVELOPE_BYTES)
             return units * prices.sns_usd_per_million_publishes / MEGA
         return (
-            _message_units(constants.MESSAGE_ENVELOPE_BYTES) * prices.sns_usd_per_million_publishes
+            message_units(constants.MESSAGE_ENVELOPE_BYTES) * prices.sns_usd_per_million_publishes
             + prices.s3_usd_per_million_put_requests
             + prices.s3_usd_per_million_get_requests
         ) / MEGA
 
-    def _trigger(self, entry: NodeObservation) -> tuple[float, float]:
+    def _trigger(self, region: str) -> _Share:
         """The message that starts the run at home, and handing it on if the entry runs elsewhere."""
         payload = self._run.trigger_bytes
-        size = payload + constants.MESSAGE_ENVELOPE_BYTES
-        carbon = 0.0
-        cost = self._message_cost(self._home, payload)
-        if entry.region == self._home:
-            return self._moved(size, self._home, self._home), cost
-        provider = self._workflow.functions[self._workflow.graph.nodes[0].function].provider
-        prices = self._signals.prices[self._home].prices
-        forwarding_s = constants.FORWARD_DURATION_S
-        utilization = constants.CPU_UTILIZATION_DEFAULT * provider.memory_mb / constants.MEMORY_MB_PER_VCPU
-        carbon += (
-            execution_kwh(forwarding_s, provider.memory_mb, forwarding_s * utilization)
-            * constants.PUE_DEFAULT
-            * self._intensity(self._home)
-        )
-        carbon += self._moved(size, self._home, entry.region)
-        cost += (
-            self._message_cost(entry.region, payload)
-            + prices.lambda_usd_per_million_requests / MEGA
-            + prices.lambda_usd_per_gb_second(provider.architecture)
-            * _billed_s(forwarding_s)
-            * provider.memory_mb
-            / MB_PER_GB
-            + self._egress(size, self._home, entry.region)
-        )
-        return carbon, cost
+        message = _Share(cost=self._message_usd(self._home, payload))
+        if region == self._home:
+            return message
+        forwarding = self._executed(0, self._home, constants.FORWARD_DURATION_S, None)
+        forwarded = _Share(cost=self._message_usd(region, payload))
+        sent = self._sent(payload + constants.MESSAGE_ENVELOPE_BYTES, self._home, region)
+        return message + forwarding + forwarded + sent
 
 
-def _message_units(size: float) -> int:
-    return math.ceil(size / BYTES_PER_MESSAGE_UNIT)
+def message_units(size: float) -> int:
+    """Units of 64 KiB in which a message of `size` bytes is billed; at least one."""
+    return max(1, math.ceil(size / BYTES_PER_MESSAGE_UNIT))
 
 
-def _billed_s(duration_s: float) -> float:
-    return math.ceil(duration_s * 1000.0) / 1000.0
+def billed_s(duration_s: float) -> float:
+    """Seconds as billed: full milliseconds, rounded up."""
+    return max(0, math.ceil(duration_s * 1000.0 - BILLING_SLACK_MS)) / 1000.0

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 
 from multi_x_serverless import _core
 from multi_x_serverless.errors import InvalidPlacementError, InvalidProblemError, UsageError
-from multi_x_serverless.model.plan import Metric, Metrics, Objective
+from multi_x_serverless.model.plan import Metric, Metrics
 from multi_x_serverless.solving.solution import Solution, read_solution
 
 SolverName: TypeAlias = Literal["fine-grained", "coarse-grained", "heuristic"]
@@ -110,16 +110,6 @@ def solve_problem(
         KeyboardInterrupt: Ctrl-C; the engine answers within 100 ms.
     """
     return LoadedProblem(problem).solve(solver, threads=threads, deadline_s=deadline_s)
-
-
-def mean_of_placement(problem: bytes, placement: Mapping[str, str], hour: int, objective: Objective) -> float:
-    """Mean of an objective for a placement at an hour, in the objective's unit.
-
-    Raises:
-        InvalidProblemError: The document is refused.
-        InvalidPlacementError: The placement does not fit the problem.
-    """
-    return LoadedProblem(problem).evaluate(placement, hour).of(objective).mean
 
 
 def engine_version() -> str:

@@ -40,6 +40,10 @@ SYNC_REPORT_WRITE_UNITS = 1.0
 SYNC_CLOSING_WRITE_UNITS = 3.0
 SYNC_CLOSING_READ_UNITS = 1.0
 
+# Samples from which on an observed distribution counts fully; below, it is blended with another one
+# (docs/problem-document.md, "Time of a scenario").
+SAMPLES_THAT_COUNT_FULLY = 20
+
 # Bytes that the SDK logs per node that runs (records of `sdk.records`, with Lambda's own START/END/REPORT lines).
 LOG_BYTES_PER_NODE = 1500.0
 

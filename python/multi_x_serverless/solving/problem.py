@@ -6,9 +6,8 @@ happened together stays together. The document is the seam, the bug report and t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any
 
 import orjson
@@ -20,6 +19,7 @@ from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.signals import CarbonSignal, PerformanceSignal, PriceSignal
 from multi_x_serverless.solving import model_constants as constants
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
+from multi_x_serverless.solving.provenance import provenance
 
 PROBLEM_SCHEMA = "multi-x-serverless/problem"
 PROBLEM_VERSION = 1
@@ -93,7 +93,13 @@ def build_problem(
         "schema": PROBLEM_SCHEMA,
         "version": PROBLEM_VERSION,
         "workflow": workflow.configuration.workflow_id,
-        "provenance": _provenance(regions, signals, usable, settings),
+        "provenance": provenance(
+            [signals.carbon[region] for region in regions],
+            [signals.prices[region] for region in regions],
+            [signals.performance[region] for region in regions],
+            usable,
+            settings.transmission,
+        ),
         "regions": list(regions),
         "home": home,
         "hours": list(settings.hours),
@@ -151,7 +157,7 @@ def build_problem(
             "seed": settings.seed,
             "scenarios": settings.scenarios,
             "validation_scenarios": settings.validation_scenarios,
-            "min_samples": 20,
+            "min_samples": constants.SAMPLES_THAT_COUNT_FULLY,
             "tail": 0.95,
             "confidence": 0.95,
             "deadline_s": settings.deadline_s,
@@ -178,31 +184,6 @@ def _require_signals(regions: tuple[str, ...], signals: Signals) -> None:
             raise NotEnoughDataError(
                 f"there is no {kind} data of {', '.join(missing)} yet: run 'data_collect {kind}', then solve."
             )
-
-
-def _provenance(
-    regions: tuple[str, ...], signals: Signals, runs: tuple[ObservedRun, ...], settings: SolveSettings
-) -> dict[str, str]:
-    carbon = [signals.carbon[region] for region in regions]
-    estimated = [signal.region for signal in carbon if signal.is_estimated]
-    return {
-        "carbon": _origin(carbon) + (f"; without hourly measurement: {', '.join(estimated)}" if estimated else ""),
-        "carbon_method": "; ".join(sorted({signal.method for signal in carbon})),
-        "prices": _origin([signals.prices[region] for region in regions]),
-        "latency": _origin([signals.performance[region] for region in regions]),
-        "runs": f"{len(runs)} observed runs, {_time(runs[0].started_at)} to {_time(runs[-1].started_at)} UTC",
-        "transmission": f"preset '{settings.transmission}'",
-    }
-
-
-def _origin(signals: Sequence[CarbonSignal | PriceSignal | PerformanceSignal]) -> str:
-    """Sources and vintages, and when the oldest of the signals was collected."""
-    origins = "; ".join(sorted({f"{signal.source}, {signal.vintage}" for signal in signals}))
-    return f"{origins}; collected {_time(min(signal.collected_at for signal in signals))} UTC"
-
-
-def _time(moment: float) -> str:
-    return datetime.fromtimestamp(moment, tz=timezone.utc).strftime("%Y-%m-%d %H:%M")
 
 
 def _node(name: str, function: str, sync: bool, configuration: FunctionConfiguration) -> dict[str, Any]:

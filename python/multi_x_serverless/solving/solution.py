@@ -10,6 +10,7 @@ from multi_x_serverless.errors import InvalidDocumentError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import Fields, as_text
 from multi_x_serverless.model.plan import Certificate, HourPlan, Metrics, Objective, Plan
+from multi_x_serverless.solving.model_constants import SAMPLES_THAT_COUNT_FULLY
 
 SOLUTION_SCHEMA = "multi-x-serverless/solution"
 SOLUTION_VERSION = 1
@@ -49,6 +50,25 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Validation:
+    """What is to be expected of an hour's placement and of its baselines, over scenarios none was chosen by.
+
+    Attributes:
+        scenarios: How many fresh scenarios.
+        best_single_metrics: Of the best single region of the hour; `None` if there is none.
+        best_static_metrics: Of the best single region for all hours; `None` if there is none.
+        constraints: The limits over these scenarios, in the order of the hour's own.
+    """
+
+    scenarios: int
+    metrics: Metrics
+    home_metrics: Metrics
+    best_single_metrics: Metrics | None
+    best_static_metrics: Metrics | None
+    constraints: tuple[Constraint, ...]
+
+
+@dataclass(frozen=True)
 class UnmetLimit:
     """A hard limit at an hour at which no placement was found that keeps all of them.
 
@@ -65,7 +85,11 @@ class UnmetLimit:
 
 @dataclass(frozen=True)
 class HourSolution:
-    """One hour of a solution."""
+    """One hour of a solution.
+
+    `metrics`, `home_metrics`, `constraints` and `candidates` are over the scenarios that the placement was chosen by:
+    they belong to the proof. What to expect is in `validation`.
+    """
 
     hour: int
     status: Status
@@ -77,6 +101,7 @@ class HourSolution:
     lower_bound: float
     gap: float
     constraints: tuple[Constraint, ...]
+    validation: Validation
     candidates: tuple[Candidate, ...]
     best_single_region: str | None
     unmet_limits: tuple[UnmetLimit, ...]
@@ -90,15 +115,26 @@ class HourSolution:
 
 @dataclass(frozen=True)
 class Solution:
-    """What the engine answered. `document` is the whole answer for machines."""
+    """What the engine answered.
+
+    Attributes:
+        runs: Observed runs that scenarios were drawn from; 0 if they rest on declared estimates.
+        scenarios: Scenarios to plan with.
+        validation_scenarios: Fresh ones to validate with.
+        best_static_region: The best single region for all hours; `None` if none keeps the hard limits at all hours.
+        document: The whole answer for machines.
+    """
 
     problem_hash: str
     solver: str
     seed: int
+    runs: int
     scenarios: int
+    validation_scenarios: int
     is_prior: bool
     elapsed_s: float
     provenance: Mapping[str, str]
+    best_static_region: str | None
     hours: tuple[HourSolution, ...]
     document: bytes
 
@@ -112,6 +148,24 @@ class Solution:
         """Whether no hour has a placement that satisfies the hard limits."""
         return len(self.infeasible_hours) == len(self.hours)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences that belong with every figure of this solution."""
+        warning = few_runs_warning(self.runs)
+        return () if warning is None else (warning,)
+
+
+def few_runs_warning(runs: int) -> str | None:
+    """What has to be said of figures that rest on so few observed runs; `None` if they are enough."""
+    if runs >= SAMPLES_THAT_COUNT_FULLY:
+        return None
+    if runs == 0:
+        return "No runs were observed: all figures rest on declared estimates."
+    return (
+        f"All figures rest on {runs} observed run{'s' if runs > 1 else ''}: below {SAMPLES_THAT_COUNT_FULLY}, means "
+        "and percentiles of future runs may be far from these."
+    )
+
 
 def read_solution(text: bytes) -> Solution:
     """Read the engine's answer.
@@ -124,10 +178,13 @@ def read_solution(text: bytes) -> Solution:
         problem_hash=fields.text("problem_hash"),
         solver=fields.text("solver"),
         seed=fields.integer("seed"),
+        runs=fields.integer("runs"),
         scenarios=fields.integer("scenarios"),
+        validation_scenarios=fields.integer("validation_scenarios"),
         is_prior=fields.truth("prior"),
         elapsed_s=fields.number("elapsed_s"),
         provenance=fields.mapping("provenance", as_text),
+        best_static_region=fields.optional_text("best_static_region"),
         hours=tuple(_hour(entry) for entry in fields.sections("hours")),
         document=text,
     )
@@ -144,19 +201,22 @@ def plan_from_solution(solution: Solution, workflow_id: str, *, created_at: floa
         problem_hash=solution.problem_hash,
         provenance=solution.provenance,
         hours=tuple(_hour_plan(entry) for entry in sorted(solution.hours, key=lambda entry: entry.hour)),
+        observed_runs=solution.runs,
+        best_static_region=solution.best_static_region,
     )
 
 
 def _hour_plan(entry: HourSolution) -> HourPlan:
-    single = entry.candidate(entry.best_single_region)
+    expected = entry.validation
     return HourPlan(
         hour=entry.hour,
         placement=entry.placement,
         certificate=Certificate(entry.status, entry.objective, entry.value, entry.lower_bound, entry.gap),
-        metrics=entry.metrics,
-        home_metrics=entry.home_metrics,
+        metrics=expected.metrics,
+        home_metrics=expected.home_metrics,
         best_single_region=entry.best_single_region,
-        best_single_metrics=None if single is None else single.metrics,
+        best_single_metrics=expected.best_single_metrics,
+        best_static_metrics=expected.best_static_metrics,
     )
 
 
@@ -177,6 +237,7 @@ def _hour(fields: Fields) -> HourSolution:
         lower_bound=objective.number("lower_bound"),
         gap=objective.number("gap"),
         constraints=tuple(_constraint(entry) for entry in fields.sections("constraints")),
+        validation=_validation(fields.section("validation")),
         candidates=tuple(
             Candidate(
                 region=entry.text("region"),
@@ -190,6 +251,21 @@ def _hour(fields: Fields) -> HourSolution:
         unmet_limits=() if infeasibility is None else tuple(map(_unmet, infeasibility.sections("limits"))),
         evaluations=fields.integer("evaluations"),
         explored=fields.integer("explored"),
+    )
+
+
+def _validation(fields: Fields) -> Validation:
+    def metrics(name: str) -> Metrics | None:
+        section = fields.optional_section(name)
+        return None if section is None else Metrics.from_fields(section)
+
+    return Validation(
+        scenarios=fields.integer("scenarios"),
+        metrics=Metrics.from_fields(fields.section("metrics")),
+        home_metrics=Metrics.from_fields(fields.section("home_metrics")),
+        best_single_metrics=metrics("best_single_metrics"),
+        best_static_metrics=metrics("best_static_metrics"),
+        constraints=tuple(_constraint(entry) for entry in fields.sections("constraints")),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals
 from multi_x_serverless.cloud.tables import create_tables
 from multi_x_serverless.deployment.deploy import deploy
-from multi_x_serverless.model.run import EdgeObservation, NodeObservation, ObservedRun
+from multi_x_serverless.model.run import EdgeObservation, NodeObservation, ObservedRun, RunStatus
 from multi_x_serverless.observation.history import History
 from tests.fakes import FakeCloud
 from tests.unit.deployment.projects import CONFIGURATION, WORKFLOW_ID, make_project, record_of
@@ -27,13 +27,23 @@ def deployed_example(directory: Path, *, runs: int = 0, configuration: str = CON
     return cloud
 
 
-def add_runs(cloud: FakeCloud, count: int, *, region: str = HOME, plan_version: int = 1, reason: str = "plan") -> None:
-    """Runs of the example whose nodes all ran in one region."""
+def add_runs(
+    cloud: FakeCloud,
+    count: int,
+    *,
+    region: str = HOME,
+    plan_version: int = 1,
+    reason: str = "plan",
+    started_at: float | None = None,
+    status: RunStatus = "complete",
+) -> None:
+    """Runs of the example whose nodes all ran in one region, a second apart from `started_at` (an hour ago) on."""
+    first = cloud.now() - 3_600.0 if started_at is None else started_at
     record = record_of(cloud)
     assert record is not None
     runs = []
     for number in range(count):
-        started_at = cloud.now() - 3_600.0 + number
+        begun = first + number
         duration = 0.5 + 0.01 * (number % 7)
         node = NodeObservation(
             region=region,
@@ -45,11 +55,11 @@ def add_runs(cloud: FakeCloud, count: int, *, region: str = HOME, plan_version: 
         )
         runs.append(
             ObservedRun(
-                run_id=f"{region}-{plan_version}-{reason}-{number:05d}",
+                run_id=f"{region}-{plan_version}-{reason[0]}{status[0]}{first:.0f}-{number}",
                 manifest_id=record.manifest_id,
-                status="complete",
-                started_at=started_at,
-                finished_at=started_at + 3 * duration,
+                status=status,
+                started_at=begun,
+                finished_at=begun + 3 * duration,
                 plan_version=plan_version,
                 placement_key="0",
                 reason=reason,

@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 import pytest
 
-from multi_x_serverless.cli.commands.solve import hour_ranges
 from multi_x_serverless.cli.main import COMMANDS, cli, run
-from multi_x_serverless.cli.output import grams, percent, seconds
+from multi_x_serverless.cli.output import brief, grams, hour_ranges, percent, seconds
+from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS
 
 REQUIRED = {
     "setup_tables",
@@ -95,6 +95,43 @@ def test_help_imports_none_of_the_heavy_modules() -> None:
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert finished.stdout.splitlines()[-1] == "[]"
+
+
+def test_long_lists_are_cut_between_items() -> None:
+    regions = ", ".join(f"region-{number}" for number in range(100))
+    cut = brief(regions)
+    assert len(cut) <= 240
+    assert cut.endswith(" ...")
+    assert cut.removesuffix(" ...").split(", ") == regions.split(", ")[: cut.count(", ") + 1]
+    assert brief("short, and whole") == "short, and whole"
+
+
+def test_quiet_hides_progress_but_no_error(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    state = ["-q", "--cloud", "local", "--state-dir", str(tmp_path / "state")]
+    assert run([*state, "setup_tables"]) == 0
+    assert run([*state, "data_collect", "carbon", "--region", "us-east-1"]) == 0
+    assert capsys.readouterr().err == ""
+    assert run([*state, "data_collect", "carbon", "--region", "atlantis-1"]) == 1
+    assert "atlantis-1 was not refreshed" in capsys.readouterr().err
+
+
+def test_transmission_help_says_what_the_presets_are() -> None:
+    """Of the two, 'worst' is the lower one within a region: they are no lowest and highest."""
+    for name in ("solve", "report"):
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        (option,) = (parameter for parameter in command.params if parameter.name == "transmission")
+        assert isinstance(option, click.Option)
+        assert option.help is not None
+        for value in {
+            *vars(TRANSMISSION_PRESETS["best"]).values(),
+            *vars(TRANSMISSION_PRESETS["worst"]).values(),
+        }:
+            assert f"{value:g}" in option.help
+        assert "lowest" not in option.help
 
 
 def test_formats_for_people() -> None:

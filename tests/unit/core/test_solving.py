@@ -75,6 +75,54 @@ def test_every_single_region_is_a_candidate() -> None:
     assert candidates["ca-central-1"]["metrics"]["carbon"]["mean"] == evaluated.carbon.mean
 
 
+def test_best_static_region_is_the_best_mean_over_the_hours() -> None:
+    """ca-central-1 is best at night and far worse at noon: the best of each hour is no region for the whole day."""
+    solution = _solve(fan_out_problem())
+    night, noon = solution["hours"]
+    assert (night["best_single_region"], noon["best_single_region"]) == ("ca-central-1", "us-east-1")
+    means: dict[str, float] = {}
+    for hour in (night, noon):
+        for candidate in hour["candidates"]:
+            mean = candidate["metrics"]["carbon"]["mean"] / 2.0
+            means[candidate["region"]] = means.get(candidate["region"], 0.0) + mean
+    assert means["us-east-1"] < means["ca-central-1"]
+    assert solution["best_static_region"] == "us-east-1"
+
+
+def test_static_region_must_keep_the_hard_limits_at_every_hour() -> None:
+    problem = fan_out_problem()
+    problem["intensity_gco2e_per_kwh"]["ca-central-1"] = [30.0] * 24
+    assert _solve(problem)["best_static_region"] == "ca-central-1"
+    slow_is_out = {"runtime": {"type": "relative", "value": 1.0}}
+    problem["constraints"]["hard"] = slow_is_out
+    assert _solve(problem)["best_static_region"] == "us-east-1"
+    problem["constraints"] = {**problem["constraints"], "hard": {}, "soft": slow_is_out}
+    assert _solve(problem)["best_static_region"] == "us-east-1", "a soft limit goes before the objectives"
+    problem["constraints"]["soft"] = {}
+    problem["constraints"]["hard"] = {"runtime": {"type": "absolute", "value": 0.001}}
+    assert _solve(problem)["best_static_region"] is None
+
+
+def test_static_region_within_the_tolerance_is_chosen_by_the_next_objective() -> None:
+    problem = fan_out_problem()
+    problem["intensity_gco2e_per_kwh"]["ca-central-1"] = [370.0] * 24
+    assert _solve(problem)["best_static_region"] == "ca-central-1"
+    problem["constraints"]["priority_tolerance"] = 0.1
+    assert _solve(problem)["best_static_region"] == "us-east-1", "within ten per cent of the cleaner one, and cheaper"
+
+
+def test_baselines_are_validated_over_the_same_fresh_scenarios() -> None:
+    solution = _solve(fan_out_problem())
+    night, noon = solution["hours"]
+    for hour in (night, noon):
+        validation = hour["validation"]
+        # Here the plan is the best single region of each hour, and us-east-1 is home and the best static one.
+        assert validation["best_single_metrics"] == validation["metrics"]
+        assert validation["best_static_metrics"] == validation["home_metrics"]
+    assert night["validation"]["best_static_metrics"] != night["validation"]["best_single_metrics"]
+    assert night["validation"]["home_metrics"] != night["home_metrics"], "fresh scenarios"
+
+
 @pytest.mark.parametrize("solver", ["fine-grained", "coarse-grained", "heuristic"])
 def test_answers_depend_on_the_seed_only(solver: str) -> None:
     problem = random_problem(11, max_nodes=6, max_regions=4, hours=3, runs=30)

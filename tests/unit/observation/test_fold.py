@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 
+import orjson
 import pytest
 
+from multi_x_serverless.model.run import FailedAttempt, HistoryChunk
 from multi_x_serverless.observation.fold import examine, fold
 from tests.unit.observation.records import RunLog, diamond
 
@@ -62,6 +64,24 @@ def test_failed_attempts_give_up_after_three() -> None:
 def test_retry_that_succeeds_makes_the_run_complete() -> None:
     log = RunLog("r")
     assert examine([*log.complete(), log.failed(1, 0.3, 1)], diamond()).is_complete
+
+
+def test_failed_attempts_are_kept_each_once() -> None:
+    log = RunLog("r")
+    attempts = [log.failed(1, 0.3, 1), log.failed(1, 1.3, 2)]
+    run = fold("r", [*log.complete(), *attempts, attempts[0], log.failed(7, 0.1, 1)], diamond(), "complete")
+    assert run is not None
+    assert run.failed_attempts == (FailedAttempt(1, "us-east-1", 0.1),) * 2, "a line read twice is no attempt"
+    chunk = HistoryChunk((run,))
+    assert HistoryChunk.from_document(chunk.to_document()) == chunk
+
+
+def test_history_of_before_attempts_were_kept_still_loads() -> None:
+    run = fold("r", RunLog("r").complete(), diamond(), "complete")
+    assert run is not None
+    document = orjson.loads(HistoryChunk((run,)).to_document())
+    del document["runs"][0]["failed_attempts"]
+    assert HistoryChunk.from_document(orjson.dumps(document)).runs == (run,)
 
 
 def test_run_without_its_start_is_no_run() -> None:

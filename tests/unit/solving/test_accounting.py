@@ -2,18 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
-from multi_x_serverless.model.run import EdgeObservation, NodeObservation, ObservedRun
-from multi_x_serverless.solving.accounting import execution_kwh, footprint
-from multi_x_serverless.solving.engine import mean_of_placement
-from multi_x_serverless.solving.problem import SolveSettings, build_problem
-from tests.unit.solving.workflows import HOME, NOON, embedded_signals, observed_runs, workflow
+from multi_x_serverless.errors import NotEnoughDataError
+from multi_x_serverless.model.run import EdgeObservation, FailedAttempt, NodeObservation, ObservedRun
+from multi_x_serverless.solving import model_constants as constants
+from multi_x_serverless.solving.accounting import Accounting, billed_s, execution_kwh, message_units
+from multi_x_serverless.solving.engine import LoadedProblem
+from multi_x_serverless.solving.intensity import IntensityHistory, RegionIntensity
+from multi_x_serverless.solving.model_constants import TransmissionPreset
+from multi_x_serverless.solving.problem import Signals, SolveSettings, build_problem
+from tests.unit.solving.workflows import HOME, NOON, REGIONS, embedded_signals, observed_runs, workflow
+
+GIGABYTE = float(2**30)
+HOUR = 3600.0
+POWER_KW = 0.00212 + 1769 / 1024 * 0.0003725
+"""One vCPU at 50 %, 0.00074 + 0.5 * (0.0035 - 0.00074) kW, with its 1769 MB of memory."""
 
 
-def one_node_run(region: str = HOME, *, other_bytes: float = 0.0) -> ObservedRun:
+def intensities(by_region: Mapping[str, tuple[float, ...]], start: float = NOON) -> IntensityHistory:
+    return IntensityHistory(
+        {region: RegionIntensity(start, values, "made up, 2023") for region, values in by_region.items()}
+    )
+
+
+def of_signals(signals: Signals) -> IntensityHistory:
+    """The day of the signals' forecast, as if it had come true."""
+    midnight = NOON - 12 * HOUR
+    return intensities({region: signal.intensity_gco2eq_per_kwh for region, signal in signals.carbon.items()}, midnight)
+
+
+def accounting(preset: TransmissionPreset = "best", history: IntensityHistory | None = None) -> Accounting:
+    signals = embedded_signals()
+    return Accounting(workflow(), signals.prices, history or of_signals(signals), preset)
+
+
+def home_intensity() -> float:
+    return embedded_signals().carbon[HOME].intensity_gco2eq_per_kwh[12]
+
+
+def one_node_run(region: str = HOME, *, other_bytes: float = 0.0, started_at: float = NOON) -> ObservedRun:
     node = NodeObservation(
         region, duration_s=3600.0, cpu_s=1800.0, cold=False, attributed_bytes={}, other_bytes=other_bytes
     )
@@ -21,8 +52,8 @@ def one_node_run(region: str = HOME, *, other_bytes: float = 0.0) -> ObservedRun
         run_id="r",
         manifest_id="m1",
         status="complete",
-        started_at=NOON,
-        finished_at=NOON + 3600.0,
+        started_at=started_at,
+        finished_at=started_at + 3600.0,
         plan_version=1,
         placement_key="home",
         reason="home_share",
@@ -33,56 +64,149 @@ def one_node_run(region: str = HOME, *, other_bytes: float = 0.0) -> ObservedRun
 
 
 def test_energy_of_an_hour_of_one_vcpu_half_busy() -> None:
-    # 1 vCPU at 50 %: 0.00074 + 0.5 * (0.0035 - 0.00074) = 0.00212 kW; 1769 / 1024 GB * 0.0003725 kW/GB of memory.
-    assert execution_kwh(3600.0, 1769, 1800.0) == pytest.approx(0.00212 + 1769 / 1024 * 0.0003725, rel=1e-9)
+    assert execution_kwh(3600.0, 1769, 1800.0) == pytest.approx(POWER_KW, rel=1e-9)
 
 
 def test_carbon_and_cost_of_a_node_that_moves_nothing() -> None:
-    signals = embedded_signals()
-    result = footprint(one_node_run(), workflow(), signals, "best")
-    intensity = signals.carbon[HOME].intensity_gco2eq_per_kwh[12]
-    assert result.execution_gco2eq == pytest.approx((0.00212 + 1769 / 1024 * 0.0003725) * 1.11 * intensity, rel=1e-6)
+    result = accounting().footprint(one_node_run())
+    assert result.execution_gco2eq == pytest.approx(POWER_KW * 1.11 * home_intensity(), rel=1e-6)
+    assert result.transmission_gco2eq == 0.0
     # 3600 s * 1769/1024 GB * 0.0000166667 USD, a request, a publish, and the log line's share.
     assert result.cost_usd == pytest.approx(3600 * 1769 / 1024 * 0.0000166667, rel=1e-3)
     assert result.runtime_s == 3600.0
 
 
 def test_bytes_of_no_known_region_count_half_home_half_outside() -> None:
-    signals = embedded_signals()
-    gigabyte = float(2**30)
-    plain = footprint(one_node_run(), workflow(), signals, "best")
-    moving = footprint(one_node_run(other_bytes=gigabyte), workflow(), signals, "best")
-    intensity = signals.carbon[HOME].intensity_gco2eq_per_kwh[12]
-    expected = 0.5 * 0.001 * intensity + 0.5 * 0.001 * (intensity + 410.0) / 2.0
-    assert moving.transmission_gco2eq - plain.transmission_gco2eq == pytest.approx(expected, rel=1e-9)
+    result = accounting().footprint(one_node_run(other_bytes=GIGABYTE))
+    expected = 0.5 * 0.001 * home_intensity() + 0.5 * 0.001 * (home_intensity() + 410.0) / 2.0
+    assert result.transmission_gco2eq == pytest.approx(expected, rel=1e-9)
 
 
 def test_worst_preset_moves_for_free_inside_a_region() -> None:
-    signals = embedded_signals()
-    gigabyte = float(2**30)
-    moving = footprint(one_node_run(other_bytes=gigabyte), workflow(), signals, "worst")
-    intensity = signals.carbon[HOME].intensity_gco2eq_per_kwh[12]
-    assert moving.transmission_gco2eq == pytest.approx(0.5 * 0.005 * (intensity + 410.0) / 2.0, rel=1e-9)
+    result = accounting("worst").footprint(one_node_run(other_bytes=GIGABYTE))
+    assert result.transmission_gco2eq == pytest.approx(0.5 * 0.005 * (home_intensity() + 410.0) / 2.0, rel=1e-9)
 
 
-@pytest.mark.parametrize("objective", ["carbon", "cost"])
-def test_mean_of_observed_home_runs_agrees_with_the_engine(objective: str) -> None:
-    """The same formulas twice, in Rust over scenarios and here over runs: at home they differ by sampling alone."""
-    model, signals = workflow(), embedded_signals()
-    # Runs of noon, as the hour that is evaluated; every run once gives means without sampling error.
-    moved = {"us-west-2": 3e8, "sa-east-1": 2e8}  # one listed region and one where the workflow may not run
-    runs = tuple(
+def test_run_is_accounted_with_the_intensity_of_its_own_hour() -> None:
+    """A forecast of today says nothing about a run of last week."""
+    made_up = accounting(history=intensities(dict.fromkeys(REGIONS, (100.0, 700.0)), NOON))
+    first = made_up.footprint(one_node_run(started_at=NOON + 3599.0))
+    second = made_up.footprint(one_node_run(started_at=NOON + 3600.0))
+    assert first.execution_gco2eq == pytest.approx(POWER_KW * 1.11 * 100.0)
+    assert second.execution_gco2eq == pytest.approx(POWER_KW * 1.11 * 700.0)
+    elsewhere = made_up.footprint_as_if_at(one_node_run(started_at=0.0), [NOON, NOON, NOON + 3600.0])
+    assert elsewhere.execution_gco2eq == pytest.approx(POWER_KW * 1.11 * 300.0)
+    with pytest.raises(NotEnoughDataError, match="not known"):
+        made_up.footprint(one_node_run(started_at=NOON - 1.0))
+    with pytest.raises(NotEnoughDataError, match="not known"):
+        made_up.footprint(one_node_run(started_at=NOON + 7200.0))
+
+
+def test_failed_attempts_take_time_and_energy() -> None:
+    run = one_node_run()
+    retried = replace(run, failed_attempts=(FailedAttempt(0, "us-west-2", 3600.0), FailedAttempt(0, HOME, 1800.0)))
+    clean, failing = accounting().footprint(run), accounting().footprint(retried)
+    away = embedded_signals().carbon["us-west-2"].intensity_gco2eq_per_kwh[12]
+    # The CPU time of a failed attempt is not logged: half a vCPU is assumed, as it was in the run itself.
+    expected = POWER_KW * 1.11 * (home_intensity() * 1.5 + away)
+    assert failing.execution_gco2eq == pytest.approx(expected, rel=1e-6)
+    assert failing.cost_usd == pytest.approx(2.5 * clean.cost_usd, rel=1e-3)
+    assert failing.runtime_s == clean.runtime_s, "the run ended when it ended"
+
+
+def test_provenance_says_that_energy_is_modelled_and_how_old_the_data_is() -> None:
+    provenance = accounting("worst").provenance
+    assert "modelled from observed" in provenance["energy"]
+    assert "made up, 2023" in provenance["carbon"]
+    assert "2026" in provenance["prices"]
+    assert "worst" in provenance["transmission"]
+
+
+def test_origins_name_their_regions_where_they_differ() -> None:
+    history = IntensityHistory(
+        {
+            "a": RegionIntensity(0.0, (1.0,), "measured"),
+            "b": RegionIntensity(0.0, (1.0,), "forecast"),
+            "c": RegionIntensity(0.0, (1.0,), "measured"),
+        }
+    )
+    assert history.origin == "measured: a, c; forecast: b"
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "billed"),
+    [(0.0, 0.0), (0.001, 0.001), (0.0011, 0.002), (0.1 + 0.2, 0.3), (1.001, 1.001), (0.00200001, 0.003)],
+)
+def test_full_milliseconds_are_not_rounded_up_by_the_rounding_of_a_product(duration_s: float, billed: float) -> None:
+    """0.1 + 0.2 is 0.30000000000000004 in double precision; Lambda bills 300 ms."""
+    assert billed_s(duration_s) == billed
+
+
+def test_an_empty_message_is_billed_as_one() -> None:
+    assert [message_units(size) for size in (0.0, 1.0, 65_536.0, 65_537.0)] == [1, 1, 1, 2]
+
+
+ENTRY, MIDDLE, JOIN = 0, 1, 2
+PLACEMENTS = {
+    "all home": (HOME, HOME, HOME),
+    "all away": ("ca-central-1",) * 3,
+    "entry away": ("us-west-1", HOME, HOME),
+    "middle away": (HOME, "ca-central-1", HOME),
+    "join away": (HOME, HOME, "us-west-2"),
+    "each elsewhere": ("us-west-2", "us-west-1", "ca-central-1"),
+}
+DATA = {"us-west-2": 3e8, HOME: 1e7, "sa-east-1": 2e8}
+"""Bytes of each node to a region that is listed, to home, and to one where the workflow may not run."""
+
+
+def runs_at(placement: tuple[str, str, str]) -> tuple[ObservedRun, ...]:
+    """Runs of noon with their nodes in these regions; payloads from nothing to more than a message holds."""
+    sizes = (0.0, 500.0, 70_000.0, 1.5 * constants.INLINE_PAYLOAD_LIMIT_BYTES)
+    return tuple(
         replace(
             run,
             started_at=NOON,
-            nodes={index: replace(node, attributed_bytes=moved, other_bytes=1e8) for index, node in run.nodes.items()},
+            trigger_bytes=sizes[number % 4],
+            nodes={
+                index: replace(
+                    node,
+                    region=placement[index],
+                    # Whole milliseconds, among them those that a product in floating point exceeds.
+                    duration_s=0.1 * (3 + index) + 0.007 * number,
+                    cpu_s=(20 + number) / 1000.0,
+                    attributed_bytes=DATA,
+                    other_bytes=1e8,
+                )
+                for index, node in run.nodes.items()
+            },
+            edges={
+                index: replace(edge, payload_bytes=sizes[(number + index) % 4] if edge.called else 0.0)
+                for index, edge in run.edges.items()
+            },
         )
-        for run in observed_runs(40)
+        for number, run in enumerate(observed_runs(60))
     )
-    settings = SolveSettings(hours=(12,), scenarios=40 * 100, validation_scenarios=200)
-    problem = build_problem(model, runs, signals, settings)
-    home = {node.name: HOME for node in model.graph.nodes}
-    expected = mean_of_placement(problem, home, 12, "carbon" if objective == "carbon" else "cost")
-    results = [footprint(run, model, signals, "best") for run in runs]
-    values = [result.carbon_gco2eq if objective == "carbon" else result.cost_usd for result in results]
-    assert sum(values) / len(values) == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("preset", ["best", "worst"])
+@pytest.mark.parametrize("placement", PLACEMENTS.values(), ids=PLACEMENTS)
+def test_mean_of_observed_runs_agrees_with_the_engine(
+    placement: tuple[str, str, str], preset: TransmissionPreset
+) -> None:
+    """The same formulas twice, in Rust over scenarios and here over runs.
+
+    Scenarios that repeat each observed run equally often, where every node has enough samples of its own, are the
+    observed runs: the means agree to the engine's single precision.
+    """
+    model, signals = workflow(), embedded_signals()
+    runs = runs_at(placement)
+    settings = SolveSettings(hours=(12,), scenarios=len(runs) * 10, validation_scenarios=200, transmission=preset)
+    problem = LoadedProblem(build_problem(model, runs, signals, settings))
+    regions = {node.name: placement[index] for index, node in enumerate(model.graph.nodes)}
+    expected = problem.evaluate(regions, 12)
+    account = Accounting(model, signals.prices, of_signals(signals), preset)
+    results = [account.footprint(run) for run in runs]
+    carbon = sum(result.carbon_gco2eq for result in results) / len(runs)
+    cost = sum(result.cost_usd for result in results) / len(runs)
+    assert carbon == pytest.approx(expected.carbon.mean, rel=1e-6)
+    assert cost == pytest.approx(expected.cost.mean, rel=1e-6)

@@ -10,7 +10,7 @@ import pytest
 from multi_x_serverless.errors import InvalidDocumentError, NotEnoughDataError, UsageError
 from multi_x_serverless.model.config import Constraints, Limit, Limits
 from multi_x_serverless.model.plan import Plan
-from multi_x_serverless.solving.engine import SOLVERS, mean_of_placement, solve_problem
+from multi_x_serverless.solving.engine import SOLVERS, LoadedProblem, solve_problem
 from multi_x_serverless.solving.problem import Signals, SolveSettings, build_problem
 from multi_x_serverless.solving.solution import plan_from_solution
 from tests.unit.solving.workflows import HOME, REGIONS, embedded_signals, observed_runs, workflow
@@ -27,7 +27,8 @@ def test_every_solver_answers_with_a_plan_that_is_no_worse_than_home(solver: str
         assert entry.metrics.carbon.mean <= entry.home_metrics.carbon.mean * (1 + 1e-9)
         assert entry.lower_bound <= entry.value * (1 + 1e-9)
         assert {candidate.region for candidate in entry.candidates} == set(REGIONS)
-        assert mean_of_placement(problem, entry.placement, entry.hour, "carbon") == pytest.approx(entry.value)
+        found = LoadedProblem(problem).evaluate(entry.placement, entry.hour)
+        assert found.carbon.mean == pytest.approx(entry.value)
     plan = plan_from_solution(solution, "text-0.0.1", created_at=1.0, expires_at=2.0)
     assert Plan.from_document(plan.to_document()) == plan
 

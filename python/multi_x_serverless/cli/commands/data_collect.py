@@ -84,5 +84,5 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...]) -> int
                 settings.say(f"{report.collector}: {note}")
     failures = [outcome for report in reports for outcome in report.failures]
     for outcome in failures:
-        settings.say(f"{outcome.kind} of {outcome.region} was not refreshed: {outcome.error}")
+        settings.say_error(f"{outcome.kind} of {outcome.region} was not refreshed: {outcome.error}")
     return EXIT_FAILURE if failures else EXIT_OK

@@ -70,7 +70,7 @@ def command(settings: Settings, directory: Path, runs: int) -> int:
         _write_inputs(project / INPUTS, runs)
     for number, (title, arguments) in enumerate(steps, start=2):
         if code != EXIT_OK:
-            settings.say(f"the demo stopped at step {number - 1}; its directory is {directory}")
+            settings.say_error(f"the demo stopped at step {number - 1}; its directory is {directory}")
             return EXIT_FAILURE
         demo.heading(f"{number}/{count} {title}")
         code = demo.run(arguments, project)

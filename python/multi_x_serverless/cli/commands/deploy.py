@@ -59,7 +59,7 @@ def command(settings: Settings, dry_run: bool) -> int:
                 unchanged = " (nothing had changed)" if not result.actions else ""
                 write_text(f"Deployed {result.workflow_id}{unchanged}.")
                 for left in result.left:
-                    settings.say(f"could not delete what is no longer used: {left}; the next deploy tries again")
+                    settings.say_error(f"could not delete what is no longer used: {left}; the next deploy tries again")
         return EXIT_NOTHING_TO_DO if dry_run and result.actions else EXIT_OK
 
 

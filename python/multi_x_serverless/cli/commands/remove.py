@@ -30,5 +30,5 @@ def command(settings: Settings, workflow_id: str, keep_logs: bool) -> int:
     else:
         write_text(f"Removed {workflow_id}: {len(result.deleted)} resources deleted.")
         for left in result.left:
-            settings.say(f"could not delete: {left}")
+            settings.say_error(f"could not delete: {left}")
     return EXIT_FAILURE if result.left else EXIT_OK

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from multi_x_serverless.cli.options import transmission_option
 from multi_x_serverless.cli.output import (
     Column,
     dollars_per_million,
@@ -18,26 +19,23 @@ from multi_x_serverless.cli.output import (
     write_text,
 )
 from multi_x_serverless.cli.session import Settings, pass_settings
+from multi_x_serverless.cli.solution_tables import drawn_from, show_provenance
 
 if TYPE_CHECKING:
-    from multi_x_serverless.adaptation.savings import Average, Saving, SavingsReport
+    from multi_x_serverless.adaptation.comparison import Saving
+    from multi_x_serverless.adaptation.savings import Average, Observed, SavingsReport
 
 
 @click.command("report")
 @click.argument("workflow_id")
-@click.option(
-    "--transmission",
-    type=click.Choice(["best", "worst"]),
-    default="best",
-    show_default=True,
-    help="Energy per byte: the lowest or the highest of what is published.",
-)
+@transmission_option
 @pass_settings
-def command(settings: Settings, workflow_id: str, transmission: str) -> None:
-    """Show what the plan in force of WORKFLOW_ID saves: expected, and measured on the runs of the history.
+def command(settings: Settings, workflow_id: str, transmission: str | None) -> None:
+    """Show what the plan in force of WORKFLOW_ID saves: expected, and modelled from the runs of the history.
 
-    Expected figures are simulated. Measured ones compare runs that the plan routed with runs that went home, each
-    with its real durations, bytes and regions; power is modelled and intensities are the collected ones.
+    Expected figures are simulated. Observed ones compare runs that the plan routed with those that the home share sent
+    home under the same plan: times are measured; carbon and cost are modelled from each run's real durations, bytes and
+    regions and from the grid in the hour in which it ran.
     """
     with settings.open_cloud(exclusive=False) as cloud:
         from multi_x_serverless.adaptation.savings import savings_report
@@ -49,90 +47,113 @@ def command(settings: Settings, workflow_id: str, transmission: str) -> None:
             {
                 "workflow_id": workflow_id,
                 "plan_version": report.plan.version,
-                "transmission": transmission,
+                "transmission": transmission or "best",
+                "warnings": list(report.warnings),
                 "provenance": dict(report.plan.provenance),
                 "expected": None if report.expected is None else asdict(report.expected),
-                "measured": asdict(report.measured),
+                "observed": asdict(report.observed),
             },
         )
         return
+    show_report(settings, report)
+
+
+def show_report(settings: Settings, report: SavingsReport) -> None:
+    """The report as tables."""
     _show_expected(settings, report)
-    _show_measured(settings, report)
+    _show_observed(settings, report.observed, report.plan.version)
     if report.plan.provenance:
-        _show_provenance(settings, report)
+        show_provenance(settings, "Data that the expected figures rest on", report.plan.provenance)
+    show_provenance(settings, "Data that the observed figures rest on", report.observed.provenance)
+    for warning in report.warnings:
+        write_text(f"Warning: {warning}")
 
 
-def _show_provenance(settings: Settings, report: SavingsReport) -> None:
-    write_table(
-        settings,
-        "Data that the plan rests on",
-        [Column("signal"), Column("origin")],
-        [[signal.replace("_", " "), origin] for signal, origin in report.plan.provenance.items()],
-    )
+def _columns(baseline: str) -> list[Column]:
+    against = Column(f"vs {baseline}", is_number=True)
+    quantities = [Column(name, is_number=True) for name in ("CO2eq", "USD per 1M", "time")]
+    return [Column(""), *(column for quantity in quantities for column in (quantity, against))]
 
 
-_QUANTITIES = [
-    Column("CO2eq", is_number=True),
-    Column("vs home", is_number=True),
-    Column("USD per 1M", is_number=True),
-    Column("vs home", is_number=True),
-    Column("time", is_number=True),
-    Column("vs home", is_number=True),
-]
-
-
-def _cells(average: Average, home: Average) -> list[str]:
-    def against(value: float, base: float) -> str:
-        return percent(value / base - 1.0, signed=True) if base > 0 else "-"
-
-    return [
-        grams(average.carbon_gco2eq),
-        against(average.carbon_gco2eq, home.carbon_gco2eq),
-        dollars_per_million(average.cost_usd),
-        against(average.cost_usd, home.cost_usd),
-        seconds(average.runtime_s),
-        against(average.runtime_s, home.runtime_s),
-    ]
+def _cells(average: Average, baseline: Average | None) -> list[str]:
+    """Each quantity and how it stands to the baseline's, if there is one."""
+    cells = []
+    for name, show in (("carbon_gco2eq", grams), ("cost_usd", dollars_per_million), ("runtime_s", seconds)):
+        value = getattr(average, name)
+        base = None if baseline is None else getattr(baseline, name)
+        cells += [show(value), percent(value / base - 1.0, signed=True) if base else "-"]
+    return cells
 
 
 def _show_expected(settings: Settings, report: SavingsReport) -> None:
-    expected = report.expected
+    expected, plan = report.expected, report.plan
     if expected is None:
-        write_text(f"Plan {report.plan.version} sends everything home: nothing is expected to be saved.")
+        write_text(f"Plan {plan.version} sends everything home: nothing is expected to be saved.")
         return
+    rows = [["home", *_cells(expected.home, expected.home)]]
+    if expected.best_static is not None:
+        name = f"best single region for all hours ({expected.best_static_region})"
+        rows.append([name, *_cells(expected.best_static, expected.home)])
+    rows.append(["best single region of each hour", *_cells(expected.best_single, expected.home)])
+    rows.append(["this plan", *_cells(expected.plan, expected.home)])
+    scenarios = "" if plan.observed_runs is None else f", in fresh scenarios {drawn_from(plan.observed_runs)}"
     write_table(
         settings,
-        f"Expected of plan {report.plan.version}, per run, mean over the day (simulated)",
-        [Column(""), *_QUANTITIES],
-        [
-            ["home", *_cells(expected.home, expected.home)],
-            ["best single region", *_cells(expected.best_single, expected.home)],
-            ["this plan", *_cells(expected.plan, expected.home)],
-        ],
+        f"Expected of plan {plan.version}: mean per run over the day{scenarios}",
+        _columns("home"),
+        rows,
+        note=""
+        if expected.best_static is not None
+        else "Of a single region for all hours nothing is expected: none "
+        "keeps the hard limits all day, or the plan is of an older version.",
     )
 
 
-def _show_measured(settings: Settings, report: SavingsReport) -> None:
-    measured = report.measured
-    if measured.home is None or measured.plan is None:
-        missing = "that went home" if measured.home is None else f"routed by plan {report.plan.version}"
-        write_text(f"Measured: fewer than two runs {missing} in the history; run, then 'data_sync'.")
-        return
-    rows = [
-        [f"home ({measured.home.runs} runs)", *_cells(measured.home.mean, measured.home.mean)],
-        [f"this plan ({measured.plan.runs} runs)", *_cells(measured.plan.mean, measured.home.mean)],
-    ]
-    notes = [
-        "Measured runs include the time that functions wait until calls are accepted elsewhere; the model does not yet."
-    ]
-    if report.expected is not None:
-        expected_single = report.expected.best_single.carbon_gco2eq / report.expected.home.carbon_gco2eq
-        less = percent(1.0 - expected_single)
-        notes.insert(0, f"Nobody ran in the best single region: of it there is the expectation of {less} less only.")
-    write_table(settings, "Measured, per run", [Column(""), *_QUANTITIES], rows, note="\n".join(notes))
-    for name, saving in (("carbon", measured.carbon), ("cost", measured.cost), ("time", measured.runtime)):
+def _show_observed(settings: Settings, observed: Observed, plan_version: int) -> None:
+    rows = []
+    if observed.control is not None:
+        name = f"home share under plan {plan_version} ({observed.control.runs} runs)"
+        rows.append([name, *_cells(observed.control.mean, observed.control.mean)])
+    if observed.plan is not None and observed.control is not None:
+        rows.append(
+            [f"plan {plan_version} ({observed.plan.runs} runs)", *_cells(observed.plan.mean, observed.control.mean)]
+        )
+    if observed.other_home is not None:
+        name = f"other runs at home, at these hours' intensity, no control ({observed.other_home.runs} runs)"
+        rows.append([name, *_cells(observed.other_home.mean, None)])
+    if rows:
+        write_table(
+            settings,
+            f"Observed runs of plan {plan_version}, per run: time measured, carbon and cost modelled from the runs",
+            _columns("control"),
+            rows,
+            note=_note(observed),
+        )
+    if observed.obstacle:
+        write_text(f"No saving is stated from observed runs: {observed.obstacle}")
+    for name, saving, method in (
+        ("carbon", observed.carbon, "modelled from observed runs"),
+        ("cost", observed.cost, "modelled from observed runs"),
+        ("time", observed.runtime, "measured"),
+    ):
         if saving is not None:
-            write_text(f"{name} saved, measured: {_interval(saving)}")
+            write_text(f"{name} saved, {method}: {_interval(saving)}")
+
+
+def _note(observed: Observed) -> str:
+    notes = []
+    if observed.strata:
+        notes.append(
+            f"Compared within {observed.strata} group{'s' if observed.strata > 1 else ''} of hours, weighted as the "
+            "plan's runs are spread over the day."
+        )
+    if observed.failed_plan_runs or observed.failed_control_runs:
+        notes.append(
+            f"Failed and left out: {observed.failed_plan_runs} runs that the plan routed, "
+            f"{observed.failed_control_runs} of the home share."
+        )
+    notes.append("Runs include the time that functions wait until calls are accepted elsewhere; the model does not.")
+    return "\n".join(notes)
 
 
 def _interval(saving: Saving) -> str:

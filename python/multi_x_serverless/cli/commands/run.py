@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +78,9 @@ def command(
         _summarise(settings, traces)
     unfinished = sum(trace.status not in ("complete", "failed") for trace in traces)
     if unfinished:
-        settings.say(f"{unfinished} runs are still under way after {timeout:g} s; the next 'run' goes on with them.")
+        settings.say_error(
+            f"{unfinished} runs are still under way after {timeout:g} s; the next 'run' goes on with them."
+        )
     return EXIT_OK if all(trace.status == "complete" for trace in traces) else EXIT_FAILURE
 
 
@@ -158,7 +159,7 @@ def _show(settings: Settings, trace: RunTrace) -> None:
     columns = [Column("node"), Column("region"), Column("start", True), Column("duration", True), Column("")]
     write_table(settings, f"Run {trace.run_id}: {trace.status} in {seconds(trace.duration_s)}", columns, rows)
     for failure in trace.failures:
-        print(f"{failure.node} in {failure.region} raised {failure.error}: {failure.message}", file=sys.stderr)  # noqa: T201
+        settings.say_error(f"{failure.node} in {failure.region} raised {failure.error}: {failure.message}")
     if trace.result is not None:
         write_text("Result: " + json.dumps(trace.result, ensure_ascii=False, indent=2))
 
@@ -178,6 +179,6 @@ def _summarise(settings: Settings, traces: tuple[RunTrace, ...]) -> None:
     )
     for trace in traces:
         for failure in trace.failures:
-            settings.say(
+            settings.say_error(
                 f"run {trace.run_id}: {failure.node} in {failure.region} raised {failure.error}: {failure.message}"
             )

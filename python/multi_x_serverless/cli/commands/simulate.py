@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from multi_x_serverless.cli.commands.solve import hour_ranges
 from multi_x_serverless.cli.output import (
     Column,
     dollars_per_million,
     grams,
+    hour_ranges,
     percent,
     quantity,
     seconds,

@@ -7,31 +7,40 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from multi_x_serverless.cli.output import Column, write_json, write_table, write_text
+from multi_x_serverless.cli.output import Column, seconds, write_json, write_table, write_text
 from multi_x_serverless.cli.session import Settings, pass_settings
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.status import PlanUse, WorkflowStatus
     from multi_x_serverless.model.plan import Plan
+    from multi_x_serverless.model.run import ObservedRun
 
 
 @click.command("status")
 @click.argument("workflow_id")
+@click.option("--last", type=click.IntRange(min=0), default=5, show_default=True, help="How many of the last runs.")
 @pass_settings
-def command(settings: Settings, workflow_id: str) -> None:
-    """Show the workflow WORKFLOW_ID: its plan in force, the staged one, and where its nodes ran (as of data_sync)."""
+def command(settings: Settings, workflow_id: str, last: int) -> None:
+    """Show the workflow WORKFLOW_ID: its plans, where its nodes ran, and its last runs (as of data_sync)."""
     with settings.open_cloud(exclusive=False) as cloud:
         from multi_x_serverless.adaptation.status import workflow_status
 
-        status, now = workflow_status(cloud, workflow_id), cloud.now()
+        status, now = workflow_status(cloud, workflow_id, last=last), cloud.now()
     if settings.is_json:
         write_json("status", _members(status))
-        return
-    write_text(f"{workflow_id}, home {status.record.configuration.home_region}")
+    else:
+        show_status(settings, status, now)
+
+
+def show_status(settings: Settings, status: WorkflowStatus, now: float) -> None:
+    """The status as tables, at `now` (seconds since the epoch)."""
+    write_text(f"{status.record.workflow_id}, home {status.record.configuration.home_region}")
     write_text(f"in force: {_describe(status.active, now)}")
     write_text(f"staged:   {_describe(status.staged, now)}")
     for use in status.uses:
         _show_use(settings, use)
+    if status.last_runs:
+        _show_last_runs(settings, status)
     if not status.uses:
         write_text("No runs in the history; 'data_sync' reads the logs.")
 
@@ -39,11 +48,14 @@ def command(settings: Settings, workflow_id: str) -> None:
 def _describe(plan: Plan | None, now: float) -> str:
     if plan is None:
         return "none"
-    until = datetime.fromtimestamp(plan.expires_at, tz=timezone.utc)
     ends = "expires" if now < plan.expires_at else "EXPIRED (runs go home)"
     regions = ", ".join(sorted(plan.regions))
     kind = "everything home" if plan.solver == "none" else plan.solver
-    return f"plan {plan.version} ({kind}), regions {regions}, {ends} {until:%Y-%m-%d %H:%M} UTC"
+    return f"plan {plan.version} ({kind}), regions {regions}, {ends} {_time(plan.expires_at, '%Y-%m-%d %H:%M')} UTC"
+
+
+def _time(moment: float, form: str) -> str:
+    return datetime.fromtimestamp(moment, tz=timezone.utc).strftime(form)
 
 
 def _show_use(settings: Settings, use: PlanUse) -> None:
@@ -55,6 +67,38 @@ def _show_use(settings: Settings, use: PlanUse) -> None:
         f"Runs under plan {use.plan_version}: {use.runs} ({reasons}{failed})",
         [Column("node"), *(Column(region, is_number=True) for region in regions)],
         [[node, *(str(counts.get(region, "-")) for region in regions)] for node, counts in use.regions.items()],
+    )
+
+
+def _regions_of(run: ObservedRun) -> list[str]:
+    return sorted({node.region for node in run.nodes.values()})
+
+
+def _show_last_runs(settings: Settings, status: WorkflowStatus) -> None:
+    write_table(
+        settings,
+        "Last runs, newest first",
+        [
+            Column("started (UTC)", is_whole=True),
+            Column("status"),
+            Column("plan", is_number=True),
+            Column("placed by", is_whole=True),
+            Column("time", is_number=True),
+            Column("regions"),
+            Column("run", is_whole=True),
+        ],
+        [
+            [
+                _time(run.started_at, "%m-%d %H:%M:%S"),
+                run.status + (f", {len(run.failed_attempts)} attempts failed" if run.failed_attempts else ""),
+                str(run.plan_version),
+                run.reason,
+                seconds(run.duration_s),
+                ", ".join(_regions_of(run)) or "-",
+                run.run_id,
+            ]
+            for run in status.last_runs
+        ],
     )
 
 
@@ -79,5 +123,18 @@ def _members(status: WorkflowStatus) -> dict[str, Any]:
                 "regions": {node: dict(counts) for node, counts in use.regions.items()},
             }
             for use in status.uses
+        ],
+        "last_runs": [
+            {
+                "run_id": run.run_id,
+                "started_at": run.started_at,
+                "status": run.status,
+                "plan_version": run.plan_version,
+                "reason": run.reason,
+                "duration_s": run.duration_s,
+                "failed_attempts": len(run.failed_attempts),
+                "regions": _regions_of(run),
+            }
+            for run in status.last_runs
         ],
     }

@@ -30,6 +30,7 @@ pub struct SolutionDocument {
     pub robust: bool,
     pub provenance: BTreeMap<String, String>,
     pub elapsed_s: f64,
+    pub best_static_region: Option<String>,
     pub hours: Vec<HourDocument>,
 }
 
@@ -113,13 +114,15 @@ pub struct ConstraintDocument {
     pub violated: bool,
 }
 
-/// The placement over scenarios it was not chosen by.
+/// The placement and its baselines over scenarios they were not chosen by.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct ValidationDocument {
     pub scenarios: usize,
     pub metrics: Metrics,
     pub home_metrics: Metrics,
+    pub best_single_metrics: Option<Metrics>,
+    pub best_static_metrics: Option<Metrics>,
     pub constraints: Vec<ConstraintDocument>,
 }
 

@@ -38,6 +38,8 @@ pub struct SolvedHour {
     pub placement: Placement,
     /// Limits that matter.
     pub binding: Binding,
+    /// Limits in the units of their metrics.
+    pub limits: Limits,
     status: Status,
     metrics: Metrics,
     home_metrics: Metrics,
@@ -45,8 +47,10 @@ pub struct SolvedHour {
     primary: Metric,
     primary_bound: f64,
     constraints: Vec<ConstraintDocument>,
-    candidates: Vec<SingleRegion>,
-    best_single_region: Option<usize>,
+    /// Everything in one region, by region.
+    pub candidates: Vec<SingleRegion>,
+    /// The best of them at this hour.
+    pub best_single_region: Option<usize>,
     min_marginals: Option<(Metric, Vec<Vec<f64>>)>,
     infeasibility: Option<InfeasibilityDocument>,
 }
@@ -123,6 +127,7 @@ pub fn solve(
         hour,
         placement,
         binding,
+        limits: context.limits,
         status,
         metrics,
         home_metrics,

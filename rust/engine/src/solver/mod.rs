@@ -9,6 +9,7 @@ pub mod relaxation;
 pub mod search;
 pub mod single_region;
 pub mod stage;
+pub mod static_region;
 pub mod tail;
 
 use std::time::{Duration, Instant};
@@ -201,7 +202,9 @@ impl Engine {
         let Some(solved) = solved.filter(|_| !control.is_interrupted()) else {
             return Err(EngineError::new(ErrorCode::Interrupted, "", "the solve was interrupted"));
         };
-        let hours = self.validate(solved, seed);
+        let candidates: Vec<_> = solved.iter().map(|hour| (&hour.limits, hour.candidates.as_slice())).collect();
+        let static_region = static_region::choose(problem, &candidates);
+        let hours = self.validate(solved, static_region, seed);
         Ok(SolutionDocument {
             schema: SOLUTION_SCHEMA,
             version: SOLUTION_VERSION,
@@ -217,14 +220,20 @@ impl Engine {
             robust: problem.intensity_interval.is_some() || problem.transmission.interval.is_some(),
             provenance: problem.provenance.clone(),
             elapsed_s: started.elapsed().as_secs_f64(),
+            best_static_region: static_region.map(|region| problem.regions[region].clone()),
             hours,
         })
     }
 
-    /// Evaluates the chosen placements over fresh scenarios; columns are made for the regions in use only.
-    fn validate(&self, solved: Vec<hour::SolvedHour>, seed: u64) -> Vec<HourDocument> {
+    /// Evaluates the chosen placements and their baselines over fresh scenarios; columns are made for the regions in
+    /// use only.
+    fn validate(&self, solved: Vec<hour::SolvedHour>, static_region: Option<usize>, seed: u64) -> Vec<HourDocument> {
         let problem = &self.problem;
-        let used = regions_in_use(problem, solved.iter().map(|hour| &hour.placement));
+        let placements = solved.iter().flat_map(|hour| {
+            let baselines = [hour.best_single_region, static_region].into_iter().flatten();
+            baselines.map(|region| &hour.candidates[region].placement).chain([&hour.placement])
+        });
+        let used = regions_in_use(problem, placements);
         let count = problem.settings.validation_scenarios;
         let model = ScenarioModel::new(problem, &self.estimates, seed, FIRST_VALIDATION_SCENARIO, count, &used);
         solved
@@ -234,9 +243,21 @@ impl Engine {
                 let hour_model = HourModel::new(problem, &model.lanes, &model.cost, solved.hour);
                 let metrics = hour_model.metrics(&mut scratch, &solved.placement);
                 let home_metrics = hour_model.metrics(&mut scratch, &problem.home_placement());
+                let mut baseline = |region: Option<usize>| {
+                    region.map(|region| hour_model.metrics(&mut scratch, &solved.candidates[region].placement))
+                };
+                let best_single_metrics = baseline(solved.best_single_region);
+                let best_static_metrics = baseline(static_region);
                 let limits = Limits::new(problem, &home_metrics);
                 let constraints = hour::constraint_documents(&limits, &metrics, &solved.binding);
-                let validation = ValidationDocument { scenarios: count, metrics, home_metrics, constraints };
+                let validation = ValidationDocument {
+                    scenarios: count,
+                    metrics,
+                    home_metrics,
+                    best_single_metrics,
+                    best_static_metrics,
+                    constraints,
+                };
                 solved.into_document(problem, validation)
             })
             .collect()

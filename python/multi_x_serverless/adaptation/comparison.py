@@ -1,0 +1,156 @@
+"""How much less a quantity is under a plan than in its controls, with a confidence interval.
+
+The home share sends runs home at random, so the runs that it sent home under a plan are the controls of a randomised
+experiment: they differ from the plan's runs in where they ran and in nothing else. Post-stratification by hour of the
+day takes the chance out of how many of either kind fell into clean and dirty hours: within each stratum (consecutive
+hours with enough runs of both kinds) the means are compared, and strata weigh as the plan's runs are spread.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+MINIMUM_CONTROLS = 10
+"""Fewer controls are too few for any statement: their variance is not known well enough."""
+
+MINIMUM_IN_STRATUM = 5
+"""Runs of either kind that a stratum has at least."""
+
+NORMAL_QUANTILE = 1.959964
+"""97.5 % quantile of the normal distribution, for two-sided 95 % intervals."""
+
+
+@dataclass(frozen=True)
+class HourlyValue:
+    """A quantity of one run, and the UTC hour of the day (0-23) in which the run started."""
+
+    hour: int
+    value: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean per run over the strata, weighted as the plan's runs are spread, and its standard error."""
+
+    mean: float
+    standard_error: float
+
+
+@dataclass(frozen=True)
+class Saving:
+    """``1 - plan / control`` of a quantity with its 95 % confidence interval."""
+
+    fraction: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class _StratumMean:
+    weight: float
+    mean: float
+    squared_error: float
+    runs: int
+
+
+def strata(controls: Iterable[int], planned: Iterable[int]) -> tuple[frozenset[int], ...]:
+    """Group the hours of the day so that each group has enough runs of both kinds; as many groups as possible.
+
+    Args:
+        controls: Hour of each control.
+        planned: Hour of each run that the plan routed.
+
+    Returns:
+        Groups of consecutive hours that together make the day; none if there are too few runs altogether.
+    """
+    count, planned_count = Counter(controls), Counter(planned)
+    if count.total() < MINIMUM_CONTROLS or planned_count.total() < MINIMUM_CONTROLS:
+        return ()
+    groups: list[set[int]] = []
+    current: set[int] = set()
+    for hour in range(24):
+        current.add(hour)
+        if all(sum(kind[other] for other in current) >= MINIMUM_IN_STRATUM for kind in (count, planned_count)):
+            groups.append(current)
+            current = set()
+    if current and groups:
+        groups[-1] |= current
+    return tuple(frozenset(group) for group in groups)
+
+
+def stratified(values: Sequence[HourlyValue], groups: Sequence[frozenset[int]], weights: Sequence[float]) -> Estimate:
+    """Mean of the means of strata, with given weights that sum to 1; every stratum needs two values."""
+    parts = _means(values, groups, weights)
+    return Estimate(_weighted_mean(parts), math.sqrt(sum(part.weight**2 * part.squared_error for part in parts)))
+
+
+def saving(
+    controls: Sequence[HourlyValue], planned: Sequence[HourlyValue], groups: Sequence[frozenset[int]]
+) -> Saving | None:
+    """How much less the planned runs have than the controls.
+
+    The interval is that of the logarithm of the ratio of the two means (delta method), with Student's quantile at
+    Welch's degrees of freedom. With 10 to 20 controls of a quantity that spreads over an order of magnitude it covers
+    about 90 % instead of 95 %.
+
+    Returns:
+        `None` where there are no strata or a mean is not positive.
+    """
+    if not groups:
+        return None
+    weights = plan_weights(planned, groups)
+    arms = [_means(controls, groups, weights), _means(planned, groups, weights)]
+    control_mean, plan_mean = (_weighted_mean(arm) for arm in arms)
+    if control_mean <= 0 or plan_mean <= 0:
+        return None
+    ratio = plan_mean / control_mean
+    terms = [
+        (part.weight**2 * part.squared_error / mean**2, part.runs - 1)
+        for arm, mean in zip(arms, (control_mean, plan_mean), strict=True)
+        for part in arm
+    ]
+    variance = sum(term for term, _ in terms)
+    if variance <= 0:
+        return Saving(1.0 - ratio, 1.0 - ratio, 1.0 - ratio)
+    degrees = variance**2 / sum(term**2 / freedom for term, freedom in terms)
+    spread = math.exp(student_quantile(degrees) * math.sqrt(variance))
+    return Saving(1.0 - ratio, 1.0 - ratio * spread, 1.0 - ratio / spread)
+
+
+def plan_weights(planned: Sequence[HourlyValue], groups: Sequence[frozenset[int]]) -> tuple[float, ...]:
+    """Share of the plan's runs in each stratum."""
+    return tuple(sum(entry.hour in group for entry in planned) / len(planned) for group in groups)
+
+
+def student_quantile(degrees: float) -> float:
+    """97.5 % quantile of Student's distribution, by its expansion at the normal one.
+
+    Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5; within 0.1 % from 4 degrees of freedom on.
+    """
+    z = NORMAL_QUANTILE
+    terms = (
+        (z**3 + z) / 4.0,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96.0,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384.0,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160.0,
+    )
+    return z + sum(term / degrees**power for power, term in enumerate(terms, start=1))
+
+
+def _means(
+    values: Sequence[HourlyValue], groups: Sequence[frozenset[int]], weights: Sequence[float]
+) -> list[_StratumMean]:
+    parts = []
+    for group, weight in zip(groups, weights, strict=True):
+        members = [entry.value for entry in values if entry.hour in group]
+        mean = sum(members) / len(members)
+        squares = sum((value - mean) ** 2 for value in members)
+        parts.append(_StratumMean(weight, mean, squares / (len(members) - 1) / len(members), len(members)))
+    return parts
+
+
+def _weighted_mean(parts: Sequence[_StratumMean]) -> float:
+    return sum(part.weight * part.mean for part in parts)

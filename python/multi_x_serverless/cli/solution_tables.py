@@ -1,0 +1,212 @@
+"""A solution as tables: candidates, what to expect, the plan, its certificate, and the data behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from multi_x_serverless.cli.output import (
+    Column,
+    brief,
+    dollars_per_million,
+    grams,
+    hour_ranges,
+    percent,
+    quantity,
+    seconds,
+    write_table,
+    write_text,
+)
+
+if TYPE_CHECKING:
+    from multi_x_serverless.cli.session import Settings
+    from multi_x_serverless.model.plan import Metrics
+    from multi_x_serverless.solving.solution import Constraint, HourSolution, Solution
+
+QUANTITIES = [
+    Column("CO2eq", is_number=True),
+    Column("vs home", is_number=True),
+    Column("USD per 1M", is_number=True),
+    Column("time", is_number=True),
+    Column("p95", is_number=True),
+]
+
+
+def show_solution(settings: Settings, nodes: Sequence[str], solution: Solution) -> None:
+    """Everything that a person needs to judge a solution.
+
+    Args:
+        nodes: Names of the nodes, in the order to show them in.
+    """
+    _show_candidates(settings, solution)
+    _show_expected(settings, solution)
+    _show_plan(settings, nodes, solution.hours)
+    _show_certificate(settings, solution)
+    show_provenance(settings, "Data that the plan rests on", solution.provenance)
+    for warning in solution.warnings:
+        write_text(f"Warning: {warning}")
+    _show_infeasible(solution)
+
+
+def show_provenance(settings: Settings, title: str, provenance: Mapping[str, str]) -> None:
+    """Where figures come from; long lists are cut, they are whole in the JSON output."""
+    shortened = {subject: brief(text) for subject, text in provenance.items()}
+    is_cut = any(shortened[subject] != text for subject, text in provenance.items())
+    write_table(
+        settings,
+        title,
+        [Column("subject"), Column("origin and assumptions")],
+        [[subject.replace("_", " "), text] for subject, text in shortened.items()],
+        note="... whole with --output json" if is_cut else "",
+    )
+
+
+def _day_mean(metrics: Sequence[Metrics], objective: str, statistic: str) -> float:
+    values = [getattr(getattr(entry, objective), statistic) for entry in metrics]
+    return float(sum(values)) / len(values)
+
+
+def _cells(metrics: Sequence[Metrics], home: Sequence[Metrics]) -> list[str]:
+    carbon, home_carbon = (_day_mean(entries, "carbon", "mean") for entries in (metrics, home))
+    return [
+        grams(carbon),
+        percent(carbon / home_carbon - 1.0, signed=True) if home_carbon > 0 else "-",
+        dollars_per_million(_day_mean(metrics, "cost", "mean")),
+        seconds(_day_mean(metrics, "runtime", "mean")),
+        seconds(_day_mean(metrics, "runtime", "tail")),
+    ]
+
+
+def _show_candidates(settings: Settings, solution: Solution) -> None:
+    """All single regions and the plan over the planned hours, as the solver compared them."""
+    home = [entry.home_metrics for entry in solution.hours]
+    rows = []
+    notes = {">": "> the plan"}
+    for candidate in solution.hours[0].candidates:
+        present = [found for entry in solution.hours if (found := entry.candidate(candidate.region)) is not None]
+        marks = ""
+        if candidate.region == solution.best_static_region:
+            marks += "s"
+            notes["s"] = "s best single region for all hours"
+        if any(entry.best_single_region == candidate.region for entry in solution.hours):
+            marks += "*"
+            notes["*"] = "* best single region of some hour"
+        if not candidate.is_pure:
+            marks += "p"
+            notes["p"] = "p pinned nodes stay home"
+        if not all(entry.is_feasible for entry in present):
+            marks += "!"
+            notes["!"] = "! over a hard limit at some hour"
+        rows.append([marks, candidate.region, *_cells([entry.metrics for entry in present], home)])
+    rows.append([">", "this plan", *_cells([entry.metrics for entry in solution.hours], home)])
+    write_table(
+        settings,
+        f"Candidates: means per run over {len(solution.hours)} hours, "
+        f"in the {solution.scenarios} scenarios that the plan was chosen by",
+        [Column(""), Column("region"), *QUANTITIES],
+        rows,
+        note="; ".join(notes.values()),
+    )
+
+
+def _show_expected(settings: Settings, solution: Solution) -> None:
+    validations = [entry.validation for entry in solution.hours]
+    home = [entry.home_metrics for entry in validations]
+    static = [entry.best_static_metrics for entry in validations if entry.best_static_metrics is not None]
+    # Where no single region keeps the hard limits, a workflow that is routed by the hour stays home.
+    single = [entry.best_single_metrics or entry.home_metrics for entry in validations]
+    rows = [["home", *_cells(home, home)]]
+    if static:
+        rows.append([f"best single region for all hours ({solution.best_static_region})", *_cells(static, home)])
+    rows.append(["best single region of each hour", *_cells(single, home)])
+    rows.append(["this plan", *_cells([entry.metrics for entry in validations], home)])
+    write_table(
+        settings,
+        f"Expected: means per run over {len(solution.hours)} hours, in {solution.validation_scenarios} fresh scenarios "
+        f"{drawn_from(solution.runs)}",
+        [Column(""), *QUANTITIES],
+        rows,
+        note="" if static else "No single region keeps the hard limits at all hours.",
+    )
+
+
+def drawn_from(runs: int) -> str:
+    """What scenarios are made of: no number of them makes up for few runs."""
+    if runs == 0:
+        return "drawn from declared estimates"
+    return f"drawn from {runs} observed run{'s' if runs > 1 else ''}"
+
+
+def _groups(hours: Sequence[HourSolution]) -> list[tuple[list[int], Mapping[str, str]]]:
+    groups: list[tuple[list[int], Mapping[str, str]]] = []
+    for entry in hours:
+        for members, placement in groups:
+            if placement == entry.placement:
+                members.append(entry.hour)
+                break
+        else:
+            groups.append(([entry.hour], entry.placement))
+    return groups
+
+
+def _show_plan(settings: Settings, nodes: Sequence[str], hours: Sequence[HourSolution]) -> None:
+    groups = _groups(hours)
+    write_table(
+        settings,
+        "Plan: region per node and hours (UTC)",
+        [Column("node"), *(Column(hour_ranges(members)) for members, _ in groups)],
+        [[node, *(placement[node] for _, placement in groups)] for node in nodes],
+    )
+
+
+def _show_certificate(settings: Settings, solution: Solution) -> None:
+    worst = max(solution.hours, key=lambda entry: entry.gap)
+    proof = {
+        "status": ", ".join(sorted({entry.status for entry in solution.hours})),
+        "objective": worst.objective,
+        "gap to the lower bound": percent(worst.gap),
+        "solved in": seconds(solution.elapsed_s),
+        "solver": solution.solver,
+        "scenarios": f"{solution.scenarios} to plan, {solution.validation_scenarios} fresh ones to validate, "
+        f"{drawn_from(solution.runs)}",
+        "seed": str(solution.seed),
+        "problem": solution.problem_hash[:16],
+    }
+    for position, limit in enumerate(solution.hours[0].constraints):
+        statistic = "p95 with 95 % confidence over these scenarios" if limit.kind == "hard" else "mean"
+        limits = [(entry.constraints[position], entry.validation.constraints[position]) for entry in solution.hours]
+        proof[f"{limit.kind} limit: {limit.metric} ({statistic})"] = _describe(limits)
+    write_table(
+        settings,
+        "Certificate",
+        [Column("what"), Column("value")],
+        [[key, value] for key, value in proof.items()],
+    )
+
+
+def _describe(limits: Sequence[tuple[Constraint, Constraint]]) -> str:
+    """One limit at all hours, each as planned and as validated: the tightest of either, and whether it is broken."""
+    planned = min((plan for plan, _ in limits), key=_slack)
+    fresh = min((validated for _, validated in limits), key=_slack)
+    parts = [
+        f"{quantity(planned.metric, planned.upper_bound)}, at most {quantity(planned.metric, planned.limit)}"
+        + (" VIOLATED" if planned.is_violated else ""),
+        f"fresh scenarios: {quantity(fresh.metric, fresh.upper_bound)}, "
+        f"at most {quantity(fresh.metric, fresh.limit)}" + (" VIOLATED" if fresh.is_violated else ""),
+    ]
+    return "; ".join(parts)
+
+
+def _slack(limit: Constraint) -> float:
+    return limit.limit - limit.upper_bound
+
+
+def _show_infeasible(solution: Solution) -> None:
+    if not solution.infeasible_hours:
+        return
+    hours = hour_ranges(solution.infeasible_hours)
+    write_text(f"No placement meets the hard limits at hours {hours} (UTC): everything stays home then.")
+    for limit in next(entry for entry in solution.hours if entry.status == "infeasible").unmet_limits:
+        if limit.excess > 0:
+            best, allowed = quantity(limit.metric, limit.best_achievable), quantity(limit.metric, limit.limit)
+            write_text(f"  {limit.metric} can be {best} at the least, the limit is {allowed}.")

@@ -1,0 +1,71 @@
+"""Carbon intensity of hours that have passed, region by region, with where the values come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from multi_x_serverless.errors import NotEnoughDataError
+
+SECONDS_PER_HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class RegionIntensity:
+    """Carbon intensity of a region over a stretch of hours.
+
+    Attributes:
+        start: Start of the first hour, seconds since the epoch, on the hour.
+        hourly_gco2eq_per_kwh: One value per hour.
+        origin: Source and vintage of the values, for people.
+    """
+
+    start: float
+    hourly_gco2eq_per_kwh: tuple[float, ...]
+    origin: str
+
+
+@dataclass(frozen=True)
+class IntensityHistory:
+    """Carbon intensity of several regions, each hour by hour.
+
+    Attributes:
+        regions: Region code -> what is known of it.
+    """
+
+    regions: Mapping[str, RegionIntensity]
+
+    def at(self, moment: float) -> dict[str, float]:
+        """Region -> gCO2eq per kWh in the hour of `moment` (seconds since the epoch).
+
+        Raises:
+            NotEnoughDataError: The hour lies outside what is known of some region.
+        """
+        found = {}
+        for region, known in self.regions.items():
+            hour = int((moment - known.start) // SECONDS_PER_HOUR)
+            if not 0 <= hour < len(known.hourly_gco2eq_per_kwh):
+                raise NotEnoughDataError(f"the carbon intensity of {region} is not known at {moment:.0f} s.")
+            found[region] = known.hourly_gco2eq_per_kwh[hour]
+        return found
+
+    def mean_at(self, moments: Iterable[float]) -> dict[str, float]:
+        """Region -> mean gCO2eq per kWh over the hours of some moments, each counted as often as it occurs.
+
+        Raises:
+            NotEnoughDataError: There is no moment, or one lies outside what is known.
+        """
+        hours = [self.at(moment) for moment in moments]
+        if not hours:
+            raise NotEnoughDataError("there is no hour to take carbon intensities of.")
+        return {region: sum(hour[region] for hour in hours) / len(hours) for region in self.regions}
+
+    @property
+    def origin(self) -> str:
+        """Sources and vintages, each with its regions where there is more than one."""
+        by_origin: dict[str, list[str]] = {}
+        for region, known in sorted(self.regions.items()):
+            by_origin.setdefault(known.origin, []).append(region)
+        if len(by_origin) == 1:
+            return next(iter(by_origin))
+        return "; ".join(f"{origin}: {', '.join(regions)}" for origin, regions in by_origin.items())

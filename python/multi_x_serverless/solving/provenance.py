@@ -1,0 +1,93 @@
+"""What a problem rests on, in sentences: sources, vintages, and what was assumed because nobody measured it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.model.signals import CarbonSignal, PerformanceSignal, PriceSignal
+from multi_x_serverless.solving.model_constants import TransmissionPreset
+
+
+def provenance(
+    carbon: Sequence[CarbonSignal],
+    prices: Sequence[PriceSignal],
+    performance: Sequence[PerformanceSignal],
+    runs: Sequence[ObservedRun],
+    preset: TransmissionPreset,
+) -> dict[str, str]:
+    """Subject -> what is known of it and what is assumed, for the same regions in the same order; runs oldest first.
+
+    Sources and vintages, and apart from them, where there is something to say, what was assumed, with its regions.
+    """
+    subjects = {
+        "carbon": _origin(carbon),
+        "carbon_method": "; ".join(sorted({signal.method for signal in carbon})),
+        "carbon_without_hourly_data": ", ".join(signal.region for signal in carbon if signal.is_estimated),
+        "carbon_forecast_error": _forecast_error(carbon),
+        "prices": _origin(prices),
+        "prices_of_another_region": _assumed_prices(prices),
+        "latency": _origin(performance),
+        "latency_estimated_from_distance": _estimated_round_trips(performance),
+        "relative_speed": _relative_speed(performance),
+        "runs": f"{len(runs)} observed runs, {_time(runs[0].started_at)} to {_time(runs[-1].started_at)} UTC",
+        "energy": "modelled from time, memory and CPU use; no meter was read",
+        "transmission": f"preset '{preset}'",
+    }
+    return {subject: text for subject, text in subjects.items() if text}
+
+
+def _forecast_error(signals: Sequence[CarbonSignal]) -> str:
+    known = [(signal.region, signal.forecast_error) for signal in signals if signal.forecast_error is not None]
+    unknown = [signal.region for signal in signals if signal.forecast_error is None]
+    if not known:
+        return "not known yet: no forecast has come true since the first collection"
+    errors = ", ".join(f"{region} {error * 100:.1f} %" for region, error in known)
+    return f"mean absolute error of the last forecast: {errors}" + (
+        f"; not known yet: {', '.join(unknown)}" if unknown else ""
+    )
+
+
+def _assumed_prices(signals: Sequence[PriceSignal]) -> str:
+    return ", ".join(
+        f"{signal.region} ({', '.join(sorted(signal.prices.assumed))})" for signal in signals if signal.prices.assumed
+    )
+
+
+def _estimated_round_trips(signals: Sequence[PerformanceSignal]) -> str:
+    """Pairs of regions; a region that was measured from nowhere is named once and not with each of the others."""
+    regions = [signal.region for signal in signals]
+    pairs = {
+        frozenset((signal.region, trip.to_region))
+        for signal in signals
+        for trip in signal.round_trips
+        if not trip.is_measured and trip.to_region in regions and trip.to_region != signal.region
+    }
+    unmeasured = [
+        region
+        for region in regions
+        if len(regions) > 2 and all(frozenset((region, other)) in pairs for other in regions if other != region)
+    ]
+    single = sorted(" to ".join(sorted(pair)) for pair in pairs if not pair & set(unmeasured))
+    return ", ".join([f"all of {region}" for region in unmeasured] + single)
+
+
+def _relative_speed(signals: Sequence[PerformanceSignal]) -> str:
+    assumed = [signal.region for signal in signals if signal.relative_speed_is_assumed]
+    if not assumed:
+        return "measured in all regions"
+    if len(assumed) == len(signals):
+        same = len({signal.relative_speed for signal in signals}) == 1
+        return "assumed" + (" to be the same in all regions" if same else " in all regions") + ": nobody measured it"
+    return f"assumed in {', '.join(assumed)}: nobody measured it there"
+
+
+def _origin(signals: Sequence[CarbonSignal | PriceSignal | PerformanceSignal]) -> str:
+    """Sources and vintages, and when the oldest of the signals was collected."""
+    origins = "; ".join(sorted({f"{signal.source}, {signal.vintage}" for signal in signals}))
+    return f"{origins}; collected {_time(min(signal.collected_at for signal in signals))} UTC"
+
+
+def _time(moment: float) -> str:
+    return datetime.fromtimestamp(moment, tz=timezone.utc).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,98 @@
+"""Comparing two arms: what is promised by an interval must come true as often as it says."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+from multi_x_serverless.adaptation.comparison import (
+    MINIMUM_CONTROLS,
+    MINIMUM_IN_STRATUM,
+    HourlyValue,
+    plan_weights,
+    saving,
+    strata,
+    stratified,
+    student_quantile,
+)
+
+HOURLY = tuple(300.0 + 250.0 * (hour % 12) / 12.0 for hour in range(24))
+"""A grid whose intensity nearly doubles over half a day."""
+
+
+def draw(
+    generator: random.Random, runs: int, *, true_ratio: float = 1.0, home_share: float = 0.1
+) -> list[list[HourlyValue]]:
+    """Controls and planned runs as a router with a home share makes them, busier in some hours than in others."""
+    arms: list[list[HourlyValue]] = [[], []]
+    for _ in range(runs):
+        (hour,) = generator.choices(range(24), weights=[1 + hour % 6 for hour in range(24)])
+        is_planned = generator.random() >= home_share
+        value = HOURLY[hour] * generator.lognormvariate(0.0, 0.4) * (true_ratio if is_planned else 1.0)
+        arms[is_planned].append(HourlyValue(hour, value))
+    return arms
+
+
+@pytest.mark.parametrize(("runs", "true_ratio"), [(300, 1.0), (800, 1.0), (500, 0.6)])
+def test_interval_covers_the_truth_as_often_as_it_says(runs: int, true_ratio: float) -> None:
+    """A plan that changes nothing saves 0, and an interval of 95 % says so in 95 % of all histories."""
+    repeats, covered, measured = 400, 0, 0
+    for seed in range(repeats):
+        controls, planned = draw(random.Random(seed), runs, true_ratio=true_ratio)
+        groups = strata((entry.hour for entry in controls), (entry.hour for entry in planned))
+        found = saving(controls, planned, groups)
+        if found is not None:
+            measured += 1
+            covered += found.low <= 1.0 - true_ratio <= found.high
+    assert measured == repeats
+    # Four standard deviations of a binomial about the nominal level, and two points for the approximation.
+    slack = 4.0 * math.sqrt(0.95 * 0.05 / measured) + 0.02
+    assert 0.95 - slack <= covered / measured <= 0.95 + slack
+
+
+def test_controls_of_other_hours_do_not_make_a_saving() -> None:
+    """Controls by chance of dirty hours and planned runs of clean ones: the plain ratio of the means is far off."""
+    controls = [HourlyValue(hour, HOURLY[hour]) for hour in (0, 11) for _ in range(5 if hour == 0 else 45)]
+    planned = [HourlyValue(hour, HOURLY[hour]) for hour in (0, 11) for _ in range(400 if hour == 0 else 50)]
+    groups = strata((entry.hour for entry in controls), (entry.hour for entry in planned))
+    found = saving(controls, planned, groups)
+    assert found is not None
+    assert found.fraction == pytest.approx(0.0, abs=1e-12)
+    plain = sum(entry.value for entry in planned) / len(planned) / (sum(e.value for e in controls) / len(controls))
+    assert 1.0 - plain > 0.3
+
+
+def test_strata_partition_the_day_and_have_enough_of_both_kinds() -> None:
+    controls, planned = draw(random.Random(1), 600)
+    groups = strata((entry.hour for entry in controls), (entry.hour for entry in planned))
+    assert sorted(hour for group in groups for hour in group) == list(range(24))
+    assert len(groups) > 3
+    for group in groups:
+        for arm in (controls, planned):
+            assert sum(entry.hour in group for entry in arm) >= MINIMUM_IN_STRATUM
+    assert sum(plan_weights(planned, groups)) == pytest.approx(1.0)
+
+
+def test_too_few_runs_of_either_kind_give_no_strata_and_no_number() -> None:
+    many = [HourlyValue(3, 1.0)] * 100
+    few = [HourlyValue(3, 1.0)] * (MINIMUM_CONTROLS - 1)
+    for controls, planned in ((few, many), (many, few)):
+        groups = strata((entry.hour for entry in controls), (entry.hour for entry in planned))
+        assert groups == ()
+        assert saving(controls, planned, groups) is None
+
+
+def test_weighted_mean_and_standard_error_by_hand() -> None:
+    groups = (frozenset({0}), frozenset({1}))
+    values = [HourlyValue(0, 1.0), HourlyValue(0, 3.0), HourlyValue(1, 10.0), HourlyValue(1, 14.0)]
+    found = stratified(values, groups, (0.75, 0.25))
+    assert found.mean == pytest.approx(0.75 * 2.0 + 0.25 * 12.0)
+    # Variances 2 and 8 of two values each: squared errors 1 and 4.
+    assert found.standard_error == pytest.approx(math.sqrt(0.75**2 * 1.0 + 0.25**2 * 4.0))
+
+
+@pytest.mark.parametrize(("degrees", "quantile"), [(4, 2.7764), (5, 2.5706), (10, 2.2281), (30, 2.0423), (1e9, 1.96)])
+def test_student_quantile_is_that_of_the_tables(degrees: float, quantile: float) -> None:
+    assert student_quantile(degrees) == pytest.approx(quantile, rel=1e-3)

@@ -1,0 +1,46 @@
+"""Output compared with a file that a person has read.
+
+A test that changes output on purpose writes the files anew with ``MULTI_X_SERVERLESS_WRITE_GOLDEN=1 pytest``; the
+difference is then reviewed like any other.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from multi_x_serverless.cli.session import Settings
+
+DIRECTORY = Path(__file__).parent / "golden"
+WRITE = "MULTI_X_SERVERLESS_WRITE_GOLDEN"
+
+WIDTH = "110"
+"""Columns of the terminal that the files were written for."""
+
+
+def table_settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Options of a command that prints tables, on a terminal of a fixed width without colours."""
+    monkeypatch.setenv("COLUMNS", WIDTH)
+    return Settings(
+        cloud="local",
+        state_dir=None,
+        time_scale=0.0,
+        profile=None,
+        project_dir=Path(),
+        output="table",
+        verbosity=0,
+        assume_yes=False,
+        color=False,
+    )
+
+
+def check_golden(name: str, output: str) -> None:
+    """Assert that output is that of the file; trailing blanks of table cells do not count."""
+    lines = "".join(line.rstrip() + "\n" for line in output.splitlines())
+    file = DIRECTORY / f"{name}.txt"
+    if os.environ.get(WRITE):
+        DIRECTORY.mkdir(exist_ok=True)
+        file.write_text(lines, encoding="utf-8")
+    assert lines == file.read_text(encoding="utf-8")

@@ -1,0 +1,168 @@
+"""What solve, status, report and run print, whole, for inputs that do not change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from multi_x_serverless.adaptation.comparison import Saving
+from multi_x_serverless.adaptation.savings import Average, Expected, Observed, Sample, SavingsReport
+from multi_x_serverless.adaptation.status import workflow_status
+from multi_x_serverless.cli.commands import run as run_command
+from multi_x_serverless.cli.commands.report import show_report
+from multi_x_serverless.cli.commands.status import show_status
+from multi_x_serverless.cli.solution_tables import show_solution
+from multi_x_serverless.cloud.tables import PlanStore
+from multi_x_serverless.model.config import Constraints, Limit, Limits
+from multi_x_serverless.model.plan import home_plan
+from multi_x_serverless.model.run import FailedAttempt
+from multi_x_serverless.observation.history import History
+from multi_x_serverless.observation.trace import NodeFailure, NodeTrace, RunTrace
+from multi_x_serverless.solving.engine import LoadedProblem
+from multi_x_serverless.solving.problem import SolveSettings, build_problem
+from multi_x_serverless.solving.solution import Solution, plan_from_solution
+from tests.unit.adaptation.deployed import add_runs, deployed_example
+from tests.unit.cli.golden import check_golden, table_settings
+from tests.unit.core.documents import ENTRY, JOIN, LABEL, RESIZE, dump, fan_out_problem
+from tests.unit.deployment.projects import WORKFLOW_ID, stage
+from tests.unit.observation.records import diamond
+from tests.unit.solving.workflows import embedded_signals, observed_runs, workflow
+
+SETTINGS = SolveSettings(hours=(3, 12), scenarios=200, validation_scenarios=400)
+
+
+def solved(problem: bytes) -> Solution:
+    """A solution but for the time it took, which differs from solve to solve."""
+    return replace(LoadedProblem(problem).solve("fine-grained"), elapsed_s=0.0123)
+
+
+def test_solve_of_a_day_that_no_single_region_suits(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = fan_out_problem()
+    problem["constraints"]["hard"] = {"runtime": {"type": "relative", "value": 1.2}}
+    problem["constraints"]["soft"] = {"cost": {"type": "relative", "value": 1.1}}
+    problem["provenance"] = {
+        "carbon": "made up, 2023; collected 2023-11-15 12:00 UTC",
+        "relative_speed": "assumed to be the same in all regions: nobody measured it",
+        "latency_estimated_from_distance": ", ".join(f"all of region-{number}" for number in range(30)),
+    }
+    show_solution(table_settings(monkeypatch), [ENTRY, RESIZE, LABEL, JOIN], solved(dump(problem)))
+    check_golden("solve", capsys.readouterr().out)
+
+
+def test_solve_that_meets_no_limit_and_knows_little(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Constraints(hard=Limits(runtime=Limit("absolute", 0.1)))
+    problem = build_problem(workflow(constraints=limits), observed_runs(3), embedded_signals(), SETTINGS)
+    nodes = [node.name for node in workflow().graph.nodes]
+    show_solution(table_settings(monkeypatch), nodes, solved(problem))
+    check_golden("solve_infeasible", capsys.readouterr().out)
+
+
+def test_status_with_runs_under_two_plans(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cloud = deployed_example(tmp_path, runs=12)
+    plans = PlanStore(cloud)
+    active = plans.add(replace(stage(cloud, left="ca-central-1"), solver="fine-grained"))
+    plans.activate(WORKFLOW_ID, active.version, replaces=1)
+    now = cloud.now()
+    add_runs(cloud, 3, region="ca-central-1", plan_version=active.version, started_at=now - 600.0)
+    add_runs(cloud, 1, plan_version=active.version, reason="home_share", started_at=now - 300.0)
+    add_runs(cloud, 1, region="ca-central-1", plan_version=active.version, status="failed", started_at=now - 60.0)
+    last = replace(
+        History(cloud).runs(WORKFLOW_ID)[-2],
+        run_id="0123456789abcdef0123456789abcdef",
+        started_at=now - 30.0,
+        finished_at=now - 20.0,
+        failed_attempts=(FailedAttempt(0, "us-east-1", 0.1),) * 2,
+    )
+    History(cloud).add(WORKFLOW_ID, [last])
+    show_status(table_settings(monkeypatch), workflow_status(cloud, WORKFLOW_ID, last=3), now)
+    check_golden("status", capsys.readouterr().out)
+
+
+OBSERVED = Observed(
+    plan=Sample(108, Average(0.0002, 2.1e-6, 1.31), Average(1e-5, 1e-8, 0.01)),
+    control=Sample(12, Average(0.0005, 2.0e-6, 1.25), Average(4e-5, 3e-8, 0.03)),
+    other_home=Sample(120, Average(0.00052, 2.0e-6, 1.24), Average(1e-5, 1e-8, 0.01)),
+    plan_runs=108,
+    control_runs=12,
+    failed_plan_runs=2,
+    failed_control_runs=0,
+    strata=2,
+    carbon=Saving(0.6, 0.52, 0.67),
+    cost=Saving(-0.05, -0.08, -0.02),
+    runtime=Saving(-0.048, -0.1, 0.002),
+    obstacle="",
+    provenance={
+        "energy": "modelled from observed durations, memory, CPU time and bytes; no meter was read",
+        "carbon": "made up, 2023; of the hour in which each run started",
+    },
+)
+
+
+def report(expected: Expected | None, observed: Observed) -> SavingsReport:
+    plan = plan_from_solution(solved(dump(fan_out_problem())), "text-0.0.1", created_at=0.0, expires_at=1.0)
+    return SavingsReport("text-0.0.1", plan.with_version(2), expected, observed, ())
+
+
+def test_report_of_a_plan_with_enough_controls(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = Expected(
+        home=Average(0.0005, 2.0e-6, 1.2),
+        best_static=Average(0.0003, 2.2e-6, 1.3),
+        best_static_region="us-west-2",
+        best_single=Average(0.00025, 2.2e-6, 1.3),
+        plan=Average(0.00019, 2.1e-6, 1.25),
+    )
+    show_report(table_settings(monkeypatch), report(expected, OBSERVED))
+    check_golden("report", capsys.readouterr().out)
+
+
+def test_report_without_a_comparison(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    observed = replace(
+        OBSERVED,
+        plan=None,
+        control=None,
+        carbon=None,
+        cost=None,
+        runtime=None,
+        strata=0,
+        obstacle="3 runs are too few.",
+    )
+    home = home_plan("text-0.0.1", diamond(), "us-east-1", version=1, created_at=0.0, expires_at=1.0)
+    few = replace(report(None, observed), plan=home, warnings=("All figures rest on 3 observed runs.",))
+    show_report(table_settings(monkeypatch), few)
+    check_golden("report_too_few", capsys.readouterr().out)
+
+
+def test_run_node_by_node_with_what_failed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = (
+        NodeTrace("receive:entry_point:0", "us-east-1", 0.0, 0.12, is_cold=True),
+        NodeTrace("join:sync:2", "ca-central-1", 0.3, 1.5, is_cold=False),
+    )
+    failure = NodeFailure("join:sync:2", "ca-central-1", "ValueError", "bad", ("line",))
+    trace = RunTrace("0123", "complete", "plan", "5", 1.8, nodes, (failure,), {"words": 3})
+    run_command._show(table_settings(monkeypatch), trace)
+    captured = capsys.readouterr()
+    check_golden("run", captured.out)
+    assert captured.err == "error: join:sync:2 in ca-central-1 raised ValueError: bad\n"
+
+
+def test_many_runs_as_a_summary(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def trace(number: int, region: str) -> RunTrace:
+        nodes = (
+            NodeTrace("receive:entry_point:0", "us-east-1", 0.0, 0.1, is_cold=False),
+            NodeTrace("join:sync:2", region, 0.3, 1.5, is_cold=False),
+        )
+        return RunTrace(f"{number}", "complete" if number else "running", "plan", "5", 1.8, nodes, (), None)
+
+    traces = tuple(trace(number, "ca-central-1" if number % 3 else "us-east-1") for number in range(7))
+    run_command._summarise(table_settings(monkeypatch), traces)
+    check_golden("run_summary", capsys.readouterr().out)

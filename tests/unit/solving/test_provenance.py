@@ -1,0 +1,86 @@
+"""What is assumed is said, with the regions it is assumed of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import orjson
+
+from multi_x_serverless.model.signals import PerformanceSignal, RoundTrip
+from multi_x_serverless.solving.problem import Signals, SolveSettings, build_problem
+from multi_x_serverless.solving.provenance import provenance
+from tests.unit.solving.workflows import HOME, REGIONS, embedded_signals, observed_runs, workflow
+
+AWAY = "ca-central-1"
+
+
+def described(signals: Signals, regions: tuple[str, ...] = REGIONS) -> dict[str, str]:
+    return provenance(
+        [signals.carbon[region] for region in regions],
+        [signals.prices[region] for region in regions],
+        [signals.performance[region] for region in regions],
+        observed_runs(),
+        "best",
+    )
+
+
+def with_trips(signal: PerformanceSignal, unmeasured: set[str]) -> PerformanceSignal:
+    trips = tuple(RoundTrip(region, 0.05, is_measured=region not in unmeasured) for region in REGIONS)
+    return replace(signal, round_trips=trips)
+
+
+def test_the_problem_document_carries_it() -> None:
+    signals = embedded_signals()
+    document = orjson.loads(build_problem(workflow(), observed_runs(), signals, SolveSettings()))
+    assert document["provenance"] == described(signals, tuple(document["regions"]))
+    assert "2023" in document["provenance"]["carbon"]
+    assert "collected 2023-11-15 12:00 UTC" in document["provenance"]["carbon"]
+    assert "40 observed runs" in document["provenance"]["runs"]
+
+
+def test_forecast_errors_are_named_by_region_once_known() -> None:
+    signals = embedded_signals()
+    assert described(signals)["carbon_forecast_error"].startswith("not known yet")
+    judged = {**signals.carbon, HOME: replace(signals.carbon[HOME], forecast_error=0.094)}
+    text = described(replace(signals, carbon=judged))["carbon_forecast_error"]
+    assert "us-east-1 9.4 %" in text
+    assert "not known yet: us-west-1, us-west-2, ca-central-1" in text
+
+
+def test_speed_that_nobody_measured_is_called_assumed() -> None:
+    signals = embedded_signals()
+    assert described(signals)["relative_speed"] == "assumed to be the same in all regions: nobody measured it"
+    measured = {
+        region: replace(signal, relative_speed_is_assumed=region == AWAY)
+        for region, signal in signals.performance.items()
+    }
+    assert described(replace(signals, performance=measured))["relative_speed"].startswith("assumed in ca-central-1")
+    measured[AWAY] = replace(measured[AWAY], relative_speed_is_assumed=False)
+    assert described(replace(signals, performance=measured))["relative_speed"] == "measured in all regions"
+
+
+def test_round_trips_that_nobody_measured_are_named() -> None:
+    signals = embedded_signals()
+    subject = "latency_estimated_from_distance"
+    performance = {region: with_trips(signal, set()) for region, signal in signals.performance.items()}
+    assert subject not in described(replace(signals, performance=performance))
+    performance[HOME] = with_trips(performance[HOME], {AWAY, HOME})
+    assert described(replace(signals, performance=performance))[subject] == "ca-central-1 to us-east-1"
+    performance[AWAY] = with_trips(performance[AWAY], set(REGIONS))
+    assert described(replace(signals, performance=performance))[subject] == "all of ca-central-1"
+
+
+def test_prices_and_intensities_that_are_not_the_regions_own_are_named() -> None:
+    signals = embedded_signals()
+    own = {
+        region: replace(signal, prices=replace(signal.prices, assumed=frozenset()))
+        for region, signal in signals.prices.items()
+    }
+    assert "prices_of_another_region" not in described(replace(signals, prices=own))
+    assumed = replace(own[AWAY].prices, assumed=frozenset({"sns_usd_per_million_publishes"}))
+    borrowed = {**own, AWAY: replace(own[AWAY], prices=assumed)}
+    text = described(replace(signals, prices=borrowed))["prices_of_another_region"]
+    assert text == "ca-central-1 (sns_usd_per_million_publishes)"
+    assert "carbon_without_hourly_data" not in described(signals)
+    flat = {**signals.carbon, AWAY: replace(signals.carbon[AWAY], is_estimated=True)}
+    assert described(replace(signals, carbon=flat))["carbon_without_hourly_data"] == AWAY

@@ -1,0 +1,117 @@
+"""Reading solutions: what is expected comes from fresh scenarios, and what is said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+
+from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError
+from multi_x_serverless.model.plan import Plan
+from multi_x_serverless.solving.engine import LoadedProblem
+from multi_x_serverless.solving.solution import few_runs_warning, plan_from_solution, read_solution
+from tests.unit.core.documents import dump, fan_out_problem
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    problem = fan_out_problem()
+    problem["constraints"]["hard"] = {"runtime": {"type": "relative", "value": 1.2}}
+    problem["constraints"]["soft"] = {"cost": {"type": "relative", "value": 1.1}}
+    parsed: dict[str, Any] = orjson.loads(LoadedProblem(dump(problem)).solve("fine-grained").document)
+    return parsed
+
+
+def changed(document: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> bytes:
+    copy = orjson.loads(orjson.dumps(document))
+    change(copy)
+    return orjson.dumps(copy)
+
+
+def test_what_the_plan_expects_is_over_scenarios_it_was_not_chosen_by(document: dict[str, Any]) -> None:
+    solution = read_solution(orjson.dumps(document))
+    plan = plan_from_solution(solution, "fan_out-0.1.0", created_at=1.0, expires_at=2.0)
+    assert (plan.observed_runs, plan.best_static_region) == (30, "us-east-1")
+    for entry, solved, written in zip(plan.hours, solution.hours, document["hours"], strict=True):
+        validation = written["validation"]
+        assert entry.metrics is not None
+        assert entry.metrics.to_members() == validation["metrics"] != written["metrics"]
+        assert entry.home_metrics is not None
+        assert entry.home_metrics.to_members() == validation["home_metrics"] != written["home_metrics"]
+        assert entry.best_single_metrics == solved.validation.best_single_metrics
+        assert entry.best_static_metrics == solved.validation.best_static_metrics
+        # The proof is about the scenarios that the solver saw.
+        assert entry.certificate.value == written["objective"]["value"] == solved.metrics.carbon.mean
+        assert solved.validation.scenarios == 120
+        kinds = [(limit.kind, limit.metric) for limit in solved.constraints]
+        assert kinds == [(limit.kind, limit.metric) for limit in solved.validation.constraints]
+        assert kinds == [("hard", "runtime"), ("soft", "cost")]
+    assert Plan.from_document(plan.to_document()) == plan
+
+
+def test_plan_of_before_these_were_kept_still_loads(document: dict[str, Any]) -> None:
+    plan = plan_from_solution(read_solution(orjson.dumps(document)), "a-0.1.0", created_at=1.0, expires_at=2.0)
+    written = orjson.loads(plan.to_document())
+    del written["observed_runs"], written["best_static_region"]
+    for hour in written["hours"]:
+        del hour["best_static_metrics"]
+    older = Plan.from_document(orjson.dumps(written))
+    assert (older.observed_runs, older.best_static_region) == (None, None)
+    assert all(entry.best_static_metrics is None for entry in older.hours)
+    assert older.hours[0].metrics == plan.hours[0].metrics
+
+
+def test_absent_baselines_are_none(document: dict[str, Any]) -> None:
+    def drop(copy: dict[str, Any]) -> None:
+        copy["best_static_region"] = None
+        for hour in copy["hours"]:
+            hour["best_single_region"] = None
+            hour["validation"] |= {"best_single_metrics": None, "best_static_metrics": None}
+
+    solution = read_solution(changed(document, drop))
+    assert solution.best_static_region is None
+    assert solution.hours[0].validation.best_static_metrics is None
+    assert solution.hours[0].candidate(None) is None
+
+
+def test_infeasible_hours_are_counted(document: dict[str, Any]) -> None:
+    solution = read_solution(changed(document, lambda copy: copy["hours"][1].update(status="infeasible")))
+    assert solution.infeasible_hours == (12,)
+    assert not solution.is_infeasible_at_all_hours
+
+
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        (r"hours\[0\]\.status", lambda copy: copy["hours"][0].update(status="splendid")),
+        (r"objective\.name", lambda copy: copy["hours"][0]["objective"].update(name="beauty")),
+        (r"hours\[1\]\.validation", lambda copy: copy["hours"][1].pop("validation")),
+        (
+            r"validation\.metrics\.carbon\.mean",
+            lambda copy: copy["hours"][0]["validation"]["metrics"]["carbon"].pop("mean"),
+        ),
+        (r"runs", lambda copy: copy.update(runs="many")),
+        (r"constraints\[0\]\.metric", lambda copy: copy["hours"][0]["constraints"][0].update(metric="beauty")),
+    ],
+)
+def test_damaged_solution_is_refused_with_the_path(
+    document: dict[str, Any], path: str, change: Callable[[dict[str, Any]], object]
+) -> None:
+    with pytest.raises(InvalidDocumentError, match=path):
+        read_solution(changed(document, change))
+
+
+def test_solution_of_a_newer_version_is_refused(document: dict[str, Any]) -> None:
+    with pytest.raises(NewerSchemaError):
+        read_solution(changed(document, lambda copy: copy.update(version=2)))
+
+
+def test_figures_of_few_runs_come_with_a_warning(document: dict[str, Any]) -> None:
+    assert read_solution(orjson.dumps(document)).warnings == ()
+    (warning,) = read_solution(changed(document, lambda copy: copy.update(runs=19))).warnings
+    assert "19 observed runs" in warning
+    assert "1 observed run:" in str(few_runs_warning(1))
+    assert "declared estimates" in str(few_runs_warning(0))
+    assert few_runs_warning(20) is None
