@@ -131,6 +131,7 @@ class Problem:
         threads: int | None = None,
         deadline_s: float | None = None,
         seed: int | None = None,
+        frontier: float | None = None,
         progress: Callable[[int, int], object] | None = None,
     ) -> bytes:
         """Solve all hours and return the solution document as JSON.
@@ -140,10 +141,36 @@ class Problem:
             threads: Threads to use; all cores by default. The answer does not depend on it.
             deadline_s: Seconds after which the best placements so far are returned; as in the document by default.
             seed: Seed of scenarios and heuristic; as in the document by default.
+            frontier: Adds to each hour its Pareto frontier within this fraction (see `pareto`), in what is left of the
+                hour's share of the deadline.
             progress: Called with (hours done, hours in all) from the calling thread, about every 50 ms while it
                 changes. An exception it raises ends the solve and is passed on.
 
         Raises:
             EngineError: There is no such solver, or an argument is out of range.
+            KeyboardInterrupt: Ctrl-C; the engine stops within 100 ms.
+        """
+
+    def pareto(
+        self,
+        hour: int,
+        *,
+        tolerance: float = 0.0,
+        deadline_s: float | None = None,
+        seed: int | None = None,
+    ) -> bytes:
+        """Pareto frontier of an hour over mean carbon (gCO2eq), mean cost (USD) and tail run time (seconds), as JSON.
+
+        Only placements that keep the hard limits count. Works on one thread.
+
+        Args:
+            hour: UTC hour.
+            tolerance: Fraction by which a placement that is left out may be better in a metric; 0 asks for every point.
+            deadline_s: Seconds after which the points found so far are returned with the fraction that is proven for
+                them; as in the document by default.
+            seed: Seed of scenarios and heuristic; as in the document by default.
+
+        Raises:
+            EngineError: An argument is out of range.
             KeyboardInterrupt: Ctrl-C; the engine stops within 100 ms.
         """

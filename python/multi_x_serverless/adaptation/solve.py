@@ -55,6 +55,7 @@ def solve_workflow(
     settings: SolveSettings,
     stage: bool = True,
     threads: int | None = None,
+    frontier: float | None = None,
 ) -> SolveOutcome:
     """Find the best plan and stage it.
 
@@ -63,10 +64,11 @@ def solve_workflow(
     Args:
         solver: ``fine-grained``, ``coarse-grained`` or ``heuristic``; the configuration's if `None`.
         stage: Whether to stage the plan.
+        frontier: Adds to each hour of the solution its Pareto frontier within this fraction.
     """
     record = deployed_workflow(cloud, workflow_id)
     problem = build_workflow_problem(cloud, record, settings)
-    solution = solve_problem(problem, solver or record.configuration.solver, threads=threads)
+    solution = solve_problem(problem, solver or record.configuration.solver, threads=threads, frontier=frontier)
     now = cloud.now()
     plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
     is_staged = stage and not solution.is_infeasible_at_all_hours

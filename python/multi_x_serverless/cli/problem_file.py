@@ -51,7 +51,13 @@ def write_document(path: Path, document: bytes) -> None:
 
 
 def solve_file(
-    path: Path, *, solver: str | None, threads: int | None, deadline_s: float | None, seed: int | None
+    path: Path,
+    *,
+    solver: str | None,
+    threads: int | None,
+    deadline_s: float | None,
+    seed: int | None,
+    frontier: float | None,
 ) -> SolvedFile:
     """Solve a problem document; `None` stands for fine-grained, all processors, and what the document says.
 
@@ -62,5 +68,7 @@ def solve_file(
     from multi_x_serverless.solving.engine import LoadedProblem
 
     problem = LoadedProblem(read_document(path))
-    solution = problem.solve(solver or "fine-grained", threads=threads, deadline_s=deadline_s, seed=seed)
+    solution = problem.solve(
+        solver or "fine-grained", threads=threads, deadline_s=deadline_s, seed=seed, frontier=frontier
+    )
     return SolvedFile(problem.workflow, tuple(problem.nodes), solution)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ def show_solution(settings: Settings, nodes: Sequence[str], solution: Solution) 
     _show_candidates(settings, solution)
     _show_expected(settings, solution)
     _show_plan(settings, nodes, solution.hours)
+    _show_frontier(settings, solution.hours[0])
     _show_certificate(settings, solution)
     show_provenance(settings, "Data that the plan rests on", solution.provenance)
     for warning in solution.warnings:
@@ -156,6 +158,40 @@ def _show_plan(settings: Settings, nodes: Sequence[str], hours: Sequence[HourSol
         "Plan: region per node and hours (UTC)",
         [Column("node"), *(Column(hour_ranges(members)) for members, _ in groups)],
         [[node, *(placement[node] for _, placement in groups)] for node in nodes],
+    )
+
+
+def _show_frontier(settings: Settings, entry: HourSolution) -> None:
+    """The trade-offs of the first hour, if they were asked for; all hours are in the JSON output."""
+    frontier = entry.frontier
+    if frontier is None:
+        return
+    rows = [
+        [
+            "s" if point.is_supported else "",
+            *_cells([point.metrics], [entry.home_metrics]),
+            ", ".join(f"{count} in {region}" for region, count in sorted(Counter(point.placement.values()).items())),
+        ]
+        for point in frontier.points
+    ]
+    if not frontier.points:
+        note = "No placement keeps the hard limits." if frontier.is_complete else "Nothing was found in time."
+    elif frontier.epsilon == 0.0:
+        note = "Complete: nothing else is better in one of the three without being worse in another."
+    elif frontier.epsilon is None:
+        note = "Time was up: nothing is known about what is missing."
+    else:
+        note = f"Every placement is matched, within {percent(frontier.epsilon)} in each of the three, by one of these."
+        if not frontier.is_complete:
+            note = f"Time was up. {note}"
+    if any(point.is_supported for point in frontier.points):
+        note += " s best for some weighting of carbon and cost."
+    write_table(
+        settings,
+        f"Pareto frontier of carbon, cost and p95 time, {entry.hour:02}:00 UTC, in the planning scenarios",
+        [Column(""), *QUANTITIES, Column("nodes")],
+        rows,
+        note=note,
     )
 
 

@@ -7,7 +7,9 @@ from typing import Literal, TypeAlias, get_args
 
 from multi_x_serverless import _core
 from multi_x_serverless.errors import InvalidPlacementError, InvalidProblemError, UsageError
+from multi_x_serverless.model import documents
 from multi_x_serverless.model.plan import Metric, Metrics
+from multi_x_serverless.solving.frontier import FRONTIER_SCHEMA, FRONTIER_VERSION, Frontier
 from multi_x_serverless.solving.solution import Solution, read_solution
 
 SolverName: TypeAlias = Literal["fine-grained", "coarse-grained", "heuristic"]
@@ -73,7 +75,13 @@ class LoadedProblem:
         return Metrics(*(Metric(part.mean, part.tail, part.tail_upper) for part in parts))
 
     def solve(
-        self, solver: str, *, threads: int | None = None, deadline_s: float | None = None, seed: int | None = None
+        self,
+        solver: str,
+        *,
+        threads: int | None = None,
+        deadline_s: float | None = None,
+        seed: int | None = None,
+        frontier: float | None = None,
     ) -> Solution:
         """Solve all hours.
 
@@ -82,6 +90,8 @@ class LoadedProblem:
             threads: Threads to use; all processors if `None`. The answer does not depend on it.
             deadline_s: Overrides the document's deadline, in seconds.
             seed: Overrides the document's seed of scenarios and heuristic.
+            frontier: Adds to each hour its Pareto frontier within this fraction; what is left of the hour's share of
+                the deadline is the time for it.
 
         Raises:
             UsageError: There is no such solver, or an argument is out of range.
@@ -91,16 +101,44 @@ class LoadedProblem:
         if solver not in SOLVERS:
             raise UsageError(f"there is no solver '{solver}'; there are {', '.join(SOLVERS)}.")
         try:
-            answer = self._problem.solve(solver, threads=threads, deadline_s=deadline_s, seed=seed)
+            answer = self._problem.solve(solver, threads=threads, deadline_s=deadline_s, seed=seed, frontier=frontier)
         except _core.InvalidProblemError as error:
             raise _refusal(error) from error
         except _core.EngineError as error:
             raise UsageError(str(error)) from error
         return read_solution(answer)
 
+    def pareto(
+        self, hour: int, *, tolerance: float = 0.0, deadline_s: float | None = None, seed: int | None = None
+    ) -> Frontier:
+        """The Pareto frontier of a UTC hour over mean carbon, mean cost and the tail of the run time.
+
+        Args:
+            hour: One of `hours`.
+            tolerance: Fraction by which a placement that is left out may be better in a metric; 0 asks for every
+                point, of which there may be very many.
+            deadline_s: Overrides the document's deadline, in seconds; after it, what was found and proven is returned.
+            seed: Overrides the document's seed.
+
+        Raises:
+            UsageError: An argument is out of range.
+            KeyboardInterrupt: Ctrl-C; the engine answers within 100 ms.
+        """
+        try:
+            answer = self._problem.pareto(hour, tolerance=tolerance, deadline_s=deadline_s, seed=seed)
+        except _core.EngineError as error:
+            raise UsageError(str(error)) from error
+        fields = documents.read(answer, FRONTIER_SCHEMA, FRONTIER_VERSION)
+        return Frontier.from_fields(fields.section("frontier"))
+
 
 def solve_problem(
-    problem: bytes, solver: str, *, threads: int | None = None, deadline_s: float | None = None
+    problem: bytes,
+    solver: str,
+    *,
+    threads: int | None = None,
+    deadline_s: float | None = None,
+    frontier: float | None = None,
 ) -> Solution:
     """Solve a problem document; arguments and errors as for `LoadedProblem.solve`.
 
@@ -109,7 +147,7 @@ def solve_problem(
         InvalidProblemError: The document is refused; the error names the field.
         KeyboardInterrupt: Ctrl-C; the engine answers within 100 ms.
     """
-    return LoadedProblem(problem).solve(solver, threads=threads, deadline_s=deadline_s)
+    return LoadedProblem(problem).solve(solver, threads=threads, deadline_s=deadline_s, frontier=frontier)
 
 
 def engine_version() -> str:

@@ -10,6 +10,7 @@ from multi_x_serverless.errors import InvalidDocumentError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import Fields, as_text
 from multi_x_serverless.model.plan import Certificate, HourPlan, Metrics, Objective, Plan
+from multi_x_serverless.solving.frontier import Frontier
 from multi_x_serverless.solving.model_constants import SAMPLES_THAT_COUNT_FULLY
 
 SOLUTION_SCHEMA = "multi-x-serverless/solution"
@@ -105,6 +106,7 @@ class HourSolution:
     candidates: tuple[Candidate, ...]
     best_single_region: str | None
     unmet_limits: tuple[UnmetLimit, ...]
+    frontier: Frontier | None
     evaluations: int
     explored: int
 
@@ -251,7 +253,13 @@ def _hour(fields: Fields) -> HourSolution:
         unmet_limits=() if infeasibility is None else tuple(map(_unmet, infeasibility.sections("limits"))),
         evaluations=fields.integer("evaluations"),
         explored=fields.integer("explored"),
+        frontier=_frontier(fields),
     )
+
+
+def _frontier(fields: Fields) -> Frontier | None:
+    section = fields.optional_section("frontier")
+    return None if section is None else Frontier.from_fields(section)
 
 
 def _validation(fields: Fields) -> Validation:

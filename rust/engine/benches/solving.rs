@@ -72,7 +72,8 @@ fn solve_24_hours(bencher: Bencher<'_, '_>, limits: &str) {
     let bytes = document.to_string().into_bytes();
     bencher.bench_local(|| {
         let engine = Engine::from_json(black_box(&bytes)).expect("valid");
-        let options = Options { solver: Solver::FineGrained, threads: None, deadline_s: None, seed: None };
+        let options =
+            Options { solver: Solver::FineGrained, threads: None, deadline_s: None, seed: None, frontier: None };
         engine.solve(options, &Control::default()).expect("a solution")
     });
 }

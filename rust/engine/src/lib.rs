@@ -35,4 +35,4 @@ pub mod solver;
 
 pub use error::{EngineError, ErrorCode, Result};
 pub use solver::control::Control;
-pub use solver::{Engine, Options, Solver};
+pub use solver::{Engine, FrontierRequest, Options, Solver};

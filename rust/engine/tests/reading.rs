@@ -83,7 +83,8 @@ fn read(bytes: &[u8]) -> Option<EngineError> {
             return Some(error);
         }
     };
-    let options = Options { solver: Solver::FineGrained, threads: Some(1), deadline_s: Some(2.0), seed: None };
+    let options =
+        Options { solver: Solver::FineGrained, threads: Some(1), deadline_s: Some(2.0), seed: None, frontier: None };
     let solution = engine.solve(options, &Control::default()).expect("what was accepted can be solved");
     let text = serde_json::to_value(&solution).expect("a document");
     for hour in text["hours"].as_array().expect("hours") {

@@ -6,11 +6,11 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{problem, Shape};
-use mxs_engine::document::solution::{ConstraintKind, HourDocument, Status};
+use mxs_engine::document::solution::{ConstraintKind, FrontierDocument, HourDocument, Status};
 use mxs_engine::document::SolutionDocument;
 use mxs_engine::evaluation::Metrics;
 use mxs_engine::problem::{Metric, Placement};
-use mxs_engine::{Control, Engine, Options, Solver};
+use mxs_engine::{Control, Engine, FrontierRequest, Options, Solver};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{json, Value};
@@ -22,7 +22,7 @@ fn engine(document: &Value) -> Engine {
 }
 
 fn options(solver: Solver) -> Options {
-    Options { solver, threads: Some(1), deadline_s: None, seed: None }
+    Options { solver, threads: Some(1), deadline_s: None, seed: None, frontier: None }
 }
 
 fn solve(engine: &Engine, solver: Solver) -> SolutionDocument {
@@ -337,4 +337,110 @@ fn wide_graphs_are_solved_with_split_buckets() {
     assert!(hour.min_marginals.is_empty(), "the elimination of a wide graph is not exact");
     let heuristic = solve(&engine, Solver::Heuristic).hours.remove(0);
     assert!(hour.objective.value <= heuristic.objective.value * (1.0 + ROUNDING));
+}
+
+fn values(metrics: &Metrics) -> [f64; 3] {
+    [metrics.carbon.mean, metrics.cost.mean, metrics.runtime.tail]
+}
+
+/// Whether `first` is nowhere above `second` times a factor, up to rounding.
+fn is_within(first: &[f64; 3], second: &[f64; 3], factor: f64) -> bool {
+    first.iter().zip(second).all(|(first, second)| *first <= second * factor * (1.0 + ROUNDING))
+}
+
+/// Metrics of every placement that keeps the hard limits.
+fn allowed(engine: &Engine, document: &Value) -> Vec<[f64; 3]> {
+    let home = engine.evaluate(&engine.problem().home_placement(), engine.problem().hours[0]).expect("home");
+    let limits: Vec<(Metric, f64)> = document["constraints"]["hard"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, limit)| (metric(name), limit["value"].as_f64().expect("a number")))
+        .collect();
+    let bound = |metrics: &Metrics, metric| metrics.of(metric).tail_upper.expect("enough scenarios");
+    all_placements(engine)
+        .iter()
+        .map(|placement| engine.evaluate(placement, engine.problem().hours[0]).expect("valid"))
+        .filter(|metrics| {
+            let keeps = |&(metric, factor): &(Metric, f64)| {
+                bound(metrics, metric) <= factor * bound(&home, metric) * (1.0 + ROUNDING / 2.0)
+            };
+            limits.iter().all(keeps)
+        })
+        .map(|metrics| values(&metrics))
+        .collect()
+}
+
+fn frontier(engine: &Engine, tolerance: f64, deadline_s: Option<f64>) -> FrontierDocument {
+    let request = FrontierRequest { hour: engine.problem().hours[0], tolerance, deadline_s, seed: None };
+    engine.frontier(&request, &Control::default()).expect("a frontier").frontier
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 80,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(21),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_frontier_is_what_nothing_dominates(
+        seed in any::<u64>(), shape in small_shape(), constraints in constraints(),
+        tolerance in prop_oneof![Just(0.0), 0.001_f64..0.2],
+    ) {
+        let mut document = problem(&shape, seed);
+        document["constraints"] = constraints;
+        let engine = engine(&document);
+        let allowed = allowed(&engine, &document);
+        let found = frontier(&engine, tolerance, None);
+        prop_assert!(found.complete);
+        prop_assert_eq!(found.epsilon, Some(tolerance));
+        let points: Vec<[f64; 3]> = found.points.iter().map(|point| values(&point.metrics)).collect();
+        prop_assert_eq!(points.is_empty(), allowed.is_empty());
+        for placement in &allowed {
+            prop_assert!(
+                points.iter().any(|point| is_within(point, placement, 1.0 + tolerance)),
+                "nothing stands for {placement:?} in {points:?}"
+            );
+        }
+        for point in &points {
+            prop_assert!(allowed.iter().any(|placement| is_within(placement, point, 1.0) && is_within(point, placement, 1.0)));
+            if tolerance == 0.0 {
+                let dominates = |other: &[f64; 3]| {
+                    is_within(other, point, 1.0 - 3.0 * ROUNDING)
+                        || (is_within(other, point, 1.0)
+                            && other.iter().zip(point).any(|(other, value)| *other < value * (1.0 - 1e-4)))
+                };
+                prop_assert!(!allowed.iter().any(dominates), "{point:?} is dominated");
+            }
+        }
+        for point in found.points.iter().filter(|point| point.supported) {
+            let [carbon, cost, _] = values(&point.metrics);
+            let all: Vec<[f64; 3]> = all_placements(&engine)
+                .iter()
+                .map(|placement| values(&engine.evaluate(placement, engine.problem().hours[0]).expect("valid")))
+                .collect();
+            // Some slope has nothing below it: between the steepest to its left and the flattest to its right.
+            let weight = |other: &&[f64; 3]| other[0] > carbon * (1.0 + ROUNDING) && other[1] < cost * (1.0 - ROUNDING);
+            let right = all.iter().filter(weight).map(|other| (other[0] - carbon) / (cost - other[1]));
+            let highest = right.fold(f64::INFINITY, f64::min);
+            let left = all.iter().filter(|other| other[0] < carbon * (1.0 - ROUNDING) && other[1] > cost);
+            let lowest = left.map(|other| (carbon - other[0]) / (other[1] - cost)).fold(0.0, f64::max);
+            prop_assert!(lowest <= highest * (1.0 + 1e-3), "{lowest} {highest}");
+        }
+    }
+
+    #[test]
+    fn an_unfinished_frontier_misses_nothing_by_more_than_it_says(seed in any::<u64>()) {
+        let shape = Shape { nodes: 5, extra_edges: 3, regions: 3, pin_every: 0, hours: 1, ..Shape::SMALL };
+        let document = problem(&shape, seed);
+        let engine = engine(&document);
+        let found = frontier(&engine, 0.0, Some(0.0));
+        let points: Vec<[f64; 3]> = found.points.iter().map(|point| values(&point.metrics)).collect();
+        let Some(epsilon) = found.epsilon else { return Ok(()) };
+        for placement in allowed(&engine, &document) {
+            prop_assert!(points.iter().any(|point| is_within(point, &placement, 1.0 + epsilon)));
+        }
+    }
 }

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use mxs_engine::document::SolutionDocument;
 use mxs_engine::problem::{Metric, Placement};
-use mxs_engine::{Control, Engine, Options, Solver};
+use mxs_engine::{Control, Engine, FrontierRequest, Options, Solver};
 use numpy::{PyArray1, ToPyArray};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyMapping, PyString};
+use serde::Serialize;
 
 use crate::errors::to_python;
 use crate::metrics::Metrics;
@@ -88,7 +88,10 @@ impl Problem {
         Ok(samples)
     }
 
-    #[pyo3(signature = (solver = "fine-grained", *, threads = None, deadline_s = None, seed = None, progress = None))]
+    #[pyo3(signature = (
+        solver = "fine-grained", *, threads = None, deadline_s = None, seed = None, frontier = None, progress = None
+    ))]
+    #[allow(clippy::too_many_arguments)] // they are keywords in Python
     fn solve<'py>(
         &self,
         py: Python<'py>,
@@ -96,12 +99,26 @@ impl Problem {
         threads: Option<usize>,
         deadline_s: Option<f64>,
         seed: Option<u64>,
+        frontier: Option<f64>,
         progress: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let solver = Solver::from_name(solver).map_err(|error| to_python(py, &error))?;
-        let options = Options { solver, threads, deadline_s, seed };
-        let document = self.solve_watched(py, options, progress.as_ref())?;
-        Ok(PyBytes::new(py, &document))
+        let options = Options { solver, threads, deadline_s, seed, frontier };
+        let solve = |control: &Control| self.engine.solve(options, control);
+        self.answer(py, solve, progress.as_ref())
+    }
+
+    #[pyo3(signature = (hour, *, tolerance = 0.0, deadline_s = None, seed = None))]
+    fn pareto<'py>(
+        &self,
+        py: Python<'py>,
+        hour: usize,
+        tolerance: f64,
+        deadline_s: Option<f64>,
+        seed: Option<u64>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let request = FrontierRequest { hour, tolerance, deadline_s, seed };
+        self.answer(py, |control: &Control| self.engine.frontier(&request, control), None)
     }
 
     fn __repr__(&self) -> String {
@@ -116,8 +133,6 @@ fn read(py: Python<'_>, document: &[u8]) -> PyResult<Problem> {
     engine.map(|engine| Problem { engine }).map_err(|error| to_python(py, &error))
 }
 
-type Answer = mxs_engine::Result<SolutionDocument>;
-
 impl Problem {
     fn placement(&self, py: Python<'_>, names: &Bound<'_, PyMapping>) -> PyResult<Placement> {
         let names: Vec<(String, String)> = names.items()?.iter().map(|item| item.extract()).collect::<PyResult<_>>()?;
@@ -125,17 +140,17 @@ impl Problem {
         self.engine.problem().placement_from_names(names).map_err(|error| to_python(py, &error))
     }
 
-    /// Solves on a thread of its own while this one looks for signals and reports progress.
-    fn solve_watched(
+    /// Works on a thread of its own while this one looks for signals and reports progress; the answer as JSON.
+    fn answer<'py, T: Serialize + Send>(
         &self,
-        py: Python<'_>,
-        options: Options,
-        progress: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Vec<u8>> {
+        py: Python<'py>,
+        work: impl FnOnce(&Control) -> mxs_engine::Result<T> + Send,
+        progress: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let control = Control::default();
-        let (sender, receiver) = channel::<Answer>();
+        let (sender, receiver) = channel();
         let answer = std::thread::scope(|scope| {
-            let worker = scope.spawn(|| sender.send(self.engine.solve(options, &control)));
+            let worker = scope.spawn(|| sender.send(work(&control)));
             let watched = self.watch(py, receiver, &control, progress);
             if watched.is_err() {
                 control.interrupt();
@@ -146,17 +161,19 @@ impl Problem {
             watched
         })?;
         let document = answer.map_err(|error| to_python(py, &error))?;
-        py.detach(|| serde_json::to_vec(&document))
-            .map_err(|error| pyo3::exceptions::PyRuntimeError::new_err(error.to_string()))
+        let document = py
+            .detach(move || serde_json::to_vec(&document))
+            .map_err(|error| pyo3::exceptions::PyRuntimeError::new_err(error.to_string()))?;
+        Ok(PyBytes::new(py, &document))
     }
 
-    fn watch(
+    fn watch<T: Send>(
         &self,
         py: Python<'_>,
-        mut receiver: Receiver<Answer>,
+        mut receiver: Receiver<T>,
         control: &Control,
         progress: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Answer> {
+    ) -> PyResult<T> {
         let total = self.engine.problem().hours.len();
         let mut last_report = None;
         loop {

@@ -53,6 +53,15 @@ def test_solve_of_a_day_that_no_single_region_suits(
     check_golden("solve", capsys.readouterr().out)
 
 
+def test_solve_with_a_frontier(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    solution = LoadedProblem(dump(fan_out_problem())).solve("fine-grained", frontier=0.0)
+    show_solution(
+        table_settings(monkeypatch), [ENTRY, RESIZE, LABEL, JOIN], replace(solution, elapsed_s=0.0123, provenance={})
+    )
+    output = capsys.readouterr().out
+    check_golden("solve_frontier", output[output.index("Pareto") : output.index("Certificate")])
+
+
 def test_solve_that_meets_no_limit_and_knows_little(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

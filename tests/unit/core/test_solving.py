@@ -301,3 +301,97 @@ def test_a_signal_interrupts_a_long_solve() -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, previous)
+
+
+def _trade_offs() -> dict[str, Any]:
+    """At hour 0 the clean region is slower and dearer, so that carbon, cost and time pull apart."""
+    problem = fan_out_problem()
+    problem["hours"] = [0]
+    return problem
+
+
+def test_the_frontier_holds_the_best_of_each_metric() -> None:
+    parsed = _core.Problem.from_json(dump(_trade_offs()))
+    answer = json.loads(parsed.pareto(0))
+    assert (answer["schema"], answer["version"]) == ("multi-x-serverless/frontier", 1)
+    assert (answer["hour"], answer["problem_hash"]) == (0, parsed.hash)
+    frontier = answer["frontier"]
+    assert (frontier["complete"], frontier["epsilon"], frontier["tolerance"]) == (True, 0.0, 0.0)
+    carbon = [point["metrics"]["carbon"]["mean"] for point in frontier["points"]]
+    assert carbon == sorted(carbon)
+    assert len(carbon) > 2
+    for metric, statistic in (("carbon", "mean"), ("cost", "mean"), ("runtime", "tail")):
+        values = [point["metrics"][metric][statistic] for point in frontier["points"]]
+        candidates = _solve(_trade_offs())["hours"][0]["candidates"]
+        assert min(values) <= min(candidate["metrics"][metric][statistic] for candidate in candidates)
+    assert frontier["points"][0]["supported"]
+    for point in frontier["points"]:
+        metrics = parsed.evaluate(point["placement"], 0)
+        assert metrics.carbon.mean == point["metrics"]["carbon"]["mean"]
+        assert metrics.runtime.tail == point["metrics"]["runtime"]["tail"]
+
+
+def test_a_tolerance_thins_the_frontier() -> None:
+    parsed = _core.Problem.from_json(dump(_trade_offs()))
+    everything, some = (json.loads(parsed.pareto(0, tolerance=fraction))["frontier"] for fraction in (0.0, 0.3))
+    assert some["complete"]
+    assert some["epsilon"] == 0.3
+    assert 0 < len(some["points"]) < len(everything["points"])
+
+
+def test_a_frontier_without_time_says_what_is_proven() -> None:
+    problem = random_problem(21, max_nodes=14, max_regions=8, runs=90, scenarios=1000)
+    problem["constraints"] = {"hard": {}, "priority_order": ["carbon"]}
+    parsed = _core.Problem.from_json(dump(problem))
+    frontier = json.loads(parsed.pareto(problem["hours"][0], deadline_s=0.0))["frontier"]
+    assert not frontier["complete"]
+    assert frontier["points"]
+    assert frontier["epsilon"] is None or frontier["epsilon"] > 0.0
+
+
+def test_solve_adds_frontiers_when_asked() -> None:
+    assert [hour["frontier"] for hour in _solve(fan_out_problem())["hours"]] == [None, None]
+    solution = _solve(fan_out_problem(), frontier=0.0)
+    parsed = _core.Problem.from_json(dump(fan_out_problem()))
+    for hour in solution["hours"]:
+        alone = json.loads(parsed.pareto(hour["hour"]))["frontier"]
+        assert hour["frontier"]["complete"]
+        together, separate = (
+            [point["metrics"]["carbon"]["mean"] for point in frontier["points"]]
+            for frontier in (hour["frontier"], alone)
+        )
+        assert together == pytest.approx(separate)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "argument"),
+    [
+        ({"tolerance": -0.1}, "tolerance"),
+        ({"tolerance": float("nan")}, "tolerance"),
+        ({"deadline_s": -1.0}, "deadline_s"),
+    ],
+)
+def test_frontier_arguments_that_make_no_sense_are_refused(keywords: dict[str, Any], argument: str) -> None:
+    parsed = _core.Problem.from_json(dump(fan_out_problem()))
+    with pytest.raises(_core.EngineError) as refusal:
+        parsed.pareto(0, **keywords)
+    assert (refusal.value.code, refusal.value.path) == ("invalid-argument", argument)
+    with pytest.raises(_core.EngineError):
+        parsed.pareto(24)
+
+
+def test_a_signal_interrupts_a_long_frontier() -> None:
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    problem = random_problem(21, max_nodes=14, max_regions=8, runs=90, scenarios=20_000)
+    problem["constraints"] = {"hard": {}, "priority_order": ["runtime"]}
+    parsed = _core.Problem.from_json(dump(problem))
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.02)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            parsed.pareto(problem["hours"][0], deadline_s=600.0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, previous)

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError
+from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError, UsageError
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.solution import few_runs_warning, plan_from_solution, read_solution
@@ -74,6 +74,17 @@ def test_absent_baselines_are_none(document: dict[str, Any]) -> None:
     assert solution.best_static_region is None
     assert solution.hours[0].validation.best_static_metrics is None
     assert solution.hours[0].candidate(None) is None
+
+
+def test_frontiers_are_read(document: dict[str, Any]) -> None:
+    assert read_solution(orjson.dumps(document)).hours[0].frontier is None
+    problem = LoadedProblem(dump(fan_out_problem()))
+    solution = problem.solve("fine-grained", frontier=0.01)
+    assert solution.hours[0].frontier is not None
+    assert solution.hours[0].frontier.is_complete
+    assert problem.pareto(0, tolerance=0.01).epsilon == 0.01
+    with pytest.raises(UsageError, match="tolerance"):
+        problem.pareto(0, tolerance=-1.0)
 
 
 def test_infeasible_hours_are_counted(document: dict[str, Any]) -> None:

@@ -46,6 +46,14 @@ if TYPE_CHECKING:
     help="Seconds at most.  [default: 60; with --problem the document's]",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to use.  [default: all processors]")
+@click.option(
+    "--frontier",
+    "frontier_percent",
+    type=click.FloatRange(min=0.0, max=100.0),
+    metavar="PERCENT",
+    help="Also find the Pareto frontier of every hour over carbon, cost and time: every placement is then matched, "
+    "within this percentage in each, by one of its points. 0 asks for all points.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the plan and do not stage it.")
 @click.option(
     "--dump-problem",
@@ -69,6 +77,7 @@ def command(
     transmission: str | None,
     deadline: float | None,
     threads: int | None,
+    frontier_percent: float | None,
     dry_run: bool,
     dump_problem: Path | None,
     solution_file: Path | None,
@@ -80,13 +89,16 @@ def command(
 
     With --problem, solves a problem document (see --dump-problem) instead; nothing is read from or staged in a cloud.
     """
+    frontier = None if frontier_percent is None else frontier_percent / 100.0
     if problem_file is not None:
         if workflow_id is not None or transmission is not None or dry_run or dump_problem is not None:
             raise click.UsageError(
                 "--problem holds all there is to solve: WORKFLOW_ID, --transmission, --dry-run and --dump-problem "
                 "do not go with it."
             )
-        solved = solve_file(problem_file, solver=solver, threads=threads, deadline_s=deadline, seed=seed)
+        solved = solve_file(
+            problem_file, solver=solver, threads=threads, deadline_s=deadline, seed=seed, frontier=frontier
+        )
         return _answer(settings, solved.workflow, solved.nodes, solved.solution, None, solution_file)
     if workflow_id is None:
         raise click.UsageError("name a workflow, or a problem document with --problem.")
@@ -105,6 +117,7 @@ def command(
             ),
             stage=not dry_run,
             threads=threads,
+            frontier=frontier,
         )
     if dump_problem is not None:
         write_document(dump_problem, outcome.problem)

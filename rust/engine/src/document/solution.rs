@@ -9,6 +9,8 @@ use crate::problem::Metric;
 
 /// Value of `schema` in every solution document.
 pub const SOLUTION_SCHEMA: &str = "multi-x-serverless/solution";
+/// Value of `schema` in every document that holds a frontier alone.
+pub const FRONTIER_SCHEMA: &str = "multi-x-serverless/frontier";
 /// Version of the solution document this engine writes.
 pub const SOLUTION_VERSION: u64 = 1;
 
@@ -69,6 +71,7 @@ pub struct HourDocument {
     pub explored: u64,
     pub evaluations: u64,
     pub infeasibility: Option<InfeasibilityDocument>,
+    pub frontier: Option<FrontierDocument>,
 }
 
 /// The objective of highest priority with its certificate.
@@ -154,4 +157,41 @@ pub struct UnmetLimitDocument {
     pub lower_bound: f64,
     pub excess: f64,
     pub attainable_alone: bool,
+}
+
+/// Placements of which none beats another in one metric without losing in a second, and how much they leave out.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct FrontierDocument {
+    pub tolerance: f64,
+    pub complete: bool,
+    pub epsilon: Option<f64>,
+    pub points: Vec<FrontierPointDocument>,
+    pub explored: u64,
+    pub evaluations: u64,
+}
+
+/// One point of a frontier.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct FrontierPointDocument {
+    pub placement: BTreeMap<String, String>,
+    pub metrics: Metrics,
+    pub supported: bool,
+}
+
+/// A frontier asked for alone.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct FrontierAnswer {
+    pub schema: &'static str,
+    pub version: u64,
+    pub workflow: String,
+    pub problem_hash: String,
+    pub engine_version: &'static str,
+    pub seed: u64,
+    pub scenarios: usize,
+    pub hour: usize,
+    pub frontier: FrontierDocument,
+    pub elapsed_s: f64,
 }

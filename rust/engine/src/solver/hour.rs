@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::document::solution::{
-    CandidateDocument, ConstraintDocument, ConstraintKind, HourDocument, InfeasibilityDocument, ObjectiveDocument,
-    PriorityDocument, Status, UnmetLimitDocument, ValidationDocument,
+    CandidateDocument, ConstraintDocument, ConstraintKind, FrontierDocument, FrontierPointDocument, HourDocument,
+    InfeasibilityDocument, ObjectiveDocument, PriorityDocument, Status, UnmetLimitDocument, ValidationDocument,
 };
 use crate::elimination::Elimination;
 use crate::evaluation::{HourModel, Metrics, Scratch};
@@ -13,12 +13,13 @@ use crate::problem::{Metric, Placement, Problem};
 use crate::solver::control::{Budget, Stop};
 use crate::solver::descent::{self, BRIEF_KICKS, THOROUGH_KICKS};
 use crate::solver::lexicographic::{solve_in_order, Ordered, Question};
+use crate::solver::pareto::{self, Frontier};
 use crate::solver::relaxation::{Relaxation, TimelessRelaxation};
 use crate::solver::search;
 use crate::solver::single_region::{self, SingleRegion};
 use crate::solver::stage::{HourContext, Stage};
 use crate::solver::tail;
-use crate::solver::Solver;
+use crate::solver::{Options, Solver};
 
 /// Part of what is left of an hour's budget that explaining infeasibility may take.
 const INFEASIBILITY_SHARE: f64 = 0.5;
@@ -53,6 +54,38 @@ pub struct SolvedHour {
     pub best_single_region: Option<usize>,
     min_marginals: Option<(Metric, Vec<Vec<f64>>)>,
     infeasibility: Option<InfeasibilityDocument>,
+    frontier: Option<FrontierDocument>,
+}
+
+/// An hour ready for any strategy, and the metrics of home.
+pub fn prepare<'a>(
+    timeless: &TimelessRelaxation,
+    model: HourModel<'a>,
+    scratch: &mut Scratch,
+    budget: Budget<'a>,
+) -> (HourContext<'a>, Metrics) {
+    let home_metrics = model.metrics(scratch, &model.problem.home_placement());
+    let limits = Limits::new(model.problem, &home_metrics);
+    let relaxation = Relaxation::new(timeless, &model);
+    (HourContext { model, limits, relaxation, budget }, home_metrics)
+}
+
+/// A frontier with names and all metrics.
+pub fn frontier_document(model: &HourModel<'_>, found: Frontier, tolerance: f64) -> FrontierDocument {
+    let mut scratch = Scratch::default();
+    let points = found.points.into_iter().map(|point| FrontierPointDocument {
+        metrics: model.metrics(&mut scratch, &point.placement),
+        placement: model.problem.placement_to_names(&point.placement),
+        supported: point.is_supported,
+    });
+    FrontierDocument {
+        tolerance,
+        complete: found.is_complete,
+        epsilon: found.epsilon.is_finite().then_some(found.epsilon),
+        points: points.collect(),
+        explored: found.explored,
+        evaluations: found.evaluations,
+    }
 }
 
 /// Solves one hour.
@@ -60,17 +93,13 @@ pub fn solve(
     timeless: &TimelessRelaxation,
     model: HourModel<'_>,
     hour: usize,
-    solver: Solver,
+    options: &Options,
     seed: u64,
     budget: Budget<'_>,
 ) -> SolvedHour {
-    let problem = model.problem;
+    let (problem, solver) = (model.problem, options.solver);
     let mut scratch = Scratch::default();
-    let home = problem.home_placement();
-    let home_metrics = model.metrics(&mut scratch, &home);
-    let limits = Limits::new(problem, &home_metrics);
-    let relaxation = Relaxation::new(timeless, &model);
-    let context = HourContext { model, limits, relaxation, budget };
+    let (context, home_metrics) = prepare(timeless, model, &mut scratch, budget);
     let candidates = single_region::candidates(&context, &mut scratch);
     let question = Question {
         priority_order: &problem.priority_order,
@@ -109,7 +138,7 @@ pub fn solve(
     };
     let infeasibility = (status == Status::Infeasible)
         .then(|| explain_infeasibility(&context, &candidates, ordered.is_proven && solver == Solver::FineGrained));
-    let placement = ordered.placement.clone().unwrap_or(home);
+    let placement = ordered.placement.clone().unwrap_or_else(|| problem.home_placement());
     let metrics = context.model.metrics(&mut scratch, &placement);
     let binding = find_binding(&context, &mut scratch, seed);
     let constraints = constraint_documents(&context.limits, &metrics, &binding);
@@ -123,10 +152,15 @@ pub fn solve(
         let marginals = context.relaxation.elimination(metric).and_then(Elimination::min_marginals)?;
         Some((metric, marginals))
     });
+    let frontier = options.frontier.map(|tolerance| {
+        let found = pareto::frontier(&context, tolerance, std::slice::from_ref(&placement), seed);
+        frontier_document(&context.model, found, tolerance)
+    });
     SolvedHour {
         hour,
         placement,
         binding,
+        frontier,
         limits: context.limits,
         status,
         metrics,
@@ -284,6 +318,7 @@ impl SolvedHour {
             explored: self.ordered.explored,
             evaluations: self.ordered.evaluations,
             infeasibility: self.infeasibility,
+            frontier: self.frontier,
         }
     }
 }

@@ -2,8 +2,10 @@
 
 pub mod control;
 pub mod descent;
+pub mod dominance;
 mod hour;
 pub mod lexicographic;
+pub mod pareto;
 pub mod reduction;
 pub mod relaxation;
 pub mod search;
@@ -12,13 +14,16 @@ pub mod stage;
 pub mod static_region;
 pub mod tail;
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
 use crate::additive::Additive;
-use crate::document::solution::ValidationDocument;
-use crate::document::solution::{HourDocument, SolutionDocument, SOLUTION_SCHEMA, SOLUTION_VERSION};
+use crate::document::solution::{
+    FrontierAnswer, HourDocument, SolutionDocument, ValidationDocument, FRONTIER_SCHEMA, SOLUTION_SCHEMA,
+    SOLUTION_VERSION,
+};
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::estimates::Estimates;
 use crate::evaluation::{HourModel, Metrics, Scratch};
@@ -73,6 +78,21 @@ pub struct Options {
     /// Threads to use; all cores by default. The answer does not depend on it.
     pub threads: Option<usize>,
     /// Seconds after which the best placements so far are returned.
+    pub deadline_s: Option<f64>,
+    /// Seed of scenarios and heuristic.
+    pub seed: Option<u64>,
+    /// Adds to each hour its Pareto frontier within this tolerance.
+    pub frontier: Option<f64>,
+}
+
+/// Which Pareto frontier; `None` means as the problem says.
+#[derive(Clone, Copy, Debug)]
+pub struct FrontierRequest {
+    /// UTC hour.
+    pub hour: usize,
+    /// Fraction by which a placement that is left out may be better in a metric; zero asks for every point.
+    pub tolerance: f64,
+    /// Seconds after which the points found so far are returned.
     pub deadline_s: Option<f64>,
     /// Seed of scenarios and heuristic.
     pub seed: Option<u64>,
@@ -151,11 +171,8 @@ impl Engine {
     /// Solves all hours.
     pub fn solve(&self, options: Options, control: &Control) -> Result<SolutionDocument> {
         let started = Instant::now();
-        let deadline_s = options.deadline_s.unwrap_or(self.problem.settings.deadline_s);
-        let deadline = Duration::try_from_secs_f64(deadline_s)
-            .ok()
-            .and_then(|length| started.checked_add(length))
-            .ok_or_else(|| invalid_argument("deadline_s", "must be a number of seconds, zero or more"))?;
+        let deadline = self.deadline(options.deadline_s, started)?;
+        options.frontier.map_or(Ok(()), check_tolerance)?;
         if options.threads == Some(0) {
             return Err(invalid_argument("threads", "must be at least 1"));
         }
@@ -175,13 +192,7 @@ impl Engine {
     ) -> Result<SolutionDocument> {
         let problem = &self.problem;
         let seed = options.seed.unwrap_or(problem.settings.seed);
-        let reseeded;
-        let planning = if seed == self.planning.seed {
-            &self.planning
-        } else {
-            reseeded = ScenarioModel::for_planning(problem, &self.estimates, seed);
-            &reseeded
-        };
+        let planning = self.planning_for(seed);
         let any_hour = HourModel::new(problem, &planning.lanes, &planning.cost, problem.hours[0]);
         let timeless = TimelessRelaxation::new(&any_hour, problem.domains());
         let threads = rayon::current_num_threads();
@@ -194,13 +205,13 @@ impl Engine {
                 }
                 let budget = control.start_hour(deadline, problem.hours.len(), threads);
                 let model = HourModel::new(problem, &planning.lanes, &planning.cost, hour);
-                let solved = hour::solve(&timeless, model, hour, options.solver, seed, budget);
+                let solved = hour::solve(&timeless, model, hour, &options, seed, budget);
                 control.finish_hour();
                 Some(solved)
             })
             .collect();
         let Some(solved) = solved.filter(|_| !control.is_interrupted()) else {
-            return Err(EngineError::new(ErrorCode::Interrupted, "", "the solve was interrupted"));
+            return Err(interrupted());
         };
         let candidates: Vec<_> = solved.iter().map(|hour| (&hour.limits, hour.candidates.as_slice())).collect();
         let static_region = static_region::choose(problem, &candidates);
@@ -223,6 +234,56 @@ impl Engine {
             best_static_region: static_region.map(|region| problem.regions[region].clone()),
             hours,
         })
+    }
+
+    /// The Pareto frontier of one hour over mean carbon, mean cost and tail run time, on this thread.
+    ///
+    /// # Errors
+    /// When an argument is out of range or the caller interrupts.
+    pub fn frontier(&self, request: &FrontierRequest, control: &Control) -> Result<FrontierAnswer> {
+        let started = Instant::now();
+        let problem = &self.problem;
+        let hour = problem.check_hour(request.hour)?;
+        let deadline = self.deadline(request.deadline_s, started)?;
+        check_tolerance(request.tolerance)?;
+        let seed = request.seed.unwrap_or(problem.settings.seed);
+        let planning = self.planning_for(seed);
+        let model = HourModel::new(problem, &planning.lanes, &planning.cost, hour);
+        let timeless = TimelessRelaxation::new(&model, problem.domains());
+        let budget = control.start_hour(deadline, 1, 1);
+        let (context, _) = hour::prepare(&timeless, model, &mut Scratch::default(), budget);
+        let found = pareto::frontier(&context, request.tolerance, &[], seed);
+        if control.is_interrupted() {
+            return Err(interrupted());
+        }
+        Ok(FrontierAnswer {
+            schema: FRONTIER_SCHEMA,
+            version: SOLUTION_VERSION,
+            workflow: problem.workflow.clone(),
+            problem_hash: problem.hash.clone(),
+            engine_version: env!("CARGO_PKG_VERSION"),
+            seed,
+            scenarios: problem.settings.scenarios,
+            hour,
+            frontier: hour::frontier_document(&context.model, found, request.tolerance),
+            elapsed_s: started.elapsed().as_secs_f64(),
+        })
+    }
+
+    fn deadline(&self, deadline_s: Option<f64>, started: Instant) -> Result<Instant> {
+        Duration::try_from_secs_f64(deadline_s.unwrap_or(self.problem.settings.deadline_s))
+            .ok()
+            .and_then(|length| started.checked_add(length))
+            .ok_or_else(|| invalid_argument("deadline_s", "must be a number of seconds, zero or more"))
+    }
+
+    /// The scenarios to plan with under a seed.
+    fn planning_for(&self, seed: u64) -> Cow<'_, ScenarioModel> {
+        if seed == self.planning.seed {
+            Cow::Borrowed(&self.planning)
+        } else {
+            Cow::Owned(ScenarioModel::for_planning(&self.problem, &self.estimates, seed))
+        }
     }
 
     /// Evaluates the chosen placements and their baselines over fresh scenarios; columns are made for the regions in
@@ -261,6 +322,18 @@ impl Engine {
                 solved.into_document(problem, validation)
             })
             .collect()
+    }
+}
+
+fn interrupted() -> EngineError {
+    EngineError::new(ErrorCode::Interrupted, "", "the solve was interrupted")
+}
+
+fn check_tolerance(tolerance: f64) -> Result<()> {
+    if tolerance.is_finite() && tolerance >= 0.0 {
+        Ok(())
+    } else {
+        Err(invalid_argument("tolerance", "must be a fraction, zero or more"))
     }
 }
 

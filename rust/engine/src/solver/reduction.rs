@@ -4,6 +4,7 @@ use crate::bounds::{LowerBounds, PartialPlacement};
 use crate::evaluation::{mean, Scratch};
 use crate::limits::TAIL_TOLERANCE;
 use crate::problem::{Metric, Region};
+use crate::solver::dominance::undominated;
 use crate::solver::relaxation::Relaxation;
 use crate::solver::stage::{is_no_better, HourContext, Stage};
 
@@ -74,11 +75,11 @@ impl<'a> Screen<'a> {
 
 /// Regions of each node that may be part of a placement that keeps the limits and is below `ceiling`.
 ///
-/// A region goes when the best placement with the node there is no better (min-marginals of the means), or when the
+/// A region goes when another dominates it, when the best placement with the node there is no better (min-marginals of the means), or when the
 /// scenarios' lower bounds with the node there break a limit already.
 pub fn reduce(screen: &mut Screen<'_>, relaxation: &Relaxation, ceiling: Option<f64>) -> Vec<Vec<Region>> {
     let (context, stage) = (screen.context, screen.stage);
-    let mut domains = relaxation.structure.domains.clone();
+    let mut domains = undominated(context, stage, &relaxation.structure.domains);
     let hopeless = |bound: f64| ceiling.is_some_and(|ceiling| is_no_better(bound, ceiling));
     for metric in [Metric::Carbon, Metric::Cost] {
         let is_objective = stage.objective == metric;
