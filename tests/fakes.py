@@ -28,6 +28,7 @@ from multi_x_serverless.cloud.ports import (
     Key,
     LogEvent,
 )
+from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.errors import CloudError, ResourceNotFoundError
 from multi_x_serverless.sdk.environment import FUNCTION
 from multi_x_serverless.sdk.manifest import MANIFEST_FILE
@@ -94,6 +95,19 @@ class FakeKeyValueStore:
 
     faults: Faults
     tables: dict[Place, dict[Key, Item]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, region: str, *tables: str) -> FakeKeyValueStore:
+        """A store without faults that has some of the product's tables, by their logical names."""
+        store = cls(Faults())
+        for table in tables:
+            store.create_table(region, physical_name(table))
+        return store
+
+    @property
+    def items(self) -> dict[tuple[str, str, Key], Item]:
+        """All items by place."""
+        return {(*place, key): item for place, items in self.tables.items() for key, item in items.items()}
 
     def _table(self, region: str, table: str) -> dict[Key, Item]:
         if (region, table) not in self.tables:

@@ -125,8 +125,10 @@ def _runs(graph: Graph, memory: dict[str, int], source: random.Random) -> tuple[
                 duration_s=duration,
                 cpu_s=duration * vcpus * source.uniform(0.3, 0.9),
                 cold=False,
-                attributed_bytes={},
-                other_bytes=source.uniform(0.0, 1e5),
+                sent_bytes={},
+                received_bytes={},
+                other_sent_bytes=0.0,
+                other_received_bytes=source.uniform(0.0, 1e5),
             )
             for edge in graph.outgoing[index]:
                 called = not graph.edges[edge].conditional or source.random() < 0.7

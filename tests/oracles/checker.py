@@ -29,7 +29,8 @@ class Fate:
     latency_position: tuple[float, ...]
     cpu_utilization: Mapping[str, float]
     data_bytes: Mapping[str, float]
-    attributed_bytes: Mapping[str, Mapping[str, float]]
+    sent_bytes: Mapping[str, Mapping[str, float]]
+    received_bytes: Mapping[str, Mapping[str, float]]
     payload_bytes: tuple[float, ...]
     offset_fraction: tuple[float, ...]
     trigger_bytes: float
@@ -193,6 +194,13 @@ class Checker:
             values = self.latency_samples[index, source, target] if known and source and target else None
             latency_positions.append(_position(values, latency, draw))
         default = self.problem["power"]["cpu_utilization_default"]
+
+        def exchanged(name: str) -> dict[str, dict[str, float]]:
+            return {
+                node: {end: column[run] if ran[node] else 0.0 for end, column in nodes[node].get(name, {}).items()}
+                for node in self.nodes
+            }
+
         return Fate(
             ran=ran,
             called=called,
@@ -203,13 +211,8 @@ class Checker:
                 for name in self.nodes
             },
             data_bytes={name: self._data_bytes(nodes[name], run) for name in self.nodes},
-            attributed_bytes={
-                name: {
-                    end: column[run] if ran[name] else 0.0
-                    for end, column in nodes[name].get("attributed_bytes", {}).items()
-                }
-                for name in self.nodes
-            },
+            sent_bytes=exchanged("sent_bytes"),
+            received_bytes=exchanged("received_bytes"),
             payload_bytes=tuple(
                 edge["payload_bytes"][run] if called[index] else 0.0 for index, edge in enumerate(edges)
             ),
@@ -258,7 +261,8 @@ class Checker:
             latency_position=tuple(uniform(seed, counters.LATENCY, counter, key) for key in edge_keys),
             cpu_utilization={name: priors["nodes"][name]["cpu_utilization"] for name in self.nodes},
             data_bytes={name: priors["nodes"][name]["data_bytes"] if ran[name] else 0.0 for name in self.nodes},
-            attributed_bytes={name: {} for name in self.nodes},
+            sent_bytes={name: {} for name in self.nodes},
+            received_bytes={name: {} for name in self.nodes},
             payload_bytes=tuple(
                 prior["payload_bytes"] if flag else 0.0 for prior, flag in zip(priors["edges"], called, strict=True)
             ),
@@ -367,8 +371,10 @@ class Checker:
             total += self._execution_cost(node, region, self.duration(fate, node, region))
             total += prices["lambda_usd_per_request"]
             total += self.problem["protocol"]["log_bytes_per_node"] / GB * prices["log_usd_per_gb"]
-            for end, size in fate.attributed_bytes[node].items():
+            for end, size in fate.sent_bytes[node].items():
                 total += size / GB * self._egress(region, end)
+            for end, size in fate.received_bytes[node].items():
+                total += size / GB * self._egress(end, region) if end != "outside" else 0.0
         if self.joins[node]:
             total += self._join_cost(fate, node, region)
         return total
@@ -454,8 +460,9 @@ class Checker:
         unattributed = fate.data_bytes[node] / GB
         total += unattributed * share * self._route(region, self.home, hour)
         total += unattributed * (1.0 - share) * self._route(region, "outside", hour)
-        for end, size in fate.attributed_bytes[node].items():
-            total += size / GB * self._route(region, end, hour)
+        for exchanged in (fate.sent_bytes[node], fate.received_bytes[node]):
+            for end, size in exchanged.items():
+                total += size / GB * self._route(region, end, hour)
         return total
 
     def edge_carbon(self, fate: Fate, edge: int, source: str, target: str, hour: int) -> float:

@@ -162,7 +162,8 @@ def _random_observations(
             "duration_s": [],
             "cpu_utilization": [],
             "data_bytes": [],
-            "attributed_bytes": {end: [] for end in [*regions, "outside"] if source.random() < 0.2},
+            "sent_bytes": {end: [] for end in [*regions, "outside"] if source.random() < 0.2},
+            "received_bytes": {end: [] for end in [*regions, "outside"] if source.random() < 0.2},
         }
         for name in names
     }
@@ -193,7 +194,7 @@ def _random_observations(
             measured = ran[name] and source.random() < 0.9
             column["cpu_utilization"].append(source.uniform(0.05, 1.0) if measured else None)
             column["data_bytes"].append(source.uniform(0, 5e6) if measured else None)
-            for values in column["attributed_bytes"].values():
+            for values in [*column["sent_bytes"].values(), *column["received_bytes"].values()]:
                 values.append(source.uniform(0, 4e7) if ran[name] else 0.0)
             for index, edge in enumerate(edges):
                 if edge["from"] != name:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from multi_x_serverless.cloud.ports import Cloud, Key
+from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.deployment.progress import Progress
 from multi_x_serverless.deployment.remove import RemoveResult, remove
 from multi_x_serverless.observation.history import History
-from multi_x_serverless.observation.sync import sync_state_table
+from multi_x_serverless.observation.sync import forget_sync
 
 
 def remove_workflow(cloud: Cloud, workflow_id: str, *, keep_logs: bool, progress: Progress) -> RemoveResult:
@@ -21,5 +21,5 @@ def remove_workflow(cloud: Cloud, workflow_id: str, *, keep_logs: bool, progress
     result = remove(cloud, workflow_id, keep_logs=keep_logs, progress=progress)
     if not result.left:
         History(cloud).remove(workflow_id)
-        sync_state_table(cloud).delete(Key(workflow_id, "sync"))
+        forget_sync(cloud, workflow_id)
     return result

@@ -89,6 +89,11 @@ class DocumentTable(Generic[T]):
         return Stored(item.key, self._decode(unpack(item.attributes, self._table)), item.version)
 
 
+def is_small_enough(document: bytes) -> bool:
+    """Whether `pack` would take a document."""
+    return len(document) <= COMPRESS_ABOVE_BYTES or len(zlib.compress(document, 6)) <= MAXIMUM_STORED_BYTES
+
+
 def pack(document: bytes, table: str) -> Attributes:
     """Attributes that hold a document, compressed when it is large.
 
@@ -118,5 +123,8 @@ def unpack(attributes: Attributes, table: str) -> bytes:
         return plain.encode()
     compressed = attributes.get(_COMPRESSED)
     if isinstance(compressed, bytes):
-        return zlib.decompress(compressed)
+        try:
+            return zlib.decompress(compressed)
+        except zlib.error as error:
+            raise CorruptedStateError(f"an item of table '{table}' is damaged ({error}).") from error
     raise CorruptedStateError(f"an item of table '{table}' holds no document.")

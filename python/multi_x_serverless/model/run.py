@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from multi_x_serverless.errors import InvalidDocumentError
 from multi_x_serverless.model import documents
-from multi_x_serverless.model.documents import Fields, as_number, as_text
+from multi_x_serverless.model.documents import Fields, as_number
 
 HISTORY_SCHEMA = "multi-x-serverless/history"
 HISTORY_VERSION = 1
-
-SYNC_STATE_SCHEMA = "multi-x-serverless/sync-state"
-SYNC_STATE_VERSION = 1
 
 RunStatus: TypeAlias = Literal["complete", "failed"]
 
@@ -28,16 +25,20 @@ class NodeObservation:
         duration_s: Wall time of the invocation without initialisation, in seconds.
         cpu_s: CPU time used, in seconds.
         cold: Whether the invocation started a new container.
-        attributed_bytes: Region -> bytes that the developer's code exchanged with services there.
-        other_bytes: Bytes on the wire of no known region, both directions.
+        sent_bytes: Region -> bytes that the developer's code sent to services there.
+        received_bytes: Region -> bytes that it received from services there.
+        other_sent_bytes: Bytes sent to no known region.
+        other_received_bytes: Bytes received from no known region.
     """
 
     region: str
     duration_s: float
     cpu_s: float
     cold: bool
-    attributed_bytes: Mapping[str, float]
-    other_bytes: float
+    sent_bytes: Mapping[str, float]
+    received_bytes: Mapping[str, float]
+    other_sent_bytes: float
+    other_received_bytes: float
 
     def to_members(self) -> dict[str, Any]:
         """The observation as part of a document."""
@@ -46,8 +47,10 @@ class NodeObservation:
             "duration_s": self.duration_s,
             "cpu_s": self.cpu_s,
             "cold": self.cold,
-            "attributed_bytes": dict(self.attributed_bytes),
-            "other_bytes": self.other_bytes,
+            "sent_bytes": dict(self.sent_bytes),
+            "received_bytes": dict(self.received_bytes),
+            "other_sent_bytes": self.other_sent_bytes,
+            "other_received_bytes": self.other_received_bytes,
         }
 
     @classmethod
@@ -58,8 +61,10 @@ class NodeObservation:
             duration_s=fields.number("duration_s"),
             cpu_s=fields.number("cpu_s"),
             cold=fields.truth("cold"),
-            attributed_bytes=fields.mapping("attributed_bytes", as_number),
-            other_bytes=fields.number("other_bytes"),
+            sent_bytes=fields.mapping("sent_bytes", as_number),
+            received_bytes=fields.mapping("received_bytes", as_number),
+            other_sent_bytes=fields.number("other_sent_bytes"),
+            other_received_bytes=fields.number("other_received_bytes"),
         )
 
 
@@ -195,13 +200,20 @@ class ObservedRun:
             placement_key=fields.text("placement_key"),
             reason=fields.text("reason"),
             trigger_bytes=fields.number("trigger_bytes"),
-            nodes={int(key): NodeObservation.from_fields(nodes.section(key)) for key in nodes.values},
-            edges={int(key): EdgeObservation.from_fields(edges.section(key)) for key in edges.values},
+            nodes={_index(nodes, key): NodeObservation.from_fields(nodes.section(key)) for key in nodes.values},
+            edges={_index(edges, key): EdgeObservation.from_fields(edges.section(key)) for key in edges.values},
             # Runs recorded before attempts were kept have none.
             failed_attempts=tuple(map(FailedAttempt.from_fields, fields.sections("failed_attempts")))
             if "failed_attempts" in fields.values
             else (),
         )
+
+
+def _index(fields: Fields, key: str) -> int:
+    """A key that is the index of a node or an edge."""
+    if not (key.isascii() and key.isdigit()):
+        raise InvalidDocumentError(fields.document, f"{fields.path}.{key}", "is not an index")
+    return int(key)
 
 
 @dataclass(frozen=True)
@@ -219,57 +231,3 @@ class HistoryChunk:
         """Read a chunk."""
         fields = documents.read(text, HISTORY_SCHEMA, HISTORY_VERSION)
         return cls(tuple(ObservedRun.from_fields(entry) for entry in fields.sections("runs")))
-
-
-@dataclass(frozen=True)
-class SyncState:
-    """How far the logs of a workflow were read.
-
-    Attributes:
-        read_until: Lines before this time were read; the next sync reads from a little earlier.
-        open_records: Run id -> records (JSON) of runs that are not finished yet.
-        recent_runs: Run id -> time it was counted, for runs whose lines may be read again by the overlap.
-        lines: Records read in all.
-        malformed: Lines that carried the marker of a record but were none, in all.
-        rejected: Messages that functions refused, in all.
-        late: Records of runs that were counted or given up before, in all.
-    """
-
-    read_until: float = 0.0
-    open_records: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    recent_runs: Mapping[str, float] = field(default_factory=dict)
-    lines: int = 0
-    malformed: int = 0
-    rejected: int = 0
-    late: int = 0
-
-    def to_document(self) -> bytes:
-        """The state as a JSON document."""
-        return documents.write(
-            SYNC_STATE_SCHEMA,
-            SYNC_STATE_VERSION,
-            {
-                "read_until": self.read_until,
-                "open_records": {run: list(records) for run, records in self.open_records.items()},
-                "recent_runs": dict(self.recent_runs),
-                "lines": self.lines,
-                "malformed": self.malformed,
-                "rejected": self.rejected,
-                "late": self.late,
-            },
-        )
-
-    @classmethod
-    def from_document(cls, text: bytes | str) -> SyncState:
-        """Read a state."""
-        fields = documents.read(text, SYNC_STATE_SCHEMA, SYNC_STATE_VERSION)
-        runs = fields.section("open_records")
-        return cls(
-            read_until=fields.number("read_until"),
-            open_records={run: runs.sequence(run, as_text) for run in runs.values},
-            recent_runs=fields.mapping("recent_runs", as_number),
-            lines=fields.integer("lines"),
-            malformed=fields.integer("malformed"),
-            rejected=fields.integer("rejected"),
-            late=fields.integer("late"),
-        )

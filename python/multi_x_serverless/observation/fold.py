@@ -1,8 +1,8 @@
 """Folding log records into observed runs.
 
 Records of one run come from several functions and regions, in any order, repeated by re-delivery or by reading a
-stretch of log twice. Folding is therefore a function of the *set* of a run's records: the first record (by time) of
-each kind, node and edge counts, and repeats change nothing.
+stretch of log twice. Folding is therefore a function of the *set* of a run's records. A node's first attempt that
+finished counts, with what that attempt logged: attempts are never mixed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from multi_x_serverless.model.run import EdgeObservation, FailedAttempt, NodeObs
 MAXIMUM_ATTEMPTS = 3
 """An asynchronous invocation is tried once and retried twice (AWS Lambda's default), then dead-lettered."""
 
+CLOCK_SLACK_S = 0.001
+"""By so much a time derived from a duration may come before what followed it: rounding, and clocks that are set."""
+
 
 @dataclass(frozen=True)
 class RunState:
@@ -26,12 +29,14 @@ class RunState:
         finished: Nodes that ran to their end.
         awaited: Nodes that were called and have not finished.
         failed: Awaited nodes that failed as often as they are tried.
+        stuck: Nodes that failed so, and those that only they could still call or complete.
         unknown_edges: Edges of finished nodes that are neither called nor declined yet (their lines are missing).
     """
 
     finished: frozenset[int]
     awaited: frozenset[int]
     failed: frozenset[int]
+    stuck: frozenset[int]
     unknown_edges: frozenset[int]
 
     @property
@@ -42,7 +47,7 @@ class RunState:
     @property
     def is_given_up(self) -> bool:
         """Whether nothing is left that could still happen by itself, but not all finished."""
-        return bool(self.failed) and self.awaited == self.failed
+        return bool(self.failed) and self.awaited <= self.stuck and not self.unknown_edges
 
 
 def examine(records: Iterable[Mapping[str, Any]], graph: Graph) -> RunState:
@@ -73,39 +78,68 @@ def examine(records: Iterable[Mapping[str, Any]], graph: Graph) -> RunState:
             continue
         unknown |= {edge for edge in graph.outgoing[index] if edge not in called and edge not in declined}
     failed = {index for index in awaited if len(failures.get(index, ())) >= MAXIMUM_ATTEMPTS}
-    return RunState(frozenset(finished), frozenset(awaited), frozenset(failed), frozenset(unknown))
+    decided = called | declined
+    return RunState(
+        frozenset(finished),
+        frozenset(awaited),
+        frozenset(failed),
+        frozenset(_stuck(graph, failed, finished, decided)),
+        frozenset(unknown),
+    )
+
+
+def _stuck(graph: Graph, failed: set[int], finished: set[int], decided: set[int]) -> set[int]:
+    """Failed nodes, and those that wait for them: a join for a report, any other node for its call."""
+    stuck = set(failed)
+    is_growing = bool(stuck)
+    while is_growing:
+        waiting = {
+            index
+            for index in range(len(graph.nodes))
+            if index not in finished
+            and any(edge not in decided and graph.edges[edge].source in stuck for edge in graph.incoming[index])
+        }
+        is_growing = not waiting <= stuck
+        stuck |= waiting
+    return stuck
 
 
 def fold(run_id: str, records: Iterable[Mapping[str, Any]], graph: Graph, status: RunStatus) -> ObservedRun | None:
     """The run that a set of records describes; `None` when its start was not logged."""
-    ordered = sorted(records, key=lambda record: (float(record["ts"]), str(record["t"])))
+    ordered = _in_order(records)
     start = next((record for record in ordered if record["t"] == "run_started"), None)
     if start is None:
         return None
-    started = _first_by(ordered, "node_started", "node")
-    finished = _first_by(ordered, "node_finished", "node")
-    calls = _first_by(ordered, "edge_called", "edge")
-    declines = _first_by(ordered, "edge_declined", "edge")
-    nodes = {index: _node(record) for index, record in sorted(finished.items()) if index < len(graph.nodes)}
+    attempts = _Attempts(ordered, graph)
     edges = {
-        index: _edge(index, calls.get(index), declines.get(index), started, graph)
+        index: edge
         for index in range(len(graph.edges))
-        if graph.edges[index].source in nodes and (index in calls or index in declines)
+        if graph.edges[index].source in attempts.finished and (edge := attempts.edge(index)) is not None
     }
     return ObservedRun(
         run_id=run_id,
         manifest_id=str(start["manifest"]),
         status=status,
         started_at=float(start["ts"]),
-        finished_at=max((float(record["ts"]) for record in finished.values()), default=float(start["ts"])),
+        finished_at=max((float(record["ts"]) for record in attempts.finished.values()), default=float(start["ts"])),
         plan_version=int(start["plan"]),
         placement_key=str(start["key"]),
         reason=str(start["reason"]),
         trigger_bytes=float(start["bytes"]),
-        nodes=nodes,
+        nodes={index: _node(record) for index, record in sorted(attempts.finished.items())},
         edges=edges,
         failed_attempts=_failed_attempts(ordered, graph),
     )
+
+
+def finished_attempts(records: Iterable[Mapping[str, Any]], graph: Graph) -> dict[int, float]:
+    """When the attempt began that finished each node, seconds since the epoch."""
+    attempts = _Attempts(_in_order(records), graph)
+    return {node: attempts.start_of(node) for node in attempts.finished}
+
+
+def _in_order(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(records, key=lambda record: (float(record["ts"]), str(record["t"])))
 
 
 def _attempt(record: Mapping[str, Any]) -> str:
@@ -124,12 +158,93 @@ def _failed_attempts(ordered: Iterable[Mapping[str, Any]], graph: Graph) -> tupl
     return tuple(attempts.values())
 
 
-def _first_by(records: Iterable[Mapping[str, Any]], record_type: str, member: str) -> dict[int, Mapping[str, Any]]:
-    first: dict[int, Mapping[str, Any]] = {}
-    for record in records:
-        if record["t"] == record_type:
-            first.setdefault(int(record[member]), record)
-    return first
+class _Attempts:
+    """Records of a run by the attempts that wrote them.
+
+    A retry has the request id of the attempt before, another delivery of the message one of its own. What an attempt
+    logged lies between its start and its end, which are the end's time less its duration: one clock for both.
+    """
+
+    def __init__(self, ordered: list[Mapping[str, Any]], graph: Graph) -> None:
+        self._graph = graph
+        self.finished: dict[int, Mapping[str, Any]] = {}
+        self._started: dict[int, list[Mapping[str, Any]]] = {}
+        self._calls: dict[int, list[Mapping[str, Any]]] = {}
+        self._declines: dict[int, list[Mapping[str, Any]]] = {}
+        for record in ordered:
+            match record["t"]:
+                case "node_finished" if record["node"] < len(graph.nodes):
+                    self.finished.setdefault(int(record["node"]), record)
+                case "node_started":
+                    self._started.setdefault(int(record["node"]), []).append(record)
+                case "edge_called":
+                    self._calls.setdefault(int(record["edge"]), []).append(record)
+                case "edge_declined":
+                    self._declines.setdefault(int(record["edge"]), []).append(record)
+                case _:
+                    pass
+
+    def start_of(self, node: int) -> float:
+        """When the attempt began that finished a node, seconds since the epoch."""
+        record = self.finished[node]
+        return float(record["ts"]) - float(record["wall"])
+
+    def edge(self, index: int) -> EdgeObservation | None:
+        """What became of an edge; `None` if nothing was logged."""
+        calls, declines = self._calls.get(index, []), self._declines.get(index, [])
+        if calls:
+            return EdgeObservation(
+                called=True,
+                payload_bytes=float((self._of_finished_attempt(index, calls) or calls[0])["bytes"]),
+                offset_s=self._offset(index, calls),
+                latency_s=self._latency(index, calls),
+            )
+        if declines:
+            return EdgeObservation(
+                called=False, payload_bytes=0.0, offset_s=self._offset(index, declines), latency_s=None
+            )
+        return None
+
+    def _of_finished_attempt(self, edge: int, records: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        """The record that the attempt wrote that finished the edge's node."""
+        source = self._graph.edges[edge].source
+        end = self.finished[source]
+        start = self.start_of(source) - CLOCK_SLACK_S
+        mine = (
+            record
+            for record in records
+            if record.get("node") == source and record["req"] == end["req"] and start <= record["ts"] <= end["ts"]
+        )
+        return next(mine, None)
+
+    def _offset(self, edge: int, records: list[Mapping[str, Any]]) -> float | None:
+        record = self._of_finished_attempt(edge, records)
+        offset = None if record is None else record.get("offset")
+        return None if offset is None else float(offset)
+
+    def _latency(self, edge: int, calls: list[Mapping[str, Any]]) -> float | None:
+        """From the call to the first start of the delivery that the called node finished in the end."""
+        target = self._graph.edges[edge].target
+        end = self.finished.get(target)
+        if end is None or self._graph.nodes[target].sync:
+            return None
+        arrivals = [record for record in self._started.get(target, ()) if record["req"] == end["req"]]
+        if not arrivals:
+            return None
+        arrival = arrivals[0]
+        # The message says when it was written, so of several calls the one that it came from is known.
+        sent = float(arrival.get("sent", arrival["ts"]))
+        call = min(calls, key=lambda record: abs(float(record["ts"]) - float(record["publish"]) - sent))
+        source = self._graph.edges[edge].source
+        starts = [
+            float(record["ts"])
+            for record in self._started.get(source, ())
+            if record["req"] == call["req"] and record["ts"] <= call["ts"]
+        ]
+        if not starts:
+            return None
+        # Clocks of two regions differ by milliseconds; a latency below zero is that difference, not a fact.
+        return max(0.0, float(arrival["ts"]) - (starts[-1] + float(call["offset"])))
 
 
 def _node(record: Mapping[str, Any]) -> NodeObservation:
@@ -139,32 +254,8 @@ def _node(record: Mapping[str, Any]) -> NodeObservation:
         duration_s=float(record["wall"]),
         cpu_s=float(record["cpu"]),
         cold=bool(record["cold"]),
-        attributed_bytes={str(region): float(sum(both)) for region, both in sorted(network.items())},
-        other_bytes=float(record.get("other_in", 0)) + float(record.get("other_out", 0)),
-    )
-
-
-def _edge(
-    index: int,
-    call: Mapping[str, Any] | None,
-    decline: Mapping[str, Any] | None,
-    started: Mapping[int, Mapping[str, Any]],
-    graph: Graph,
-) -> EdgeObservation:
-    if call is None:
-        offset = None if decline is None else decline.get("offset")
-        return EdgeObservation(
-            called=False,
-            payload_bytes=0.0,
-            offset_s=None if offset is None else float(offset),
-            latency_s=None,
-        )
-    edge = graph.edges[index]
-    latency: float | None = None
-    source, target = started.get(edge.source), started.get(edge.target)
-    if source is not None and target is not None and not graph.nodes[edge.target].sync:
-        # Clocks of two regions differ by milliseconds; a latency below zero is that difference, not a fact.
-        latency = max(0.0, float(target["ts"]) - (float(source["ts"]) + float(call["offset"])))
-    return EdgeObservation(
-        called=True, payload_bytes=float(call["bytes"]), offset_s=float(call["offset"]), latency_s=latency
+        sent_bytes={str(region): float(both[1]) for region, both in sorted(network.items())},
+        received_bytes={str(region): float(both[0]) for region, both in sorted(network.items())},
+        other_sent_bytes=float(record.get("other_out", 0)),
+        other_received_bytes=float(record.get("other_in", 0)),
     )

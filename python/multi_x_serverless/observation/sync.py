@@ -1,31 +1,49 @@
 """Reading function logs into the history, a stretch at a time.
 
-Every sync reads from a little before where the last one ended (lines may arrive late) to now. Records of runs that
-have not finished are carried over; a run is counted once, however often its lines are read.
+Every sync reads from a little before where the last one ended (lines may arrive late) to now, and saves its progress
+after every stretch. Records of runs that have not ended are carried over, one item per run. A run is counted once,
+however often its lines are read and wherever a sync dies: per stretch, first its ended runs go into the history, which
+takes no run twice, then they are noted as counted, then the open runs are written, and the cursor moves last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import heapq
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import orjson
-
 from multi_x_serverless.cloud.documents import DocumentTable
-from multi_x_serverless.cloud.ports import Cloud, Key
-from multi_x_serverless.cloud.tables import physical_name
+from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key, LogEvent
+from multi_x_serverless.cloud.tables import lock, physical_name
+from multi_x_serverless.errors import ConflictError
 from multi_x_serverless.model.graph import Graph
-from multi_x_serverless.model.run import ObservedRun, RunStatus, SyncState
+from multi_x_serverless.model.run import ObservedRun, RunStatus
+from multi_x_serverless.model.sync_state import CountedRuns, OpenRun, SyncCursor
 from multi_x_serverless.observation.fold import examine, fold
 from multi_x_serverless.observation.history import History
-from multi_x_serverless.sdk.records import MalformedRecordError, parse_line
+from multi_x_serverless.sdk.records import MARKER, MalformedRecordError, parse_line
 
 OVERLAP_S = 120.0
 """How far back a sync reads again: CloudWatch shows lines within seconds, clocks differ by less."""
 
 GIVE_UP_AFTER_S = 3_600.0
 """A run without a new line for this long is counted as failed: an invocation lasts 900 s at most, with 2 retries."""
+
+REMEMBER_S = 10 * OVERLAP_S
+"""How long counted runs are remembered; their lines may be read again for the overlap only."""
+
+STRETCH_LINES = 20_000
+"""Lines after which progress is saved: bounds memory and what a sync that dies has to repeat."""
+
+RUN_RECORDS = 10_000
+"""Records kept of one open run, far above what 1,000 nodes write; more are a forgery and count as malformed."""
+
+COUNTED_IN_ITEM = 4_000
+"""Run ids in one item of counted runs: about 150 KB."""
+
+_CURSOR = "sync"
+_OPEN = "open#"
+_COUNTED = "counted#"
 
 
 @dataclass(frozen=True)
@@ -62,130 +80,207 @@ class SyncReport:
     read_until: float
 
 
-def sync_state_table(cloud: Cloud) -> DocumentTable[SyncState]:
-    """Where the progress of each workflow's sync is kept."""
-    return DocumentTable(
-        cloud.key_value,
-        cloud.system_region,
-        physical_name("statistics"),
-        SyncState.to_document,
-        SyncState.from_document,
-    )
-
-
 def sync_logs(cloud: Cloud, workflow_id: str, graph: Graph, sources: tuple[LogSource, ...]) -> SyncReport:
-    """Read what is new in the logs of a workflow and add the runs that ended to its history."""
-    table = sync_state_table(cloud)
-    key = Key(workflow_id, "sync")
-    stored = table.get(key)
-    before = SyncState() if stored is None else stored.value
-    now = cloud.now()
-    state, ended = _read(cloud, before, workflow_id, graph, sources, now)
-    history = History(cloud)
-    # The runs go in before the progress is noted: dying between the two repeats the stretch, and the history
-    # does not take a run twice.
-    history.add(workflow_id, ended)
-    history.prune(workflow_id, now)
-    table.put(key, state)
-    return SyncReport(
-        workflow_id=workflow_id,
-        lines=state.lines - before.lines,
-        completed=sum(run.status == "complete" for run in ended),
-        failed=sum(run.status == "failed" for run in ended),
-        open=len(state.open_records),
-        malformed=state.malformed - before.malformed,
-        rejected=state.rejected - before.rejected,
-        late=state.late - before.late,
-        read_until=state.read_until,
-    )
+    """Read what is new in the logs of a workflow and add the runs that ended to its history.
+
+    Raises:
+        ConflictError: Another sync of the workflow is under way.
+    """
+    with lock(cloud, f"{workflow_id} (data_sync)"):
+        return _Sync(cloud, workflow_id, graph).read(sources, cloud.now())
 
 
-class _Reader:
-    """Records of a stretch of log, by run, without those that were read before."""
+def forget_sync(cloud: Cloud, workflow_id: str) -> None:
+    """Forget how far the logs of a workflow were read."""
+    table = physical_name("statistics")
+    for item in list(cloud.key_value.query(cloud.system_region, table, workflow_id)):
+        cloud.key_value.delete(cloud.system_region, table, item.key)
 
-    def __init__(self, before: SyncState) -> None:
-        self.before = before
-        self.records: dict[str, dict[str, None]] = {
-            run: dict.fromkeys(records) for run, records in before.open_records.items()
-        }
-        self.lines = before.lines
-        self.malformed = before.malformed
-        self.rejected = before.rejected
-        self.late = before.late
 
-    def take(self, line: str, workflow_id: str, *, is_overlap: bool) -> None:
-        """Take in one line of a log."""
+@dataclass
+class _Open:
+    """Records of a run that has not ended, by the text of their lines: a line read twice is one.
+
+    Attributes:
+        newest: Time of the newest record.
+        is_stored: Whether there is an item of it.
+        is_changed: Whether the item is not what this is.
+        is_touched: Whether this sync has read a line of it.
+    """
+
+    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    newest: float = 0.0
+    is_stored: bool = False
+    is_changed: bool = False
+    is_touched: bool = False
+
+    def add(self, text: str, record: dict[str, Any]) -> None:
+        self.records[text] = record
+        self.newest = max(self.newest, float(record["ts"]))
+        self.is_changed = self.is_touched = True
+
+
+class _Sync:
+    """One sync of one workflow."""
+
+    def __init__(self, cloud: Cloud, workflow_id: str, graph: Graph) -> None:
+        self._cloud = cloud
+        self._workflow_id = workflow_id
+        self._graph = graph
+        self._history = History(cloud)
+        store, region, table = cloud.key_value, cloud.system_region, physical_name("statistics")
+        self._cursors = DocumentTable(store, region, table, SyncCursor.to_document, SyncCursor.from_document)
+        self._open_runs = DocumentTable(store, region, table, OpenRun.to_document, OpenRun.from_document)
+        self._counted_runs = DocumentTable(store, region, table, CountedRuns.to_document, CountedRuns.from_document)
+        stored = self._cursors.get(Key(workflow_id, _CURSOR))
+        self._before = SyncCursor() if stored is None else stored.value
+        self._condition = ABSENT if stored is None else Condition(stored.version)
+        self._cursor = self._before
+        self._counted = self._load_counted()
+        self._open = self._load_open()
+        self._completed = self._failed = 0
+
+    def read(self, sources: tuple[LogSource, ...], now: float) -> SyncReport:
+        """Read everything up to `now`."""
+        start = max(0.0, self._before.read_until - OVERLAP_S)
+        logs = self._cloud.logs
+        streams = [logs.read_logs(source.region, source.function, start, now) for source in sources]
+        lines, last = 0, start
+        for event in heapq.merge(*streams, key=_moment):
+            # Between two moments and not within one, so that the cursor says exactly what was read.
+            if lines >= STRETCH_LINES and event.timestamp > last:
+                self._save(event.timestamp, now)
+                lines = 0
+            self._take(event)
+            lines, last = lines + 1, event.timestamp
+        self._save(now, now, is_last=True)
+        self._forget_counted(now)
+        self._history.prune(self._workflow_id, now)
+        return SyncReport(
+            workflow_id=self._workflow_id,
+            lines=self._cursor.lines - self._before.lines,
+            completed=self._completed,
+            failed=self._failed,
+            open=len(self._open),
+            malformed=self._cursor.malformed - self._before.malformed,
+            rejected=self._cursor.rejected - self._before.rejected,
+            late=self._cursor.late - self._before.late,
+            read_until=self._cursor.read_until,
+        )
+
+    def _load_counted(self) -> dict[str, float]:
+        """Counted run -> time up to which its lines were read by then."""
+        stored = self._counted_runs.query(self._workflow_id, prefix=_COUNTED)
+        return {run: entry.value.read_until for entry in stored for run in entry.value.run_ids}
+
+    def _load_open(self) -> dict[str, _Open]:
+        runs: dict[str, _Open] = {}
+        for stored in list(self._open_runs.query(self._workflow_id, prefix=_OPEN)):
+            if stored.value.run_id in self._counted:
+                # The sync that counted it died before it could delete this.
+                self._open_runs.delete(stored.key)
+                continue
+            run = _Open(is_stored=True)
+            for line in stored.value.lines:
+                record = parse_line(line)
+                if record is not None:
+                    run.add(line, record)
+            run.is_changed = run.is_touched = False
+            runs[stored.value.run_id] = run
+        return runs
+
+    def _take(self, event: LogEvent) -> None:
+        """Take in one line of a log. Lines of the overlap were counted by the sync before."""
+        cursor = self._cursor
+        is_new = event.timestamp >= self._before.read_until
         try:
-            record = parse_line(line)
+            record = parse_line(event.message)
         except MalformedRecordError:
-            # Lines of the overlap were counted by the sync before.
-            self.malformed += not is_overlap
+            self._cursor = replace(cursor, malformed=cursor.malformed + is_new)
             return
-        if record is None or record.get("wf") != workflow_id:
+        if record is None or record.get("wf") != self._workflow_id:
             return
         if record["t"] == "rejected":
-            self.rejected += not is_overlap
+            self._cursor = replace(cursor, rejected=cursor.rejected + is_new)
             return
-        run = str(record.get("run", ""))
-        if not run:
-            self.malformed += not is_overlap
+        run_id = str(record.get("run", ""))
+        counted_until = self._counted.get(run_id)
+        if counted_until is not None:
+            if is_new and event.timestamp >= counted_until:
+                self._cursor = replace(cursor, late=cursor.late + 1)
+            elif is_new:
+                # It was read when its run was counted, by a sync that died before it moved the cursor.
+                self._cursor = replace(cursor, lines=cursor.lines + 1)
             return
-        if run in self.before.recent_runs:
-            self.late += not is_overlap
+        run = self._open.setdefault(run_id, _Open()) if run_id else None
+        if run is None or len(run.records) >= RUN_RECORDS:
+            self._cursor = replace(cursor, malformed=cursor.malformed + is_new)
             return
-        text = orjson.dumps(record, option=orjson.OPT_SORT_KEYS).decode()
-        known = self.records.setdefault(run, {})
-        if text not in known:
-            known[text] = None
-            self.lines += 1
+        text = event.message[event.message.index(MARKER) :]
+        is_known = text in run.records
+        if not is_known:
+            run.add(text, record)
+        if is_new or not is_known:
+            self._cursor = replace(cursor, lines=cursor.lines + 1)
+
+    def _save(self, read_until: float, now: float, *, is_last: bool = False) -> None:
+        """Count the runs that ended and note how far the logs are read."""
+        read_until = max(read_until, self._cursor.read_until)
+        ended: list[str] = []
+        observed: list[ObservedRun] = []
+        for run_id, run in self._open.items():
+            status = self._status(run, read_until, is_last=is_last)
+            if status is not None:
+                ended.append(run_id)
+                folded = fold(run_id, run.records.values(), self._graph, status)
+                observed += [] if folded is None else [folded]
+        added = self._history.add(self._workflow_id, observed)
+        self._completed += sum(run.status == "complete" for run in added)
+        self._failed += sum(run.status == "failed" for run in added)
+        self._note_counted(ended, read_until, now)
+        for run_id in ended:
+            if self._open.pop(run_id).is_stored:
+                self._open_runs.delete(self._open_key(run_id))
+        for run_id, run in self._open.items():
+            if run.is_changed:
+                self._open_runs.put(self._open_key(run_id), OpenRun(run_id, tuple(run.records)))
+                run.is_stored, run.is_changed = True, False
+        self._move_cursor(read_until)
+
+    def _status(self, run: _Open, read_until: float, *, is_last: bool) -> RunStatus | None:
+        is_silent = read_until - run.newest > GIVE_UP_AFTER_S
+        # Within a sync the rest of the stretch may hold what is missing; only at its end is what is missing missing.
+        if not (run.is_changed or is_silent or (is_last and run.is_touched)):
+            return None
+        state = examine(run.records.values(), self._graph)
+        if state.is_complete:
+            return "complete"
+        return "failed" if is_silent or (is_last and state.is_given_up) else None
+
+    def _note_counted(self, run_ids: list[str], read_until: float, now: float) -> None:
+        for first in range(0, len(run_ids), COUNTED_IN_ITEM):
+            entry = CountedRuns(now, read_until, tuple(run_ids[first : first + COUNTED_IN_ITEM]))
+            # Named by its contents: a repeated stretch writes the same item again.
+            key = Key(self._workflow_id, f"{_COUNTED}{now:017.6f}#{entry.run_ids[0]}")
+            self._counted_runs.put(key, entry)
+        self._counted |= dict.fromkeys(run_ids, read_until)
+
+    def _forget_counted(self, now: float) -> None:
+        for stored in list(self._counted_runs.query(self._workflow_id, prefix=_COUNTED)):
+            if stored.value.counted_at < now - REMEMBER_S:
+                self._counted_runs.delete(stored.key)
+
+    def _move_cursor(self, read_until: float) -> None:
+        self._cursor = replace(self._cursor, read_until=read_until)
+        version = self._cursors.put(Key(self._workflow_id, _CURSOR), self._cursor, condition=self._condition)
+        if version is None:
+            # Our lock must have ended before we did. Nothing is lost or counted twice: whoever took over reads on.
+            raise ConflictError(f"another data_sync of '{self._workflow_id}' has taken over.")
+        self._condition = Condition(version)
+
+    def _open_key(self, run_id: str) -> Key:
+        return Key(self._workflow_id, _OPEN + run_id)
 
 
-def _read(
-    cloud: Cloud,
-    before: SyncState,
-    workflow_id: str,
-    graph: Graph,
-    sources: tuple[LogSource, ...],
-    now: float,
-) -> tuple[SyncState, list[ObservedRun]]:
-    reader = _Reader(before)
-    start = max(0.0, before.read_until - OVERLAP_S)
-    for source in sources:
-        for event in cloud.logs.read_logs(source.region, source.function, start, now):
-            reader.take(event.message, workflow_id, is_overlap=event.timestamp < before.read_until)
-    recent = {run: counted for run, counted in before.recent_runs.items() if counted >= now - 10 * OVERLAP_S}
-    still_open: dict[str, tuple[str, ...]] = {}
-    ended: list[ObservedRun] = []
-    for run, texts in reader.records.items():
-        records: list[Mapping[str, Any]] = [orjson.loads(text) for text in texts]
-        status = _status(records, graph, now)
-        if status is None:
-            still_open[run] = tuple(texts)
-            continue
-        observed = fold(run, records, graph, status)
-        recent[run] = now
-        if observed is not None:
-            ended.append(observed)
-    return (
-        replace(
-            before,
-            read_until=now,
-            open_records=still_open,
-            recent_runs=recent,
-            lines=reader.lines,
-            malformed=reader.malformed,
-            rejected=reader.rejected,
-            late=reader.late,
-        ),
-        ended,
-    )
-
-
-def _status(records: list[Mapping[str, Any]], graph: Graph, now: float) -> RunStatus | None:
-    state = examine(records, graph)
-    if state.is_complete:
-        return "complete"
-    newest = max(float(record["ts"]) for record in records)
-    if state.is_given_up or now - newest > GIVE_UP_AFTER_S:
-        return "failed"
-    return None
+def _moment(event: LogEvent) -> float:
+    return event.timestamp

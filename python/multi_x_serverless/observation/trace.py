@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.model.graph import Graph
-from multi_x_serverless.observation.fold import examine, fold
+from multi_x_serverless.observation.fold import examine, finished_attempts, fold
 from multi_x_serverless.observation.sync import LogSource
 from multi_x_serverless.sdk.records import MalformedRecordError, parse_line
 
@@ -17,7 +17,7 @@ TraceStatus: TypeAlias = Literal["complete", "failed", "running", "not started"]
 
 @dataclass(frozen=True)
 class NodeTrace:
-    """One node of a run: start relative to the run's start and duration, in seconds."""
+    """The attempt that finished a node: start relative to the run's start and duration, in seconds."""
 
     node: str
     region: str
@@ -90,20 +90,16 @@ def _trace(run_id: str, records: list[dict[str, Any]], graph: Graph) -> RunTrace
     run = fold(run_id, records, graph, "complete" if status == "complete" else "failed")
     if run is None:
         return RunTrace(run_id, "not started", "", "", 0.0, (), _failures(records, graph), None)
-    starts: dict[int, float] = {}
-    for record in records:
-        if record["t"] == "node_started":
-            node = int(record["node"])
-            starts[node] = min(float(record["ts"]), starts.get(node, float("inf")))
+    starts = finished_attempts(records, graph)
     nodes = tuple(
         NodeTrace(
             node=graph.nodes[index].name,
             region=observed.region,
-            start_s=max(0.0, starts.get(index, run.started_at) - run.started_at),
+            start_s=max(0.0, starts[index] - run.started_at),
             duration_s=observed.duration_s,
             is_cold=observed.cold,
         )
-        for index, observed in sorted(run.nodes.items(), key=lambda entry: starts.get(entry[0], 0.0))
+        for index, observed in sorted(run.nodes.items(), key=lambda entry: starts[entry[0]])
     )
     return RunTrace(
         run_id=run_id,

@@ -16,7 +16,7 @@ from multi_x_serverless.model.signals import PriceSignal, RegionPrices
 from multi_x_serverless.solving import model_constants as constants
 from multi_x_serverless.solving.intensity import IntensityHistory
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
-from multi_x_serverless.solving.problem import MEGA, WorkflowModel, regions_of
+from multi_x_serverless.solving.problem import MEGA, WorkflowModel, exchanged_data, regions_of
 
 ENERGY_METHOD = "modelled from observed durations, memory, CPU time and bytes; no meter was read"
 
@@ -193,21 +193,21 @@ class _RunAccounting:
         return moved + _Share(cost=self._prices(source).egress_usd_per_gb_to(target) * size / BYTES_PER_GB)
 
     def _data(self, function: str, node: NodeObservation) -> _Share:
-        """What the developer's own code moved, by where it went."""
-        attributed = dict(node.attributed_bytes)
-        other = node.other_bytes
-        declared = self._workflow.configuration.data_regions.get(function)
-        if declared is not None:
-            attributed[declared] = attributed.get(declared, 0.0) + other
-            other = 0.0
-        # Nobody knows in which direction these went, so they pay nothing.
-        share = self._moved(other / 2.0, node.region, self._home) + self._moved_outside(other / 2.0, node.region)
-        for region, size in attributed.items():
+        """What the developer's own code moved, by where it went and where it came from."""
+        data = exchanged_data(node, self._workflow.configuration.data_regions.get(function))
+        # Nobody knows where these went, so they pay nothing.
+        share = self._moved(data.other / 2.0, node.region, self._home) + self._moved_outside(
+            data.other / 2.0, node.region
+        )
+        for region, size in data.sent.items():
             if region in self._regions:
                 share += self._sent(size, node.region, region)
             else:
                 egress = self._prices(node.region).egress_to_internet_usd_per_gb * size / BYTES_PER_GB
                 share += self._moved_outside(size, node.region) + _Share(cost=egress)
+        for region, size in data.received.items():
+            is_known = region in self._regions
+            share += self._sent(size, region, node.region) if is_known else self._moved_outside(size, node.region)
         return share
 
     def _received(self, index: int, region: str) -> _Share:

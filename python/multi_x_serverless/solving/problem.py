@@ -15,7 +15,7 @@ import orjson
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.config import FunctionConfiguration, Limits, WorkflowConfiguration
 from multi_x_serverless.model.graph import Graph
-from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.model.run import NodeObservation, ObservedRun
 from multi_x_serverless.model.signals import CarbonSignal, PerformanceSignal, PriceSignal
 from multi_x_serverless.solving import model_constants as constants
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
@@ -277,7 +277,8 @@ def _node_columns(
     duration: list[float | None] = []
     utilization: list[float | None] = []
     data: list[float | None] = []
-    attributed: dict[str, list[float]] = {}
+    sent: dict[str, list[float]] = {}
+    received: dict[str, list[float]] = {}
     for run_index, run in enumerate(runs):
         observed = run.nodes.get(node)
         # A region that is no longer allowed has no index; its duration would be taken for another region's.
@@ -290,24 +291,57 @@ def _node_columns(
             if observed is not None and observed.duration_s > 0
             else None
         )
-        moved = dict(observed.attributed_bytes) if observed is not None else {}
-        other = observed.other_bytes if observed is not None else None
-        if other is not None and data_region is not None:
-            moved[data_region] = moved.get(data_region, 0.0) + other
-            other = 0.0
-        data.append(other)
-        for place, size in moved.items():
-            # Data may lie where the workflow may not run; the engine prices such a place as outside.
-            end = place if place in position else OUTSIDE
-            attributed.setdefault(end, [0.0] * len(runs))[run_index] += size
+        if observed is None:
+            data.append(None)
+            continue
+        exchanged = exchanged_data(observed, data_region)
+        data.append(exchanged.other)
+        for columns, sizes in ((sent, exchanged.sent), (received, exchanged.received)):
+            for place, size in sizes.items():
+                # Data may lie where the workflow may not run; the engine prices such a place as outside.
+                end = place if place in position else OUTSIDE
+                columns.setdefault(end, [0.0] * len(runs))[run_index] += size
     return {
         "ran": ran,
         "region": region,
         "duration_s": duration,
         "cpu_utilization": utilization,
         "data_bytes": data,
-        "attributed_bytes": dict(sorted(attributed.items())),
+        "sent_bytes": dict(sorted(sent.items())),
+        "received_bytes": dict(sorted(received.items())),
     }
+
+
+@dataclass(frozen=True)
+class ExchangedData:
+    """Bytes that a node's own code moved.
+
+    Attributes:
+        sent: Region -> bytes sent there.
+        received: Region -> bytes received from there.
+        other: Bytes to or from nobody knows where.
+    """
+
+    sent: Mapping[str, float]
+    received: Mapping[str, float]
+    other: float
+
+
+def exchanged_data(observed: NodeObservation, data_region: str | None) -> ExchangedData:
+    """What a node moved; bytes of unknown places belong to the region that its function declares for data, if any."""
+    if data_region is None:
+        return ExchangedData(
+            observed.sent_bytes, observed.received_bytes, observed.other_sent_bytes + observed.other_received_bytes
+        )
+    return ExchangedData(
+        _plus(observed.sent_bytes, data_region, observed.other_sent_bytes),
+        _plus(observed.received_bytes, data_region, observed.other_received_bytes),
+        0.0,
+    )
+
+
+def _plus(sizes: Mapping[str, float], region: str, more: float) -> dict[str, float]:
+    return {**sizes, region: sizes.get(region, 0.0) + more}
 
 
 def _edge_columns(edge: int, source: int, runs: tuple[ObservedRun, ...]) -> dict[str, Any]:

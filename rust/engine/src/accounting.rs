@@ -64,7 +64,7 @@ pub(crate) fn edge_gigabytes(problem: &Problem, scenarios: &Scenarios, edge: usi
         .collect()
 }
 
-/// USD of executing a node once: time, request, logs, and the bytes it sends to known ends.
+/// USD of executing a node once: time, request, logs, and the bytes it exchanges with known ends.
 pub(crate) fn execution_cost(
     problem: &Problem,
     scenarios: &Scenarios,
@@ -77,11 +77,14 @@ pub(crate) fn execution_cost(
     let properties = &problem.nodes[node];
     let gb_seconds = billed_seconds(duration) * properties.memory_mb / MB_PER_GB;
     let log_gb = problem.protocol.log_bytes_per_node / BYTES_PER_GB;
-    let sent = scenarios.attributed_bytes[node].iter();
+    let gb = |bytes: &[f64]| bytes[scenario] / BYTES_PER_GB;
+    let sent = scenarios.sent_bytes[node].iter().map(|(end, bytes)| gb(bytes) * prices.egress_to(*end));
+    let received =
+        scenarios.received_bytes[node].iter().map(|(end, bytes)| gb(bytes) * problem.egress_from(*end, region));
     gb_seconds * prices.execution(properties.architecture)
         + prices.list.lambda_usd_per_request
         + log_gb * prices.list.log_usd_per_gb
-        + sent.map(|(end, bytes)| bytes[scenario] / BYTES_PER_GB * prices.egress_to(*end)).sum::<f64>()
+        + sent.chain(received).sum::<f64>()
 }
 
 /// USD of what arrives at a node: messages, reports and payloads of a join, the trigger at the entry.

@@ -37,7 +37,7 @@ pub enum End {
     Outside,
 }
 
-/// Name in `attributed_bytes` of the world outside the listed regions.
+/// Name in `sent_bytes` and `received_bytes` of the world outside the listed regions.
 pub const OUTSIDE: &str = "outside";
 
 /// Widest declared estimate: one standard deviation is a factor of 150.
@@ -56,7 +56,8 @@ pub struct NodeObservations {
     pub duration_s: Vec<Option<f64>>,
     pub cpu_utilization: Vec<Option<f64>>,
     pub data_bytes: Vec<f64>,
-    pub attributed_bytes: Vec<(End, Vec<f64>)>,
+    pub sent_bytes: Vec<(End, Vec<f64>)>,
+    pub received_bytes: Vec<(End, Vec<f64>)>,
 }
 
 /// Columns of one edge. Where an edge was not called, numbers are zero or absent and mean nothing.
@@ -206,7 +207,8 @@ fn check_node(
         duration_s: Vec::with_capacity(runs),
         cpu_utilization: Vec::with_capacity(runs),
         data_bytes: Vec::new(),
-        attributed_bytes: Vec::new(),
+        sent_bytes: Vec::new(),
+        received_bytes: Vec::new(),
     };
     let mut data_bytes = Vec::with_capacity(runs);
     for run in 0..runs {
@@ -232,26 +234,34 @@ fn check_node(
         data_bytes.push(data);
     }
     node.data_bytes = fill_in_mean(&data_bytes, &node.ran);
-    for (name, column) in document.attributed_bytes {
-        let column_path = format!("{path}.attributed_bytes.{name}");
-        let end = if name == OUTSIDE { End::Outside } else { End::Region(regions.find(&column_path, &name)?) };
-        check_length(&column_path, column.len(), runs)?;
-        let values =
-            column
-                .into_iter()
-                .enumerate()
-                .map(|(run, value)| {
-                    if node.ran[run] {
-                        known(&format!("{column_path}[{run}]"), value, "the node ran")
-                    } else {
-                        Ok(0.0)
-                    }
-                })
-                .collect::<Result<Vec<_>>>()?;
-        node.attributed_bytes.push((end, values));
-    }
-    node.attributed_bytes.sort_by_key(|(end, _)| *end);
+    node.sent_bytes = check_bytes(&format!("{path}.sent_bytes"), document.sent_bytes, &node.ran, regions)?;
+    node.received_bytes = check_bytes(&format!("{path}.received_bytes"), document.received_bytes, &node.ran, regions)?;
     Ok(node)
+}
+
+/// Bytes by end, of the runs in which the node ran.
+fn check_bytes(
+    path: &str,
+    columns: BTreeMap<String, Vec<Option<f64>>>,
+    ran: &[bool],
+    regions: &RegionNames,
+) -> Result<Vec<(End, Vec<f64>)>> {
+    let mut checked = Vec::with_capacity(columns.len());
+    for (name, column) in columns {
+        let column_path = format!("{path}.{name}");
+        let end = if name == OUTSIDE { End::Outside } else { End::Region(regions.find(&column_path, &name)?) };
+        check_length(&column_path, column.len(), ran.len())?;
+        let values = column.into_iter().zip(ran).enumerate().map(|(run, (value, &ran))| {
+            if ran {
+                known(&format!("{column_path}[{run}]"), value, "the node ran")
+            } else {
+                Ok(0.0)
+            }
+        });
+        checked.push((end, values.collect::<Result<Vec<_>>>()?));
+    }
+    checked.sort_by_key(|(end, _)| *end);
+    Ok(checked)
 }
 
 fn check_region(path: &str, index: i32, regions: &RegionNames) -> Result<Option<Region>> {

@@ -142,8 +142,8 @@ impl Lanes {
             let data = gigabytes(&scenarios.data_bytes[node]);
             self.means.data_gb.push(mean(&data));
             self.data_gb.push(data.iter().any(|&gb| gb > 0.0).then(|| narrow(&data)));
-            let attributed: Vec<(End, Vec<f64>)> =
-                scenarios.attributed_bytes[node].iter().map(|(end, bytes)| (*end, gigabytes(bytes))).collect();
+            let moved = scenarios.sent_bytes[node].iter().chain(&scenarios.received_bytes[node]);
+            let attributed: Vec<(End, Vec<f64>)> = moved.map(|(end, bytes)| (*end, gigabytes(bytes))).collect();
             self.means.attributed_gb.push(attributed.iter().map(|(end, gb)| (*end, mean(gb))).collect());
             self.attributed_gb.push(attributed.iter().map(|(end, gb)| (*end, narrow(gb))).collect());
             let ran = &scenarios.ran[node];

@@ -28,8 +28,10 @@ pub struct Scenarios {
     pub cpu_utilization: Vec<Vec<f64>>,
     /// Bytes the node's code moves to or from nobody knows where.
     pub data_bytes: Vec<Vec<f64>>,
-    /// Bytes the node's code moves to or from known regions.
-    pub attributed_bytes: Vec<Vec<(End, Vec<f64>)>>,
+    /// Bytes the node's code sends to known ends.
+    pub sent_bytes: Vec<Vec<(End, Vec<f64>)>>,
+    /// Bytes the node's code receives from known ends.
+    pub received_bytes: Vec<Vec<(End, Vec<f64>)>>,
     /// Bytes of the payload; zero when declined.
     pub payload_bytes: Vec<Vec<f64>>,
     /// Fraction of the caller's duration after which the edge leaves; one when declined.
@@ -79,6 +81,7 @@ fn repeat_runs(
     let runs = choose_runs(observations.runs, seed, first, count);
     let pick = |column: &[f64]| runs.iter().map(|&run| column[run]).collect::<Vec<f64>>();
     let flags = |column: &[bool]| runs.iter().map(|&run| column[run]).collect::<Vec<bool>>();
+    let by_end = |columns: &[(End, Vec<f64>)]| columns.iter().map(|(end, bytes)| (*end, pick(bytes))).collect();
     let nodes = &observations.nodes;
     let edges = &observations.edges;
     let default_utilization = problem.power.cpu_utilization_default;
@@ -104,10 +107,8 @@ fn repeat_runs(
             .map(|node| runs.iter().map(|&run| node.cpu_utilization[run].unwrap_or(default_utilization)).collect())
             .collect(),
         data_bytes: nodes.iter().map(|node| pick(&node.data_bytes)).collect(),
-        attributed_bytes: nodes
-            .iter()
-            .map(|node| node.attributed_bytes.iter().map(|(end, bytes)| (*end, pick(bytes))).collect())
-            .collect(),
+        sent_bytes: nodes.iter().map(|node| by_end(&node.sent_bytes)).collect(),
+        received_bytes: nodes.iter().map(|node| by_end(&node.received_bytes)).collect(),
         payload_bytes: edges.iter().map(|edge| pick(&edge.payload_bytes)).collect(),
         offset_fraction: edges.iter().map(|edge| pick(&edge.offset_fraction)).collect(),
         trigger_bytes: pick(&observations.trigger_bytes),
@@ -149,7 +150,8 @@ fn imagine_runs(problem: &Problem, priors: &Priors, seed: u64, first: u64, count
         latency_position: graph.edges.iter().map(|edge| spread(Stream::Latency, edge.key)).collect(),
         cpu_utilization: priors.nodes.iter().map(|node| vec![node.cpu_utilization; count]).collect(),
         data_bytes: priors.nodes.iter().zip(&ran).map(|(node, ran)| when(ran, node.data_bytes, 0.0)).collect(),
-        attributed_bytes: vec![Vec::new(); graph.node_count()],
+        sent_bytes: vec![Vec::new(); graph.node_count()],
+        received_bytes: vec![Vec::new(); graph.node_count()],
         payload_bytes: priors
             .edges
             .iter()

@@ -50,8 +50,10 @@ def add_runs(
             duration_s=duration,
             cpu_s=0.1,
             cold=number == 0,
-            attributed_bytes={},
-            other_bytes=1_000.0,
+            sent_bytes={},
+            received_bytes={},
+            other_sent_bytes=0.0,
+            other_received_bytes=1_000.0,
         )
         runs.append(
             ObservedRun(

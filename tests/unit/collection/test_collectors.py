@@ -25,7 +25,7 @@ from multi_x_serverless.collection.provider import ProviderCollector
 from multi_x_serverless.collection.store import CARBON, PERFORMANCE, PRICE, REGION, SignalStore
 from multi_x_serverless.errors import CloudError
 from multi_x_serverless.model.signals import RoundTrip
-from tests.unit.collection.fake_key_value_store import FakeKeyValueStore
+from tests.fakes import FakeKeyValueStore
 
 if TYPE_CHECKING:
     from multi_x_serverless.collection.collector import Collector
@@ -39,7 +39,7 @@ COLLECTORS: list[Collector] = [CarbonCollector(), ProviderCollector(), Performan
 
 @pytest.fixture
 def key_value() -> FakeKeyValueStore:
-    return FakeKeyValueStore()
+    return FakeKeyValueStore.of(SYSTEM_REGION, "signals")
 
 
 @pytest.fixture
@@ -105,7 +105,13 @@ def test_a_region_that_cannot_be_written_keeps_its_last_good_value_and_says_its_
 ) -> None:
     collector.collect(["us-east-1", "us-west-2"], NOW, store)
     before = dict(key_value.items)
-    key_value.unwritable = {"us-east-1"}
+    throttled = CloudError("the write was throttled.", operation="put_item", retryable=True)
+    unwritable = "us-east-1"
+    key_value.faults.before = lambda call: (
+        throttled
+        if call.operation == "put" and isinstance(call.arguments[2], Key) and call.arguments[2].sort == unwritable
+        else None
+    )
 
     report = collector.collect(["us-east-1", "us-west-2"], NOW + 7200, store)
 

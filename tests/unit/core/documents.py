@@ -122,7 +122,8 @@ def _columns(ran: list[int], seconds: float) -> dict[str, Any]:
         "duration_s": [seconds * (1 + run / 100) if flag else None for run, flag in enumerate(ran)],
         "cpu_utilization": [0.7 if flag else None for flag in ran],
         "data_bytes": [1000.0 if flag else None for flag in ran],
-        "attributed_bytes": {},
+        "sent_bytes": {},
+        "received_bytes": {},
     }
 
 

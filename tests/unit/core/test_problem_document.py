@@ -208,9 +208,9 @@ REFUSALS: list[tuple[str, Change, str, str]] = [
     ),
     (
         "data to an unlisted region",
-        _set("observations", "nodes", RESIZE, "attributed_bytes", value={"eu-west-1": [0.0] * RUNS}),
+        _set("observations", "nodes", RESIZE, "sent_bytes", value={"eu-west-1": [0.0] * RUNS}),
         "unknown-name",
-        f"observations.nodes.{RESIZE}.attributed_bytes.eu-west-1",
+        f"observations.nodes.{RESIZE}.sent_bytes.eu-west-1",
     ),
     (
         "runs with values but none counted",
@@ -354,7 +354,7 @@ def test_a_region_that_no_node_may_use_is_listed_for_its_data_only() -> None:
     problem = fan_out_problem()
     for node in problem["nodes"]:
         node["allowed"] = ["us-east-1"]
-    problem["observations"]["nodes"][RESIZE]["attributed_bytes"] = {"ca-central-1": [1e6] * RUNS}
+    problem["observations"]["nodes"][RESIZE]["sent_bytes"] = {"ca-central-1": [1e6] * RUNS}
     for hour in json.loads(_core.Problem.from_json(dump(problem)).solve())["hours"]:
         assert hour["status"] == "optimal"
         assert set(hour["placement"].values()) == {"us-east-1"}

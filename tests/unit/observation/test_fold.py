@@ -7,6 +7,7 @@ import random
 import orjson
 import pytest
 
+from multi_x_serverless.model.graph import Edge, Graph, Node
 from multi_x_serverless.model.run import FailedAttempt, HistoryChunk
 from multi_x_serverless.observation.fold import examine, fold
 from tests.unit.observation.records import RunLog, diamond
@@ -22,7 +23,7 @@ def test_complete_run_has_every_node_and_edge() -> None:
     assert run.edges[0].offset_s == pytest.approx(0.2)
     assert run.edges[0].latency_s == pytest.approx(0.05)
     assert run.edges[1].latency_s is None, "a join also waited for others"
-    assert run.nodes[0].other_bytes == 15
+    assert (run.nodes[0].other_sent_bytes, run.nodes[0].other_received_bytes) == (5, 10)
 
 
 def test_declined_branch_leaves_no_node_and_only_edges_of_nodes_that_ran() -> None:
@@ -86,3 +87,84 @@ def test_history_of_before_attempts_were_kept_still_loads() -> None:
 
 def test_run_without_its_start_is_no_run() -> None:
     assert fold("r", RunLog("r").complete()[1:], diamond(), "failed") is None
+
+
+def fan_in() -> Graph:
+    """0 calls 1 and 2, both of which report to the join 3, which calls 4."""
+    return Graph(
+        nodes=tuple(Node(f"n{index}", f"f{index}", sync=index == 3) for index in range(5)),
+        edges=tuple(Edge(source, target, (), False) for source, target in ((0, 1), (0, 2), (1, 3), (2, 3), (3, 4))),
+    )
+
+
+def test_branch_that_fails_before_a_join_ends_the_run() -> None:
+    log = RunLog("r")
+    begun = [log.started(), log.called(0, 0, 0.1, 0.1), log.called(0, 1, 0.1, 0.1), log.finished(0, 0.2)]
+    failures = [log.failed(1, float(attempt), attempt) for attempt in (1, 2, 3)]
+    other_branch = [log.called(2, 3, 0.4, 0.1), log.finished(2, 0.5)]
+    assert not examine([*begun, *failures], fan_in()).is_given_up, "the other branch still runs"
+    assert not examine([*begun, *failures[:2], *other_branch], fan_in()).is_given_up, "it will be tried again"
+    state = examine([*begun, *failures, *other_branch], fan_in())
+    assert state.is_given_up
+    assert not state.is_complete
+    assert state.stuck == {1, 3, 4}
+
+
+def test_lines_that_are_missing_are_waited_for() -> None:
+    log = RunLog("r")
+    failures = [log.failed(1, float(attempt), attempt) for attempt in (1, 2, 3)]
+    records = [log.called(0, 0, 0.1, 0.1), log.called(0, 1, 0.1, 0.1), log.finished(0, 0.2), *failures]
+    assert not examine([*records, log.finished(2, 0.5)], fan_in()).is_given_up
+
+
+def test_attempts_are_not_mixed() -> None:
+    """The entry fails after its call and is tried again a minute later, under the same request id."""
+    log = RunLog("r")
+    records = [
+        log.started(),
+        log.node_started(0, 0.0),
+        log.called(0, 0, 0.3, 0.2),
+        log.failed(0, 0.4, 1) | {"req": "r-0"},
+        log.node_started(1, 0.35, sent=log.start + 0.29),
+        log.finished(1, 0.75, wall=0.4),
+        log.called(1, 2, 0.6, 0.2),
+        log.node_started(0, 60.0),
+        log.called(0, 0, 60.2, 0.1),
+        log.called(0, 1, 60.3, 0.25),
+        log.finished(0, 60.5, wall=0.5),
+        log.node_started(2, 60.6),
+        log.finished(2, 61.0, wall=0.4),
+    ]
+    run = fold("r", records, diamond(), "complete")
+    assert run is not None
+    assert run.edges[0].offset_s == pytest.approx(0.1), "of the attempt that finished"
+    assert run.edges[0].latency_s == pytest.approx(0.35 - 0.2), "of the call that the started node came from"
+    assert run.nodes[0].duration_s == pytest.approx(0.5)
+
+
+def test_retry_of_a_called_node_is_no_latency() -> None:
+    log = RunLog("r")
+    records = [
+        record
+        for record in log.complete()
+        if not (record["t"] in ("node_started", "node_finished") and record["node"] == 1)
+    ]
+    retried = [
+        log.node_started(1, 0.25),
+        log.failed(1, 0.3, 1) | {"req": "r-1"},
+        log.node_started(1, 60.0),
+        log.finished(1, 60.5),
+    ]
+    run = fold("r", [*records, *retried], diamond(), "complete")
+    assert run is not None
+    assert run.edges[0].latency_s == pytest.approx(0.05)
+    assert run.edges[2].offset_s is None, "the call was made by the attempt that failed"
+
+
+def test_latency_is_unknown_without_the_lines_that_tell() -> None:
+    records = [
+        record for record in RunLog("r").complete() if not (record["t"] == "node_started" and record["node"] == 0)
+    ]
+    run = fold("r", records, diamond(), "complete")
+    assert run is not None
+    assert run.edges[0].latency_s is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,15 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multi_x_serverless.cloud.ports import Cloud, Key, LogEvent
-from multi_x_serverless.observation.history import CHUNK_RUNS, History
+from multi_x_serverless.cloud.tables import lock
+from multi_x_serverless.errors import CloudError, ConflictError
+from multi_x_serverless.observation import sync
+from multi_x_serverless.observation.history import History
 from multi_x_serverless.observation.sync import (
     GIVE_UP_AFTER_S,
     OVERLAP_S,
+    REMEMBER_S,
     LogSource,
+    forget_sync,
     sync_logs,
-    sync_state_table,
 )
-from tests.unit.collection.fake_key_value_store import FakeKeyValueStore
+from tests.fakes import FakeKeyValueStore, refuse_call
 from tests.unit.observation.records import WORKFLOW_ID, RunLog, as_line, diamond
 
 SOURCE = LogSource("us-east-1", "function")
@@ -49,7 +54,8 @@ class Setting:
     def __init__(self) -> None:
         self.time = EPOCH
         self.logs = FakeLogs()
-        self.store = FakeKeyValueStore()
+        self.store = FakeKeyValueStore.of("us-east-1", "history", "statistics", "locks")
+        self.faults = self.store.faults
         self.cloud = cast(
             Cloud,
             SimpleNamespace(key_value=self.store, logs=self.logs, system_region="us-east-1", now=lambda: self.time),
@@ -108,7 +114,7 @@ def test_dying_between_history_and_progress_repeats_harmlessly() -> None:
     setting = Setting()
     setting.write(RunLog("r").complete())
     setting.sync(EPOCH + 10.0)
-    sync_state_table(setting.cloud).delete(Key(WORKFLOW_ID, "sync"))
+    forget_sync(setting.cloud, WORKFLOW_ID)
     setting.sync(EPOCH + 20.0)
     assert setting.run_ids() == ["r"]
 
@@ -155,18 +161,93 @@ def test_late_records_of_a_counted_run_are_counted_as_late() -> None:
     assert OVERLAP_S > 10.0
 
 
-def test_history_splits_into_chunks_and_forgets_old_days() -> None:
+def _interleaved(count: int) -> list[dict[str, Any]]:
+    """Records of runs that overlap in time, of either shape."""
+    logs = [RunLog(f"run{index:03d}", EPOCH + index * 0.3) for index in range(count)]
+    return [record for index, log in enumerate(logs) for record in (log.complete() if index % 3 else log.declining())]
+
+
+def test_sync_that_dies_anywhere_counts_every_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync, "STRETCH_LINES", 25)
+    records = [*_interleaved(12), *RunLog("unfinished", EPOCH + 1.0).complete()[:4]]
+    smooth = Setting()
+    smooth.write(records)
+    smooth.sync(EPOCH + 60.0)
+    calls = len(smooth.faults.calls)
+    expected = smooth.sync(EPOCH + 61.0)
+    for when in ("before", "after"):
+        for number in range(calls):
+            setting = Setting()
+            setting.write(records)
+            setting.faults.reset()
+            setattr(setting.faults, when, refuse_call(number))
+            with suppress(CloudError):
+                setting.sync(EPOCH + 60.0)
+            setting.faults.reset()
+            # Its lock would end by itself.
+            setting.store.delete("us-east-1", "multi-x-serverless-locks", Key(f"{WORKFLOW_ID} (data_sync)"))
+            setting.sync(EPOCH + 60.0)
+            report = setting.sync(EPOCH + 61.0)
+            assert report == expected
+            assert History(setting.cloud).runs(WORKFLOW_ID) == History(smooth.cloud).runs(WORKFLOW_ID)
+            assert _cursor(setting) == _cursor(smooth), f"{when} call {number}"
+
+
+def _cursor(setting: Setting) -> object:
+    item = setting.store.get("us-east-1", "multi-x-serverless-statistics", Key(WORKFLOW_ID, "sync"))
+    assert item is not None
+    return item.attributes
+
+
+def test_five_thousand_open_runs_are_many_small_items() -> None:
     setting = Setting()
-    count = CHUNK_RUNS + 5
-    for index in range(count):
-        setting.write(RunLog(f"run{index:04d}", EPOCH + index * 0.01).complete())
-    setting.sync(EPOCH + 60.0)
-    history = History(setting.cloud)
-    assert len(history.runs(WORKFLOW_ID)) == count
-    assert len(list(setting.store.query("us-east-1", "multi-x-serverless-history", WORKFLOW_ID))) == 2
-    assert history.prune(WORKFLOW_ID, EPOCH) == 0
-    assert history.prune(WORKFLOW_ID, EPOCH + 40 * 86_400.0) == count
-    assert history.runs(WORKFLOW_ID) == ()
+    logs = [RunLog(f"{index:032x}", EPOCH + index * 0.01) for index in range(5_000)]
+    setting.write([record for log in logs for record in log.complete()[:4]])
+    assert setting.sync(EPOCH + 60.0).open == 5_000
+    setting.write([record for log in logs for record in log.complete()[4:]])
+    report = setting.sync(EPOCH + 70.0)
+    assert (report.completed, report.open) == (5_000, 0)
+    items = list(setting.store.query("us-east-1", "multi-x-serverless-statistics", WORKFLOW_ID))
+    assert len(items) < 10
+    assert len(setting.run_ids()) == 5_000
+    assert setting.sync(EPOCH + 80.0).late == 0
+    assert setting.sync(EPOCH + 70.0 + 2 * REMEMBER_S).open == 0
+    assert len(list(setting.store.query("us-east-1", "multi-x-serverless-statistics", WORKFLOW_ID))) == 1
+
+
+def test_run_whose_lines_never_end_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync, "RUN_RECORDS", 10)
+    setting = Setting()
+    log = RunLog("r")
+    setting.write([log.called(0, 0, 0.01 * index, 0.01 * index) for index in range(30)])
+    report = setting.sync(EPOCH + 10.0)
+    assert (report.lines, report.malformed, report.open) == (10, 20, 1)
+
+
+def test_two_syncs_of_one_workflow_do_not_meet() -> None:
+    setting = Setting()
+    setting.write(RunLog("r").complete())
+    with lock(setting.cloud, f"{WORKFLOW_ID} (data_sync)"), pytest.raises(ConflictError, match="data_sync"):
+        setting.sync(EPOCH + 10.0)
+    assert setting.sync(EPOCH + 10.0).completed == 1
+
+
+def test_sync_that_outlived_its_lock_does_not_turn_the_cursor_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = Setting()
+    setting.write(RunLog("r").complete())
+    read_logs = setting.logs.read_logs
+
+    def overtaken(*arguments: Any) -> Iterator[LogEvent]:
+        monkeypatch.setattr(setting.logs, "read_logs", read_logs)
+        setting.store.delete("us-east-1", "multi-x-serverless-locks", Key(f"{WORKFLOW_ID} (data_sync)"))
+        setting.sync(EPOCH + 20.0)
+        yield from read_logs(*arguments)
+
+    monkeypatch.setattr(setting.logs, "read_logs", overtaken)
+    with pytest.raises(ConflictError, match="taken over"):
+        setting.sync(EPOCH + 10.0)
+    assert setting.sync(EPOCH + 30.0).lines == 0
+    assert setting.run_ids() == ["r"]
 
 
 @pytest.mark.parametrize("since", [EPOCH + 0.5, EPOCH + 86_400.0])

@@ -46,7 +46,14 @@ def home_intensity() -> float:
 
 def one_node_run(region: str = HOME, *, other_bytes: float = 0.0, started_at: float = NOON) -> ObservedRun:
     node = NodeObservation(
-        region, duration_s=3600.0, cpu_s=1800.0, cold=False, attributed_bytes={}, other_bytes=other_bytes
+        region,
+        duration_s=3600.0,
+        cpu_s=1800.0,
+        cold=False,
+        sent_bytes={},
+        received_bytes={},
+        other_sent_bytes=0.4 * other_bytes,
+        other_received_bytes=0.6 * other_bytes,
     )
     return ObservedRun(
         run_id="r",
@@ -156,6 +163,7 @@ PLACEMENTS = {
     "each elsewhere": ("us-west-2", "us-west-1", "ca-central-1"),
 }
 DATA = {"us-west-2": 3e8, HOME: 1e7, "sa-east-1": 2e8}
+RECEIVED = {"us-west-2": 1e8, HOME: 5e8, "eu-west-1": 1e6, "sa-east-1": 4e8}
 """Bytes of each node to a region that is listed, to home, and to one where the workflow may not run."""
 
 
@@ -174,8 +182,10 @@ def runs_at(placement: tuple[str, str, str]) -> tuple[ObservedRun, ...]:
                     # Whole milliseconds, among them those that a product in floating point exceeds.
                     duration_s=0.1 * (3 + index) + 0.007 * number,
                     cpu_s=(20 + number) / 1000.0,
-                    attributed_bytes=DATA,
-                    other_bytes=1e8,
+                    sent_bytes=DATA,
+                    received_bytes=RECEIVED,
+                    other_sent_bytes=4e7,
+                    other_received_bytes=6e7,
                 )
                 for index, node in run.nodes.items()
             },

@@ -81,22 +81,22 @@ def test_declared_data_region_takes_the_bytes_of_its_function() -> None:
     model = workflow(data_regions={"join": "us-west-2"})
     columns = orjson.loads(build_problem(model, observed_runs(), embedded_signals(), SETTINGS))["observations"]["nodes"]
     assert set(columns["join:sync:2"]["data_bytes"]) == {0.0}
-    assert set(columns["join:sync:2"]["attributed_bytes"]["us-west-2"]) == {15.0}
-    assert columns["receive:entry_point:0"]["attributed_bytes"] == {}
+    assert set(columns["join:sync:2"]["sent_bytes"]["us-west-2"]) == {5.0}
+    assert set(columns["join:sync:2"]["received_bytes"]["us-west-2"]) == {10.0}
+    assert columns["receive:entry_point:0"]["sent_bytes"] == {}
 
 
 def test_data_where_the_workflow_may_not_run_is_outside() -> None:
     model = workflow(data_regions={"join": "eu-west-1"})
     runs = tuple(
-        replace(
-            run, nodes={index: replace(node, attributed_bytes={"sa-east-1": 7.0}) for index, node in run.nodes.items()}
-        )
+        replace(run, nodes={index: replace(node, sent_bytes={"sa-east-1": 7.0}) for index, node in run.nodes.items()})
         for run in observed_runs()
     )
     problem = build_problem(model, runs, embedded_signals(), SETTINGS)
     columns = orjson.loads(problem)["observations"]["nodes"]
-    assert set(columns["join:sync:2"]["attributed_bytes"]["outside"]) == {22.0}
-    assert set(columns["receive:entry_point:0"]["attributed_bytes"]["outside"]) == {7.0}
+    assert set(columns["join:sync:2"]["sent_bytes"]["outside"]) == {12.0}
+    assert set(columns["join:sync:2"]["received_bytes"]["outside"]) == {10.0}
+    assert set(columns["receive:entry_point:0"]["sent_bytes"]["outside"]) == {7.0}
     assert len(solve_problem(problem, "fine-grained").hours) == 2
 
 

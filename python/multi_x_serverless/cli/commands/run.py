@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,10 +66,12 @@ def command(
                 for run_id in started.run_ids:
                     write_text(run_id)
             return EXIT_OK
+        begun = time.monotonic()
         with terminal_count(settings, "runs", len(values)) as progress:
             traces = run_and_wait(
                 cloud, workflow_id, values, concurrency=concurrency, timeout_s=timeout, progress=progress
             )
+        waited_s = time.monotonic() - begun
     if settings.is_json:
         write_json("run", {"workflow_id": workflow_id, "runs": [_members(trace) for trace in traces]})
     elif len(traces) <= SHOWN_SINGLY:
@@ -77,9 +80,14 @@ def command(
     else:
         _summarise(settings, traces)
     unfinished = sum(trace.status not in ("complete", "failed") for trace in traces)
-    if unfinished:
+    if unfinished and waited_s >= timeout:
         settings.say_error(
             f"{unfinished} runs are still under way after {timeout:g} s; the next 'run' goes on with them."
+        )
+    elif unfinished:
+        settings.say_error(
+            f"{unfinished} runs have not ended although no message is under way any more, after {waited_s:.1f} s: "
+            "what they wait for failed as often as it is tried, or its log is not complete yet."
         )
     return EXIT_OK if all(trace.status == "complete" for trace in traces) else EXIT_FAILURE
 

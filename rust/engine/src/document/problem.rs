@@ -205,7 +205,9 @@ pub struct NodeObservationsDocument {
     pub cpu_utilization: Vec<Option<f64>>,
     pub data_bytes: Vec<Option<f64>>,
     #[serde(default, deserialize_with = "unique")]
-    pub attributed_bytes: BTreeMap<String, Vec<Option<f64>>>,
+    pub sent_bytes: BTreeMap<String, Vec<Option<f64>>>,
+    #[serde(default, deserialize_with = "unique")]
+    pub received_bytes: BTreeMap<String, Vec<Option<f64>>>,
 }
 
 /// Columns of one edge.

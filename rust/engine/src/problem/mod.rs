@@ -143,6 +143,15 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// USD per GB that leaves some end for a region; what comes from the outside is free.
+    #[must_use]
+    pub fn egress_from(&self, end: End, region: Region) -> f64 {
+        match end {
+            End::Region(other) => self.prices[usize::from(other)].egress[usize::from(region)],
+            End::Outside => 0.0,
+        }
+    }
+
     /// Reads and checks a problem document.
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
         let document = ProblemDocument::from_json(bytes)?;
