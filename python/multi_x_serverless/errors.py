@@ -168,11 +168,10 @@ class NothingToDoError(MultiXServerlessError):
     exit_code = EXIT_NOTHING_TO_DO
 
 
-class InfeasibleError(MultiXServerlessError):
-    """No placement satisfies the hard limits; the workflow stays home."""
+class NotConfirmedError(MultiXServerlessError):
+    """The answer to the question before a deletion was no; nothing was changed."""
 
-    code = "infeasible"
-    exit_code = EXIT_INFEASIBLE
+    code = "not-confirmed"
 
 
 class StateDirectoryBusyError(MultiXServerlessError):
@@ -224,12 +223,6 @@ class DeploymentError(MultiXServerlessError):
     """A deployment, migration or removal did not reach its end; the message says in which state it left things."""
 
     code = "deployment"
-
-
-class RunFailedError(MultiXServerlessError):
-    """A run that was waited for failed or did not finish in time."""
-
-    code = "run-failed"
 
 
 class UnsupportedError(MultiXServerlessError):

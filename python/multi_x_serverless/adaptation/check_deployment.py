@@ -9,16 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows
+from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
-from multi_x_serverless.deployment.migrate import migrate, sweep
+from multi_x_serverless.deployment.migrate import migrate, sweep, sweepable
 from multi_x_serverless.deployment.progress import Progress
 from multi_x_serverless.errors import MultiXServerlessError
 from multi_x_serverless.model.workflow import WorkflowRecord
 
 GRACE_S = 3_600.0
 """Runs under way keep their placement; after an hour none of the old plan is left (invocations last 900 s at most)."""
+
+KEEP_PLANS = 20
+"""Plans that are kept besides the active and the staged one: for `report` over what happened under them."""
 
 Outcome: TypeAlias = Literal["migrated", "would migrate", "unchanged", "failed"]
 
@@ -30,7 +33,7 @@ class MigrationOutcome:
     Attributes:
         plan_version: The plan in force afterwards; 0 if there is none.
         created: Functions created, as ``function in region``.
-        deleted: Functions deleted that no live plan uses.
+        deleted: Functions deleted that no live plan uses; with `dry_run`, that would be.
         message: In a sentence.
     """
 
@@ -55,8 +58,13 @@ def check_deployment(
     Raises:
         UnknownWorkflowError: A named workflow is not deployed.
     """
-    records = [deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids] or deployed_workflows(cloud)
-    return tuple(_handle(cloud, record, progress, dry_run=dry_run, grace_s=grace_s) for record in records)
+    if workflow_ids:
+        records = tuple(deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids)
+        return tuple(_handle(cloud, record, progress, dry_run=dry_run, grace_s=grace_s) for record in records)
+    found = find_workflows(cloud)
+    unreadable = [MigrationOutcome(key, "failed", 0, (), (), why) for key, why in found.unreadable.items()]
+    deployed = [record for record in found.readable if record.status == "deployed"]
+    return (*unreadable, *(_handle(cloud, record, progress, dry_run=dry_run, grace_s=grace_s) for record in deployed))
 
 
 def _handle(
@@ -64,24 +72,29 @@ def _handle(
 ) -> MigrationOutcome:
     plans = PlanStore(cloud)
     workflow_id = record.workflow_id
-    active = plans.active(workflow_id)
-    active_version = 0 if active is None else active.version
+    in_force = 0
+    created: tuple[str, ...] = ()
+    message = "no plan is staged."
     try:
+        active = plans.active(workflow_id)
+        in_force = 0 if active is None else active.version
         staged = plans.staged(workflow_id)
-        created: tuple[str, ...] = ()
+        if dry_run:
+            deleted = sweepable(cloud, workflow_id, now=cloud.now(), grace_s=grace_s)
+            if staged is None:
+                return MigrationOutcome(workflow_id, "unchanged", in_force, (), deleted, message)
+            message = f"plan {staged.version} is staged."
+            return MigrationOutcome(workflow_id, "would migrate", in_force, (), deleted, message)
         if staged is not None:
-            if dry_run:
-                return MigrationOutcome(
-                    workflow_id, "would migrate", active_version, (), (), f"plan {staged.version} is staged."
-                )
             created = migrate(cloud, workflow_id, progress=progress).created
-        elif dry_run:
-            return MigrationOutcome(workflow_id, "unchanged", active_version, (), (), "no plan is staged.")
+            in_force = staged.version
+            message = f"plan {staged.version} is in force."
+            plans.prune(workflow_id, keep=KEEP_PLANS)
         deleted = sweep(cloud, workflow_id, now=cloud.now(), grace_s=grace_s)
     except MultiXServerlessError as error:
-        return MigrationOutcome(workflow_id, "failed", active_version, (), (), str(error))
-    if staged is None:
-        return MigrationOutcome(workflow_id, "unchanged", active_version, (), deleted, "no plan is staged.")
+        # What was reached before it is not undone by what failed after it.
+        reached = f"{message} But " if created or message != "no plan is staged." else ""
+        return MigrationOutcome(workflow_id, "failed", in_force, created, (), f"{reached}{error}")
     return MigrationOutcome(
-        workflow_id, "migrated", staged.version, created, deleted, f"plan {staged.version} is in force."
+        workflow_id, "unchanged" if staged is None else "migrated", in_force, created, deleted, message
     )

@@ -2,31 +2,34 @@
 
 Every workflow is handled on its own: what goes wrong with one is in its decision.
 
-1. Read its new logs. Fewer than `minimum_runs` runs in the last 30 days: wait for more.
+1. Read its new logs. Fewer than `minimum_runs` complete runs in the last 30 days: wait for more.
 2. Refresh the signals of its regions and solve.
-3. Stage the plan if the first objective's mean falls by more than `hysteresis` against what the plan in force would
-   give under the same scenarios, and if the gain over the plan's life exceeds the overhead of getting there.
+3. Hold the new plan and the plan in force against today's limits, over the same scenarios. A plan that breaks fewer
+   hard limits, or as many and fewer soft ones, is staged at once: limits are not weighed against gains.
+4. Otherwise stage the new plan if the first objective (in order of priority) in which the two differ by more than
+   `hysteresis` falls, and if the gain over the plan's life exceeds the overhead of getting there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead
 from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
-from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, log_sources
+from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, log_sources
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import MultiXServerlessError
-from multi_x_serverless.model.plan import Objective, Plan
+from multi_x_serverless.model.plan import Objective, Placement, Plan
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.observation.sync import sync_logs
-from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import SolveSettings
+from multi_x_serverless.solving.simulation import Simulator
 from multi_x_serverless.solving.solution import plan_from_solution
 
 RENEW_BEFORE_S = 86_400.0
@@ -54,12 +57,20 @@ class CheckSettings:
 
 @dataclass(frozen=True)
 class Gain:
-    """Mean of the first objective per run, over the 24 hours: plan in force and new plan, and runs expected."""
+    """What a change of plans gains in the objective that decides.
+
+    Attributes:
+        in_force: Mean of the objective per run, over the planned hours, under the plan in force.
+        planned: The same under the new plan.
+        expected_runs: Runs over the new plan's life.
+        routed_share: Part of them that follow the plan; the others are kept home as controls.
+    """
 
     objective: Objective
     in_force: float
     planned: float
     expected_runs: float
+    routed_share: float
 
     @property
     def fraction(self) -> float:
@@ -69,12 +80,17 @@ class Gain:
     @property
     def total(self) -> float:
         """Gain over the plan's life in the objective's unit."""
-        return (self.in_force - self.planned) * self.expected_runs
+        return (self.in_force - self.planned) * self.expected_runs * self.routed_share
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided for one workflow, and why, in a sentence."""
+    """What was decided for one workflow, and why, in a sentence.
+
+    Attributes:
+        runs: Complete runs of its graph in the last 30 days.
+        warnings: What has to be said of the data that the decision rests on.
+    """
 
     workflow_id: str
     verdict: Verdict
@@ -83,6 +99,7 @@ class Decision:
     gain: Gain | None = None
     overhead: Overhead | None = None
     plan_version: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def check_solver(
@@ -97,75 +114,174 @@ def check_solver(
     Raises:
         UnknownWorkflowError: A named workflow is not deployed.
     """
-    records = [deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids] or deployed_workflows(cloud)
-    return tuple(_decide_safely(cloud, record, settings, dry_run=dry_run) for record in records)
+    if workflow_ids:
+        records = tuple(deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids)
+        return tuple(_decide_safely(cloud, record, settings, dry_run=dry_run) for record in records)
+    found = find_workflows(cloud)
+    unreadable = [Decision(key, "failed", why, runs=0) for key, why in found.unreadable.items()]
+    deployed = [record for record in found.readable if record.status == "deployed"]
+    return (*unreadable, *(_decide_safely(cloud, record, settings, dry_run=dry_run) for record in deployed))
 
 
 def _decide_safely(cloud: Cloud, record: WorkflowRecord, settings: CheckSettings, *, dry_run: bool) -> Decision:
     try:
-        return _decide(cloud, record, settings, dry_run=dry_run)
+        return _Check(cloud, record, settings, is_dry_run=dry_run).decide()
     except MultiXServerlessError as error:
         return Decision(record.workflow_id, "failed", str(error), runs=0)
 
 
-def _decide(cloud: Cloud, record: WorkflowRecord, settings: CheckSettings, *, dry_run: bool) -> Decision:
-    workflow_id = record.workflow_id
-    sync_logs(cloud, workflow_id, record.graph, log_sources(cloud, record))
-    since = cloud.now() - KEEP_DAYS * 86_400.0
-    history = [run for run in History(cloud).runs(workflow_id, since=since) if run.manifest_id == record.manifest_id]
-    runs = len(history)
-    if runs < settings.minimum_runs:
-        reason = f"{runs} runs in the last {KEEP_DAYS} days, {settings.minimum_runs} are needed to learn from."
-        return Decision(workflow_id, "wait", reason, runs)
-    collect_signals(cloud, COLLECTORS, record.regions)
-    problem = LoadedProblem(build_workflow_problem(cloud, record, settings.solve))
-    solution = problem.solve(record.configuration.solver)
-    if solution.is_infeasible_at_all_hours:
-        return Decision(workflow_id, "keep", "no placement meets the hard limits at any hour.", runs)
-    now = cloud.now()
-    plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
-    plans = PlanStore(cloud)
-    in_force = plans.active(workflow_id)
-    if in_force is not None and in_force.expires_at < now + RENEW_BEFORE_S:
-        in_force = None
-    expected_runs = _runs_expected(record, history[0].started_at, runs, now)
-    gain = _gain(problem, record.configuration.home_region, in_force, plan, expected_runs)
-    overhead = estimate_overhead(record, plan, solution.elapsed_s, read_signals(cloud), settings.solve.transmission)
-    unit = {"carbon": "gCO2eq", "cost": "USD", "runtime": "s"}[gain.objective]
-    described = f"{gain.objective} falls by {gain.fraction * 100:.1f} % a run"
-    if gain.fraction <= settings.hysteresis:
-        reason = f"{described}, less than the threshold of {settings.hysteresis * 100:.1f} %."
-        return Decision(workflow_id, "keep", reason, runs, gain, overhead)
-    cost_of_change = {"carbon": overhead.carbon_gco2eq, "cost": overhead.cost_usd, "runtime": 0.0}[gain.objective]
-    balance = (
-        f"{gain.total:.3g} {unit} over {gain.expected_runs:.0f} expected runs against {cost_of_change:.3g} {unit} "
-        "of overhead"
+@dataclass(frozen=True)
+class _Standing:
+    """A plan over the problem's scenarios.
+
+    Attributes:
+        hard: Hard limits broken, summed over the hours.
+        soft: Soft limits broken, summed over the hours.
+        means: Of each objective per run, over the hours.
+    """
+
+    hard: int
+    soft: int
+    means: Mapping[Objective, float]
+
+
+class _Check:
+    def __init__(self, cloud: Cloud, record: WorkflowRecord, settings: CheckSettings, *, is_dry_run: bool) -> None:
+        self._cloud = cloud
+        self._record = record
+        self._settings = settings
+        self._is_dry_run = is_dry_run
+        self._runs = 0
+        self._warnings: tuple[str, ...] = ()
+
+    def decide(self) -> Decision:
+        cloud, record, workflow_id = self._cloud, self._record, self._record.workflow_id
+        sync_logs(cloud, workflow_id, record.graph, log_sources(cloud, record))
+        since = cloud.now() - KEEP_DAYS * 86_400.0
+        history = [
+            run for run in History(cloud).runs(workflow_id, since=since) if run.manifest_id == record.manifest_id
+        ]
+        self._runs = sum(run.status == "complete" for run in history)
+        if self._runs < self._settings.minimum_runs:
+            return self._decision(
+                "wait",
+                f"{self._runs} complete runs in the last {KEEP_DAYS} days, {self._settings.minimum_runs} are needed to "
+                "learn from.",
+            )
+        reports = collect_signals(cloud, COLLECTORS, record.regions)
+        problem = build_workflow_problem(cloud, record, self._settings.solve)
+        stale = [
+            f"the {report.collector} data of {outcome.region} could not be refreshed ({outcome.error})."
+            for report in reports
+            for outcome in report.failures
+        ]
+        self._warnings = (*stale, *problem.warnings)
+        simulator = Simulator(problem.document)
+        cpu_before = time.process_time()
+        solution = simulator.problem.solve(record.configuration.solver)
+        solve_cpu_s = time.process_time() - cpu_before
+        now = cloud.now()
+        plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
+        in_force = PlanStore(cloud).active(workflow_id)
+        # One that is about to end counts as none: it is compared with going home, and so renewed while it pays.
+        if in_force is not None and in_force.expires_at < now + RENEW_BEFORE_S:
+            in_force = None
+        placements = self._placements_in_force(simulator, in_force, plan)
+        before = _standing(simulator, placements)
+        after = _standing(simulator, {entry.hour: entry.placement for entry in plan.hours})
+        if solution.is_infeasible_at_all_hours:
+            if all(placement == simulator.home for placement in placements.values()):
+                return self._decision("keep", "no placement meets the hard limits at any hour; everything is home.")
+            return self._stage(plan, "no placement meets the hard limits at any hour: everything goes home.")
+        for kind, broken_now, broken_then in (("hard", before.hard, after.hard), ("soft", before.soft, after.soft)):
+            counts = f"the plan in force breaks {broken_now} {kind} limits over the hours, the new one {broken_then}"
+            if broken_then < broken_now:
+                return self._stage(plan, f"{counts}.")
+            if broken_then > broken_now:
+                return self._decision("keep", f"{counts}.")
+        overhead = estimate_overhead(record, plan, solve_cpu_s, read_signals(cloud), self._settings.solve.transmission)
+        return self._weigh(plan, before, after, overhead, self._expected_runs(history[0].started_at, len(history), now))
+
+    def _placements_in_force(self, simulator: Simulator, in_force: Plan | None, plan: Plan) -> dict[int, Placement]:
+        """What runs would follow without the new plan: at home where a plan does not fit the workflow any more."""
+        placements: dict[int, Placement] = {}
+        for entry in plan.hours:
+            placement = simulator.home if in_force is None else in_force.at(entry.hour).placement
+            is_allowed = placement.keys() == simulator.frame.allowed.keys() and all(
+                region in simulator.frame.allowed[node] for node, region in placement.items()
+            )
+            placements[entry.hour] = placement if is_allowed else simulator.home
+        return placements
+
+    def _weigh(
+        self, plan: Plan, before: _Standing, after: _Standing, overhead: Overhead, expected_runs: float
+    ) -> Decision:
+        configuration = self._record.configuration
+        threshold = self._settings.hysteresis
+        gain: Gain | None = None
+        for objective in configuration.constraints.priority_order:
+            gain = Gain(
+                objective,
+                before.means[objective],
+                after.means[objective],
+                expected_runs,
+                1.0 - configuration.home_share,
+            )
+            # What the new plan gives up of an objective within its tolerance it may, for the next one.
+            if gain.fraction > threshold or -gain.fraction > max(threshold, configuration.priority_tolerance):
+                break
+        if gain is None:
+            raise ValueError("a workflow has at least one objective")
+        unit = {"carbon": "gCO2eq", "cost": "USD", "runtime": "s"}[gain.objective]
+        verb = "falls" if gain.fraction >= 0 else "rises"
+        described = f"{gain.objective} {verb} by {abs(gain.fraction) * 100:.1f} % a run"
+        if gain.fraction <= threshold:
+            return self._decision(
+                "keep", f"{described}; the threshold is a fall of {threshold * 100:.1f} %.", gain, overhead
+            )
+        if gain.objective == "runtime":
+            return self._stage(plan, f"{described}; time is not weighed against overhead.", gain, overhead)
+        cost_of_change = overhead.carbon_gco2eq if gain.objective == "carbon" else overhead.cost_usd
+        balance = (
+            f"{gain.total:.3g} {unit} over {gain.expected_runs:.0f} expected runs, of which "
+            f"{gain.routed_share * 100:.0f} % follow the plan, against {cost_of_change:.3g} {unit} of overhead"
+        )
+        if gain.total <= cost_of_change:
+            return self._decision("keep", f"{described}, but {balance} does not pay.", gain, overhead)
+        return self._stage(plan, f"{described}: {balance}.", gain, overhead)
+
+    def _expected_runs(self, first_at: float, runs: int, now: float) -> float:
+        """Runs over a plan's life: at the rate of the history, or as the developer estimates while that is short."""
+        observed_s = now - first_at
+        if observed_s < SHORTEST_RATE_S:
+            return self._record.configuration.estimated_invocations_per_month * PLAN_LIFETIME_S / (30.0 * 86_400.0)
+        return runs / observed_s * PLAN_LIFETIME_S
+
+    def _stage(self, plan: Plan, reason: str, gain: Gain | None = None, overhead: Overhead | None = None) -> Decision:
+        if self._is_dry_run:
+            return self._decision("would stage", reason, gain, overhead)
+        staged = PlanStore(self._cloud).stage(plan)
+        return self._decision("staged", reason, gain, overhead, staged.version)
+
+    def _decision(
+        self,
+        verdict: Verdict,
+        reason: str,
+        gain: Gain | None = None,
+        overhead: Overhead | None = None,
+        plan_version: int | None = None,
+    ) -> Decision:
+        return Decision(
+            self._record.workflow_id, verdict, reason, self._runs, gain, overhead, plan_version, self._warnings
+        )
+
+
+def _standing(simulator: Simulator, placements: Mapping[int, Placement]) -> _Standing:
+    hours = [simulator.at(placement, hour) for hour, placement in placements.items()]
+    broken = [check.kind for entry in hours for check in entry.limits if check.is_violated]
+    objectives: tuple[Objective, ...] = ("carbon", "cost", "runtime")
+    return _Standing(
+        broken.count("hard"),
+        broken.count("soft"),
+        {objective: sum(entry.metrics.of(objective).mean for entry in hours) / len(hours) for objective in objectives},
     )
-    if gain.total <= cost_of_change:
-        return Decision(workflow_id, "keep", f"{described}, but {balance} does not pay.", runs, gain, overhead)
-    if dry_run:
-        return Decision(workflow_id, "would stage", f"{described}: {balance}.", runs, gain, overhead)
-    staged = plans.stage(plan)
-    return Decision(
-        workflow_id, "staged", f"{described}: {balance}.", runs, gain, overhead, plan_version=staged.version
-    )
-
-
-def _runs_expected(record: WorkflowRecord, first_at: float, runs: int, now: float) -> float:
-    """Runs over a plan's life: at the rate of the history, or what the developer estimates while that is too short."""
-    observed_s = now - first_at
-    if observed_s < SHORTEST_RATE_S:
-        return record.configuration.estimated_invocations_per_month * PLAN_LIFETIME_S / (30.0 * 86_400.0)
-    return runs / observed_s * PLAN_LIFETIME_S
-
-
-def _gain(problem: LoadedProblem, home_region: str, in_force: Plan | None, plan: Plan, expected_runs: float) -> Gain:
-    """Both plans over the same scenarios, so that chance does not speak for either."""
-    objective = plan.hours[0].certificate.objective
-    home = dict.fromkeys(problem.nodes, home_region)
-    planned = now_in_force = 0.0
-    for entry in plan.hours:
-        placement = home if in_force is None else in_force.at(entry.hour).placement
-        planned += problem.evaluate(entry.placement, entry.hour).of(objective).mean / len(plan.hours)
-        now_in_force += problem.evaluate(placement, entry.hour).of(objective).mean / len(plan.hours)
-    return Gain(objective, now_in_force, planned, expected_runs)

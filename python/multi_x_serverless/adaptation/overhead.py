@@ -25,18 +25,18 @@ class Overhead:
 
 
 def estimate_overhead(
-    record: WorkflowRecord, plan: Plan, solve_s: float, signals: Signals, preset: TransmissionPreset
+    record: WorkflowRecord, plan: Plan, solve_cpu_s: float, signals: Signals, preset: TransmissionPreset
 ) -> Overhead:
     """Overhead of solving a plan and of creating its functions in regions where they are not yet.
 
     Args:
-        solve_s: Time that the solver took on one vCPU, in seconds; it ran in the home region.
+        solve_cpu_s: Processor time that the solver took on all its threads, in seconds; it ran in the home region.
     """
     home = record.configuration.home_region
     hour = datetime.fromtimestamp(plan.created_at, tz=timezone.utc).hour
     present = {(resource.function, resource.region) for resource in record.resources if resource.kind == "function"}
     intensity = {region: signal.intensity_gco2eq_per_kwh[hour] for region, signal in signals.carbon.items()}
-    solve_kwh = solve_s / 3600.0 * constants.VCPU_MAXIMUM_KW
+    solve_kwh = solve_cpu_s / 3600.0 * constants.VCPU_MAXIMUM_KW
     carbon = solve_kwh * constants.PUE_DEFAULT * intensity[home]
     cost = 0.0
     copied_to: set[str] = set()

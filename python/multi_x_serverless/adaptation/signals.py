@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from multi_x_serverless.adaptation.workflows import deployed_workflows, require_tables
 from multi_x_serverless.cloud.ports import Cloud
@@ -12,7 +13,7 @@ from multi_x_serverless.collection.collector import Collector, CollectorReport
 from multi_x_serverless.collection.performance import PerformanceCollector
 from multi_x_serverless.collection.provider import ProviderCollector
 from multi_x_serverless.collection.store import CARBON, PERFORMANCE, PRICE, SignalStore
-from multi_x_serverless.errors import UsageError
+from multi_x_serverless.errors import NotEnoughDataError, UsageError
 from multi_x_serverless.solving.problem import Signals
 
 COLLECTORS = ("carbon", "provider", "performance")
@@ -39,6 +40,55 @@ def read_signals(cloud: Cloud) -> Signals:
     """The last good signals of all regions."""
     store = SignalStore(cloud.key_value, cloud.system_region)
     return Signals(carbon=store.all(CARBON), prices=store.all(PRICE), performance=store.all(PERFORMANCE))
+
+
+@dataclass(frozen=True)
+class SignalAge:
+    """How old a kind of signal may be, in seconds since it was collected.
+
+    Attributes:
+        warn_s: From here on whoever uses it is told.
+        refuse_s: From here on it is not used.
+    """
+
+    warn_s: float
+    refuse_s: float
+
+
+DAY_S = 86_400.0
+
+OLDEST = {
+    # A forecast of a grid is worth little after a day or two; prices and distances hardly change.
+    "carbon": SignalAge(2 * DAY_S, 14 * DAY_S),
+    "provider": SignalAge(90 * DAY_S, 365 * DAY_S),
+    "performance": SignalAge(90 * DAY_S, 365 * DAY_S),
+}
+
+
+def check_ages(signals: Signals, regions: Sequence[str], now: float) -> tuple[str, ...]:
+    """A sentence for each kind of signal that is old in one of the regions.
+
+    Raises:
+        NotEnoughDataError: One is too old to be used.
+    """
+    warnings = []
+    for kind, known in (
+        ("carbon", signals.carbon),
+        ("provider", signals.prices),
+        ("performance", signals.performance),
+    ):
+        collected = {region: known[region].collected_at for region in regions if region in known}
+        if not collected:
+            continue
+        region = min(collected, key=lambda region: collected[region])
+        age_s = now - collected[region]
+        if age_s < OLDEST[kind].warn_s:
+            continue
+        described = f"the {kind} data of {region} is {age_s / DAY_S:.0f} days old"
+        if age_s >= OLDEST[kind].refuse_s:
+            raise NotEnoughDataError(f"{described}, too old to plan with: run 'data_collect {kind}', then solve.")
+        warnings.append(f"{described}; 'data_collect {kind}' refreshes it.")
+    return tuple(warnings)
 
 
 def carbon_source() -> CarbonSource:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from multi_x_serverless.adaptation.signals import read_signals
+from multi_x_serverless.adaptation.signals import check_ages, read_signals
 from multi_x_serverless.adaptation.workflows import deployed_workflow, model_of
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
@@ -12,7 +12,7 @@ from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.solving.engine import solve_problem
-from multi_x_serverless.solving.problem import SolveSettings, build_problem
+from multi_x_serverless.solving.problem import SolveSettings, build_problem, regions_of
 from multi_x_serverless.solving.solution import Solution, plan_from_solution
 
 PLAN_LIFETIME_S = 7 * 86_400.0
@@ -27,6 +27,7 @@ class SolveOutcome:
         problem: The problem document that was solved.
         plan: The plan; numbered if it was staged.
         is_staged: Whether it waits for `update_check_deployment`.
+        warnings: What has to be said of the data that it rests on, besides the solution's own.
     """
 
     record: WorkflowRecord
@@ -34,17 +35,29 @@ class SolveOutcome:
     solution: Solution
     plan: Plan
     is_staged: bool
+    warnings: tuple[str, ...]
 
 
-def build_workflow_problem(cloud: Cloud, record: WorkflowRecord, settings: SolveSettings) -> bytes:
+@dataclass(frozen=True)
+class WorkflowProblem:
+    """The problem document of a deployed workflow, and what has to be said of the data in it."""
+
+    document: bytes
+    warnings: tuple[str, ...]
+
+
+def build_workflow_problem(cloud: Cloud, record: WorkflowRecord, settings: SolveSettings) -> WorkflowProblem:
     """The problem document of a deployed workflow.
 
     Raises:
-        NotEnoughDataError: There is no run or no signal yet.
+        NotEnoughDataError: There is no run or no signal yet, or a signal is too old.
     """
     since = cloud.now() - KEEP_DAYS * 86_400.0
     runs = History(cloud).runs(record.workflow_id, since=since)
-    return build_problem(model_of(record), runs, read_signals(cloud), settings)
+    signals = read_signals(cloud)
+    model = model_of(record)
+    warnings = check_ages(signals, regions_of(model), cloud.now())
+    return WorkflowProblem(build_problem(model, runs, signals, settings), warnings)
 
 
 def solve_workflow(
@@ -68,14 +81,17 @@ def solve_workflow(
     """
     record = deployed_workflow(cloud, workflow_id)
     problem = build_workflow_problem(cloud, record, settings)
-    solution = solve_problem(problem, solver or record.configuration.solver, threads=threads, frontier=frontier)
+    solution = solve_problem(
+        problem.document, solver or record.configuration.solver, threads=threads, frontier=frontier
+    )
     now = cloud.now()
     plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
     is_staged = stage and not solution.is_infeasible_at_all_hours
     return SolveOutcome(
         record=record,
-        problem=problem,
+        problem=problem.document,
         solution=solution,
         plan=PlanStore(cloud).stage(plan) if is_staged else plan,
         is_staged=is_staged,
+        warnings=problem.warnings,
     )

@@ -18,7 +18,6 @@ class WorkflowStatistics:
         failed: Failed runs of the deployed graph.
         mean_runtime_s: Mean time from the start of the entry node to the end of the last node; 0 without runs.
         regions: Regions in which some node ran.
-        oldest_run_at: Start of the oldest run, seconds since the epoch; `None` without runs.
     """
 
     workflow_id: str
@@ -26,7 +25,6 @@ class WorkflowStatistics:
     failed: int
     mean_runtime_s: float
     regions: tuple[str, ...]
-    oldest_run_at: float | None
 
 
 def workflow_statistics(cloud: Cloud) -> tuple[WorkflowStatistics, ...]:
@@ -44,7 +42,6 @@ def workflow_statistics(cloud: Cloud) -> tuple[WorkflowStatistics, ...]:
                 failed=len(runs) - len(complete),
                 mean_runtime_s=sum(run.duration_s for run in complete) / len(complete) if complete else 0.0,
                 regions=tuple(sorted({node.region for run in runs for node in run.nodes.values()})),
-                oldest_run_at=runs[0].started_at if runs else None,
             )
         )
     return tuple(result)

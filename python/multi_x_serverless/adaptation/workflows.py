@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name, workflow_table
-from multi_x_serverless.errors import NotEnoughDataError, UnknownWorkflowError
+from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError, UnknownWorkflowError
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.sync import LogSource
 from multi_x_serverless.solving.problem import WorkflowModel
@@ -26,9 +29,37 @@ def _has_tables(cloud: Cloud) -> bool:
 
 def deployed_workflows(cloud: Cloud) -> tuple[WorkflowRecord, ...]:
     """All deployed workflows, by id; none where the framework was never set up."""
-    if not _has_tables(cloud):
-        return ()
-    return tuple(stored.value for stored in workflow_table(cloud).scan() if stored.value.status == "deployed")
+    return tuple(record for record in find_workflows(cloud).readable if record.status == "deployed")
+
+
+@dataclass(frozen=True)
+class FoundWorkflows:
+    """All workflows that are recorded, by id.
+
+    Attributes:
+        readable: Deployed ones, and those whose removal did not reach its end.
+        unreadable: Workflow id -> why its record cannot be read.
+    """
+
+    readable: tuple[WorkflowRecord, ...]
+    unreadable: Mapping[str, str]
+
+
+def find_workflows(cloud: Cloud) -> FoundWorkflows:
+    """All recorded workflows; one whose record cannot be read hides no other."""
+    readable: list[WorkflowRecord] = []
+    unreadable: dict[str, str] = {}
+    if _has_tables(cloud):
+        table = workflow_table(cloud)
+        for key in table.all_keys():
+            try:
+                stored = table.get(key)
+            except MultiXServerlessError as error:
+                unreadable[key.partition] = str(error)
+                continue
+            if stored is not None:
+                readable.append(stored.value)
+    return FoundWorkflows(tuple(readable), unreadable)
 
 
 def deployed_workflow(cloud: Cloud, workflow_id: str) -> WorkflowRecord:

@@ -38,6 +38,16 @@ def read_document(path: Path) -> bytes:
         raise UsageError(f"cannot read {path}: {error.strerror or error}.") from error
 
 
+def require_directory(path: Path | None) -> None:
+    """Refuse a file that could not be written, before anything else is done.
+
+    Raises:
+        UsageError: Its directory is not there.
+    """
+    if path is not None and not path.parent.is_dir():
+        raise UsageError(f"cannot write {path}: there is no directory {path.parent}.")
+
+
 def write_document(path: Path, document: bytes) -> None:
     """Write a document to a file.
 

@@ -33,6 +33,18 @@ def terminal_count(settings: Settings, what: str, total: int) -> Iterator[Callab
 
 
 @contextmanager
+def terminal_status(settings: Settings, what: str) -> Iterator[None]:
+    """A spinner beside what is being done; nothing without a terminal."""
+    if not _is_shown(settings):
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True, no_color=not settings.color).status(what):
+        yield
+
+
+@contextmanager
 def terminal_progress(settings: Settings) -> Iterator[Progress]:
     """Steps of a deployment: a spinner on a terminal, lines with -v, otherwise nothing."""
     from multi_x_serverless.deployment.progress import SILENT, LineProgress

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from multi_x_serverless.errors import UnsupportedError
+from multi_x_serverless.errors import NotConfirmedError, UnsupportedError
 
 if TYPE_CHECKING:
     from multi_x_serverless.cloud.ports import Cloud
@@ -88,7 +88,7 @@ class Settings:
 
         Raises:
             click.UsageError: There is no terminal to ask on.
-            click.Abort: The answer was no.
+            NotConfirmedError: The answer was no.
         """
         if self.assume_yes:
             return
@@ -96,7 +96,8 @@ class Settings:
 
         if not sys.stdin.isatty():
             raise click.UsageError(f"{question} There is no terminal to ask on: add --yes before the command.")
-        click.confirm(question, abort=True, err=True)
+        if not click.confirm(question, err=True):
+            raise NotConfirmedError("the answer was no; nothing was deleted.")
 
 
 pass_settings = click.make_pass_decorator(Settings)

@@ -80,6 +80,10 @@ class DocumentTable(Generic[T]):
         for item in self._store.query(self._region, self._table, partition, prefix=prefix):
             yield self._stored(item)
 
+    def all_keys(self) -> tuple[Key, ...]:
+        """Keys of all documents, in order, whether or not they can be read."""
+        return tuple(item.key for item in self._store.scan(self._region, self._table))
+
     def scan(self) -> Iterator[Stored[T]]:
         """All documents in order of the key."""
         for item in self._store.scan(self._region, self._table):

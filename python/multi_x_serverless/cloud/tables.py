@@ -106,10 +106,12 @@ class PlanStore:
             last, item_version = self._pointer(plan.workflow_id, self._LAST)
             numbered = plan.with_version((last or 0) + 1)
             # The number is taken before the plan is written: of two writers one gets the next. A number whose plan was
-            # never written (a crash in between) is left out; nothing points to it.
+            # never written (a crash in between) is left out; nothing points to it. Where the number is taken although
+            # the pointer is free (a removal that did not reach its end), the next one is tried.
             if self._point(plan.workflow_id, self._LAST, numbered.version, item_version):
-                self._plans.put(_plan_key(numbered.workflow_id, numbered.version), numbered, condition=ABSENT)
-                return numbered
+                key = _plan_key(numbered.workflow_id, numbered.version)
+                if self._plans.put(key, numbered, condition=ABSENT) is not None:
+                    return numbered
 
     def stage(self, plan: Plan) -> Plan:
         """Store a plan and make it the staged one, replacing any staged before."""
@@ -166,11 +168,21 @@ class PlanStore:
         return tuple(stored.value for stored in self._plans.query(workflow_id))
 
     def remove(self, workflow_id: str) -> None:
-        """Forget all plans of a workflow."""
-        for pointer in (self._ACTIVE, self._STAGED, self._LAST):
-            self._store.delete(self._region, physical_name("plan_pointers"), Key(workflow_id, pointer))
+        """Forget all plans of a workflow; the number of the last one goes last, so that none is used twice."""
+        table = physical_name("plan_pointers")
+        for pointer in (self._ACTIVE, self._STAGED):
+            self._store.delete(self._region, table, Key(workflow_id, pointer))
         for stored in list(self._plans.query(workflow_id)):
             self._plans.delete(stored.key)
+        self._store.delete(self._region, table, Key(workflow_id, self._LAST))
+
+    def prune(self, workflow_id: str, *, keep: int) -> int:
+        """Delete all but the last plans and those that are active or staged; returns how many."""
+        pointed = {self._pointer(workflow_id, name)[0] for name in (self._ACTIVE, self._STAGED)}
+        old = [stored for stored in self._plans.query(workflow_id) if stored.value.version not in pointed][:-keep]
+        for stored in old:
+            self._plans.delete(stored.key)
+        return len(old)
 
     def _pointer(self, workflow_id: str, name: str) -> tuple[int | None, int]:
         item = self._store.get(self._region, physical_name("plan_pointers"), Key(workflow_id, name))

@@ -93,7 +93,9 @@ class PerformanceCollector:
 
         def make(region: str, previous: PerformanceSignal | None) -> PerformanceSignal:
             speed = self.source.relative_speed(region)
-            trips = [self._round_trip(region, other, previous) for other in dict.fromkeys(regions)]
+            known = () if previous is None else (trip.to_region for trip in previous.round_trips)
+            # Regions that only an earlier call named are refreshed as well: other workflows live there.
+            trips = [self._round_trip(region, other, previous) for other in dict.fromkeys((*regions, *known))]
             return PerformanceSignal(
                 region=region,
                 relative_speed=speed.value,

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from multi_x_serverless.cloud.ports import Cloud
+    from multi_x_serverless.deployment.state import WorkflowState
+    from multi_x_serverless.model.workflow import Resource
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,12 @@ def migrate(
             raise DeploymentError(
                 f"the staged plan {staged.version} is for other nodes or regions than '{workflow_id}' has now, and "
                 f"was dropped; run 'solve {workflow_id}' again. Nothing else was changed."
+            )
+        if staged.expires_at <= cloud.now():
+            PlanStore(cloud).unstage(workflow_id, staged.version)
+            raise DeploymentError(
+                f"the staged plan {staged.version} of '{workflow_id}' has expired and was dropped; run "
+                f"'solve {workflow_id}' again. Nothing else was changed."
             )
         ensure_tables(cloud, staged.regions)
         desired = desired_resources(cloud, record, function_places(record.graph, record.home_region, staged))
@@ -169,16 +177,8 @@ def sweep(
     with lock(cloud, workflow_id):
         state = read_state(cloud, workflow_id)
         record = state.record
-        if record is None or now - record.plan_activated_at < grace_s:
-            return ()
-        wanted = {
-            key_of(item)
-            for plan in (state.plan, state.staged)
-            if plan is None or plan_fits(plan, record)
-            for item in desired_resources(cloud, record, function_places(record.graph, record.home_region, plan))
-        }
-        unwanted = tuple(resource for resource in record.resources if resource.key not in wanted)
-        if not unwanted:
+        unwanted = _unwanted(cloud, state, now=now, grace_s=grace_s)
+        if record is None or not unwanted:
             return ()
         executor = Executor(cloud, record.home_region, progress, sleep=sleep)
         progress.start(f"sweeping {workflow_id}", len(unwanted))
@@ -192,3 +192,23 @@ def sweep(
             "sweep tries again."
         )
     return tuple(f"{resource.function} in {resource.region}" for resource in deleted if resource.kind == "function")
+
+
+def sweepable(cloud: Cloud, workflow_id: str, *, now: float, grace_s: float) -> tuple[str, ...]:
+    """Functions that `sweep` would delete, as ``function in region``; changes nothing."""
+    unwanted = _unwanted(cloud, read_state(cloud, workflow_id), now=now, grace_s=grace_s)
+    return tuple(f"{resource.function} in {resource.region}" for resource in unwanted if resource.kind == "function")
+
+
+def _unwanted(cloud: Cloud, state: WorkflowState, *, now: float, grace_s: float) -> tuple[Resource, ...]:
+    """Recorded resources that neither the plan in force nor the staged one uses, once the grace is over."""
+    record = state.record
+    if record is None or now - record.plan_activated_at < grace_s:
+        return ()
+    wanted = {
+        key_of(item)
+        for plan in (state.plan, state.staged)
+        if plan is None or plan_fits(plan, record)
+        for item in desired_resources(cloud, record, function_places(record.graph, record.home_region, plan))
+    }
+    return tuple(resource for resource in record.resources if resource.key not in wanted)

@@ -1,7 +1,7 @@
 """Plans: where each node runs at each hour, with the proof and the data it rests on.
 
 A plan is immutable; a new one gets the next version. `active` and `staged` are pointers in the tables (see
-`model.tables`), a plan document itself never says which it is.
+`cloud.tables`), a plan document itself never says which it is.
 """
 
 from __future__ import annotations

@@ -164,16 +164,15 @@ def simulate(problem: bytes, placement: str | bytes, *, hour: int | None = None)
         InvalidDocumentError: It calls itself a solution document and is none.
         UsageError: The hour is none, or the solution has no placement for it; or there is no such region.
     """
-    loaded = LoadedProblem(problem)
+    simulator = Simulator(problem)
+    loaded, frame = simulator.problem, simulator.frame
     if hour is not None and not 0 <= hour < HOURS_PER_DAY:
         raise UsageError(f"{hour} is no UTC hour; there are 0 to {HOURS_PER_DAY - 1}.")
-    frame = _read_frame(problem)
     hours = loaded.hours if hour is None else [hour]
     if isinstance(placement, bytes):
         by_hour = _read_placement(placement, hours)
     else:
         by_hour = dict.fromkeys(hours, _named_placement(frame, loaded.regions, placement))
-    home = dict.fromkeys(frame.allowed, frame.home)
     return Simulation(
         workflow=loaded.workflow,
         problem_hash=loaded.hash,
@@ -181,24 +180,51 @@ def simulate(problem: bytes, placement: str | bytes, *, hour: int | None = None)
         tail=frame.tail,
         confidence=frame.confidence,
         is_prior=frame.is_prior,
-        hours=tuple(_simulate_hour(loaded, frame, home, by_hour[entry], entry) for entry in hours),
+        hours=tuple(simulator.at(by_hour[entry], entry) for entry in hours),
     )
 
 
-def _simulate_hour(
-    loaded: LoadedProblem, frame: _Frame, home: Placement, placement: Placement, hour: int
-) -> SimulatedHour:
-    metrics, home_metrics = loaded.evaluate(placement, hour), loaded.evaluate(home, hour)
-    return SimulatedHour(
-        hour=hour,
-        placement=placement,
-        metrics=metrics,
-        home_metrics=home_metrics,
-        limits=tuple(
-            _check(kind, metric, limit, metrics.of(metric), home_metrics.of(metric))
-            for (kind, metric), limit in frame.limits.items()
-        ),
-    )
+class Simulator:
+    """A problem document, read once, over which placements are held against its limits.
+
+    Args:
+        document: The problem document as JSON.
+
+    Attributes:
+        problem: The document as the engine has read it.
+
+    Raises:
+        InvalidProblemError: The document is refused; the error names the field.
+    """
+
+    def __init__(self, document: bytes) -> None:
+        self.problem = LoadedProblem(document)
+        self.frame = _read_frame(document)
+        self._home = dict.fromkeys(self.frame.allowed, self.frame.home)
+
+    @property
+    def home(self) -> Placement:
+        """Every node at home."""
+        return self._home
+
+    def at(self, placement: Placement, hour: int) -> SimulatedHour:
+        """Metrics and limits of a placement at a UTC hour, over the planning scenarios.
+
+        Raises:
+            InvalidPlacementError: The placement does not fit the problem.
+            UsageError: There is no such hour.
+        """
+        metrics, home_metrics = self.problem.evaluate(placement, hour), self.problem.evaluate(self._home, hour)
+        return SimulatedHour(
+            hour=hour,
+            placement=placement,
+            metrics=metrics,
+            home_metrics=home_metrics,
+            limits=tuple(
+                _check(kind, metric, limit, metrics.of(metric), home_metrics.of(metric))
+                for (kind, metric), limit in self.frame.limits.items()
+            ),
+        )
 
 
 def _check(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,14 @@ from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S
 from multi_x_serverless.cloud.ports import Key
 from multi_x_serverless.cloud.tables import PlanStore, physical_name
+from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.deployment.progress import SILENT
-from multi_x_serverless.errors import NotEnoughDataError, UnknownWorkflowError
+from multi_x_serverless.errors import CloudError, NotEnoughDataError, UnknownWorkflowError
+from multi_x_serverless.observation.history import History
 from multi_x_serverless.solving.problem import SolveSettings
 from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import add_runs, deployed_example
-from tests.unit.deployment.projects import CONFIGURATION, WORKFLOW_ID
+from tests.unit.deployment.projects import CONFIGURATION, WORKFLOW_ID, make_project, stage
 
 SETTINGS = CheckSettings(solve=SolveSettings(hours=(0, 12), scenarios=100, validation_scenarios=100))
 
@@ -86,10 +89,171 @@ def test_failure_of_one_workflow_is_its_own(tmp_path: Path, monkeypatch: pytest.
     assert "history" in decision.reason
 
 
-def test_runs_of_a_replaced_graph_do_not_count(tmp_path: Path) -> None:
+def test_runs_of_a_replaced_graph_and_failed_ones_do_not_count(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path, runs=60)
-    add_runs(cloud, 60, reason="home_share")
-    assert check_solver(cloud, SETTINGS, dry_run=True)[0].runs == 120
+    add_runs(cloud, 30, reason="home_share")
+    add_runs(cloud, 30, status="failed")
+    other = [
+        replace(run, run_id=f"older-{run.run_id}", manifest_id="older") for run in History(cloud).runs(WORKFLOW_ID)
+    ]
+    History(cloud).add(WORKFLOW_ID, other)
+    assert check_solver(cloud, SETTINGS, dry_run=True)[0].runs == 90
+
+
+def _with(tmp_path: Path, cloud: FakeCloud, more: str) -> None:
+    """Deploy again with another line in the configuration; code, and so the graph, stay."""
+    deploy(cloud, make_project(tmp_path, configuration=CONFIGURATION + more))
+
+
+RUNTIME_LIMIT = "constraints: {hard_resource_constraints: {runtime: {type: relative, value: %s}}}\n"
+
+
+def test_plan_that_breaks_a_tightened_limit_is_replaced_whatever_it_gains(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    check_deployment(cloud, progress=SILENT)
+    _with(tmp_path, cloud, RUNTIME_LIMIT % "1.0")
+    active = PlanStore(cloud).active(WORKFLOW_ID)
+    assert active is not None
+    assert "ca-central-1" in active.regions, "it stays in force until the check"
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.verdict == "staged"
+    assert "hard limits" in decision.reason
+    staged = PlanStore(cloud).staged(WORKFLOW_ID)
+    assert staged is not None
+    assert staged.regions == {"us-east-1"}
+
+
+def test_limits_that_nothing_meets_bring_everything_home(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    check_deployment(cloud, progress=SILENT)
+    _with(tmp_path, cloud, RUNTIME_LIMIT % "0.000001")
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.verdict == "staged"
+    assert "goes home" in decision.reason
+    check_deployment(cloud, progress=SILENT)
+    active = PlanStore(cloud).active(WORKFLOW_ID)
+    assert active is not None
+    assert active.regions == {"us-east-1"}
+    (again,) = check_solver(cloud, SETTINGS)
+    assert again.verdict == "keep"
+
+
+def test_soft_limits_come_before_gains(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    check_deployment(cloud, progress=SILENT)
+    _with(tmp_path, cloud, "constraints: {soft_resource_constraints: {runtime: {type: relative, value: 1.0}}}\n")
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.verdict == "staged"
+    assert "soft limits" in decision.reason
+
+
+def test_objectives_are_weighed_in_order_of_priority(tmp_path: Path) -> None:
+    """Cost first: nothing is cheaper than home, and carbon must not speak for moving away."""
+    order = "constraints: {priority_order: [cost, carbon, runtime]}\n"
+    cloud = deployed_example(tmp_path, runs=120, configuration=CONFIGURATION + order)
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.gain is not None
+    assert (decision.verdict, decision.gain.objective) in (("keep", "runtime"), ("staged", "cost"))
+
+
+def test_gain_is_that_of_the_runs_that_follow_the_plan(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120, configuration=CONFIGURATION + "home_share: 0.25\n")
+    (decision,) = check_solver(cloud, SETTINGS)
+    gain = decision.gain
+    assert gain is not None
+    assert gain.routed_share == 0.75
+    assert gain.total == pytest.approx(0.75 * gain.expected_runs * (gain.in_force - gain.planned))
+
+
+def test_data_that_could_not_be_refreshed_is_told(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    cloud.time += 3 * 86_400.0
+    cloud.faults.before = lambda call: (
+        CloudError("throttled", operation="put_item")
+        if call.operation == "put" and call.arguments[1] == physical_name("signals")
+        else None
+    )
+    (decision,) = check_solver(cloud, SETTINGS, dry_run=True)
+    assert decision.verdict == "would stage"
+    assert any("could not be refreshed" in warning for warning in decision.warnings)
+    assert any("3 days old" in warning for warning in decision.warnings)
+    cloud.time += 12 * 86_400.0
+    (decision,) = check_solver(cloud, SETTINGS, dry_run=True)
+    assert decision.verdict == "failed"
+    assert "too old" in decision.reason
+
+
+def test_record_that_cannot_be_read_stops_no_other(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    table = physical_name("workflows")
+    cloud.key_value.put(cloud.system_region, table, Key("a-0.0.1"), {"document": "{"})
+    broken, sound = check_solver(cloud, SETTINGS)
+    assert (broken.workflow_id, broken.verdict) == ("a-0.0.1", "failed")
+    assert sound.verdict == "staged"
+    broken_outcome, migrated = check_deployment(cloud, progress=SILENT)
+    assert (broken_outcome.workflow_id, broken_outcome.outcome) == ("a-0.0.1", "failed")
+    assert migrated.outcome == "migrated"
+
+
+def test_plan_that_cannot_be_read_stops_no_other(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path)
+    cloud.key_value.put(cloud.system_region, physical_name("plans"), Key(WORKFLOW_ID, "v00000001"), {"document": "{"})
+    (outcome,) = check_deployment(cloud, progress=SILENT)
+    assert outcome.outcome == "failed"
+
+
+def test_staged_plan_that_has_expired_is_dropped(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    cloud.time += PLAN_LIFETIME_S
+    (outcome,) = check_deployment(cloud, progress=SILENT)
+    assert outcome.outcome == "failed"
+    assert "expired" in outcome.message
+    assert PlanStore(cloud).staged(WORKFLOW_ID) is None
+    active = PlanStore(cloud).active(WORKFLOW_ID)
+    assert active is not None
+    assert active.version == 1
+
+
+def test_failed_sweep_does_not_hide_the_migration(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    check_deployment(cloud, progress=SILENT)
+    stage(cloud)
+    cloud.faults.before = lambda call: (
+        CloudError("throttled", operation="delete_function") if call.operation == "delete_function" else None
+    )
+    (outcome,) = check_deployment(cloud, progress=SILENT, grace_s=0.0)
+    assert outcome.outcome == "failed"
+    assert outcome.plan_version == 3
+    assert outcome.message.startswith("plan 3 is in force. But ")
+    cloud.faults.before = lambda call: None
+    (preview,) = check_deployment(cloud, progress=SILENT, grace_s=0.0, dry_run=True)
+    assert (preview.outcome, preview.plan_version) == ("unchanged", 3)
+    (swept,) = check_deployment(cloud, progress=SILENT, grace_s=0.0)
+    assert swept.deleted == preview.deleted != ()
+
+
+def test_old_plans_are_forgotten(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path)
+    plans = PlanStore(cloud)
+    for _ in range(6):
+        stage(cloud)
+    assert plans.prune(WORKFLOW_ID, keep=2) == 3
+    # The active one, the last two before it, and the staged one.
+    assert [plan.version for plan in plans.versions(WORKFLOW_ID)] == [1, 5, 6, 7]
+    plans.remove(WORKFLOW_ID)
+    assert plans.versions(WORKFLOW_ID) == ()
+
+
+def test_number_of_a_plan_is_not_used_twice(tmp_path: Path) -> None:
+    """A removal that dies before the plans are gone leaves one with the number that is next."""
+    cloud = deployed_example(tmp_path)
+    cloud.key_value.delete(cloud.system_region, physical_name("plan_pointers"), Key(WORKFLOW_ID, "last"))
+    assert stage(cloud).version == 2
 
 
 def test_unknown_workflow_is_an_error(tmp_path: Path) -> None:

@@ -88,6 +88,51 @@ def test_deleting_without_a_terminal_needs_yes(
     assert run([*state, "--yes", "teardown"]) == 0
 
 
+def test_answer_no_deletes_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    state = ["--cloud", "local", "--state-dir", str(tmp_path / "state")]
+    assert run([*state, "setup_tables"]) == 0
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    assert run([*state, "teardown"]) == 1
+    assert "nothing was deleted" in capsys.readouterr().err
+    assert run([*state, "data_collect", "carbon"]) == 0, "the tables are still there"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(b"\xff\xfe", "not UTF-8"), (b"[" * 100_000, "nested too deeply"), (b"\n\n", "no input"), (b"{\n", "not JSON")],
+    ids=["bytes", "nesting", "empty", "text"],
+)
+def test_unreadable_inputs_are_the_callers_errors(
+    content: bytes, complaint: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    inputs = tmp_path / "inputs.jsonl"
+    inputs.write_bytes(content)
+    state = ["--cloud", "local", "--state-dir", str(tmp_path / "state")]
+    assert run([*state, "run", "x-0.0.1", "--arguments-file", str(inputs)]) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_file_that_cannot_be_written_is_refused_before_anything_is_staged(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    state = ["--cloud", "local", "--state-dir", str(tmp_path / "state")]
+    for option in ("--dump-problem", "--solution"):
+        assert run([*state, "solve", "x-0.0.1", option, str(tmp_path / "missing" / "file.json")]) == 2
+        assert "no directory" in capsys.readouterr().err
+
+
+def test_new_workflow_is_made_in_the_project_directory(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run(["-p", str(tmp_path), "new_workflow", "hello"]) == 0
+    assert (tmp_path / "hello" / ".multi-x-serverless" / "config.yml").is_file()
+    assert "hello" in capsys.readouterr().out
+
+
 def test_help_imports_none_of_the_heavy_modules() -> None:
     code = (
         "import sys; from multi_x_serverless.cli.main import run; run(['--help']);"
@@ -114,8 +159,8 @@ def test_quiet_hides_progress_but_no_error(
     assert run([*state, "setup_tables"]) == 0
     assert run([*state, "data_collect", "carbon", "--region", "us-east-1"]) == 0
     assert capsys.readouterr().err == ""
-    assert run([*state, "data_collect", "carbon", "--region", "atlantis-1"]) == 1
-    assert "atlantis-1 was not refreshed" in capsys.readouterr().err
+    assert run([*state, "data_collect", "carbon", "--region", "atlantis-1"]) == 2
+    assert "atlantis-1" in capsys.readouterr().err
 
 
 def test_transmission_help_says_what_the_presets_are() -> None:

@@ -239,3 +239,12 @@ def test_a_round_trip_that_cannot_be_had_keeps_its_last_good_value(store: Signal
     assert second.relative_speed == 2.0
     assert second.round_trip_to("us-west-1") == EmbeddedPerformanceSource().round_trip("us-east-1", "us-west-1")
     assert second.round_trip_to("us-west-2") == RoundTrip("us-west-2", 0.5, is_measured=True)
+
+
+def test_round_trips_to_regions_of_earlier_calls_stay(store: SignalStore) -> None:
+    collector = PerformanceCollector()
+    collector.collect(["us-east-1", "us-west-2"], NOW, store)
+    collector.collect(["us-east-1", "eu-west-1"], NOW + 60, store)
+    signal = store.get(PERFORMANCE, "us-east-1")
+    assert signal is not None
+    assert {trip.to_region for trip in signal.round_trips} == {"us-east-1", "us-west-2", "eu-west-1"}

@@ -8,8 +8,9 @@ from itertools import groupby
 import click
 
 from multi_x_serverless.cli.output import Column, write_json, write_table
+from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
-from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
+from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, UsageError
 
 
 @click.command("data_collect")
@@ -31,8 +32,12 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...]) -> int
     from multi_x_serverless.adaptation.statistics import workflow_statistics
 
     with settings.open_cloud() as cloud:
+        unknown = sorted(set(regions) - set(cloud.regions))
+        if unknown:
+            raise UsageError(f"there is no region {', '.join(unknown)}; there are {', '.join(cloud.regions)}.")
         names = COLLECTORS if collector == "all" else tuple(name for name in COLLECTORS if name == collector)
-        reports = collect_signals(cloud, names, regions or regions_in_use(cloud))
+        with terminal_status(settings, f"collecting {collector} data"):
+            reports = collect_signals(cloud, names, regions or regions_in_use(cloud))
         statistics = workflow_statistics(cloud) if collector in ("workflow", "all") else ()
     if settings.is_json:
         write_json(

@@ -7,28 +7,42 @@ from dataclasses import asdict
 import click
 
 from multi_x_serverless.cli.output import Column, write_json, write_table, write_text
+from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
+from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, MultiXServerlessError
 
 
 @click.command("data_sync")
 @click.argument("workflow_ids", nargs=-1)
 @pass_settings
-def command(settings: Settings, workflow_ids: tuple[str, ...]) -> None:
-    """Read new function logs of all workflows, or of WORKFLOW_IDS, into the history of runs."""
+def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
+    """Read new function logs of all workflows, or of WORKFLOW_IDS, into the history of runs.
+
+    What goes wrong with one workflow stops no other.
+    """
     with settings.open_cloud() as cloud:
-        from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, log_sources
+        from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, log_sources
         from multi_x_serverless.observation.sync import sync_logs
 
-        records = [deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids]
-        reports = [
-            sync_logs(cloud, record.workflow_id, record.graph, log_sources(cloud, record))
-            for record in records or deployed_workflows(cloud)
-        ]
+        failures: dict[str, str] = {}
+        if workflow_ids:
+            records = [deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids]
+        else:
+            found = find_workflows(cloud)
+            records = [record for record in found.readable if record.status == "deployed"]
+            failures.update(found.unreadable)
+        reports = []
+        for record in records:
+            try:
+                with terminal_status(settings, f"reading the logs of {record.workflow_id}"):
+                    reports.append(sync_logs(cloud, record.workflow_id, record.graph, log_sources(cloud, record)))
+            except MultiXServerlessError as error:
+                failures[record.workflow_id] = str(error)
     if settings.is_json:
-        write_json("data_sync", {"workflows": [asdict(report) for report in reports]})
-    elif not reports:
+        write_json("data_sync", {"workflows": [asdict(report) for report in reports], "failures": failures})
+    elif not reports and not failures:
         write_text("No workflow is deployed.")
-    else:
+    elif reports:
         names = ("lines", "completed", "failed", "open", "malformed", "rejected", "late")
         write_table(
             settings,
@@ -36,3 +50,6 @@ def command(settings: Settings, workflow_ids: tuple[str, ...]) -> None:
             [Column("workflow"), *(Column(name, is_number=True) for name in names)],
             [[report.workflow_id, *(str(getattr(report, name)) for name in names)] for report in reports],
         )
+    for workflow_id, why in failures.items():
+        settings.say_error(f"{workflow_id}: {why}")
+    return EXIT_FAILURE if failures else EXIT_OK

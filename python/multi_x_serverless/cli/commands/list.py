@@ -9,24 +9,27 @@ import click
 
 from multi_x_serverless.cli.output import Column, write_json, write_table, write_text
 from multi_x_serverless.cli.session import Settings, pass_settings
+from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 
 
 @click.command("list")
 @pass_settings
-def command(settings: Settings) -> None:
-    """List the deployed workflows."""
+def command(settings: Settings) -> int:
+    """List the deployed workflows, and those whose removal did not reach its end."""
     with settings.open_cloud(exclusive=False) as cloud:
-        from multi_x_serverless.adaptation.workflows import deployed_workflows
+        from multi_x_serverless.adaptation.workflows import find_workflows
         from multi_x_serverless.cloud.tables import PlanStore
 
         plans = PlanStore(cloud)
         rows: list[dict[str, Any]] = []
-        for record in deployed_workflows(cloud):
+        found = find_workflows(cloud)
+        for record in found.readable:
             active = plans.active(record.workflow_id)
             staged = plans.staged(record.workflow_id)
             rows.append(
                 {
                     "workflow_id": record.workflow_id,
+                    "status": record.status,
                     "home_region": record.configuration.home_region,
                     "functions": len(record.functions),
                     "plan_version": None if active is None else active.version,
@@ -37,6 +40,8 @@ def command(settings: Settings) -> None:
                     ),
                 }
             )
+    for workflow_id, why in found.unreadable.items():
+        settings.say_error(f"{workflow_id}: {why}")
     if settings.is_json:
         write_json("list", {"workflows": rows})
     elif not rows:
@@ -59,9 +64,12 @@ def command(settings: Settings) -> None:
                     str(row["home_region"]),
                     str(row["functions"]),
                     str(row["plan_version"] or "-"),
-                    ", ".join(row["plan_regions"]),
+                    ", ".join(row["plan_regions"])
+                    if row["status"] == "deployed"
+                    else f"its removal did not reach its end: remove {row['workflow_id']}",
                     str(row["staged_plan_version"] or "-"),
                 ]
                 for row in rows
             ],
         )
+    return EXIT_FAILURE if found.unreadable else EXIT_OK

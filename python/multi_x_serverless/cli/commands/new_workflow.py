@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -14,7 +15,7 @@ from multi_x_serverless.cli.session import Settings, pass_settings
 @click.argument("name")
 @pass_settings
 def command(settings: Settings, name: str) -> None:
-    r"""Make a directory NAME with an example workflow to start from.
+    r"""Make a directory NAME with an example workflow to start from, in the project directory (-p).
 
     The example fans out, calls one function conditionally and joins the results. It deploys unedited:
 
@@ -25,8 +26,8 @@ def command(settings: Settings, name: str) -> None:
     """
     from multi_x_serverless.deployment.scaffold import new_workflow
 
-    directory = new_workflow(Path.cwd(), name)
-    shown = directory.relative_to(Path.cwd())
+    directory = new_workflow(settings.project_dir.resolve(), name)
+    shown = Path(os.path.relpath(directory))
     if settings.is_json:
         write_json("new_workflow", {"directory": str(directory)})
     else:

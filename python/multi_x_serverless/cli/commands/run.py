@@ -26,7 +26,7 @@ SHOWN_SINGLY = 5
 @click.option("-a", "--argument", "argument", metavar="JSON", help="Input of the run, a JSON value.")
 @click.option(
     "--arguments-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     help="Start one run per line of the file, each line a JSON value; - for standard input.",
 )
 @click.option("--wait/--no-wait", default=None, help="Wait for the result.  [default: --wait on the embedded cloud]")
@@ -99,7 +99,12 @@ def _inputs(argument: str | None, arguments_file: Path | None) -> list[Any] | No
         return [_parse(argument, "-a")]
     if arguments_file is None:
         return None
-    lines = arguments_file.read_text(encoding="utf-8").splitlines()
+    from multi_x_serverless.cli.problem_file import read_document
+
+    try:
+        lines = read_document(arguments_file).decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{arguments_file} is not UTF-8 ({error.reason} at byte {error.start}).") from None
     inputs = [_parse(line, f"{arguments_file}:{number}") for number, line in enumerate(lines, start=1) if line.strip()]
     if not inputs:
         raise UsageError(f"{arguments_file} holds no input: one JSON value per line is expected.")
@@ -114,6 +119,8 @@ def _parse(text: str, where: str) -> Any:
     except ValueError as error:
         shown = text if len(text) <= 60 else text[:57] + "..."
         raise UsageError(f"{where}: '{shown}' is not JSON ({error}); text needs quotes: '\"text\"'.") from None
+    except RecursionError:
+        raise UsageError(f"{where}: is nested too deeply.") from None
 
 
 def _refuse_constant(name: str) -> Any:

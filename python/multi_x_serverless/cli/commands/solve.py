@@ -10,7 +10,8 @@ import click
 
 from multi_x_serverless.cli.options import transmission_option
 from multi_x_serverless.cli.output import write_json, write_text
-from multi_x_serverless.cli.problem_file import solve_file, write_document
+from multi_x_serverless.cli.problem_file import require_directory, solve_file, write_document
+from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.cli.solution_tables import show_solution
 from multi_x_serverless.errors import EXIT_INFEASIBLE, EXIT_OK
@@ -89,6 +90,8 @@ def command(
 
     With --problem, solves a problem document (see --dump-problem) instead; nothing is read from or staged in a cloud.
     """
+    for file in (dump_problem, solution_file):
+        require_directory(file)
     frontier = None if frontier_percent is None else frontier_percent / 100.0
     if problem_file is not None:
         if workflow_id is not None or transmission is not None or dry_run or dump_problem is not None:
@@ -106,24 +109,27 @@ def command(
         from multi_x_serverless.adaptation.solve import solve_workflow
         from multi_x_serverless.solving.problem import SolveSettings
 
-        outcome = solve_workflow(
-            cloud,
-            workflow_id,
-            solver=solver,
-            settings=SolveSettings(
-                seed=0 if seed is None else seed,
-                deadline_s=60.0 if deadline is None else deadline,
-                transmission="worst" if transmission == "worst" else "best",
-            ),
-            stage=not dry_run,
-            threads=threads,
-            frontier=frontier,
-        )
+        with terminal_status(settings, f"solving {workflow_id}"):
+            outcome = solve_workflow(
+                cloud,
+                workflow_id,
+                solver=solver,
+                settings=SolveSettings(
+                    seed=0 if seed is None else seed,
+                    deadline_s=60.0 if deadline is None else deadline,
+                    transmission="worst" if transmission == "worst" else "best",
+                ),
+                stage=not dry_run,
+                threads=threads,
+                frontier=frontier,
+            )
     if dump_problem is not None:
         write_document(dump_problem, outcome.problem)
     nodes = [node.name for node in outcome.record.graph.nodes]
     staged_version = outcome.plan.version if outcome.is_staged else None
-    return _answer(settings, workflow_id, nodes, outcome.solution, staged_version, solution_file)
+    return _answer(
+        settings, workflow_id, nodes, outcome.solution, staged_version, solution_file, warnings=outcome.warnings
+    )
 
 
 def _answer(
@@ -133,6 +139,8 @@ def _answer(
     solution: Solution,
     staged_version: int | None,
     solution_file: Path | None,
+    *,
+    warnings: Sequence[str] = (),
 ) -> int:
     """Write and show what was found; the exit code."""
     if solution_file is not None:
@@ -145,11 +153,13 @@ def _answer(
             {
                 "workflow_id": workflow_id,
                 "staged_plan_version": staged_version,
-                "warnings": list(solution.warnings),
+                "warnings": [*warnings, *solution.warnings],
                 "solution": orjson.loads(solution.document),
             },
         )
     else:
+        for warning in warnings:
+            write_text(f"Warning: {warning}")
         _show(settings, nodes, solution, staged_version)
     return EXIT_INFEASIBLE if solution.is_infeasible_at_all_hours else EXIT_OK
 

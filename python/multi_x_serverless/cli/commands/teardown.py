@@ -18,12 +18,18 @@ def command(settings: Settings) -> None:
     from multi_x_serverless.errors import UsageError
 
     with settings.open_cloud() as cloud:
-        from multi_x_serverless.adaptation.workflows import deployed_workflows
+        from multi_x_serverless.adaptation.workflows import find_workflows
         from multi_x_serverless.cloud.tables import delete_tables
 
-        left = [record.workflow_id for record in deployed_workflows(cloud)]
+        found = find_workflows(cloud)
+        left = [record.workflow_id for record in found.readable]
         if left:
-            raise UsageError(f"still deployed are {', '.join(left)}: remove them first.")
+            raise UsageError(f"not all is removed: {', '.join(left)}; remove them first.")
+        if found.unreadable:
+            raise UsageError(
+                f"the records of {', '.join(found.unreadable)} cannot be read, so what they made would be left behind: "
+                + " ".join(found.unreadable.values())
+            )
         settings.confirm("Delete all tables with the history of all runs?")
         deleted = delete_tables(cloud)
         if settings.is_json:

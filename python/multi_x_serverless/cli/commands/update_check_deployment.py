@@ -27,6 +27,7 @@ def command(settings: Settings, workflow_ids: tuple[str, ...], dry_run: bool, gr
     """Migrate all workflows, or WORKFLOW_IDS, to their staged plans, and clean up.
 
     A plan takes effect only after every function that it needs has answered; until then the old one stays in force.
+    Exit code 3 when nothing was changed, or, with --dry-run, when something would be.
     """
     with settings.open_cloud() as cloud:
         from multi_x_serverless.adaptation.check_deployment import check_deployment
@@ -45,9 +46,9 @@ def command(settings: Settings, workflow_ids: tuple[str, ...], dry_run: bool, gr
             for created in outcome.created:
                 write_text(f"  created {created}")
             for deleted in outcome.deleted:
-                write_text(f"  deleted {deleted}")
+                write_text(f"  {'would delete' if dry_run else 'deleted'} {deleted}")
     if any(outcome.outcome == "failed" for outcome in outcomes):
         return EXIT_FAILURE
-    would = any(outcome.outcome == "would migrate" for outcome in outcomes)
-    idle = not dry_run and all(outcome.outcome == "unchanged" and not outcome.deleted for outcome in outcomes)
-    return EXIT_NOTHING_TO_DO if would or idle else EXIT_OK
+    is_idle = all(outcome.outcome == "unchanged" and not outcome.deleted for outcome in outcomes)
+    # With --dry-run the exit code 3 says that something would change, without it that nothing did.
+    return EXIT_OK if is_idle == dry_run else EXIT_NOTHING_TO_DO

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from multi_x_serverless.cli.output import write_json, write_text
+from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_NOTHING_TO_DO, EXIT_OK
 
@@ -34,17 +35,18 @@ def command(
 ) -> int:
     """Sync, collect and solve for all workflows, or WORKFLOW_IDS, and stage a plan where it pays.
 
-    Exit code 3 when no plan is staged.
+    Exit code 3 when no plan is staged, or, with --dry-run, when one would be.
     """
     with settings.open_cloud() as cloud:
         from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 
-        decisions = check_solver(
-            cloud,
-            CheckSettings(minimum_runs=minimum_runs, hysteresis=hysteresis),
-            workflow_ids=workflow_ids,
-            dry_run=dry_run,
-        )
+        with terminal_status(settings, "checking"):
+            decisions = check_solver(
+                cloud,
+                CheckSettings(minimum_runs=minimum_runs, hysteresis=hysteresis),
+                workflow_ids=workflow_ids,
+                dry_run=dry_run,
+            )
     if settings.is_json:
         write_json("update_check_solver", {"workflows": [asdict(decision) for decision in decisions]})
     else:
@@ -52,6 +54,10 @@ def command(
             write_text("No workflow is deployed.")
         for decision in decisions:
             write_text(f"{decision.workflow_id}: {decision.verdict}: {decision.reason}")
+            for warning in decision.warnings:
+                write_text(f"  Warning: {warning}")
     if any(decision.verdict == "failed" for decision in decisions):
         return EXIT_FAILURE
-    return EXIT_OK if any(decision.verdict == "staged" for decision in decisions) else EXIT_NOTHING_TO_DO
+    changes = any(decision.verdict in ("staged", "would stage") for decision in decisions)
+    # With --dry-run the exit code 3 says that something would change, without it that nothing did.
+    return EXIT_OK if changes != dry_run else EXIT_NOTHING_TO_DO
