@@ -215,6 +215,15 @@ impl Lanes {
         }
     }
 
+    /// Largest of all seconds, USD and kWh per second; infinite if one is no number.
+    #[must_use]
+    pub fn largest(&self) -> f64 {
+        let seconds = self.duration.iter().chain(&self.latency_far).chain(&self.own_latency);
+        let values = seconds.chain(&self.cost).chain(&self.power).chain(self.entry_start.iter().flatten());
+        values
+            .fold(0.0, |largest, &value| if value.is_finite() { largest.max(f64::from(value)) } else { f64::INFINITY })
+    }
+
     fn column<'a>(&self, columns: &'a [f32], index: usize) -> &'a [f32] {
         &columns[index * self.count..(index + 1) * self.count]
     }

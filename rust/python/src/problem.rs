@@ -5,10 +5,10 @@ use std::sync::mpsc::{channel, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use mxs_engine::problem::{Metric, Placement};
-use mxs_engine::{Control, Engine, FrontierRequest, Options, Solver};
+use mxs_engine::{Control, Engine, EngineError, ErrorCode, FrontierRequest, Options, Solver};
 use numpy::{PyArray1, ToPyArray};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyMapping, PyString};
+use pyo3::types::{PyBytes, PyDict, PyInt, PyMapping, PyString};
 use serde::Serialize;
 
 use crate::errors::to_python;
@@ -28,7 +28,10 @@ impl Problem {
     #[staticmethod]
     fn from_json(py: Python<'_>, document: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(text) = document.cast::<PyString>() {
-            let text = text.to_cow()?;
+            let text = text.to_cow().map_err(|_| {
+                let message = "the text holds a lone surrogate, which no encoding of Unicode can carry";
+                to_python(py, &EngineError::new(ErrorCode::MalformedJson, "", message))
+            })?;
             return read(py, text.as_bytes());
         }
         read(py, document.cast::<PyBytes>()?.as_bytes())
@@ -65,7 +68,8 @@ impl Problem {
         &self.engine.problem().hash
     }
 
-    fn evaluate(&self, py: Python<'_>, placement: &Bound<'_, PyMapping>, hour: usize) -> PyResult<Metrics> {
+    fn evaluate(&self, py: Python<'_>, placement: &Bound<'_, PyMapping>, hour: Whole<'_>) -> PyResult<Metrics> {
+        let hour = hour.to_usize(py, "hour")?;
         let placement = self.placement(py, placement)?;
         let metrics = py.detach(|| self.engine.evaluate(&placement, hour));
         metrics.map(Metrics::from).map_err(|error| to_python(py, &error))
@@ -75,8 +79,9 @@ impl Problem {
         &self,
         py: Python<'py>,
         placement: &Bound<'_, PyMapping>,
-        hour: usize,
+        hour: Whole<'py>,
     ) -> PyResult<Bound<'py, PyDict>> {
+        let hour = hour.to_usize(py, "hour")?;
         let placement = self.placement(py, placement)?;
         let samples = PyDict::new(py);
         for metric in Metric::ALL {
@@ -96,13 +101,15 @@ impl Problem {
         &self,
         py: Python<'py>,
         solver: &str,
-        threads: Option<usize>,
+        threads: Option<Whole<'py>>,
         deadline_s: Option<f64>,
-        seed: Option<u64>,
+        seed: Option<Whole<'py>>,
         frontier: Option<f64>,
         progress: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let solver = Solver::from_name(solver).map_err(|error| to_python(py, &error))?;
+        let threads = threads.map(|threads| threads.to_usize(py, "threads")).transpose()?;
+        let seed = seed.map(|seed| seed.to_u64(py, "seed")).transpose()?;
         let options = Options { solver, threads, deadline_s, seed, frontier };
         let solve = |control: &Control| self.engine.solve(options, control);
         self.answer(py, solve, progress.as_ref())
@@ -112,11 +119,13 @@ impl Problem {
     fn pareto<'py>(
         &self,
         py: Python<'py>,
-        hour: usize,
+        hour: Whole<'py>,
         tolerance: f64,
         deadline_s: Option<f64>,
-        seed: Option<u64>,
+        seed: Option<Whole<'py>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
+        let hour = hour.to_usize(py, "hour")?;
+        let seed = seed.map(|seed| seed.to_u64(py, "seed")).transpose()?;
         let request = FrontierRequest { hour, tolerance, deadline_s, seed };
         self.answer(py, |control: &Control| self.engine.frontier(&request, control), None)
     }
@@ -125,6 +134,30 @@ impl Problem {
         let problem = self.engine.problem();
         let (nodes, regions) = (problem.nodes.len(), problem.regions.len());
         format!("Problem({}: {nodes} nodes, {regions} regions, {} hours)", problem.workflow, problem.hours.len())
+    }
+}
+
+/// A whole number from Python, of any size: out of range it is the engine's error, not an overflow.
+struct Whole<'py>(Bound<'py, PyInt>);
+
+impl<'py> FromPyObject<'_, 'py> for Whole<'py> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(object.cast::<PyInt>()?.to_owned()))
+    }
+}
+
+impl Whole<'_> {
+    fn to_u64(&self, py: Python<'_>, name: &str) -> PyResult<u64> {
+        self.0.extract().map_err(|_| {
+            let message = format!("must be a whole number from 0 to {}", u64::MAX);
+            to_python(py, &EngineError::new(ErrorCode::InvalidArgument, name, message))
+        })
+    }
+
+    fn to_usize(&self, py: Python<'_>, name: &str) -> PyResult<usize> {
+        self.to_u64(py, name).map(|value| usize::try_from(value).unwrap_or(usize::MAX))
     }
 }
 

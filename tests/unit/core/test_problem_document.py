@@ -405,3 +405,34 @@ def test_a_document_is_read_from_text_bytes_and_files_alike(tmp_path: Any) -> No
 
 def _home(problem: dict[str, Any]) -> dict[str, str]:
     return {node["name"]: problem["home"] for node in problem["nodes"]}
+
+
+def test_a_lone_surrogate_is_no_json() -> None:
+    with pytest.raises(_core.InvalidProblemError) as refusal:
+        _core.Problem.from_json('{"workflow": "\ud800"}')
+    assert refusal.value.code == "malformed-json"
+
+
+@pytest.mark.parametrize("path", [("nodes", 0, "architecture"), ("constraints", "priority_order", 0)])
+def test_names_are_strings_and_not_objects(path: tuple[str | int, ...]) -> None:
+    problem: Any = fan_out_problem()
+    place = problem
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = {place[path[-1]]: None}
+    with pytest.raises(_core.InvalidProblemError) as refusal:
+        _core.Problem.from_json(dump(problem))
+    assert refusal.value.code == "invalid-field"
+    assert str(path[0]) in refusal.value.path
+
+
+def test_numbers_that_are_too_large_together_are_refused() -> None:
+    problem = fan_out_problem()
+    problem["nodes"][0]["memory_mb"] = 1e12
+    for prices in problem["prices"].values():
+        prices["lambda_usd_per_gb_s"] = {"x86_64": 1e12, "arm64": 1e12}
+    columns = problem["observations"]["nodes"][problem["nodes"][0]["name"]]
+    columns["duration_s"] = [1e12] * len(columns["duration_s"])
+    with pytest.raises(_core.InvalidProblemError, match="so large together") as refusal:
+        _core.Problem.from_json(dump(problem))
+    assert refusal.value.code == "out-of-range"

@@ -54,6 +54,7 @@ def test_a_solution_says_what_it_answers() -> None:
     assert hour["objective"]["name"] == "carbon"
     assert hour["objective"]["value"] == hour["metrics"]["carbon"]["mean"]
     assert [entry["name"] for entry in hour["priority"]] == ["carbon", "cost", "runtime"]
+    assert all(entry["proven"] for entry in hour["priority"])
     assert hour["validation"]["scenarios"] == 120
     assert hour["min_marginals_metric"] == "carbon"
     for node in NODES:
@@ -217,6 +218,18 @@ def test_a_deadline_leaves_an_honest_gap() -> None:
         assert not any(limit["violated"] for limit in hour["constraints"])
 
 
+def test_what_is_proven_is_said_per_objective() -> None:
+    """Without time for any search the single-region solver proves what its relaxed minimum proves, and no more."""
+    problem = fan_out_problem()
+    problem["constraints"]["priority_order"] = ["carbon", "runtime"]
+    for hour in _solve(problem, "coarse-grained")["hours"]:
+        proven = [entry["proven"] for entry in hour["priority"]]
+        assert (hour["status"] == "optimal") == all(proven)
+        for entry in hour["priority"]:
+            if entry["proven"]:
+                assert entry["lower_bound"] == pytest.approx(entry["value"], rel=1e-6)
+
+
 def test_samples_are_what_metrics_summarise() -> None:
     parsed = _core.Problem.from_json(dump(fan_out_problem()))
     placement = {**_everywhere("us-east-1"), RESIZE: "ca-central-1"}
@@ -258,6 +271,12 @@ def test_a_placement_that_does_not_fit_is_refused(placement: dict[str, str], hou
     [
         ({"solver": "magic"}, "solver"),
         ({"threads": 0}, "threads"),
+        ({"threads": -1}, "threads"),
+        ({"threads": 20_000}, "threads"),
+        ({"threads": 10**30}, "threads"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**64}, "seed"),
+        ({"frontier": -0.1}, "tolerance"),
         ({"deadline_s": -1.0}, "deadline_s"),
         ({"deadline_s": float("nan")}, "deadline_s"),
     ],
@@ -267,6 +286,19 @@ def test_arguments_that_make_no_sense_are_refused(keywords: dict[str, Any], argu
     with pytest.raises(_core.EngineError) as refusal:
         parsed.solve(**keywords)
     assert (refusal.value.code, refusal.value.path) == ("invalid-argument", argument)
+
+
+@pytest.mark.parametrize("hour", [-1, 24, 2**70])
+def test_hours_that_are_none_are_refused(hour: int) -> None:
+    parsed = _core.Problem.from_json(dump(fan_out_problem()))
+    for ask in (parsed.evaluate, parsed.samples):
+        with pytest.raises(_core.EngineError) as refusal:
+            ask(_everywhere("us-east-1"), hour)
+        assert (refusal.value.code, refusal.value.path) == ("invalid-argument", "hour")
+    with pytest.raises(_core.EngineError):
+        parsed.pareto(hour)
+    with pytest.raises(TypeError):
+        parsed.evaluate(_everywhere("us-east-1"), 1.5)  # type: ignore[arg-type]  # that is what is tested
 
 
 def test_progress_ends_with_all_hours_done() -> None:

@@ -69,12 +69,29 @@ pub struct NodeDocument {
 
 /// Instruction set a function is built for; prices differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 #[allow(missing_docs)]
 pub enum Architecture {
-    #[serde(rename = "x86_64")]
     X86,
-    #[serde(rename = "arm64")]
     Arm,
+}
+
+// Names are read as strings: serde_json would also take an object with the name as its only key.
+
+impl TryFrom<String> for Architecture {
+    type Error = String;
+
+    fn try_from(name: String) -> std::result::Result<Self, String> {
+        choose(&name, &[("x86_64", Self::X86), ("arm64", Self::Arm)])
+    }
+}
+
+fn choose<T: Copy>(name: &str, choices: &[(&str, T)]) -> std::result::Result<T, String> {
+    let found = choices.iter().find(|(choice, _)| *choice == name).map(|(_, value)| *value);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
+        format!("{name:?} is none of {}", names.join(", "))
+    })
 }
 
 /// One call site.
@@ -301,7 +318,7 @@ pub struct LimitDocument {
 
 /// How to read the value of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String")]
 pub enum LimitKind {
     /// In the unit of the metric.
     Absolute,
@@ -309,9 +326,17 @@ pub enum LimitKind {
     Relative,
 }
 
+impl TryFrom<String> for LimitKind {
+    type Error = String;
+
+    fn try_from(name: String) -> std::result::Result<Self, String> {
+        choose(&name, &[("absolute", Self::Absolute), ("relative", Self::Relative)])
+    }
+}
+
 /// What a placement is judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", try_from = "String")]
 pub enum Metric {
     /// Grams of CO2 equivalent per run.
     Carbon,
@@ -319,6 +344,14 @@ pub enum Metric {
     Cost,
     /// Seconds from the start of the entry node to the last finish.
     Runtime,
+}
+
+impl TryFrom<String> for Metric {
+    type Error = String;
+
+    fn try_from(name: String) -> std::result::Result<Self, String> {
+        choose(&name, &Self::ALL.map(|metric| (metric.name(), metric)))
+    }
 }
 
 impl Metric {

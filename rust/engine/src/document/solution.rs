@@ -91,6 +91,7 @@ pub struct PriorityDocument {
     pub name: Metric,
     pub value: f64,
     pub lower_bound: f64,
+    pub proven: bool,
 }
 
 /// Whether a constraint must hold.

@@ -293,6 +293,7 @@ impl SolvedHour {
                     name: settled.metric,
                     value: self.metrics.of(settled.metric).mean,
                     lower_bound: settled.lower_bound,
+                    proven: settled.is_proven,
                 })
                 .collect(),
             soft_violations,

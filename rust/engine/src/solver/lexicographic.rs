@@ -13,6 +13,8 @@ pub struct Settled {
     pub value: f64,
     /// No placement allowed in this stage is below this.
     pub lower_bound: f64,
+    /// Whether nothing below the value is allowed in this stage.
+    pub is_proven: bool,
 }
 
 /// Outcome of all stages.
@@ -76,7 +78,8 @@ pub fn solve_in_order(
             let cap = MeanLimit { metric, limit: best.value * (1.0 + question.tolerance) };
             hints = vec![best.placement.clone()];
             ordered.placement = Some(best.placement.clone());
-            ordered.settled.push(Settled { metric, value: best.value, lower_bound });
+            let is_proven = outcomes.iter().all(|outcome| outcome.is_proven);
+            ordered.settled.push(Settled { metric, value: best.value, lower_bound, is_proven });
             // A way whose best is beyond the cap has nothing to offer to later stages.
             let may_continue: Vec<bool> =
                 outcomes.iter().map(|outcome| outcome.lower_bound <= cap.threshold()).collect();

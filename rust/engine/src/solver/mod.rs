@@ -35,6 +35,12 @@ use crate::scenarios::{Scenarios, FIRST_PLANNING_SCENARIO, FIRST_VALIDATION_SCEN
 use control::Control;
 use relaxation::TimelessRelaxation;
 
+/// Largest value of a part of a scenario: sums of very many are still far from the end of single precision.
+const LARGEST_VALUE: f64 = 1e30;
+
+/// Most threads that may be asked for.
+const MOST_THREADS: usize = 512;
+
 /// How to solve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Solver {
@@ -141,7 +147,27 @@ impl Engine {
         let problem = Problem::from_json(bytes)?;
         let estimates = Estimates::new(&problem);
         let planning = ScenarioModel::for_planning(&problem, &estimates, problem.settings.seed);
-        Ok(Self { problem, estimates, planning })
+        let engine = Self { problem, estimates, planning };
+        engine.check_magnitude()?;
+        Ok(engine)
+    }
+
+    /// Refuses numbers that are each in range but whose products would leave single precision.
+    fn check_magnitude(&self) -> Result<()> {
+        let means = &self.planning.lanes.means;
+        let mut largest = self.planning.lanes.largest();
+        for &hour in &self.problem.hours {
+            let model = self.hour_model(hour);
+            let nodes = model.carbon.node.iter().chain(&means.node_cost).filter(|value| !value.is_nan());
+            let rates = model.carbon.rate.iter().chain(&self.planning.cost.rate);
+            let most_gb = means.edge_gb.iter().copied().fold(means.trigger_gb, f64::max);
+            largest = nodes.copied().chain(rates.map(|rate| rate * most_gb)).fold(largest, f64::max);
+        }
+        if largest * self.problem.settings.scenarios as f64 <= LARGEST_VALUE {
+            return Ok(());
+        }
+        let message = "its numbers are so large together that a run would take, cost or emit more than can be computed";
+        Err(EngineError::new(ErrorCode::OutOfRange, "", message))
     }
 
     /// The problem.
@@ -173,8 +199,8 @@ impl Engine {
         let started = Instant::now();
         let deadline = self.deadline(options.deadline_s, started)?;
         options.frontier.map_or(Ok(()), check_tolerance)?;
-        if options.threads == Some(0) {
-            return Err(invalid_argument("threads", "must be at least 1"));
+        if options.threads.is_some_and(|threads| !(1..=MOST_THREADS).contains(&threads)) {
+            return Err(invalid_argument("threads", &format!("must be from 1 to {MOST_THREADS}")));
         }
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(options.threads.unwrap_or(0))
