@@ -45,9 +45,40 @@ fn evaluate(bencher: Bencher<'_, '_>, metric: Metric) {
     let placement = Elimination::new(&structure, &problem.graph, &model.carbon).best_placement();
     let mut scratch = Scratch::default();
     bencher.bench_local(|| {
+        scratch.forget();
         model.fill_sample(&mut scratch, metric, black_box(&placement));
         scratch.ranked(model.ranks.estimate)
     });
+}
+
+/// Run times with their percentile after one node has moved, each node in turn there and back.
+#[divan::bench]
+fn move_one_node(bencher: Bencher<'_, '_>) {
+    let Prepared { problem, lanes } = prepare(&Shape::YARDSTICK);
+    let cost = Additive::cost(&problem, &lanes);
+    let model = HourModel::new(&problem, &lanes, &cost, 0);
+    let mut placement = problem.home_placement();
+    let movable: Vec<usize> = (0..placement.len()).filter(|&node| problem.nodes[node].domain.len() > 1).collect();
+    let mut scratch = Scratch::default();
+    let mut turn = 0;
+    bencher.bench_local(|| {
+        let node = movable[turn / 2 % movable.len()];
+        let away = problem.nodes[node].domain.iter().copied().find(|&region| region != problem.home);
+        placement[node] = if turn % 2 == 0 { away.unwrap_or(problem.home) } else { problem.home };
+        turn += 1;
+        model.fill_sample(&mut scratch, Metric::Runtime, black_box(&placement));
+        scratch.ranked(model.ranks.estimate)
+    });
+}
+
+/// The mean of carbon after one node has moved.
+#[divan::bench]
+fn mean_of_a_move(bencher: Bencher<'_, '_>) {
+    let Prepared { problem, lanes } = prepare(&Shape::YARDSTICK);
+    let cost = Additive::cost(&problem, &lanes);
+    let model = HourModel::new(&problem, &lanes, &cost, 0);
+    let placement = problem.home_placement();
+    bencher.bench_local(|| model.carbon.change(&problem.graph, black_box(&placement), 4, 1));
 }
 
 /// Exact minimum of mean carbon, and the table of min-marginals.

@@ -4,8 +4,9 @@
 //! every open part its smallest value in that scenario bounds every completion from below, and order statistics
 //! and means of the bounds bound those of the completions.
 
-use crate::evaluation::{add, add_node_carbon, add_scaled, Scratch, TimeColumns};
-use crate::lanes::{Lanes, LatencyColumn};
+use crate::evaluation::{add_node_carbon, add_scaled, Scratch, TimeColumns};
+use crate::kernels::{self, add, lower};
+use crate::lanes::{Identity, Lanes, LatencyColumn};
 use crate::problem::{Metric, Problem, Region};
 use crate::signals::Signals;
 
@@ -15,6 +16,7 @@ pub type PartialPlacement = [Option<Region>];
 /// Smallest values over the regions a node or edge may still take; the same for every hour.
 #[derive(Debug)]
 pub struct Minima {
+    identity: Identity,
     count: usize,
     regions: usize,
     duration: Vec<f32>,
@@ -24,12 +26,6 @@ pub struct Minima {
     latency_from: Vec<f32>,
     latency_to: Vec<f32>,
     egress_free: Vec<f64>,
-}
-
-fn lower(least: &mut [f32], column: &[f32]) {
-    for (least, &value) in least.iter_mut().zip(column) {
-        *least = if value < *least { value } else { *least };
-    }
 }
 
 /// Lowers a column by the latencies of an edge between pairs of regions. Pairs that differ by their distance only
@@ -53,10 +49,7 @@ fn lower_over_pairs(least: &mut [f32], lanes: &Lanes, edge: usize, pairs: impl I
 }
 
 fn lower_latency(least: &mut [f32], column: LatencyColumn<'_>) {
-    for (least, &seconds) in least.iter_mut().zip(column.seconds) {
-        let value = seconds + column.shift;
-        *least = if value < *least { value } else { *least };
-    }
+    kernels::lower_shifted(least, column.seconds, column.shift);
 }
 
 impl Minima {
@@ -67,6 +60,7 @@ impl Minima {
         let infinite = |columns: usize| vec![f32::INFINITY; columns * count];
         let edges = problem.graph.edges.len();
         let mut minima = Self {
+            identity: Identity::new(),
             count,
             regions,
             duration: infinite(problem.nodes.len()),
@@ -145,6 +139,10 @@ struct PartialTime<'a> {
 }
 
 impl TimeColumns for PartialTime<'_> {
+    fn identity(&self) -> (Identity, Option<Identity>) {
+        (self.lanes.identity, Some(self.minima.identity))
+    }
+
     fn entry_start(&self) -> &[f32] {
         match self.partial[self.problem.graph.entry] {
             Some(region) => self.lanes.entry_start(region),

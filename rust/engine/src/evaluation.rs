@@ -2,8 +2,9 @@
 
 use crate::additive::Additive;
 use crate::graph::Graph;
-use crate::lanes::{Lanes, LatencyColumn};
-use crate::order_statistics::{select, OrderStatistics};
+use crate::kernels;
+use crate::lanes::{Identity, Lanes, LatencyColumn};
+use crate::order_statistics::{OrderStatistics, Ordered};
 use crate::problem::{Metric, Problem, Region};
 use crate::signals::Signals;
 
@@ -43,6 +44,8 @@ impl Metrics {
 
 /// Columns of a run's time under some choice of regions, exact or as lower bounds.
 pub trait TimeColumns {
+    /// Which columns these are chosen from: the same ones stay where they are in memory.
+    fn identity(&self) -> (Identity, Option<Identity>);
     /// Seconds from trigger to start of the entry.
     fn entry_start(&self) -> &[f32];
     /// Seconds a node takes.
@@ -62,6 +65,10 @@ pub struct Placed<'a> {
 }
 
 impl TimeColumns for Placed<'_> {
+    fn identity(&self) -> (Identity, Option<Identity>) {
+        (self.lanes.identity, None)
+    }
+
     fn entry_start(&self) -> &[f32] {
         self.lanes.entry_start(self.placement[self.graph.entry])
     }
@@ -75,16 +82,63 @@ impl TimeColumns for Placed<'_> {
     }
 }
 
-/// Buffers for evaluation, reused from placement to placement.
+/// Buffers for evaluation, reused from placement to placement. What the last evaluation of run times computed is kept:
+/// the starts of nodes that nothing has changed for are not computed again, so moving one node costs the nodes after it.
 #[derive(Debug, Default)]
 pub struct Scratch {
     start: Vec<f32>,
     arrival: Vec<f32>,
     sample: Vec<f32>,
-    sorted: Vec<f32>,
+    ordered: Ordered,
+    kept: Kept,
+}
+
+/// What the starts in a scratch were computed from: addresses of columns, in the order in which they were read.
+#[derive(Debug, Default)]
+struct Kept {
+    columns: Option<(Identity, Option<Identity>)>,
+    inputs: Vec<(usize, u32)>,
+    cursor: usize,
+    has_changed: Vec<bool>,
+}
+
+impl Kept {
+    /// Begins an evaluation; forgets everything if it is over other columns.
+    fn begin(&mut self, columns: (Identity, Option<Identity>), nodes: usize) {
+        if self.columns != Some(columns) {
+            self.inputs.clear();
+            self.columns = Some(columns);
+        }
+        self.cursor = 0;
+        self.has_changed.clear();
+        self.has_changed.resize(nodes, true);
+    }
+
+    /// Notes an input; whether it is another one than the last time.
+    fn differs(&mut self, column: &[f32], shift: f32) -> bool {
+        let input = (column.as_ptr() as usize, shift.to_bits());
+        let place = self.cursor;
+        self.cursor += 1;
+        match self.inputs.get_mut(place) {
+            Some(known) if *known == input => false,
+            Some(known) => {
+                *known = input;
+                true
+            }
+            None => {
+                self.inputs.push(input);
+                true
+            }
+        }
+    }
 }
 
 impl Scratch {
+    /// Forgets what the last evaluation computed, so that the next one computes everything.
+    pub fn forget(&mut self) {
+        self.kept.columns = None;
+    }
+
     /// Run time of every scenario, in seconds.
     pub fn runtimes(&mut self, graph: &Graph, lanes: &Lanes, columns: &impl TimeColumns) -> &[f32] {
         let count = lanes.count;
@@ -92,35 +146,19 @@ impl Scratch {
         self.arrival.resize(count, 0.0);
         self.sample.clear();
         self.sample.resize(count, 0.0);
+        self.kept.begin(columns.identity(), graph.node_count());
         for (place, &node) in graph.order.iter().enumerate() {
             let (earlier, rest) = self.start.split_at_mut(place * count);
             let start = &mut rest[..count];
-            let start_of = |other: usize| {
-                let place = graph.position[other];
-                &earlier[place * count..(place + 1) * count]
-            };
-            if node == graph.entry {
-                start.copy_from_slice(columns.entry_start());
+            if has_changed(&mut self.kept, graph, lanes, columns, node) {
+                compute_start(start, &mut self.arrival, earlier, graph, lanes, columns, node);
+            } else {
+                self.kept.has_changed[node] = false;
             }
-            for (position, &edge) in graph.incoming[node].iter().enumerate() {
-                let caller = graph.edges[edge].from;
-                let arrivals: &mut [f32] = if position == 0 { &mut *start } else { &mut self.arrival };
-                let latency = columns.latency(edge, caller);
-                arrive(arrivals, start_of(caller), lanes.offset(edge), columns.duration(caller), latency);
-                for detour in lanes.detours(edge) {
-                    let latency = columns.latency(edge, detour.origin);
-                    let (begun, took) = (start_of(detour.origin), columns.duration(detour.origin));
-                    for &scenario in &detour.scenarios {
-                        let lane = scenario as usize;
-                        let travel = (latency.seconds[lane] + latency.shift).max(0.0);
-                        arrivals[lane] = begun[lane] + took[lane] + travel;
-                    }
-                }
-                if position > 0 {
-                    raise(start, &self.arrival);
-                }
+            match lanes.absent(node) {
+                Some(absent) => kernels::finish_present(&mut self.sample, start, columns.duration(node), absent),
+                None => kernels::finish(&mut self.sample, start, columns.duration(node)),
             }
-            finish(&mut self.sample, start, columns.duration(node), lanes.absent(node));
         }
         &self.sample
     }
@@ -130,7 +168,7 @@ impl Scratch {
         self.sample.clear();
         self.sample.resize(lanes.count, 0.0);
         for (node, &region) in placement.iter().enumerate() {
-            add(&mut self.sample, lanes.cost(node, region));
+            kernels::add(&mut self.sample, lanes.cost(node, region));
         }
         for (edge, ends) in problem.graph.edges.iter().enumerate() {
             let (from, to) = (placement[ends.from], placement[ends.to]);
@@ -156,25 +194,23 @@ impl Scratch {
 
     /// Tail estimate and bound of the sample computed last.
     pub fn tails(&mut self, ranks: OrderStatistics) -> (f64, Option<f64>) {
-        self.sorted.clear();
-        self.sorted.extend_from_slice(&self.sample);
-        let tail = f64::from(select(&mut self.sorted, ranks.estimate));
-        let upper = ranks.upper_bound.map(|rank| f64::from(select(&mut self.sorted, rank)));
+        self.ordered.fill(&self.sample);
+        let tail = f64::from(self.ordered.select(ranks.estimate));
+        let upper = ranks.upper_bound.map(|rank| f64::from(self.ordered.select(rank)));
         (tail, upper)
     }
 
     /// The `rank`-th smallest value of the sample computed last.
     pub fn ranked(&mut self, rank: usize) -> f64 {
-        self.sorted.clear();
-        self.sorted.extend_from_slice(&self.sample);
-        f64::from(select(&mut self.sorted, rank))
+        self.ordered.fill(&self.sample);
+        f64::from(self.ordered.select(rank))
     }
 
     /// Whether the `rank`-th smallest value of the sample computed last is above a threshold: a count, cheaper than
     /// a selection.
     #[must_use]
     pub fn exceeds(&self, rank: usize, threshold: f64) -> bool {
-        self.sample.iter().filter(|&&value| f64::from(value) <= threshold).count() < rank
+        kernels::count_within(&self.sample, largest_at_most(threshold)) < rank
     }
 
     /// The sample computed last.
@@ -191,6 +227,75 @@ impl Scratch {
     }
 }
 
+/// Whether anything that a node's start depends on is other than at the last evaluation.
+fn has_changed(kept: &mut Kept, graph: &Graph, lanes: &Lanes, columns: &impl TimeColumns, node: usize) -> bool {
+    let mut changed = node == graph.entry && kept.differs(columns.entry_start(), 0.0);
+    // All inputs are looked at, changed or not: what is noted must be in step.
+    let mut look_at = |edge: usize, origin: usize| {
+        let latency = columns.latency(edge, origin);
+        changed |= kept.differs(latency.seconds, latency.shift);
+        changed |= kept.differs(columns.duration(origin), 0.0);
+        changed |= kept.has_changed[origin];
+    };
+    for &edge in &graph.incoming[node] {
+        look_at(edge, graph.edges[edge].from);
+        for detour in lanes.detours(edge) {
+            look_at(edge, detour.origin);
+        }
+    }
+    changed
+}
+
+/// When a node starts: at its one call's arrival, a join at the latest report.
+fn compute_start(
+    start: &mut [f32],
+    arrival: &mut [f32],
+    earlier: &[f32],
+    graph: &Graph,
+    lanes: &Lanes,
+    columns: &impl TimeColumns,
+    node: usize,
+) {
+    let count = lanes.count;
+    let start_of = |other: usize| {
+        let place = graph.position[other];
+        &earlier[place * count..(place + 1) * count]
+    };
+    if node == graph.entry {
+        start.copy_from_slice(columns.entry_start());
+    }
+    for (position, &edge) in graph.incoming[node].iter().enumerate() {
+        let caller = graph.edges[edge].from;
+        let arrivals: &mut [f32] = if position == 0 { &mut *start } else { &mut *arrival };
+        let latency = columns.latency(edge, caller);
+        let (begun, took) = (start_of(caller), columns.duration(caller));
+        kernels::arrive(arrivals, begun, lanes.offset(edge), took, latency.seconds, latency.shift);
+        for detour in lanes.detours(edge) {
+            let latency = columns.latency(edge, detour.origin);
+            let (begun, took) = (start_of(detour.origin), columns.duration(detour.origin));
+            for &scenario in &detour.scenarios {
+                let lane = scenario as usize;
+                let travel = (latency.seconds[lane] + latency.shift).max(0.0);
+                arrivals[lane] = begun[lane] + took[lane] + travel;
+            }
+        }
+        if position > 0 {
+            kernels::raise(start, arrival);
+        }
+    }
+}
+
+/// The largest lane value that is not above a threshold, so that lanes need not be widened to be compared with it.
+fn largest_at_most(threshold: f64) -> f32 {
+    let nearest = threshold as f32;
+    if f64::from(nearest) > threshold {
+        // The lane value before it: thresholds are above zero, where the bits are in the order of the values.
+        f32::from_bits(nearest.to_bits() - 1)
+    } else {
+        nearest
+    }
+}
+
 /// Adds the carbon of one node in one region.
 pub fn add_node_carbon(
     sum: &mut [f32],
@@ -201,9 +306,7 @@ pub fn add_node_carbon(
     region: Region,
 ) {
     let factor = (problem.pue[usize::from(region)] * signals.intensity[usize::from(region)]) as f32;
-    for ((sum, duration), power) in sum.iter_mut().zip(lanes.duration(node, region)).zip(lanes.power(node)) {
-        *sum += duration * power * factor;
-    }
+    kernels::add_product(sum, lanes.duration(node, region), lanes.power(node), factor);
     if let Some(data) = lanes.data_gb(node) {
         add_scaled(sum, data, signals.unattributed_route(problem, region) as f32);
     }
@@ -212,63 +315,15 @@ pub fn add_node_carbon(
     }
     if node == problem.graph.entry && region != problem.trigger_region {
         let forward = (lanes.forward_energy * signals.intensity[usize::from(problem.trigger_region)]) as f32;
-        for sum in sum.iter_mut() {
-            *sum += forward;
-        }
+        kernels::add_constant(sum, forward);
         add_scaled(sum, lanes.trigger_gb(), signals.route(problem.trigger_region, region) as f32);
-    }
-}
-
-/// Adds a column.
-pub fn add(sum: &mut [f32], column: &[f32]) {
-    for (sum, value) in sum.iter_mut().zip(column) {
-        *sum += value;
     }
 }
 
 /// Adds a column times a factor.
 pub fn add_scaled(sum: &mut [f32], column: &[f32], factor: f32) {
-    if factor == 0.0 {
-        return;
-    }
-    for (sum, value) in sum.iter_mut().zip(column) {
-        *sum += value * factor;
-    }
-}
-
-fn arrive(arrivals: &mut [f32], begun: &[f32], offset: &[f32], took: &[f32], latency: LatencyColumn<'_>) {
-    let lanes = begun.iter().zip(offset).zip(took).zip(latency.seconds);
-    for (arrival, (((begun, offset), took), seconds)) in arrivals.iter_mut().zip(lanes) {
-        *arrival = begun + offset * took + larger(seconds + latency.shift, 0.0);
-    }
-}
-
-/// `f32::max` must respect NaN, which takes three instructions instead of one; no lane is ever NaN.
-fn larger(first: f32, second: f32) -> f32 {
-    if first > second {
-        first
-    } else {
-        second
-    }
-}
-
-// The loops below store on every lane, changed or not: a store under a condition would not be vectorised.
-
-fn raise(highest: &mut [f32], values: &[f32]) {
-    for (highest, &value) in highest.iter_mut().zip(values) {
-        *highest = larger(value, *highest);
-    }
-}
-
-fn finish(latest: &mut [f32], start: &[f32], took: &[f32], absent: Option<&[f32]>) {
-    if let Some(absent) = absent {
-        for (((latest, start), took), absent) in latest.iter_mut().zip(start).zip(took).zip(absent) {
-            *latest = larger(start + took + absent, *latest);
-        }
-    } else {
-        for ((latest, start), took) in latest.iter_mut().zip(start).zip(took) {
-            *latest = larger(start + took, *latest);
-        }
+    if factor != 0.0 {
+        kernels::add_scaled(sum, column, factor);
     }
 }
 

@@ -3,6 +3,8 @@
 //! Columns hold `f32`, so that a vector register takes many lanes; means are summed in `f64` while the columns are
 //! made, and limits are compared with a tolerance above the rounding of a lane (see `limits`).
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use rayon::prelude::*;
 
 use crate::accounting::{
@@ -41,9 +43,30 @@ pub struct Means {
     pub trigger_gb: f64,
 }
 
+/// Tells one set of columns from every other that was ever made, wherever in memory they lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity(u64);
+
+impl Identity {
+    /// One that nobody else has.
+    #[must_use]
+    pub fn new() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// All columns of one set of scenarios.
 #[derive(Clone, Debug)]
 pub struct Lanes {
+    /// Tells these columns from all others.
+    pub identity: Identity,
     /// Number of scenarios.
     pub count: usize,
     /// Exact means.
@@ -85,6 +108,7 @@ impl Lanes {
     pub fn new(problem: &Problem, estimates: &Estimates, scenarios: &Scenarios, used: &[Vec<Region>]) -> Self {
         let (count, regions) = (scenarios.count, problem.region_count());
         let mut lanes = Self {
+            identity: Identity::new(),
             count,
             means: Means {
                 node_cost: vec![f64::NAN; used.len() * regions],

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use common::{problem, Shape};
 use mxs_engine::document::solution::{ConstraintKind, FrontierDocument, HourDocument, Status};
 use mxs_engine::document::SolutionDocument;
-use mxs_engine::evaluation::Metrics;
+use mxs_engine::evaluation::{Metrics, Scratch};
 use mxs_engine::problem::{Metric, Placement};
 use mxs_engine::{Control, Engine, FrontierRequest, Options, Solver};
 use proptest::prelude::*;
@@ -441,6 +441,38 @@ proptest! {
         let Some(epsilon) = found.epsilon else { return Ok(()) };
         for placement in allowed(&engine, &document) {
             prop_assert!(points.iter().any(|point| is_within(point, &placement, 1.0 + epsilon)));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 40,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(22),
+        ..ProptestConfig::default()
+    })]
+
+    /// Samples after any sequence of placements are, bit by bit, those of a first evaluation.
+    #[test]
+    fn what_is_kept_between_evaluations_changes_nothing(
+        seed in any::<u64>(), extra_edges in 0_usize..6, moves in proptest::collection::vec((any::<usize>(), any::<usize>()), 1..20)
+    ) {
+        let shape = Shape { nodes: 7, extra_edges, regions: 4, pin_every: 0, hours: 1, ..Shape::SMALL };
+        let document = problem(&shape, seed);
+        let engines = [engine(&document), engine(&document)];
+        let mut scratch = Scratch::default();
+        let mut placement = engines[0].problem().home_placement();
+        let hour = engines[0].problem().hours[0];
+        for (step, (node, region)) in moves.into_iter().enumerate() {
+            let node = node % placement.len();
+            let domain = &engines[0].problem().nodes[node].domain;
+            placement[node] = domain[region % domain.len()];
+            // Now and then the other engine's columns, with the same numbers elsewhere in memory.
+            let engine = &engines[usize::from(step % 5 == 4)];
+            let kept = engine.sample_into(&mut scratch, &placement, hour, Metric::Runtime).expect("valid").to_vec();
+            let fresh = engine.sample(&placement, hour, Metric::Runtime).expect("valid");
+            prop_assert_eq!(kept, fresh);
         }
     }
 }

@@ -188,10 +188,21 @@ impl Engine {
 
     /// Values of a metric for every planning scenario.
     pub fn sample(&self, placement: &[Region], hour: usize, metric: Metric) -> Result<Vec<f32>> {
-        let hour = self.problem.check_hour(hour)?;
         let mut scratch = Scratch::default();
-        self.hour_model(hour).fill_sample(&mut scratch, metric, placement);
-        Ok(scratch.sample().to_vec())
+        self.sample_into(&mut scratch, placement, hour, metric).map(<[f32]>::to_vec)
+    }
+
+    /// The same in buffers of the caller's, who evaluates several placements.
+    pub fn sample_into<'s>(
+        &self,
+        scratch: &'s mut Scratch,
+        placement: &[Region],
+        hour: usize,
+        metric: Metric,
+    ) -> Result<&'s [f32]> {
+        let hour = self.problem.check_hour(hour)?;
+        self.hour_model(hour).fill_sample(scratch, metric, placement);
+        Ok(scratch.sample())
     }
 
     /// Solves all hours.
