@@ -38,25 +38,46 @@ class Shape:
     """Size and difficulty of a problem.
 
     Attributes:
-        tightness: Limit on the 95th percentile of run time, over home's. At 1.02 it binds: the rest is easy.
+        tightness: Limit on the 95th percentile of run time, over home's. At 1.02 it binds: the rest is easy. `None`:
+            no limit, and no node pinned.
     """
 
     nodes: int = 32
     regions: int = 10
     scenarios: int = 1000
-    tightness: float = 1.02
+    tightness: float | None = 1.02
 
 
-def layered_problem(shape: Shape, seed: int, deadline_s: float) -> bytes:
-    """The problem document of a random workflow, for one hour; equal arguments give equal documents."""
+def layered_problem(shape: Shape, seed: int, deadline_s: float, hours: tuple[int, ...] = (HOUR,)) -> bytes:
+    """The problem document of a random workflow; equal arguments give equal documents."""
     source = random.Random(seed)
-    graph = _graph(shape.nodes, source)
+    return _problem(_graph(shape.nodes, source), shape, seed, source, deadline_s, hours)
+
+
+def map_reduce_problem(workers: int, regions: int, deadline_s: float) -> bytes:
+    """The problem document of one hour of a workflow that calls many workers and joins them; no limit, no pins."""
+    nodes = ["split", *(f"work_{number}" for number in range(workers)), "reduce"]
+    graph = Graph(
+        tuple(Node(f"{name}:site:{index}", name, name == "reduce") for index, name in enumerate(nodes)),
+        (
+            *(Edge(0, number, (), conditional=False) for number in range(1, workers + 1)),
+            *(Edge(number, workers + 1, (), conditional=False) for number in range(1, workers + 1)),
+        ),
+    )
+    shape = Shape(nodes=len(nodes), regions=regions, tightness=None)
+    return _problem(graph, shape, 0, random.Random(0), deadline_s, (HOUR,))
+
+
+def _problem(
+    graph: Graph, shape: Shape, seed: int, source: random.Random, deadline_s: float, hours: tuple[int, ...]
+) -> bytes:
     # Of their own random numbers: more regions add to the fewer and change nothing of the workflow.
     others = sorted(set(data.regions()) - {HOME})
     random.Random(seed).shuffle(others)
     regions = (HOME, *others[: shape.regions - 1])
     memory = {node.function: source.choice([512, 1024, 1769, 3008]) for node in graph.nodes}
-    limits = Limits(runtime=Limit("relative", shape.tightness))
+    limits = Limits() if shape.tightness is None else Limits(runtime=Limit("relative", shape.tightness))
+    pinned = range(0) if shape.tightness is None else range(0, len(graph.nodes), PIN_EVERY)
     workflow = WorkflowModel(
         configuration=WorkflowConfiguration(
             workflow_name="layered",
@@ -68,7 +89,7 @@ def layered_problem(shape: Shape, seed: int, deadline_s: float) -> bytes:
         functions={
             node.function: FunctionConfiguration(
                 name=node.function,
-                allowed_regions=(HOME,) if index % PIN_EVERY == 0 else regions,
+                allowed_regions=(HOME,) if index in pinned else regions,
                 environment_variables={},
                 provider=ProviderSettings(timeout_s=900, memory_mb=memory[node.function], architecture="x86_64"),
             )
@@ -78,7 +99,7 @@ def layered_problem(shape: Shape, seed: int, deadline_s: float) -> bytes:
         manifest_id=MANIFEST,
     )
     settings = SolveSettings(
-        hours=(HOUR,),
+        hours=hours,
         seed=seed,
         scenarios=shape.scenarios,
         transmission="worst",
