@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from multi_x_serverless.adaptation.ledger import Ledger
+from multi_x_serverless.adaptation.overhead import migration_spending
+from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
@@ -90,6 +93,10 @@ def _handle(
             in_force = staged.version
             message = f"plan {staged.version} is in force."
             plans.prune(workflow_id, keep=KEEP_PLANS)
+            if created:
+                places = [(function, region) for function, _, region in (entry.partition(" in ") for entry in created)]
+                signals = read_signals(cloud)
+                Ledger(cloud).add(migration_spending(record, places, signals, "best", at=cloud.now()))
         deleted = sweep(cloud, workflow_id, now=cloud.now(), grace_s=grace_s)
     except MultiXServerlessError as error:
         # What was reached before it is not undone by what failed after it.

@@ -17,7 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead
+from multi_x_serverless.adaptation.ledger import Ledger
+from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
 from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
 from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, log_sources
@@ -181,6 +182,8 @@ class _Check:
         solution = simulator.problem.solve(record.configuration.solver)
         solve_cpu_s = time.process_time() - cpu_before
         now = cloud.now()
+        signals = read_signals(cloud)
+        Ledger(cloud).add(solve_spending(record, solve_cpu_s, signals, at=now))
         plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
         in_force = PlanStore(cloud).active(workflow_id)
         # One that is about to end counts as none: it is compared with going home, and so renewed while it pays.
@@ -199,7 +202,7 @@ class _Check:
                 return self._stage(plan, f"{counts}.")
             if broken_then > broken_now:
                 return self._decision("keep", f"{counts}.")
-        overhead = estimate_overhead(record, plan, solve_cpu_s, read_signals(cloud), self._settings.solve.transmission)
+        overhead = estimate_overhead(record, plan, solve_cpu_s, signals, self._settings.solve.transmission)
         return self._weigh(plan, before, after, overhead, self._expected_runs(history[0].started_at, len(history), now))
 
     def _placements_in_force(self, simulator: Simulator, in_force: Plan | None, plan: Plan) -> dict[int, Placement]:

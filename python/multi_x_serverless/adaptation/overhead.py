@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from multi_x_serverless.model.ledger import LedgerEntry
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.solving import model_constants as constants
@@ -18,7 +20,7 @@ PROBE_DURATION_S = 0.5
 
 @dataclass(frozen=True)
 class Overhead:
-    """Estimated one-time overhead of a plan."""
+    """Modelled one-time overhead of a plan."""
 
     carbon_gco2eq: float
     cost_usd: float
@@ -32,30 +34,66 @@ def estimate_overhead(
     Args:
         solve_cpu_s: Processor time that the solver took on all its threads, in seconds; it ran in the home region.
     """
-    home = record.configuration.home_region
-    hour = datetime.fromtimestamp(plan.created_at, tz=timezone.utc).hour
     present = {(resource.function, resource.region) for resource in record.resources if resource.kind == "function"}
-    intensity = {region: signal.intensity_gco2eq_per_kwh[hour] for region, signal in signals.carbon.items()}
-    solve_kwh = solve_cpu_s / 3600.0 * constants.VCPU_MAXIMUM_KW
-    carbon = solve_kwh * constants.PUE_DEFAULT * intensity[home]
-    cost = 0.0
-    copied_to: set[str] = set()
-    for function, regions in plan.regions_of_functions(record.graph).items():
+    places = {
+        (function, region)
+        for function, regions in plan.regions_of_functions(record.graph).items()
+        for region in regions
+    }
+    solved = solve_spending(record, solve_cpu_s, signals, at=plan.created_at)
+    migrated = migration_spending(record, places - present, signals, preset, at=plan.created_at)
+    return Overhead(solved.carbon_gco2eq + migrated.carbon_gco2eq, solved.cost_usd + migrated.cost_usd)
+
+
+def solve_spending(record: WorkflowRecord, cpu_s: float, signals: Signals, *, at: float) -> LedgerEntry:
+    """What a solve took that ran in the home region; the developer's machine is not billed.
+
+    Args:
+        cpu_s: Processor time on all threads, in seconds.
+        at: When it ended, seconds since the epoch.
+    """
+    kwh = cpu_s / 3600.0 * constants.VCPU_MAXIMUM_KW
+    carbon = kwh * constants.PUE_DEFAULT * _intensities(signals, at).get(record.configuration.home_region, 0.0)
+    return LedgerEntry(record.workflow_id, "solve", at, cpu_s, 0.0, 0, carbon, 0.0)
+
+
+def migration_spending(
+    record: WorkflowRecord,
+    places: Collection[tuple[str, str]],
+    signals: Signals,
+    preset: TransmissionPreset,
+    *,
+    at: float,
+) -> LedgerEntry:
+    """What creating functions takes: a copy of the package per new region, and a probe per function.
+
+    Args:
+        places: Function and region of each that is created.
+        at: When, seconds since the epoch.
+    """
+    home = record.configuration.home_region
+    intensity = _intensities(signals, at)
+    carbon = cost = 0.0
+    for function, region in sorted(places):
         provider = record.functions[function].provider
-        for region in sorted(regions):
-            if (function, region) in present:
-                continue
-            copied_to.add(region)
-            kwh = execution_kwh(PROBE_DURATION_S, provider.memory_mb, PROBE_DURATION_S)
-            carbon += kwh * constants.PUE_DEFAULT * intensity[region]
-            prices = signals.prices[region].prices
-            cost += (
-                prices.lambda_usd_per_gb_second(provider.architecture) * PROBE_DURATION_S * provider.memory_mb / 1024.0
-                + prices.lambda_usd_per_million_requests / MEGA
-            )
+        kwh = execution_kwh(PROBE_DURATION_S, provider.memory_mb, PROBE_DURATION_S)
+        carbon += kwh * constants.PUE_DEFAULT * intensity[region]
+        prices = signals.prices[region].prices
+        cost += (
+            prices.lambda_usd_per_gb_second(provider.architecture) * PROBE_DURATION_S * provider.memory_mb / 1024.0
+            + prices.lambda_usd_per_million_requests / MEGA
+        )
     gigabytes = record.package.size_bytes / BYTES_PER_GB
     factor = TRANSMISSION_PRESETS[preset].inter_region_kwh_per_gb
-    for region in sorted(copied_to - {home}):
+    copied_to = sorted({region for _, region in places} - {home})
+    for region in copied_to:
         carbon += gigabytes * factor * (intensity[home] + intensity[region]) / 2.0
         cost += gigabytes * signals.prices[home].prices.egress_usd_per_gb_to(region)
-    return Overhead(carbon, cost)
+    copied_bytes = float(record.package.size_bytes * len(copied_to))
+    return LedgerEntry(record.workflow_id, "migration", at, 0.0, copied_bytes, len(places), carbon, cost)
+
+
+def _intensities(signals: Signals, at: float) -> dict[str, float]:
+    """Of every region in the hour of a moment, in gCO2eq/kWh."""
+    hour = datetime.fromtimestamp(at, tz=timezone.utc).hour
+    return {region: signal.intensity_gco2eq_per_kwh[hour] for region, signal in signals.carbon.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.deployment.progress import Progress
 from multi_x_serverless.deployment.remove import RemoveResult, remove
@@ -22,4 +23,5 @@ def remove_workflow(cloud: Cloud, workflow_id: str, *, keep_logs: bool, progress
     if not result.left:
         History(cloud).remove(workflow_id)
         forget_sync(cloud, workflow_id)
+        Ledger(cloud).remove(workflow_id)
     return result

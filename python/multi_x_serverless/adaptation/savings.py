@@ -25,6 +25,7 @@ from multi_x_serverless.adaptation.comparison import (
     stratified,
 )
 from multi_x_serverless.adaptation.intensity import intensity_history
+from multi_x_serverless.adaptation.ledger import Ledger, Spending
 from multi_x_serverless.adaptation.signals import carbon_source, read_signals
 from multi_x_serverless.adaptation.workflows import deployed_workflow, model_of
 from multi_x_serverless.cloud.ports import Cloud
@@ -114,12 +115,13 @@ class Observed:
 
 @dataclass(frozen=True)
 class SavingsReport:
-    """Savings of a workflow's active plan; `warnings` are sentences that belong with the figures."""
+    """Savings of a workflow's active plan, and what planning spent; `warnings` belong with the figures."""
 
     workflow_id: str
     plan: Plan
     expected: Expected | None
     observed: Observed
+    spending: Spending
     warnings: tuple[str, ...]
 
 
@@ -168,6 +170,7 @@ def savings_report(cloud: Cloud, workflow_id: str, preset: TransmissionPreset) -
         observed=observed_savings(
             runs, plan.version, record.configuration.home_region, Accounting(model, prices, intensities, preset)
         ),
+        spending=Ledger(cloud).spending(workflow_id),
         warnings=() if warning is None else (warning,),
     )
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
+from multi_x_serverless.adaptation.ledger import Ledger
+from multi_x_serverless.adaptation.overhead import solve_spending
 from multi_x_serverless.adaptation.signals import check_ages, read_signals
 from multi_x_serverless.adaptation.workflows import deployed_workflow, model_of
 from multi_x_serverless.cloud.ports import Cloud
@@ -81,10 +84,13 @@ def solve_workflow(
     """
     record = deployed_workflow(cloud, workflow_id)
     problem = build_workflow_problem(cloud, record, settings)
+    cpu_before = time.process_time()
     solution = solve_problem(
         problem.document, solver or record.configuration.solver, threads=threads, frontier=frontier
     )
+    cpu_s = time.process_time() - cpu_before
     now = cloud.now()
+    Ledger(cloud).add(solve_spending(record, cpu_s, read_signals(cloud), at=now))
     plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
     is_staged = stage and not solution.is_infeasible_at_all_hours
     return SolveOutcome(

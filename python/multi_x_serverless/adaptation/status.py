@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from multi_x_serverless.adaptation.ledger import Ledger, Spending
 from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
@@ -38,6 +39,7 @@ class WorkflowStatus:
     Attributes:
         uses: By plan version, of the deployed graph.
         last_runs: The newest runs of the deployed graph, newest first.
+        spending: What planning spent.
     """
 
     record: WorkflowRecord
@@ -45,6 +47,7 @@ class WorkflowStatus:
     staged: Plan | None
     uses: tuple[PlanUse, ...]
     last_runs: tuple[ObservedRun, ...]
+    spending: Spending
 
 
 def workflow_status(cloud: Cloud, workflow_id: str, *, last: int = 5) -> WorkflowStatus:
@@ -72,6 +75,7 @@ def workflow_status(cloud: Cloud, workflow_id: str, *, last: int = 5) -> Workflo
         staged=plans.staged(workflow_id),
         uses=tuple(_use(version, entries, record) for version, entries in sorted(by_plan.items())),
         last_runs=tuple(reversed(runs))[:last],
+        spending=Ledger(cloud).spending(workflow_id),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from multi_x_serverless.adaptation.ledger import Spending
     from multi_x_serverless.cli.session import Settings
 
 OUTPUT_VERSION = 1
@@ -118,3 +119,15 @@ def quantity(metric: str, value: float) -> str:
     if metric == "carbon":
         return grams(value)
     return seconds(value) if metric == "runtime" else f"{dollars_per_million(value)} USD per 1M"
+
+
+def describe_spending(spending: Spending) -> str:
+    """What planning spent, in a sentence."""
+    if spending.solves + spending.migrations == 0:
+        return "Planning spent nothing in the last 30 days."
+    solves = f"{spending.solves} solve{'s' if spending.solves != 1 else ''}"
+    migrations = f"{spending.migrations} migration{'s' if spending.migrations != 1 else ''}"
+    return (
+        f"Planning spent {grams(spending.carbon_gco2eq)} CO2eq and {spending.cost_usd:.2g} USD in the last 30 days "
+        f"(modelled: {solves}, {migrations})."
+    )

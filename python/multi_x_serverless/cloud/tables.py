@@ -14,7 +14,7 @@ statistics      workflow id, kind and run    `model.sync_state`: the cursor, ope
 signals         kind, region                 `model.signals`
 locks           name, ""                     owner and end of the lease
 journal         workflow id, operation       what a deployment under way has done
-ledger          workflow id, time            measured overheads
+ledger          workflow id, time and kind   `model.ledger.LedgerEntry`
 =============== ============================ ================================================================
 """
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from multi_x_serverless.adaptation.comparison import Saving
+from multi_x_serverless.adaptation.ledger import Spending
 from multi_x_serverless.adaptation.savings import Average, Expected, Observed, Sample, SavingsReport
 from multi_x_serverless.adaptation.status import workflow_status
 from multi_x_serverless.cli.commands import run as run_command
@@ -115,9 +116,12 @@ OBSERVED = Observed(
 )
 
 
+SPENT = Spending(solves=3, migrations=1, cpu_s=0.4, carbon_gco2eq=0.00071, cost_usd=0.000012)
+
+
 def report(expected: Expected | None, observed: Observed) -> SavingsReport:
     plan = plan_from_solution(solved(dump(fan_out_problem())), "text-0.0.1", created_at=0.0, expires_at=1.0)
-    return SavingsReport("text-0.0.1", plan.with_version(2), expected, observed, ())
+    return SavingsReport("text-0.0.1", plan.with_version(2), expected, observed, SPENT, ())
 
 
 def test_report_of_a_plan_with_enough_controls(

@@ -10,6 +10,7 @@ import click
 from multi_x_serverless.cli.options import transmission_option
 from multi_x_serverless.cli.output import (
     Column,
+    describe_spending,
     dollars_per_million,
     grams,
     percent,
@@ -52,6 +53,7 @@ def command(settings: Settings, workflow_id: str, transmission: str | None) -> N
                 "provenance": dict(report.plan.provenance),
                 "expected": None if report.expected is None else asdict(report.expected),
                 "observed": asdict(report.observed),
+                "spending": asdict(report.spending),
             },
         )
         return
@@ -62,6 +64,7 @@ def show_report(settings: Settings, report: SavingsReport) -> None:
     """The report as tables."""
     _show_expected(settings, report)
     _show_observed(settings, report.observed, report.plan.version)
+    write_text(f"{describe_spending(report.spending)} The figures above are without it.")
     if report.plan.provenance:
         show_provenance(settings, "Data that the expected figures rest on", report.plan.provenance)
     show_provenance(settings, "Data that the observed figures rest on", report.observed.provenance)

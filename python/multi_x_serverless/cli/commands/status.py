@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from multi_x_serverless.cli.output import Column, seconds, write_json, write_table, write_text
+from multi_x_serverless.cli.output import Column, describe_spending, seconds, write_json, write_table, write_text
 from multi_x_serverless.cli.session import Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def show_status(settings: Settings, status: WorkflowStatus, now: float) -> None:
         _show_use(settings, use)
     if status.last_runs:
         _show_last_runs(settings, status)
+    write_text(describe_spending(status.spending))
     if not status.uses:
         write_text("No runs in the history; 'data_sync' reads the logs.")
 
@@ -124,6 +126,7 @@ def _members(status: WorkflowStatus) -> dict[str, Any]:
             }
             for use in status.uses
         ],
+        "spending": asdict(status.spending),
         "last_runs": [
             {
                 "run_id": run.run_id,
