@@ -11,7 +11,9 @@ use mxs_engine::additive::Additive;
 use mxs_engine::elimination::{Elimination, Structure};
 use mxs_engine::estimates::Estimates;
 use mxs_engine::evaluation::{HourModel, Scratch};
+use mxs_engine::kernels;
 use mxs_engine::lanes::Lanes;
+use mxs_engine::order_statistics::Ordered;
 use mxs_engine::problem::{Metric, Problem};
 use mxs_engine::scenarios::{Scenarios, FIRST_PLANNING_SCENARIO};
 use mxs_engine::{Control, Engine, Options, Solver};
@@ -106,5 +108,38 @@ fn solve_24_hours(bencher: Bencher<'_, '_>, limits: &str) {
         let options =
             Options { solver: Solver::FineGrained, threads: None, deadline_s: None, seed: None, frontier: None };
         engine.solve(options, &Control::default()).expect("a solution")
+    });
+}
+
+/// Adding columns of 1,000 lanes to one: what reading lanes costs when they lie in L1 (4 columns), in L2 (100) and
+/// beyond (2,000). Divided by the columns, the least that any loop over a column can take.
+#[divan::bench(args = [4, 100, 2000])]
+fn read_columns(bencher: Bencher<'_, '_>, columns: usize) {
+    let lanes = vec![0.5_f32; columns * 1000];
+    let mut sum = vec![0.0_f32; 1000];
+    bencher.bench_local(|| {
+        for column in black_box(&lanes).chunks_exact(1000) {
+            kernels::add(&mut sum, column);
+        }
+        sum[0]
+    });
+}
+
+/// One report or message: four columns read, one written.
+#[divan::bench]
+fn arrive_over_an_edge(bencher: Bencher<'_, '_>) {
+    let column = || vec![0.5_f32; 1000];
+    let (mut arrivals, begun, offset, took, seconds) = (column(), column(), column(), column(), column());
+    bencher.bench_local(|| kernels::arrive(&mut arrivals, black_box(&begun), &offset, &took, &seconds, 0.01));
+}
+
+/// The 95th percentile of 1,000 lanes.
+#[divan::bench]
+fn select_percentile(bencher: Bencher<'_, '_>) {
+    let lanes: Vec<f32> = (0..1000_u32).map(|lane| (lane.wrapping_mul(2_654_435_761) >> 8) as f32).collect();
+    let mut ordered = Ordered::default();
+    bencher.bench_local(|| {
+        ordered.fill(black_box(&lanes));
+        ordered.select(950)
     });
 }

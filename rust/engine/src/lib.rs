@@ -24,7 +24,7 @@ pub mod estimates;
 pub mod evaluation;
 pub mod evidence;
 pub mod graph;
-mod kernels;
+pub mod kernels;
 pub mod lanes;
 pub mod limits;
 pub mod order_statistics;
