@@ -22,6 +22,24 @@ ENTRY = """
 def first(event):
 """
 
+BROKEN_BRANCH = """    workflow.invoke_serverless_function(left, event)
+    workflow.invoke_serverless_function(right, event)
+
+@workflow.serverless_function(name="left")
+def left(event):
+    if event:
+        raise ValueError("this branch is broken")
+    workflow.invoke_serverless_function(join, event)
+
+@workflow.serverless_function(name="right")
+def right(event):
+    workflow.invoke_serverless_function(join, event)
+
+@workflow.serverless_function(name="join")
+def join():
+    return workflow.get_predecessor_data()
+"""
+
 SOURCES = {
     "two entries": HEAD
     + ENTRY
@@ -197,6 +215,20 @@ def test_a_function_that_raises_ends_as_a_failed_run(command_line: CommandLine, 
     assert run["status"] == "failed"
     assert {failure["message"] for failure in run["failures"]} == {"this input is bad"}
     assert len(run["failures"]) == 3
+
+
+def test_branch_that_fails_before_a_join_ends_the_run(command_line: CommandLine, tmp_path: Path) -> None:
+    """The join waits for a report that will never come: the run has failed, and nobody waits for the time limit."""
+    source = HEAD + ENTRY + BROKEN_BRANCH
+    command_line.succeed("deploy", cwd=make_project(tmp_path, source, json.dumps(CONFIGURATION)))
+    answer = command_line.run("run", "bad-0.0.1", "-a", "1")
+    assert answer.exit_code == EXIT_FAILURE
+    (run,) = answer.document["runs"]
+    assert run["status"] == "failed"
+    assert len(run["failures"]) == 3
+    assert "still under way" not in answer.errors
+    synced = command_line.succeed("data_sync")["workflows"][0]
+    assert (synced["failed"], synced["completed"], synced["open"]) == (1, 0, 0)
 
 
 def test_corrupted_database_is_refused_and_left_alone(command_line: CommandLine) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
+import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ WORKFLOW_ID = "loop-0.0.1"
 HOME = "us-east-1"
 ALLOWED = {"us-east-1", "us-west-1", "us-west-2", "ca-central-1"}
 RUNS = 120
-HOME_SHARE = 0.1
+HOME_SHARE = 0.25
 
 NODES = {
     "receive:entry_point:0",
@@ -31,6 +34,10 @@ NODES = {
 @pytest.fixture
 def project(command_line: CommandLine, tmp_path: Path) -> Path:
     command_line.succeed("new_workflow", "loop", cwd=tmp_path)
+    configuration = tmp_path / "loop" / ".multi-x-serverless" / "config.yml"
+    text = configuration.read_text(encoding="utf-8")
+    assert text.count("home_share: 0.1\n") == 1
+    configuration.write_text(text.replace("home_share: 0.1\n", f"home_share: {HOME_SHARE}\n"), encoding="utf-8")
     return tmp_path / "loop"
 
 
@@ -130,7 +137,7 @@ def check_solution(solution: dict[str, Any]) -> None:
 
 
 def check_routing(runs: list[dict[str, Any]], plan: dict[str, Any]) -> None:
-    """Runs by the plan ran where the plan says, the others at home, and about one in ten was one of the others."""
+    """Runs by the plan ran where the plan says, the others at home, and about one in four was one of the others."""
     by_plan = [run for run in runs if run["reason"] == "plan"]
     at_home = [run for run in runs if run["reason"] == "home_share"]
     assert len(by_plan) + len(at_home) == len(runs)
@@ -146,17 +153,34 @@ def check_routing(runs: list[dict[str, Any]], plan: dict[str, Any]) -> None:
 
 
 def check_savings(report: dict[str, Any], after: list[dict[str, Any]]) -> None:
-    expected, measured = report["expected"], report["measured"]
+    expected, observed = report["expected"], report["observed"]
     assert expected["plan"]["carbon_gco2eq"] <= expected["best_single"]["carbon_gco2eq"] * (1 + 1e-6)
     assert expected["plan"]["carbon_gco2eq"] < expected["home"]["carbon_gco2eq"]
-    by_plan = sum(run["reason"] == "plan" for run in after)
-    assert measured["plan"]["runs"] == by_plan
-    assert measured["home"]["runs"] == RUNS + len(after) - by_plan
-    saving = measured["carbon"]
+    by_reason = Counter(run["reason"] for run in after)
+    assert observed["plan_runs"] == by_reason["plan"]
+    assert observed["control_runs"] == by_reason["home_share"]
+    # With a quarter of the runs as controls, fewer than ten come about once in a million times.
+    assert observed["obstacle"] == ""
+    assert observed["other_home"]["runs"] == RUNS
+    saving = observed["carbon"]
     assert 0.0 < saving["low"] < saving["fraction"] < saving["high"] < 1.0
-    # The same functions on the same inputs: what was expected and what was measured are of one size.
+    # The same functions on the same inputs: what was expected and what was observed are of one size. The observed
+    # saving is smaller: senders wait for far regions, which the model leaves out.
     expected_fraction = 1.0 - expected["plan"]["carbon_gco2eq"] / expected["home"]["carbon_gco2eq"]
     assert abs(saving["fraction"] - expected_fraction) < 0.25
+    spending = report["spending"]
+    assert (spending["solves"], spending["migrations"]) == (1, 1)
+    assert spending["carbon_gco2eq"] > 0
+
+
+def finished_nodes(state: Path) -> int:
+    """How many nodes have logged their end so far."""
+    (database,) = state.glob("*.db")
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30.0)) as connection:
+        (count,) = connection.execute(
+            "SELECT COUNT(*) FROM log_event WHERE message LIKE '%\"node_finished\"%'"
+        ).fetchone()
+    return int(count)
 
 
 def test_interrupted_commands_lose_nothing(command_line: CommandLine, project: Path) -> None:
@@ -164,14 +188,14 @@ def test_interrupted_commands_lose_nothing(command_line: CommandLine, project: P
     command_line.succeed("deploy", cwd=project)
     queued = command_line.succeed("run", WORKFLOW_ID, "--no-wait", "--arguments-file", str(project / "inputs.jsonl"))
     assert len(queued["run_ids"]) == RUNS
-    for _ in range(2):
+    for share in (1, 2):
         host = command_line.start("run", WORKFLOW_ID, "-a", '{"text": "one more"}')
-        try:
-            host.communicate(timeout=3.0)
-        except Exception:  # noqa: BLE001  # still running, as it should: it is killed in the middle of its work
-            host.kill()
-            host.communicate()
-    assert host.returncode == -9, "the host ended before it could be killed"
+        # In the middle of its work, however fast the machine is.
+        while finished_nodes(command_line.state) < share * RUNS and host.poll() is None:
+            time.sleep(0.01)
+        host.kill()
+        host.communicate()
+        assert host.returncode == -9, "the host ended before it could be killed"
     command_line.succeed("run", WORKFLOW_ID, "-a", '{"text": "the last one"}')
     synced = command_line.succeed("data_sync")["workflows"][0]
     assert synced["open"] == 0
