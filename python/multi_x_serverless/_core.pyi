@@ -148,7 +148,7 @@ class Problem:
 
         Raises:
             EngineError: There is no such solver, or an argument is out of range.
-            KeyboardInterrupt: Ctrl-C; the engine stops within 100 ms.
+            KeyboardInterrupt: Ctrl-C; the call returns within 100 ms, and its threads stop soon after.
         """
 
     def pareto(
@@ -172,5 +172,5 @@ class Problem:
 
         Raises:
             EngineError: An argument is out of range.
-            KeyboardInterrupt: Ctrl-C; the engine stops within 100 ms.
+            KeyboardInterrupt: Ctrl-C; the call returns within 100 ms, and its threads stop soon after.
         """

@@ -96,7 +96,7 @@ class LoadedProblem:
         Raises:
             UsageError: There is no such solver, or an argument is out of range.
             InvalidProblemError: The document cannot be solved; the error names the field.
-            KeyboardInterrupt: Ctrl-C; the engine answers within 100 ms.
+            KeyboardInterrupt: Ctrl-C; the call returns within 100 ms.
         """
         if solver not in SOLVERS:
             raise UsageError(f"there is no solver '{solver}'; there are {', '.join(SOLVERS)}.")
@@ -122,7 +122,7 @@ class LoadedProblem:
 
         Raises:
             UsageError: An argument is out of range.
-            KeyboardInterrupt: Ctrl-C; the engine answers within 100 ms.
+            KeyboardInterrupt: Ctrl-C; the call returns within 100 ms.
         """
         try:
             answer = self._problem.pareto(hour, tolerance=tolerance, deadline_s=deadline_s, seed=seed)
@@ -145,7 +145,7 @@ def solve_problem(
     Raises:
         UsageError: There is no such solver, or an argument is out of range.
         InvalidProblemError: The document is refused; the error names the field.
-        KeyboardInterrupt: Ctrl-C; the engine answers within 100 ms.
+        KeyboardInterrupt: Ctrl-C; the call returns within 100 ms.
     """
     return LoadedProblem(problem).solve(solver, threads=threads, deadline_s=deadline_s, frontier=frontier)
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mxs_engine::problem::{Metric, Placement};
@@ -20,7 +21,7 @@ const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 /// A checked problem with its scenarios.
 #[pyclass(frozen, module = "multi_x_serverless._core")]
 pub struct Problem {
-    engine: Engine,
+    engine: Arc<Engine>,
 }
 
 #[pymethods]
@@ -111,8 +112,7 @@ impl Problem {
         let threads = threads.map(|threads| threads.to_usize(py, "threads")).transpose()?;
         let seed = seed.map(|seed| seed.to_u64(py, "seed")).transpose()?;
         let options = Options { solver, threads, deadline_s, seed, frontier };
-        let solve = |control: &Control| self.engine.solve(options, control);
-        self.answer(py, solve, progress.as_ref())
+        self.answer(py, move |engine, control| engine.solve(options, control), progress.as_ref())
     }
 
     #[pyo3(signature = (hour, *, tolerance = 0.0, deadline_s = None, seed = None))]
@@ -127,7 +127,7 @@ impl Problem {
         let hour = hour.to_usize(py, "hour")?;
         let seed = seed.map(|seed| seed.to_u64(py, "seed")).transpose()?;
         let request = FrontierRequest { hour, tolerance, deadline_s, seed };
-        self.answer(py, |control: &Control| self.engine.frontier(&request, control), None)
+        self.answer(py, move |engine, control| engine.frontier(&request, control), None)
     }
 
     fn __repr__(&self) -> String {
@@ -163,7 +163,7 @@ impl Whole<'_> {
 
 fn read(py: Python<'_>, document: &[u8]) -> PyResult<Problem> {
     let engine = py.detach(|| Engine::from_json(document));
-    engine.map(|engine| Problem { engine }).map_err(|error| to_python(py, &error))
+    engine.map(|engine| Problem { engine: Arc::new(engine) }).map_err(|error| to_python(py, &error))
 }
 
 impl Problem {
@@ -174,25 +174,21 @@ impl Problem {
     }
 
     /// Works on a thread of its own while this one looks for signals and reports progress; the answer as JSON.
-    fn answer<'py, T: Serialize + Send>(
+    ///
+    /// An interrupted call returns at once. Its thread stops when it next looks whether it should, which between two
+    /// looks may take it some tenths of a second on the largest problems; until then it keeps the problem alive.
+    fn answer<'py, T: Serialize + Send + 'static>(
         &self,
         py: Python<'py>,
-        work: impl FnOnce(&Control) -> mxs_engine::Result<T> + Send,
+        work: impl FnOnce(&Engine, &Control) -> mxs_engine::Result<T> + Send + 'static,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let control = Control::default();
+        let control = Arc::new(Control::default());
         let (sender, receiver) = channel();
-        let answer = std::thread::scope(|scope| {
-            let worker = scope.spawn(|| sender.send(work(&control)));
-            let watched = self.watch(py, receiver, &control, progress);
-            if watched.is_err() {
-                control.interrupt();
-            }
-            if let Err(panic) = py.detach(|| worker.join()) {
-                std::panic::resume_unwind(panic);
-            }
-            watched
-        })?;
+        let (engine, watched) = (Arc::clone(&self.engine), Arc::clone(&control));
+        // Nobody may be left to take the answer.
+        std::thread::spawn(move || sender.send(work(&engine, &watched)).ok());
+        let answer = self.watch(py, receiver, &control, progress).inspect_err(|_| control.interrupt())?;
         let document = answer.map_err(|error| to_python(py, &error))?;
         let document = py
             .detach(move || serde_json::to_vec(&document))

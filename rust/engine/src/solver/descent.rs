@@ -120,6 +120,9 @@ impl Descent<'_, '_> {
                 }
             }
             for ends in &problem.graph.edges {
+                if self.context.budget.stop().is_some() {
+                    return;
+                }
                 for &region in &problem.nodes[ends.from].domain {
                     if problem.nodes[ends.to].domain.contains(&region) {
                         improved |= self.try_moves(current, merit, &[(ends.from, region), (ends.to, region)]);
@@ -131,6 +134,9 @@ impl Descent<'_, '_> {
             occupied.dedup();
             for &from in &occupied {
                 for to in 0..problem.region_count() as Region {
+                    if self.context.budget.stop().is_some() {
+                        return;
+                    }
                     let moves: Vec<(usize, Region)> = (0..problem.nodes.len())
                         .filter(|&node| current[node] == from && problem.nodes[node].domain.contains(&to))
                         .map(|node| (node, to))
