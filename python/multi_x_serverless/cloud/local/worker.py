@@ -250,6 +250,8 @@ class Worker:
         """Kill the process and say so in the log, as Lambda does."""
         self.is_usable = False
         self._signal(signal.SIGKILL)
+        # Its last words come first: they may still lie in the pipe.
+        self._output.drain(_DRAIN_TIMEOUT_S)
         self._take_line(self._clock(), f"{request_id} {text}")
         return f"Sandbox.{kind}: RequestId: {request_id} Error: {text}"
 
