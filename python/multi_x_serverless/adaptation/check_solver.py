@@ -221,27 +221,32 @@ class _Check:
     ) -> Decision:
         configuration = self._record.configuration
         threshold = self._settings.hysteresis
-        gain: Gain | None = None
-        for objective in configuration.constraints.priority_order:
-            gain = Gain(
+        gains = [
+            Gain(
                 objective,
                 before.means[objective],
                 after.means[objective],
                 expected_runs,
                 1.0 - configuration.home_share,
             )
-            # What the new plan gives up of an objective within its tolerance it may, for the next one.
-            if gain.fraction > threshold or -gain.fraction > max(threshold, configuration.priority_tolerance):
-                break
+            for objective in configuration.constraints.priority_order
+        ]
+        # What the new plan gives up of an objective within its tolerance it may, for the next one.
+        allowed = max(threshold, configuration.priority_tolerance)
+        gain = next((gain for gain in gains if gain.fraction > threshold or gain.fraction < -allowed), None)
         if gain is None:
-            raise ValueError("a workflow has at least one objective")
+            return self._decision(
+                "keep",
+                f"in no objective is the new plan better than the one in force by more than the threshold of "
+                f"{threshold * 100:.1f} %.",
+                gains[0],
+                overhead,
+            )
         unit = {"carbon": "gCO2eq", "cost": "USD", "runtime": "s"}[gain.objective]
         verb = "falls" if gain.fraction >= 0 else "rises"
         described = f"{gain.objective} {verb} by {abs(gain.fraction) * 100:.1f} % a run"
         if gain.fraction <= threshold:
-            return self._decision(
-                "keep", f"{described}; the threshold is a fall of {threshold * 100:.1f} %.", gain, overhead
-            )
+            return self._decision("keep", f"{described} under the new plan.", gain, overhead)
         if gain.objective == "runtime":
             return self._stage(plan, f"{described}; time is not weighed against overhead.", gain, overhead)
         cost_of_change = overhead.carbon_gco2eq if gain.objective == "carbon" else overhead.cost_usd
