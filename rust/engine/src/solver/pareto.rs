@@ -15,7 +15,7 @@ use crate::limits::{MEAN_TOLERANCE, TAIL_TOLERANCE};
 use crate::problem::{Metric, Placement, Region};
 use crate::solver::descent::{self, BRIEF_KICKS};
 use crate::solver::reduction::Screen;
-use crate::solver::search::NO_PARENT;
+use crate::solver::search::{Open, NO_PARENT};
 use crate::solver::stage::{HourContext, Stage};
 
 /// Most points on a frontier; beyond it the search ends with what it can prove.
@@ -69,34 +69,10 @@ struct Branch {
     bound: Values,
 }
 
-/// Order of splitting: worst matched first, then deepest, then oldest.
-#[derive(Clone, Copy, Debug)]
-struct Open {
-    /// Factor by which the points missed it when it was last looked at; more points can only lower it.
-    missed_by: f64,
-    depth: u16,
-    branch: u32,
-}
-
-impl PartialEq for Open {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Open {}
-
-impl PartialOrd for Open {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Open {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let by_miss = self.missed_by.total_cmp(&other.missed_by);
-        by_miss.then(self.depth.cmp(&other.depth)).then(other.branch.cmp(&self.branch))
-    }
+/// A partial placement to be split: those missed by the largest factor first. The factor is that of when it was last
+/// looked at; more points can only lower it.
+fn to_split(missed_by: f64, depth: u16, branch: u32) -> Open {
+    Open { bound: -missed_by, depth, branch }
 }
 
 /// Points that do not dominate one another.
@@ -261,7 +237,7 @@ impl Explorer<'_> {
         let depth = settled.iter().flatten().count() as u16;
         let bound = [relaxation.carbon.minimum, relaxation.cost.minimum, 0.0];
         self.branches.push(Branch { parent: NO_PARENT, depth, choice: 0, is_bounded: false, bound });
-        self.open.push(Open { missed_by: f64::INFINITY, depth, branch: 0 });
+        self.open.push(to_split(f64::INFINITY, depth, 0));
         let mut assigned = vec![0; structure.domains.len()];
         let mut partial = settled.to_vec();
         while let Some(open) = self.open.pop() {
@@ -275,8 +251,8 @@ impl Explorer<'_> {
                 self.evaluations += screen.evaluations;
                 return Some(self.open_epsilon(missed_by));
             }
-            if missed_by < open.missed_by {
-                self.open.push(Open { missed_by, ..open });
+            if missed_by < -open.bound {
+                self.open.push(to_split(missed_by, open.depth, open.branch));
                 continue;
             }
             partial.copy_from_slice(&settled);
@@ -365,7 +341,7 @@ impl Explorer<'_> {
                 is_bounded: false,
                 bound,
             });
-            self.open.push(Open { missed_by, depth, branch });
+            self.open.push(to_split(missed_by, depth, branch));
         }
     }
 
