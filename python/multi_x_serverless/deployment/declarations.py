@@ -14,17 +14,18 @@ WORKFLOW_CLASS = "MultiXServerlessWorkflow"
 DECORATOR = "serverless_function"
 DELIVERIES = ("at_least_once", "exactly_once")
 
-_WORKFLOW_ARGUMENTS = ("name", "version")
+_WORKFLOW_ARGUMENTS = ("name", "version", "delivery")
 _DECORATOR_ARGUMENTS = ("name", "entry_point", "regions_and_providers", "environment_variables", "delivery")
 
 
 @dataclass(frozen=True)
 class WorkflowObject:
-    """The workflow object of a module: ``variable = MultiXServerlessWorkflow(name=..., version=...)``."""
+    """The workflow object of a module: ``variable = MultiXServerlessWorkflow(name=..., version=..., delivery=...)``."""
 
     variable: str
     name: str
     version: str
+    delivery: str
     line: int
 
 
@@ -110,7 +111,8 @@ def _workflow_object(module: Module) -> WorkflowObject:
         wrong = check_version(version.text())
         if wrong is not None:
             raise version.error(f"'{version.value}' {wrong}.")
-        found.append(WorkflowObject(targets[0].id, name.text(), version.text(), statement.lineno))
+        delivery = _delivery(arguments.get("delivery"))
+        found.append(WorkflowObject(targets[0].id, name.text(), version.text(), delivery, statement.lineno))
     if not found:
         raise InvalidWorkflowError(
             f'makes no workflow: write \'workflow = {WORKFLOW_CLASS}(name="...", version="...")\' at the top '
@@ -161,7 +163,7 @@ def _declaration(
         name=name.text(),
         attribute=definition.name,
         entry_point=_boolean(arguments.get("entry_point")),
-        delivery=_delivery(arguments.get("delivery")),
+        delivery=_delivery(arguments.get("delivery"), workflow.delivery),
         file=module.file,
         line=definition.lineno,
         regions_and_providers=_unless_null(arguments.get("regions_and_providers")),
@@ -215,15 +217,10 @@ def _boolean(setting: Setting | None) -> bool:
     return setting.value
 
 
-def _delivery(setting: Setting | None) -> str:
+def _delivery(setting: Setting | None, default: str = DELIVERIES[0]) -> str:
     if setting is None or setting.is_null:
-        return DELIVERIES[0]
-    delivery = setting.one_of(DELIVERIES)
-    if delivery != DELIVERIES[0]:
-        raise setting.error(
-            f"'{delivery}' is not offered yet; leave it out for '{DELIVERIES[0]}' and keep the function idempotent."
-        )
-    return delivery
+        return default
+    return setting.one_of(DELIVERIES)
 
 
 def _unless_null(setting: Setting | None) -> Setting | None:

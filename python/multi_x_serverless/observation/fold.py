@@ -162,7 +162,9 @@ class _Attempts:
     """Records of a run by the attempts that wrote them.
 
     A retry has the request id of the attempt before, another delivery of the message one of its own. What an attempt
-    logged lies between its start and its end, which are the end's time less its duration: one clock for both.
+    logged lies between its start and its end, which are the end's time less its duration: one clock for both. (One that
+    sent what an earlier attempt had called, `restored`, has that one's duration in its own; what it logged still lies
+    between.)
     """
 
     def __init__(self, ordered: list[Mapping[str, Any]], graph: Graph) -> None:

@@ -26,7 +26,6 @@ from multi_x_serverless.sdk.errors import (
     OtherManifestError,
     PackageError,
     RejectedMessageError,
-    UnsupportedFeatureError,
 )
 from multi_x_serverless.sdk.execution import call_developers_function, payload_size, run_node
 from multi_x_serverless.sdk.manifest import MANIFEST_FILE, Manifest
@@ -81,7 +80,6 @@ def load_package(root: Path, function_name: str) -> Package:
     Raises:
         PackageError: Manifest, module and function do not fit together.
         ManifestError: The manifest is damaged.
-        UnsupportedFeatureError: The function asks for what this version does not offer.
     """
     file = root / MANIFEST_FILE
     try:
@@ -91,8 +89,6 @@ def load_package(root: Path, function_name: str) -> Package:
     declared = manifest.function_by_name.get(function_name)
     if declared is None:
         raise PackageError(f"workflow '{manifest.workflow_id}' has no function '{function_name}'")
-    if declared.delivery != "at_least_once":
-        raise UnsupportedFeatureError(f"function '{function_name}' asks for delivery '{declared.delivery}'")
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     module = importlib.import_module(manifest.module)

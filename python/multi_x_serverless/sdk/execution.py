@@ -3,11 +3,14 @@
 ::
 
     message ─► entry: choose the placement ─► elsewhere? hand the trigger on, done
-            └► sync node: claim the start, read what its predecessors left
+            └► sync node, or delivery exactly once: claim the start
+            └► sync node: read what its predecessors left
             ─► call the developer's function; its calls go out at once, in parallel
+               (exactly once: they are kept, written into the claim when it has returned, and go out then; an attempt
+               that finds them there does not call the function again)
             ─► wait until all of them are accepted
             ─► decline every edge that was not called, through dead nodes and dead joins
-            ─► sync node: close the claim
+            ─► close the claim
 
 If anything raises, nothing (more) is declined, the claim is given back and the exception goes to the platform, which
 delivers the message again.
@@ -25,6 +28,7 @@ from multi_x_serverless.sdk.envelope import Envelope
 from multi_x_serverless.sdk.errors import BackendError, DamagedStateError
 from multi_x_serverless.sdk.network import sdk_calls
 from multi_x_serverless.sdk.node_run import Container, Delivery, NodeRun, elapsed_s
+from multi_x_serverless.sdk.outbox import FunctionRun
 from multi_x_serverless.sdk.payload import Payload, PayloadReference
 from multi_x_serverless.sdk.plan_replica import encode_placement
 from multi_x_serverless.sdk.running import current_node
@@ -69,15 +73,31 @@ def run_node(
     container.meter.start()
     node = NodeRun(container, envelope, envelope.placement, delivery, started=started)
     with sdk_calls():
-        claim = node.claim() if node.is_sync else None
-    if node.is_sync and claim is None:
+        claim = node.claim() if node.is_claimed else None
+    if node.is_claimed and claim is None:
         node.record("duplicate", edge=envelope.edge)
         return False
     _record_start(container, node, envelope, delivery)
     try:
         with sdk_calls():
-            arguments = node.arguments(takes_payload)
-        user_s, returned = _run_developers_function(node, function, arguments)
+            restored = None if claim is None else node.restore(claim)
+        earlier_wall_s, earlier_cpu_s = (0.0, 0.0) if restored is None else (restored.wall_s, restored.cpu_s)
+        if restored is None:
+            with sdk_calls():
+                arguments = node.arguments(takes_payload)
+            user_s, returned = _run_developers_function(node, function, arguments)
+            run = FunctionRun(
+                wall_s=elapsed_s(started),
+                user_s=user_s,
+                cpu_s=round(cpu_seconds() - cpu_before, 6),
+                result=_loggable_result(container, envelope.node, returned),
+            )
+            if claim is not None and node.keeps_calls:
+                with sdk_calls():
+                    claim = node.commit(claim, run)
+        else:
+            run = restored
+        node.send_kept()
         node.settle()
         node.decline_the_rest()
         network = container.meter.stop()
@@ -85,9 +105,9 @@ def run_node(
         # record that came after would be lost with the attempt, for nobody runs the node again.
         node.record(
             "node_finished",
-            wall=elapsed_s(started),
-            user=user_s,
-            cpu=round(cpu_seconds() - cpu_before, 6),
+            wall=round(earlier_wall_s + elapsed_s(started), 6),
+            user=run.user_s,
+            cpu=round(earlier_cpu_s + cpu_seconds() - cpu_before, 6),
             memory=round(peak_memory_mb(), 2),
             cold=delivery.is_cold,
             init=delivery.init_s,
@@ -95,7 +115,8 @@ def run_node(
             other_in=network.other[0],
             other_out=network.other[1],
             log_bytes=container.records.bytes_written - log_before,
-            result=_loggable_result(container, envelope.node, returned),
+            result=run.result,
+            restored=None if restored is None else True,
         )
         if claim is not None:
             with sdk_calls():

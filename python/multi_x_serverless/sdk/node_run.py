@@ -12,15 +12,17 @@ from typing import TypeVar
 
 from multi_x_serverless.sdk.backend import Backend
 from multi_x_serverless.sdk.call_sites import CallSites
+from multi_x_serverless.sdk.claims import Claim, NodeClaims
 from multi_x_serverless.sdk.envelope import Envelope, Placement
 from multi_x_serverless.sdk.errors import NotASyncNodeError, RepeatedCallError
-from multi_x_serverless.sdk.joins import Claim, Join
+from multi_x_serverless.sdk.joins import Join
 from multi_x_serverless.sdk.manifest import Manifest
 from multi_x_serverless.sdk.network import NetworkMeter, sdk_calls
+from multi_x_serverless.sdk.outbox import FunctionRun, Outbox
 from multi_x_serverless.sdk.payload import ABSENT_PAYLOAD, Payload, PayloadReference
 from multi_x_serverless.sdk.predecessors import PredecessorResult
-from multi_x_serverless.sdk.protocol import JoinState, JoinStep, spread_declines
-from multi_x_serverless.sdk.sending import Sender
+from multi_x_serverless.sdk.protocol import EdgeStep, EdgeTask, begin_call, begin_decline, spread_declines
+from multi_x_serverless.sdk.sending import Sender, Sent
 from multi_x_serverless.sdk.tables import payload_object_key
 from multi_x_serverless.sdk.telemetry import RecordWriter
 
@@ -83,6 +85,7 @@ class NodeRun:
         self._node = envelope.node
         self._started = started
         self._decided: set[int] = set()
+        self._kept: dict[int, Payload] = {}
         self._calls: dict[int, Future[None]] = {}
         self._results: tuple[PredecessorResult, ...] | None = None
 
@@ -97,9 +100,14 @@ class NodeRun:
         return self._manifest.workflow_id
 
     @property
-    def is_sync(self) -> bool:
-        """Whether the node joins edges, so that its start is claimed."""
-        return self._manifest.nodes[self._node].sync
+    def is_claimed(self) -> bool:
+        """Whether only one delivery may start the node: it joins edges, or its delivery is exactly once."""
+        return self._manifest.nodes[self._node].sync or self.keeps_calls
+
+    @property
+    def keeps_calls(self) -> bool:
+        """Whether the function's calls are kept back until it has returned."""
+        return self._manifest.function_of(self._node).delivery == "exactly_once"
 
     def predecessor_results(self) -> tuple[PredecessorResult, ...]:
         """What was passed to this sync node.
@@ -129,27 +137,49 @@ class NodeRun:
                 line=frame.f_lineno,
             )
         self._decided.add(edge)
-        if conditional:
+        if conditional and self.keeps_calls:
+            self._kept[edge] = payload
+        elif conditional:
             self._calls[edge] = self._container.executor.submit(self._call, edge, payload, self._offset())
 
     def claim(self) -> Claim | None:
-        """Claim a sync node's start; `None` if this delivery is a duplicate."""
+        """Claim the node's start; `None` if this delivery is a duplicate."""
         attempt = os.urandom(8).hex()
-        return self._join(self._node).claim(
-            self._delivery.request_id, attempt, self._delivery.remaining_s + LEASE_GRACE_S
-        )
+        return self._claims.take(self._delivery.request_id, attempt, self._delivery.remaining_s + LEASE_GRACE_S)
+
+    def restore(self, claim: Claim) -> FunctionRun | None:
+        """Take over what an earlier attempt's function called; `None` if none got so far."""
+        stored = self._claims.outbox_of(claim)
+        if stored is None:
+            return None
+        outbox = Outbox.decode(stored)
+        self._kept = dict(outbox.calls)
+        return outbox.run
+
+    def commit(self, claim: Claim, run: FunctionRun) -> Claim:
+        """Make certain what the function called and returned.
+
+        Raises:
+            ClaimHeldError: Another attempt has taken over.
+        """
+        return self._claims.commit(claim, Outbox(run, self._kept).encode())
+
+    def send_kept(self) -> None:
+        """Call what was kept back, in the background."""
+        for edge, payload in self._kept.items():
+            self._calls[edge] = self._container.executor.submit(self._call, edge, payload, self._offset())
 
     def complete(self, claim: Claim) -> None:
         """Close the claim after success."""
-        self._join(self._node).complete(claim)
+        self._claims.complete(claim)
 
     def release(self, claim: Claim) -> None:
         """Give the claim back after a failure."""
-        self._join(self._node).release(claim)
+        self._claims.release(claim)
 
     def arguments(self, takes_payload: bool) -> tuple[object, ...]:
         """What the developer's function is called with; reads predecessor data and large payloads."""
-        if self.is_sync:
+        if self._manifest.nodes[self._node].sync:
             self._results = self._join(self._node).results(self._envelope.called)
         if not takes_payload:
             return ()
@@ -194,66 +224,74 @@ class NodeRun:
     def _report_declines(self, edges: tuple[int, ...]) -> list[int]:
         """Report declines, at once if there are several; returns the joins that are dead now."""
         if len(edges) == 1:
-            states = [self._decline(edges[0])]
+            ended = [self._decline(edges[0])]
         else:
-            states = _results_of([self._container.executor.submit(self._decline, edge) for edge in edges])
-        dead: list[int] = []
-        for edge, state in zip(edges, states, strict=True):
-            target = self._manifest.edges[edge].target
-            if state.next_step is JoinStep.DECLINE and target not in dead:
-                dead.append(target)
-        return dead
+            ended = _results_of([self._container.executor.submit(self._decline, edge) for edge in edges])
+        return list(dict.fromkeys(self._manifest.edges[task.edge].target for task in ended if task.is_dead_end))
 
     def _call(self, edge: int, payload: Payload, offset_s: float) -> None:
         with sdk_calls():
-            target = self._manifest.edges[edge].target
             started = time.perf_counter()
-            if self._manifest.nodes[target].sync:
-                region = self._region_of(target)
-                self._report(edge, "called", payload)
-                is_fallback, is_large = False, payload.is_large
-            else:
-                sent = self._container.sender.send_or_fall_back(
-                    self._message(target, edge, payload), self._region_of(target)
-                )
-                region, is_fallback, is_large = sent.region, sent.is_fallback, sent.is_large
+            task, sent = self._work_off(begin_call(self._manifest, edge), payload)
+            if sent is None or task.join is not None:
+                # The payload lies at the join, whichever way the join's own message took.
+                region = self._region_of(self._manifest.edges[edge].target)
+                sent = Sent(region, is_fallback=False, is_large=payload.is_large)
             self.record(
                 "edge_called",
                 edge=edge,
-                to=region,
+                to=sent.region,
                 bytes=len(payload.body),
                 offset=round(offset_s, 6),
                 publish=elapsed_s(started),
-                fallback=is_fallback or None,
-                large=is_large or None,
+                fallback=sent.is_fallback or None,
+                large=sent.is_large or None,
             )
 
-    def _decline(self, edge: int) -> JoinState:
+    def _decline(self, edge: int) -> EdgeTask:
         with sdk_calls():
-            return self._report(edge, "declined", ABSENT_PAYLOAD)
+            return self._work_off(begin_decline(edge), ABSENT_PAYLOAD)[0]
 
-    def _report(self, edge: int, state: str, payload: Payload) -> JoinState:
-        """Report an edge at its join, and fire the join if the report completes it."""
+    def _work_off(self, task: EdgeTask, payload: Payload) -> tuple[EdgeTask, Sent | None]:
+        """Do what is to be done about an edge, as `protocol` says.
+
+        Returns:
+            The task at its end, and how the last message went, if any did.
+        """
         started = time.perf_counter()
+        edge, sent = task.edge, None
         target = self._manifest.edges[edge].target
+        region = self._region_of(target)
         join = self._join(target)
-        after = join.report_called(edge, payload) if state == "called" else join.report_declined(edge)
-        fires = after.next_step is JoinStep.FIRE
-        if fires:
-            message = replace(self._message(target, edge, ABSENT_PAYLOAD), called=after.called)
-            self._container.sender.send_or_fall_back(message, self._region_of(target))
-            join.mark_fired()
-        self.record(
-            "sync_reported",
-            edge=edge,
-            to=self._region_of(target),
-            state=state,
-            bytes=len(payload.body),
-            complete=after.complete,
-            fired=fires,
-            duration=elapsed_s(started),
-        )
-        return after
+        while task.step is not EdgeStep.ENDED:
+            if task.step is EdgeStep.SEND:
+                sent = self._container.sender.send_or_fall_back(self._message(target, edge, payload), region)
+                task = task.after()
+            elif task.step is EdgeStep.STORE:
+                join.store(edge, payload)
+                task = task.after()
+            elif task.step is EdgeStep.REPORT:
+                task = task.after(join.report(edge, is_called=task.is_called))
+            elif task.step is EdgeStep.FIRE:
+                called = () if task.join is None else task.join.called
+                message = replace(self._message(target, edge, ABSENT_PAYLOAD), called=called)
+                sent = self._container.sender.send_or_fall_back(message, region)
+                task = task.after()
+            else:
+                join.mark_fired()
+                task = task.after()
+        if task.join is not None:
+            self.record(
+                "sync_reported",
+                edge=edge,
+                to=region,
+                state="called" if task.is_called else "declined",
+                bytes=len(payload.body),
+                complete=task.join.complete,
+                fired=task.fires,
+                duration=elapsed_s(started),
+            )
+        return task, sent
 
     def _message(self, target: int, edge: int, payload: Payload) -> Envelope:
         return Envelope(
@@ -275,6 +313,17 @@ class NodeRun:
             run_id=self.run_id,
             node=node,
             region=self._region_of(node),
+            clock=self._container.clock,
+        )
+
+    @property
+    def _claims(self) -> NodeClaims:
+        return NodeClaims(
+            self._container.backend,
+            self._region_of(self._node),
+            workflow_id=self.workflow_id,
+            run_id=self.run_id,
+            node=self._node,
             clock=self._container.clock,
         )
 

@@ -19,15 +19,29 @@ message again: it reports again, finds the join complete, and repeats what is mi
 payloads keep what was written first, a second firing meets the claim of the first, declines meet slots that are set.
 A decline stops at a join that may still run, and passes it only when it is dead.
 
-A sync node's start is claimed. The claim belongs to the request id of the invocation and is good until that
-invocation must have ended (its time limit). `decide_claim` has the table of cases.
+A sync node's start is claimed, and so is that of every node with delivery "exactly_once". The claim belongs to the
+request id of the invocation and is good until that invocation must have ended (its time limit). `decide_claim` has the
+table of cases. With "exactly_once" the function's calls are kept back until it has returned, then written down in the
+claim (the outbox), and only then sent::
+
+    claim ──► function returns ──► outbox written if the claim is still ours ──► calls, declines ──► done
+      │                                     │
+      └ an attempt that dies here has       └ an attempt that dies here is repeated from the outbox; the function
+        called nobody                         does not run again
+
+So all that follows from such a node follows from one and the same run of its function.
+
+`EdgeTask` is the state of one edge on its way, and `Claiming` that of a claim: immutable values that say which
+operation is next and what they become by its answer. `node_run` and `claims` carry the operations out; the exhaustive
+check of the protocol (`tests/property/protocol_model.py`) carries them out in every order, with a crash after every one
+of them.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from multi_x_serverless.sdk.errors import DamagedStateError
 from multi_x_serverless.sdk.manifest import Manifest
@@ -115,6 +129,75 @@ def read_join(manifest: Manifest, node: int, attributes: Mapping[str, object]) -
     )
 
 
+class EdgeStep(enum.Enum):
+    """The next operation for one edge."""
+
+    SEND = "send"
+    """Publish the message of a plain node."""
+    STORE = "store"
+    """Leave the payload at the join."""
+    REPORT = "report"
+    """Set the edge's slot at the join; the answer is the join's state."""
+    FIRE = "fire"
+    """Publish the join's message."""
+    MARK = "mark"
+    """Note that it is published."""
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class EdgeTask:
+    """What one attempt of a node has still to do about one edge.
+
+    Attributes:
+        edge: Index of the edge.
+        is_called: Whether it is called; otherwise it is declined.
+        step: The next operation.
+        join: The join's state after the report.
+    """
+
+    edge: int
+    is_called: bool
+    step: EdgeStep
+    join: JoinState | None = None
+
+    @property
+    def is_dead_end(self) -> bool:
+        """Whether the join is found dead, so that its own edges are to be declined."""
+        return self.join is not None and self.join.next_step is JoinStep.DECLINE
+
+    @property
+    def fires(self) -> bool:
+        """Whether this attempt publishes the join."""
+        return self.join is not None and self.join.next_step is JoinStep.FIRE
+
+    def after(self, join: JoinState | None = None) -> EdgeTask:
+        """The task when its next operation is done; `join` is the answer to a report."""
+        if self.step is EdgeStep.REPORT and join is not None:
+            goes_on = join.next_step is JoinStep.FIRE
+            return replace(self, step=EdgeStep.FIRE if goes_on else EdgeStep.ENDED, join=join)
+        return replace(self, step=_NEXT_STEPS[self.step])
+
+
+_NEXT_STEPS = {
+    EdgeStep.SEND: EdgeStep.ENDED,
+    EdgeStep.STORE: EdgeStep.REPORT,
+    EdgeStep.FIRE: EdgeStep.MARK,
+    EdgeStep.MARK: EdgeStep.ENDED,
+}
+
+
+def begin_call(manifest: Manifest, edge: int) -> EdgeTask:
+    """The task of calling an edge."""
+    joins = manifest.nodes[manifest.edges[edge].target].sync
+    return EdgeTask(edge, is_called=True, step=EdgeStep.STORE if joins else EdgeStep.SEND)
+
+
+def begin_decline(edge: int) -> EdgeTask:
+    """The task of declining an edge that leads to a join."""
+    return EdgeTask(edge, is_called=False, step=EdgeStep.REPORT)
+
+
 class ClaimDecision(enum.Enum):
     """What a delivery of a sync node's message may do."""
 
@@ -133,6 +216,8 @@ class ClaimState:
         started_at: When it was taken, seconds since the epoch.
         lease_until: When its invocation must have ended.
         done: Whether the node has finished.
+        outbox: What its function called, once that is certain (`outbox`); `None` before, and for nodes whose delivery
+            is at least once.
     """
 
     owner: str
@@ -140,6 +225,7 @@ class ClaimState:
     started_at: float
     lease_until: float
     done: bool
+    outbox: bytes | None = None
 
 
 def decide_claim(held: ClaimState | None, wanted: ClaimState, earliest_retry_s: float) -> ClaimDecision:
@@ -170,3 +256,46 @@ def decide_claim(held: ClaimState | None, wanted: ClaimState, earliest_retry_s: 
     if held.owner != wanted.owner:
         return ClaimDecision.DUPLICATE
     return ClaimDecision.TAKE if now >= held.started_at + earliest_retry_s else ClaimDecision.WAIT
+
+
+class ClaimStep(enum.Enum):
+    """The next operation for a claim, or how claiming has ended."""
+
+    WRITE = "write"
+    """Write the wanted claim on the condition `Claiming.condition`; the answer is its version or `None`."""
+    READ = "read"
+    """Read the claim; the answer is its state and version, or `None`."""
+    TAKEN = "taken"
+    DUPLICATE = "duplicate"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True)
+class Claiming:
+    """One delivery on its way to the start of its node.
+
+    Attributes:
+        wanted: The claim to be written.
+        step: The next operation, or the end.
+        condition: Version that the claim must have to be written over, 0 for absent; after TAKEN the version it got.
+    """
+
+    wanted: ClaimState
+    step: ClaimStep = ClaimStep.WRITE  # a first delivery, which is nearly every one, pays for one write
+    condition: int = 0
+
+    def after_write(self, version: int | None) -> Claiming:
+        """The claim was written as `version`, or the condition did not hold."""
+        if version is None:
+            return replace(self, step=ClaimStep.READ)
+        return replace(self, step=ClaimStep.TAKEN, condition=version)
+
+    def after_read(self, held: ClaimState | None, version: int, earliest_retry_s: float) -> Claiming:
+        """The claim was read as `held`."""
+        decision = decide_claim(held, self.wanted, earliest_retry_s)
+        if decision is ClaimDecision.DUPLICATE:
+            return replace(self, step=ClaimStep.DUPLICATE)
+        if decision is ClaimDecision.WAIT:
+            return replace(self, step=ClaimStep.WAIT)
+        outbox = None if held is None else held.outbox
+        return replace(self, wanted=replace(self.wanted, outbox=outbox), step=ClaimStep.WRITE, condition=version)

@@ -25,9 +25,11 @@ node_finished   node, wall, user (duration of the developer's function alone), c
                 cold, init* (initialisation, s, when cold), network (region -> [bytes in, bytes out] of the
                 developer's own calls to AWS), other_in, other_out (bytes on the wire that belong to no known
                 region), log_bytes*,
-                result* (what a node without successors returned, on clouds that log it)
+                result* (what a node without successors returned, on clouds that log it), restored* (bool: delivery
+                exactly once; an earlier attempt's function had returned, this one only sent what that had called)
 node_failed     node, wall, error (type), message, traceback (list of lines, shortened), cold
-duplicate       node, edge: a sync node's message that came again after its node had started; nothing was run
+duplicate       node, edge: a message that came again after its node had started, if that is claimed (sync nodes and
+                exactly-once delivery); nothing was run
 rejected        reason, detail: a message that was not this workflow's; nothing was run (`run` is empty)
 =============== =================================================================================================
 

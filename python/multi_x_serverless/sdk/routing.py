@@ -4,9 +4,10 @@ The plan replica of the function's own region decides; when there is none, it ca
 made for another deployment, and for the home share of all runs, the run goes home. Otherwise the placement of the
 current UTC hour holds.
 
-In a workflow with joins the choice is written down (`claims`, "placement") before anything follows from it, because
-the state of a join lies in the region the placement names: a trigger that is delivered twice, or again after a crash,
-must not send the two halves of a run to two joins. Without joins nothing depends on it and the write is saved.
+In a workflow with joins, or with functions whose delivery is exactly once, the choice is written down (`claims`,
+"placement") before anything follows from it, because joins and claims lie in the region the placement names: a trigger
+that is delivered twice, or again after a crash, must not send the two halves of a run to two joins. In others nothing
+depends on it and the write is saved.
 """
 
 from __future__ import annotations
@@ -90,7 +91,9 @@ class Router:
         self._replica: PlanReplica | None = None
         self._replica_problem = NO_PLAN
         self._read_again_at = -math.inf
-        self._must_record = any(node.sync for node in manifest.nodes)
+        self._must_record = any(node.sync for node in manifest.nodes) or any(
+            function.delivery == "exactly_once" for function in manifest.functions
+        )
 
     def choose(self, run_id: str) -> Choice:
         """The placement of a run: the recorded one if an earlier delivery chose, else a new one.

@@ -79,9 +79,10 @@ class MultiXServerlessWorkflow:
     Args:
         name: Letters, digits, `-` and `_`, at most 64 characters, beginning with a letter.
         version: Three numbers, for example ``0.0.1``.
+        delivery: Delivery guarantee of the functions that do not name their own (`serverless_function`).
 
     Raises:
-        InvalidDefinitionError: Name or version cannot be used.
+        InvalidDefinitionError: Name, version or delivery cannot be used.
 
     Example:
         >>> workflow = MultiXServerlessWorkflow(name="thumbnails", version="0.0.1")
@@ -92,14 +93,16 @@ class MultiXServerlessWorkflow:
         ... def store(event): ...
     """
 
-    def __init__(self, name: str, version: str) -> None:
+    def __init__(self, name: str, version: str, delivery: str | None = None) -> None:
         _check_name(name, "workflow")
+        _check_delivery(delivery, f"workflow '{name}'")
         if not _is_version(version):
             raise InvalidDefinitionError(
                 f"workflow '{name}' has version {version!r}; it must be three numbers in a string, for example '0.0.1'"
             )
         self._name = name
         self._version = version
+        self._delivery = delivery or "at_least_once"
         self._functions: dict[str, WorkflowFunction] = {}
 
     def __repr__(self) -> str:
@@ -153,11 +156,14 @@ class MultiXServerlessWorkflow:
                 over the workflow's configuration.
             environment_variables: ``[{"key": ..., "value": ...}]`` for this function, over the workflow's.
             delivery: ``"at_least_once"``, the default: after a failure or a repeated delivery the function may run
-                again. A sync node starts once in any case.
+                again, and what it calls then goes out again. ``"exactly_once"``: once the function has returned it
+                never runs again for the same message, and what follows in the run follows from that one return; its
+                calls leave when it has returned, and each start costs three small writes to a table. The workflow's
+                if missing. A sync node starts once in any case.
 
         Raises:
             InvalidDefinitionError: An argument cannot be used, or contradicts another function's.
-            UnsupportedFeatureError: A delivery, or a kind of function, that this version does not offer.
+            UnsupportedFeatureError: A kind of function that this version does not offer.
         """
         if callable(name):
             raise InvalidDefinitionError("write @workflow.serverless_function(name=...), with parentheses")
@@ -169,7 +175,7 @@ class MultiXServerlessWorkflow:
             _check_name(function_name, "function")
             _check_function(function, function_name)
             _check_settings(regions_and_providers, function_name)
-            _check_delivery(delivery, function_name)
+            _check_delivery(delivery, f"function '{function_name}'")
             self._check_place(function_name, entry_point)
             self._functions[function_name] = WorkflowFunction(
                 function_name,
@@ -177,7 +183,7 @@ class MultiXServerlessWorkflow:
                 entry_point=entry_point,
                 regions_and_providers=regions_and_providers,
                 environment_variables=_variables(environment_variables, function_name),
-                delivery=delivery or "at_least_once",
+                delivery=delivery or self._delivery,
             )
             return function
 
@@ -311,15 +317,11 @@ def _check_settings(settings: object, name: str) -> None:
         )
 
 
-def _check_delivery(delivery: object, name: str) -> None:
-    if delivery in (None, "at_least_once"):
-        return
-    if delivery == "exactly_once":
-        raise UnsupportedFeatureError(
-            f"function '{name}' asks for delivery 'exactly_once', which this version does not offer yet; leave it "
-            "out ('at_least_once') and make the function safe to repeat"
+def _check_delivery(delivery: object, who: str) -> None:
+    if delivery not in (None, "at_least_once", "exactly_once"):
+        raise InvalidDefinitionError(
+            f"{who} asks for delivery {delivery!r}; known are 'at_least_once' and 'exactly_once'"
         )
-    raise InvalidDefinitionError(f"function '{name}' asks for delivery {delivery!r}; known is 'at_least_once'")
 
 
 def _variables(variables: object, name: str) -> tuple[tuple[str, str], ...]:

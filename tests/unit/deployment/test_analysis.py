@@ -449,8 +449,8 @@ def test_helpers_that_cannot_be_followed(tmp_path: Path, body: str, more: str, w
             "'environment_variables[0].key' is no literal",
         ),
         (
-            "@workflow.serverless_function(name='a', entry_point=True, delivery='exactly_once')\ndef a(): pass",
-            "not offered yet",
+            "@workflow.serverless_function(name='a', entry_point=True, delivery='at_most_once')\ndef a(): pass",
+            "at_least_once",
         ),
         ("workflow = MultiXServerlessWorkflow('b', '0.0.2')", "makes a second workflow; the first is on line 2"),
         ("def a(:", "is not valid Python"),

@@ -9,7 +9,7 @@ import pytest
 
 from multi_x_serverless.sdk.application import PROBE, Application, load_package
 from multi_x_serverless.sdk.envelope import new_trigger
-from multi_x_serverless.sdk.errors import OtherManifestError, PackageError, UnsupportedFeatureError
+from multi_x_serverless.sdk.errors import OtherManifestError, PackageError
 from multi_x_serverless.sdk.manifest import MANIFEST_FILE, Manifest, ManifestError
 from multi_x_serverless.sdk.payload import ABSENT_PAYLOAD, Payload, PayloadReference
 from multi_x_serverless.testing import MemoryBackend, MemoryCloud, TestContext
@@ -196,13 +196,6 @@ def test_a_package_whose_parts_do_not_fit_is_refused(cloud: MemoryCloud, members
     rewrite(cloud, **members)
 
     with pytest.raises(PackageError, match=message):
-        load_package(cloud.root, "first")
-
-
-def test_a_delivery_that_is_not_offered_yet_is_refused(cloud: MemoryCloud) -> None:
-    rewrite(cloud, functions=[{"name": "first", "attribute": "first", "topic": "t", "delivery": "exactly_once"}])
-
-    with pytest.raises(UnsupportedFeatureError, match="exactly_once"):
         load_package(cloud.root, "first")
 
 

@@ -109,7 +109,7 @@ async def waits(event: object) -> None: ...
         ({"environment_variables": [{"key": "A", "value": 1}]}, greet, "both strings"),
         ({"environment_variables": [{"key": "", "value": "1"}]}, greet, "both strings"),
         ({"environment_variables": [{"key": "A", "value": "1"}] * 2}, greet, "names 'A' twice"),
-        ({"delivery": "sometimes"}, greet, "known is 'at_least_once'"),
+        ({"delivery": "sometimes"}, greet, "known are 'at_least_once' and 'exactly_once'"),
         ({"name": "x"}, "text", "which is no function"),
         ({"name": "x"}, needs_two, "needs 2 arguments"),
     ],
@@ -129,14 +129,25 @@ def test_the_decorator_without_parentheses_is_explained(workflow: MultiXServerle
         workflow.serverless_function(greet)  # type: ignore[arg-type]  # the mistake under test
 
 
-@pytest.mark.parametrize(("delivery", "function"), [("exactly_once", greet), (None, waits)])
-def test_what_is_not_offered_yet_is_said_so(
-    workflow: MultiXServerlessWorkflow, delivery: str | None, function: Callable[..., Any]
-) -> None:
+def test_what_is_not_offered_yet_is_said_so(workflow: MultiXServerlessWorkflow) -> None:
     with pytest.raises(UnsupportedFeatureError) as caught:
-        workflow.serverless_function(name="x", delivery=delivery)(function)
+        workflow.serverless_function(name="x")(waits)
 
     assert caught.value.code == "unsupported-feature"
+
+
+def test_a_function_has_its_workflow_s_delivery_unless_it_names_its_own() -> None:
+    workflow = MultiXServerlessWorkflow(name="example", version="0.0.1", delivery="exactly_once")
+    workflow.serverless_function(name="inherits")(greet)
+    workflow.serverless_function(name="names", delivery="at_least_once")(greet)
+
+    assert workflow.functions["inherits"].delivery == "exactly_once"
+    assert workflow.functions["names"].delivery == "at_least_once"
+
+
+def test_a_workflow_refuses_a_delivery_that_does_not_exist() -> None:
+    with pytest.raises(InvalidDefinitionError, match="workflow 'example' asks for delivery 'sometimes'"):
+        MultiXServerlessWorkflow(name="example", version="0.0.1", delivery="sometimes")
 
 
 def test_a_function_with_defaults_or_without_arguments_is_fine(workflow: MultiXServerlessWorkflow) -> None:
