@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from multi_x_serverless.sdk.manifest import (
@@ -39,6 +39,7 @@ def write_package(
     *,
     regions: Sequence[str] = ("us-east-1", "us-west-2", "ca-central-1"),
     home: str = "us-east-1",
+    exactly_once: Collection[str] = (),
 ) -> Manifest:
     """Write source and manifest of a workflow whose functions are named like the Python functions.
 
@@ -49,6 +50,7 @@ def write_package(
         edges: Per edge the nodes it leaves and enters.
         regions: Regions of the manifest.
         home: The home region.
+        exactly_once: Functions with this delivery.
     """
     module = f"example_app_{next(_module_numbers)}"
     text = HEAD + textwrap.dedent(source)
@@ -62,7 +64,10 @@ def write_package(
         home=home,
         regions=tuple(regions),
         home_share=0.1,
-        functions=tuple(ManifestFunction(name, name, f"topic-{name}") for name in names),
+        functions=tuple(
+            ManifestFunction(name, name, f"topic-{name}", "exactly_once" if name in exactly_once else "at_least_once")
+            for name in names
+        ),
         nodes=tuple(ManifestNode(f"{name}:{index}", name, sync) for index, (name, sync) in enumerate(nodes)),
         edges=tuple(
             ManifestEdge(start, end, _site(text, f"{module}.py", edge)) for edge, (start, end) in enumerate(edges)
