@@ -23,6 +23,7 @@ from multi_x_serverless.errors import (
     UnknownRegionError,
     UsageError,
 )
+from multi_x_serverless.sdk.tables import ITEM_LIFETIME_S
 from tests.unit.cloud_local.local_functions import HOME, REGIONS
 
 
@@ -109,6 +110,35 @@ def test_a_newer_database_is_left_as_it_is(open_cloud: Callable[..., LocalCloud]
     with pytest.raises(NewerSchemaError, match="upgrade"):
         open_cloud()
     assert snapshot(state_dir) == before
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date(
+    open_cloud: Callable[..., LocalCloud], state_dir: Path
+) -> None:
+    with open_cloud() as cloud:
+        cloud.objects.put_object(HOME, "payloads/w/r/e0", b"kept")
+    with closing(sqlite3.connect(state_dir / "cloud.db")) as connection:
+        connection.execute("ALTER TABLE object DROP COLUMN stored_at")
+        connection.execute("PRAGMA user_version = 1")
+
+    with open_cloud() as cloud:
+        assert cloud.objects.get_object(HOME, "payloads/w/r/e0") == b"kept"
+    with closing(sqlite3.connect(state_dir / "cloud.db")) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
+def test_payloads_are_deleted_when_no_message_can_ask_for_them(open_cloud: Callable[..., LocalCloud]) -> None:
+    now = 1_700_000_000.0
+    with open_cloud(clock=lambda: now) as cloud:
+        cloud.objects.put_object(HOME, "payloads/w/r/e0", b"old")
+        cloud.objects.put_object(HOME, "packages/a.zip", b"old")
+    now += ITEM_LIFETIME_S / 2
+    with open_cloud(clock=lambda: now) as cloud:
+        cloud.objects.put_object(HOME, "payloads/w/r/e1", b"new")
+    now += ITEM_LIFETIME_S / 2
+
+    with open_cloud(clock=lambda: now) as cloud:
+        assert cloud.objects.list_objects(HOME, "") == ("packages/a.zip", "payloads/w/r/e1")
 
 
 def test_a_refused_database_gives_the_directory_free(open_cloud: Callable[..., LocalCloud], state_dir: Path) -> None:

@@ -89,7 +89,7 @@ class LocalCloud:
         self._database = self._open()
         self._packages = PackageCache(self._directory.packages)
         self._key_value = LocalKeyValueStore(self._database, self._regions, clock)
-        self._objects = LocalObjectStore(self._database, self._regions, self._directory.objects)
+        self._objects = LocalObjectStore(self._database, self._regions, self._directory.objects, clock)
         self._identity = LocalIdentity(self._database)
         self._logs = LocalLogService(self._database, self._regions)
         self._functions = LocalFunctionService(
@@ -237,6 +237,7 @@ class LocalCloud:
     def _sweep(self) -> None:
         """Delete what is used no more, and what a process left that was killed."""
         self._key_value.sweep_expired()
+        self._objects.sweep_expired()
         self._objects.sweep()
         self._packages.sweep(self._functions.used_packages())
         shutil.rmtree(self._directory.workers, ignore_errors=True)

@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from multi_x_serverless.cloud.local.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
+from multi_x_serverless.cloud.local.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION, TABLES
 from multi_x_serverless.cloud.local.settings import Synchronous
 from multi_x_serverless.errors import CloudError, CorruptedStateError, NewerSchemaError
 
@@ -124,6 +124,7 @@ def open_database(path: Path, *, synchronous: Synchronous) -> Database:
         connection.execute("PRAGMA foreign_keys = ON")
         if is_new:
             _create_tables(connection)
+        _migrate(connection)
     except sqlite3.Error as error:
         connection.close()
         raise _corrupted(path, str(error)) from error
@@ -155,6 +156,13 @@ def _create_tables(connection: sqlite3.Connection) -> None:
         f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION_ID}; "
         f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
     )
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring the tables up to this version, one version per transaction: what dies in between goes on from there."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    for older in range(version, SCHEMA_VERSION):
+        connection.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[older]} PRAGMA user_version = {older + 1}; COMMIT;")
 
 
 def _check(path: Path) -> bool:

@@ -6,11 +6,13 @@ import hashlib
 import os
 import threading
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from multi_x_serverless.cloud.local.database import Database
 from multi_x_serverless.cloud.local.regions import Regions
 from multi_x_serverless.errors import CloudError, CorruptedStateError, ResourceNotFoundError
+from multi_x_serverless.sdk.tables import ITEM_LIFETIME_S, PAYLOAD_OBJECT_PREFIX
 
 MAXIMUM_KEY_BYTES = 1024
 """Longest key in UTF-8 (Amazon S3, "Naming objects")."""
@@ -24,10 +26,11 @@ class LocalObjectStore:
     A body is written beside, flushed to the disk and renamed before the index names it, so an object is always whole.
     """
 
-    def __init__(self, database: Database, regions: Regions, directory: Path) -> None:
+    def __init__(self, database: Database, regions: Regions, directory: Path, clock: Callable[[], float]) -> None:
         self._database = database
         self._regions = regions
         self._directory = directory
+        self._clock = clock
         self._lock = threading.Lock()  # between the birth or death of a file and that of the rows that name it
 
     def put_object(self, region: str, key: str, body: bytes) -> None:
@@ -78,6 +81,15 @@ class LocalObjectStore:
             self._index(target_region, key, digest, size, "copy_object")
         return size
 
+    def sweep_expired(self) -> None:
+        """Delete payloads that no message can ask for any more, as a lifecycle rule of a bucket does."""
+        expired = self._database.rows(
+            "SELECT region, key FROM object WHERE substr(key, 1, length(?)) = ? AND stored_at <= ?",
+            (PAYLOAD_OBJECT_PREFIX, PAYLOAD_OBJECT_PREFIX, self._clock() - ITEM_LIFETIME_S),
+        )
+        for region, key in expired:
+            self.delete_object(region, key)
+
     def sweep(self) -> None:
         """Delete files that no object names: what a process left that was killed in the middle."""
         if not self._directory.is_dir():
@@ -107,8 +119,8 @@ class LocalObjectStore:
         before = self._database.row("SELECT sha256 FROM object WHERE region = ? AND key = ?", (region, key))
         with self._database.transaction(operation) as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO object (region, key, sha256, size) VALUES (?, ?, ?, ?)",
-                (region, key, digest, size),
+                "INSERT OR REPLACE INTO object (region, key, sha256, size, stored_at) VALUES (?, ?, ?, ?, ?)",
+                (region, key, digest, size, self._clock()),
             )
         if before is not None and before[0] != digest:
             self._delete_body_unless_used(before[0])

@@ -5,8 +5,14 @@ from __future__ import annotations
 APPLICATION_ID = 0x4D585331
 """Marks the file as ours: "MXS1" in SQLite's header field `application_id`."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Kept in SQLite's header field `user_version`."""
+
+MIGRATIONS = {
+    1: "ALTER TABLE object ADD COLUMN stored_at REAL NOT NULL DEFAULT 0; "
+    "UPDATE object SET stored_at = CAST(strftime('%s', 'now') AS REAL);",
+}
+"""Statements that bring a database of each older version to the next one."""
 
 TABLES = """
 CREATE TABLE kv_table (
@@ -32,6 +38,7 @@ CREATE TABLE object (
     key TEXT NOT NULL,
     sha256 TEXT NOT NULL,            -- name of the file that holds the body
     size INTEGER NOT NULL,
+    stored_at REAL NOT NULL DEFAULT 0,
     PRIMARY KEY (region, key)
 );
 CREATE INDEX object_body ON object (sha256);
