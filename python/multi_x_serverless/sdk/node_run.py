@@ -84,6 +84,7 @@ class NodeRun:
         self._delivery = delivery
         self._node = envelope.node
         self._started = started
+        self._earlier_s = 0.0
         self._decided: set[int] = set()
         self._kept: dict[int, Payload] = {}
         self._calls: dict[int, Future[None]] = {}
@@ -154,6 +155,7 @@ class NodeRun:
             return None
         outbox = Outbox.decode(stored)
         self._kept = dict(outbox.calls)
+        self._earlier_s = outbox.run.wall_s
         return outbox.run
 
     def commit(self, claim: Claim, run: FunctionRun) -> Claim:
@@ -331,7 +333,8 @@ class NodeRun:
         return self._manifest.regions[self._placement.regions[node]]
 
     def _offset(self) -> float:
-        return elapsed_s(self._started)
+        """Seconds of the node so far, with those of the attempt whose calls this one sends."""
+        return round(self._earlier_s + elapsed_s(self._started), 6)
 
     def record(self, record_type: str, *, node: int | None = None, **members: object) -> None:
         """Write a record of this run; of this node unless another is named."""
