@@ -141,6 +141,19 @@ class UnknownWorkflowError(MultiXServerlessError):
         super().__init__(f"there is no workflow '{workflow_id}': {hint}.")
 
 
+class UnknownRunError(MultiXServerlessError):
+    """No log and no dead letter of a deployed workflow knows the run."""
+
+    code = "unknown-run"
+
+    def __init__(self, run_id: str, workflow_ids: tuple[str, ...] = ()) -> None:
+        self.run_id = run_id
+        where = f"the logs of {', '.join(workflow_ids)}" if workflow_ids else "any log: no workflow is deployed"
+        super().__init__(
+            f"there is no run '{run_id}' in {where}. A run that was only queued appears when it has begun."
+        )
+
+
 class WorkflowExistsError(MultiXServerlessError):
     """A thing that would be created is there already."""
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from multi_x_serverless.adaptation.dead_letters import dead_letters
 from multi_x_serverless.adaptation.ledger import Ledger, Spending
 from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.ports import Cloud
@@ -40,6 +41,7 @@ class WorkflowStatus:
         uses: By plan version, of the deployed graph.
         last_runs: The newest runs of the deployed graph, newest first.
         spending: What planning spent.
+        dead_letters: How many messages were given up and not put back.
     """
 
     record: WorkflowRecord
@@ -48,6 +50,7 @@ class WorkflowStatus:
     uses: tuple[PlanUse, ...]
     last_runs: tuple[ObservedRun, ...]
     spending: Spending
+    dead_letters: int = 0
 
 
 def workflow_status(cloud: Cloud, workflow_id: str, *, last: int = 5) -> WorkflowStatus:
@@ -76,6 +79,7 @@ def workflow_status(cloud: Cloud, workflow_id: str, *, last: int = 5) -> Workflo
         uses=tuple(_use(version, entries, record) for version, entries in sorted(by_plan.items())),
         last_runs=tuple(reversed(runs))[:last],
         spending=Ledger(cloud).spending(workflow_id),
+        dead_letters=len(dead_letters(cloud, workflow_id)),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from multi_x_serverless.cloud.ports import Cloud
@@ -66,21 +67,61 @@ def trace_runs(
     since: float,
 ) -> tuple[RunTrace, ...]:
     """Read what the logs say since a time about some runs, in the order asked for."""
-    records: dict[str, list[dict[str, Any]]] = {run_id: [] for run_id in run_ids}
+    found = read_runs(cloud, workflow_id, sources, run_ids, since)
+    return tuple(trace_of(run_id, logged.records, graph) for run_id, logged in found.items())
+
+
+@dataclass
+class LoggedRun:
+    """All that the logs hold of one run.
+
+    Attributes:
+        records: Its records, unordered.
+        kills: (request id, text) of the platform's lines about invocations of it that did not end by themselves:
+            out of time, out of memory, exited.
+    """
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+    kills: list[tuple[str, str]] = field(default_factory=list)
+
+
+def read_runs(
+    cloud: Cloud, workflow_id: str, sources: Sequence[LogSource], run_ids: Sequence[str], since: float
+) -> dict[str, LoggedRun]:
+    """Read the records of some runs since a time, in the order of `run_ids`."""
+    found = {run_id: LoggedRun() for run_id in run_ids}
     # A function's clock may be a little behind ours, and the last lines are from right now.
     start, end = since - 1.0, cloud.now() + 1.0
     for source in sources:
+        run_of_request: dict[str, str] = {}
         for event in cloud.logs.read_logs(source.region, source.function, start, end):
             try:
                 record = parse_line(event.message)
             except MalformedRecordError:
                 continue
-            if record is not None and record.get("wf") == workflow_id and record.get("run") in records:
-                records[record["run"]].append(record)
-    return tuple(_trace(run_id, entries, graph) for run_id, entries in records.items())
+            if record is None:
+                request = _killed_request(event.message)
+                if request in run_of_request:
+                    found[run_of_request[request]].kills.append((request, event.message.strip()))
+            elif record.get("wf") == workflow_id and record.get("run") in found:
+                run_of_request[record["req"]] = record["run"]
+                found[record["run"]].records.append(record)
+    return found
 
 
-def _trace(run_id: str, records: list[dict[str, Any]], graph: Graph) -> RunTrace:
+_KILLED = re.compile(
+    r"\b([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?: Error:)? (?:Task timed out|Runtime exited)", re.ASCII
+)
+
+
+def _killed_request(line: str) -> str:
+    """Request id in a line by which the platform says that an invocation was ended; empty for any other line."""
+    match = _KILLED.search(line)
+    return "" if match is None else match.group(1)
+
+
+def trace_of(run_id: str, records: list[dict[str, Any]], graph: Graph) -> RunTrace:
+    """A run as its records show it."""
     state = examine(records, graph)
     status: TraceStatus = "running"
     if state.is_complete:

@@ -18,15 +18,31 @@ if TYPE_CHECKING:
 
 
 @click.command("status")
-@click.argument("workflow_id")
+@click.argument("identifier", metavar="WORKFLOW_ID|RUN_ID")
+@click.option("--workflow", "workflow_id", metavar="WORKFLOW_ID", help="The workflow that the run is of.")
 @click.option("--last", type=click.IntRange(min=0), default=5, show_default=True, help="How many of the last runs.")
 @pass_settings
-def command(settings: Settings, workflow_id: str, last: int) -> None:
-    """Show the workflow WORKFLOW_ID: its plans, where its nodes ran, and its last runs (as of data_sync)."""
+def command(settings: Settings, identifier: str, workflow_id: str | None, last: int) -> None:
+    """Show a workflow or one of its runs.
+
+    Of a workflow: its plans, where its nodes ran, and its last runs (as of data_sync). Of a run (its id is printed by
+    'run'): the state of each node, what is waited for, failures with their traceback, straight from the logs.
+    """
     with settings.open_cloud(exclusive=False) as cloud:
+        from multi_x_serverless.adaptation.run_status import is_run_id, run_status
+
+        if workflow_id is not None or is_run_id(identifier):
+            from multi_x_serverless.cli.run_table import run_members, show_run
+
+            run = run_status(cloud, identifier, workflow_id)
+            if settings.is_json:
+                write_json("run_status", run_members(run))
+            else:
+                show_run(settings, run)
+            return
         from multi_x_serverless.adaptation.status import workflow_status
 
-        status, now = workflow_status(cloud, workflow_id, last=last), cloud.now()
+        status, now = workflow_status(cloud, identifier, last=last), cloud.now()
     if settings.is_json:
         write_json("status", _members(status))
     else:
@@ -43,6 +59,11 @@ def show_status(settings: Settings, status: WorkflowStatus, now: float) -> None:
     if status.last_runs:
         _show_last_runs(settings, status)
     write_text(describe_spending(status.spending))
+    if status.dead_letters:
+        write_text(
+            f"{status.dead_letters} messages were given up: 'dead_letters {status.record.workflow_id}' lists them, "
+            "'redrive' puts them back."
+        )
     if not status.uses:
         write_text("No runs in the history; 'data_sync' reads the logs.")
 
@@ -127,6 +148,7 @@ def _members(status: WorkflowStatus) -> dict[str, Any]:
             for use in status.uses
         ],
         "spending": asdict(status.spending),
+        "dead_letters": status.dead_letters,
         "last_runs": [
             {
                 "run_id": run.run_id,

@@ -1,0 +1,83 @@
+"""A function that fails: its run's status, its dead letter, and the redrive after the cause is removed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from integration_tests.conftest import CommandLine
+
+SOURCE = """
+from pathlib import Path
+
+from multi_x_serverless import MultiXServerlessWorkflow
+
+workflow = MultiXServerlessWorkflow(name="fragile", version="0.0.1")
+
+
+@workflow.serverless_function(name="first", entry_point=True)
+def first(event):
+    workflow.invoke_serverless_function(second, event)
+    workflow.invoke_serverless_function(join, "first")
+
+
+@workflow.serverless_function(name="second")
+def second(event):
+    if not Path(event["needs"]).exists():
+        raise FileNotFoundError("the file is not there")
+    workflow.invoke_serverless_function(join, "second")
+
+
+@workflow.serverless_function(name="join")
+def join():
+    return workflow.get_predecessor_data()
+"""
+CONFIGURATION = """
+workflow_name: fragile
+workflow_version: 0.0.1
+home_region: us-east-1
+"""
+WORKFLOW = "fragile-0.0.1"
+
+
+def test_a_run_that_failed_goes_on_after_its_cause_is_removed(command_line: CommandLine, tmp_path: Path) -> None:
+    project, needed = tmp_path / "fragile", tmp_path / "needed"
+    (project / ".multi-x-serverless").mkdir(parents=True)
+    (project / "app.py").write_text(SOURCE, encoding="utf-8")
+    (project / ".multi-x-serverless" / "config.yml").write_text(CONFIGURATION, encoding="utf-8")
+    command_line.succeed("deploy", cwd=project)
+    failed = command_line.run("run", WORKFLOW, "-a", f'{{"needs": "{needed}"}}')
+    assert failed.exit_code == 1
+    run_id = failed.document["runs"][0]["run_id"]
+
+    status = command_line.succeed("status", run_id)
+    assert (status["status"], status["workflow_id"]) == ("failed", WORKFLOW)
+    assert [(node["node"].split(":")[0], node["state"], node["attempts"]) for node in status["nodes"]] == [
+        ("first", "finished", 1),
+        ("second", "failed", 3),
+        ("join", "waiting", 0),
+    ]
+    (waits_for,) = status["nodes"][2]["waits_for"]
+    assert waits_for.startswith("second:")
+    assert len(status["failures"]) == 3
+    assert any("raise FileNotFoundError" in line for line in status["failures"][0]["traceback"])
+    assert command_line.succeed("status", WORKFLOW)["dead_letters"] == 1
+
+    (letter,) = command_line.succeed("dead_letters", WORKFLOW)["dead_letters"]
+    assert (letter["run_id"], letter["node"]) == (run_id, status["nodes"][1]["node"])
+    text = command_line.run("status", run_id, output="table").output
+    assert f"redrive {WORKFLOW} --run {run_id}" in text
+    assert "raise FileNotFoundError" in text
+    assert letter["id"] in command_line.run("dead_letters", output="table").output
+
+    assert command_line.run("redrive", WORKFLOW, "no-such-letter").exit_code == 2
+    needed.touch()
+    answer = command_line.succeed("redrive", WORKFLOW, "--run", run_id)
+    assert answer["runs"] == [{"run_id": run_id, "status": "complete"}]
+
+    status = command_line.succeed("status", run_id)
+    assert status["status"] == "complete"
+    assert status["result"] == ["first", "second"]
+    assert {node["state"] for node in status["nodes"]} == {"finished"}
+    assert command_line.succeed("dead_letters")["dead_letters"] == []
+    assert command_line.run("redrive", WORKFLOW).exit_code == 3
+    assert command_line.run("status", "0" * 32).exit_code == 1

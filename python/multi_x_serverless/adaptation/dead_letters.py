@@ -1,0 +1,138 @@
+"""Messages that were given up: which there are, and putting them back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, log_sources
+from multi_x_serverless.cloud.ports import Cloud, DeadLetter
+from multi_x_serverless.deployment.names import workflow_prefix
+from multi_x_serverless.errors import NothingToDoError, UsageError
+from multi_x_serverless.model.workflow import WorkflowRecord
+from multi_x_serverless.observation.trace import RunTrace, trace_runs
+
+LONGEST_RUN_S = 30 * 86_400.0
+"""How far back the records of a redriven run are looked for: logs are kept no shorter, runs are no longer."""
+
+
+@dataclass(frozen=True)
+class GivenUpMessage:
+    """A dead letter and what its message says.
+
+    Attributes:
+        letter: As the cloud keeps it.
+        run_id: Run of the message; empty if the message cannot be read.
+        node: Name of the node it was for; empty if the message cannot be read.
+    """
+
+    letter: DeadLetter
+    workflow_id: str
+    run_id: str
+    node: str
+
+
+def dead_letters(cloud: Cloud, workflow_id: str | None = None) -> tuple[GivenUpMessage, ...]:
+    """Messages given up, of one workflow or of all deployed ones, oldest first.
+
+    Raises:
+        UnknownWorkflowError: There is no workflow of that id.
+    """
+    records = deployed_workflows(cloud) if workflow_id is None else (deployed_workflow(cloud, workflow_id),)
+    found = [message for record in records for message in _of_workflow(cloud, record)]
+    return tuple(sorted(found, key=lambda message: (message.letter.failed_at, message.letter.id)))
+
+
+def _of_workflow(cloud: Cloud, record: WorkflowRecord) -> list[GivenUpMessage]:
+    prefix = workflow_prefix(record.workflow_id)
+    functions = {resource.name for resource in record.resources if resource.kind == "function"}
+    return [
+        _read(letter, record)
+        for region in record.regions
+        for letter in cloud.messages.dead_letters(region, prefix)
+        if letter.function in functions  # the prefix of one workflow may begin the name of another's function
+    ]
+
+
+def _read(letter: DeadLetter, record: WorkflowRecord) -> GivenUpMessage:
+    envelope = _envelope_of(letter.body)
+    run_id, node = envelope.get("run"), envelope.get("node")
+    is_node = isinstance(node, int) and not isinstance(node, bool) and 0 <= node < len(record.graph.nodes)
+    return GivenUpMessage(
+        letter,
+        record.workflow_id,
+        run_id if isinstance(run_id, str) else "",
+        record.graph.nodes[node].name if is_node and isinstance(node, int) else "",
+    )
+
+
+def _envelope_of(body: bytes) -> dict[str, object]:
+    """Members of the message in a dead letter: the message itself, or the event it was delivered in."""
+    try:
+        document = json.loads(body)
+        if isinstance(document, dict) and "Records" in document:
+            document = json.loads(document["Records"][0]["Sns"]["Message"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        # Anybody may have sent it; it is listed all the same.
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+@dataclass(frozen=True)
+class RedriveResult:
+    """What was put back, and what became of the runs.
+
+    Attributes:
+        messages: Put back on their topics.
+        runs: Their runs as the logs show them, when they were waited for.
+    """
+
+    messages: tuple[GivenUpMessage, ...]
+    runs: tuple[RunTrace, ...]
+
+
+def redrive(
+    cloud: Cloud,
+    workflow_id: str,
+    letter_ids: Sequence[str] = (),
+    *,
+    run_id: str | None = None,
+    wait: bool = True,
+    timeout_s: float = 600.0,
+) -> RedriveResult:
+    """Put dead letters back on their topics: those named, those of a run, or all of the workflow.
+
+    Args:
+        letter_ids: Ids of letters; all if empty.
+        run_id: Only letters of this run.
+        wait: Keep messages moving until none is under way.
+        timeout_s: How long to wait, in seconds.
+
+    Raises:
+        UnknownWorkflowError: There is no workflow of that id.
+        UsageError: There is no letter of one of the ids; nothing was put back.
+        NothingToDoError: There is no letter that could be put back.
+    """
+    record = deployed_workflow(cloud, workflow_id)
+    found = dead_letters(cloud, workflow_id)
+    missing = sorted(set(letter_ids) - {message.letter.id for message in found})
+    if missing:
+        raise UsageError(f"{workflow_id} has no dead letter '{missing[0]}'; 'dead_letters {workflow_id}' lists them.")
+    chosen = tuple(
+        message
+        for message in found
+        if (not letter_ids or message.letter.id in letter_ids) and (run_id is None or message.run_id == run_id)
+    )
+    if not chosen:
+        raise NothingToDoError(f"{workflow_id} has no dead letters" + (f" of run {run_id}." if run_id else "."))
+    with cloud.host() as host:
+        for message in chosen:
+            cloud.messages.redrive(message.letter.region, message.letter.id)
+        if not wait:
+            return RedriveResult(chosen, ())
+        host.wait_until_idle(timeout_s)
+    run_ids = tuple(dict.fromkeys(message.run_id for message in chosen if message.run_id))
+    since = cloud.now() - LONGEST_RUN_S
+    sources = log_sources(cloud, record)
+    return RedriveResult(chosen, trace_runs(cloud, workflow_id, record.graph, sources, run_ids, since))

@@ -1,0 +1,179 @@
+"""The state of one run, straight from the logs: what each node did, what is waited for, what failed and why."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from multi_x_serverless.adaptation.dead_letters import LONGEST_RUN_S, GivenUpMessage, dead_letters
+from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, log_sources
+from multi_x_serverless.cloud.ports import Cloud
+from multi_x_serverless.errors import UnknownRunError
+from multi_x_serverless.model.graph import Graph
+from multi_x_serverless.model.workflow import WorkflowRecord
+from multi_x_serverless.observation.fold import RunState, examine
+from multi_x_serverless.observation.trace import LoggedRun, RunTrace, read_runs, trace_of
+
+NodeState: TypeAlias = Literal["finished", "failed", "running", "retrying", "called", "waiting", "dead", "not reached"]
+
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+_CLOCK_SLACK_S = 60.0
+
+
+@dataclass(frozen=True)
+class NodeStatus:
+    """One node of a run.
+
+    Attributes:
+        state: finished; failed (given up); running (or killed with its log not complete); retrying (failed, to be
+            tried again); called (no attempt has begun); waiting (a join with edges still open); dead (all calls to it
+            were declined); not reached.
+        region: Where its last attempt ran; empty if none began.
+        attempts: How many began.
+        duration_s: Wall time of the attempt that finished it, in seconds.
+        waits_for: Names of the nodes whose calls a waiting join still waits for.
+    """
+
+    node: str
+    state: NodeState
+    region: str
+    attempts: int
+    duration_s: float | None
+    is_cold: bool
+    waits_for: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """See the module's text.
+
+    Attributes:
+        trace: The run as `run` shows it, with the failures and their tracebacks.
+        plan_version: Plan that placed it, 0 for none.
+        started_at: Start of the entry node, seconds since the epoch; `None` if it has not started.
+        nodes: In the order of the graph.
+        kills: What the platform said of invocations that it ended.
+        duplicates: Deliveries that found their node started.
+        fallbacks: Calls that home took because the planned region did not.
+        letters: Its messages that were given up.
+    """
+
+    workflow_id: str
+    trace: RunTrace
+    plan_version: int
+    started_at: float | None
+    nodes: tuple[NodeStatus, ...]
+    kills: tuple[str, ...]
+    duplicates: int
+    fallbacks: int
+    letters: tuple[GivenUpMessage, ...]
+
+
+def is_run_id(text: str) -> bool:
+    """Whether a text has the form of the run ids that are given out."""
+    return _RUN_ID.fullmatch(text) is not None
+
+
+def run_status(cloud: Cloud, run_id: str, workflow_id: str | None = None) -> RunStatus:
+    """Collect the state of a run.
+
+    Args:
+        workflow_id: Its workflow; looked for among all deployed ones if missing.
+
+    Raises:
+        UnknownWorkflowError: There is no workflow of that id.
+        UnknownRunError: No log knows the run.
+    """
+    records = deployed_workflows(cloud) if workflow_id is None else (deployed_workflow(cloud, workflow_id),)
+    since = _earliest(run_id, cloud.now())
+    for record in records:
+        logged = read_runs(cloud, record.workflow_id, log_sources(cloud, record), [run_id], since)[run_id]
+        letters = tuple(message for message in dead_letters(cloud, record.workflow_id) if message.run_id == run_id)
+        if logged.records or letters:
+            return _status(run_id, record, logged, letters)
+    raise UnknownRunError(run_id, tuple(record.workflow_id for record in records))
+
+
+def _earliest(run_id: str, now: float) -> float:
+    """No record of the run is older: its id begins with the time it was made at, in milliseconds."""
+    if is_run_id(run_id):
+        made_at = int(run_id[:12], 16) / 1000.0
+        if now - LONGEST_RUN_S < made_at < now + _CLOCK_SLACK_S:
+            return made_at - _CLOCK_SLACK_S
+    return now - LONGEST_RUN_S
+
+
+def _status(run_id: str, record: WorkflowRecord, logged: LoggedRun, letters: tuple[GivenUpMessage, ...]) -> RunStatus:
+    graph, records = record.graph, logged.records
+    trace = trace_of(run_id, records, graph)
+    given_up = {message.node for message in letters}
+    state = examine(records, graph)
+    start = min((entry for entry in records if entry["t"] == "run_started"), key=_time, default=None)
+    if letters and trace.status in ("running", "not started"):
+        trace = _as_failed(trace)
+    return RunStatus(
+        workflow_id=record.workflow_id,
+        trace=trace,
+        plan_version=0 if start is None else int(start["plan"]),
+        started_at=None if start is None else float(start["ts"]),
+        nodes=tuple(_node_status(index, graph, records, state, given_up) for index in range(len(graph.nodes))),
+        kills=tuple(text for _, text in logged.kills),
+        duplicates=sum(entry["t"] == "duplicate" for entry in records),
+        fallbacks=sum(entry["t"] == "edge_called" and bool(entry.get("fallback")) for entry in records),
+        letters=letters,
+    )
+
+
+def _as_failed(trace: RunTrace) -> RunTrace:
+    """A run of which a message was given up does not go on by itself, whatever its log still lacks."""
+    return replace(trace, status="failed")
+
+
+def _time(record: dict[str, Any]) -> float:
+    return float(record["ts"])
+
+
+def _node_status(
+    index: int, graph: Graph, records: list[dict[str, Any]], state: RunState, given_up: set[str]
+) -> NodeStatus:
+    name = graph.nodes[index].name
+    starts = sorted((entry for entry in records if entry["t"] == "node_started" and entry["node"] == index), key=_time)
+    ends = Counter(entry["t"] for entry in records if entry.get("node") == index)
+    finished = min(
+        (entry for entry in records if entry["t"] == "node_finished" and entry["node"] == index),
+        key=_time,
+        default=None,
+    )
+    called = {int(entry["edge"]) for entry in records if entry["t"] == "edge_called"}
+    declined = {int(entry["edge"]) for entry in records if entry["t"] == "edge_declined"}
+    incoming = graph.incoming[index]
+    open_edges = [edge for edge in incoming if edge not in called and edge not in declined]
+    node_state: NodeState
+    if finished is not None:
+        node_state = "finished"
+    elif index in state.failed or name in given_up:
+        node_state = "failed"
+    elif len(starts) > ends["node_failed"]:
+        node_state = "running"
+    elif starts:
+        node_state = "retrying"
+    elif incoming and declined.issuperset(incoming):
+        node_state = "dead"
+    elif graph.nodes[index].sync and open_edges and len(open_edges) < len(incoming):
+        node_state = "waiting"
+    elif called & set(incoming) or (index == 0 and not incoming):
+        node_state = "called"
+    else:
+        node_state = "not reached"
+    waits_for = [graph.nodes[graph.edges[edge].source].name for edge in open_edges]
+    return NodeStatus(
+        node=name,
+        state=node_state,
+        region=str(starts[-1]["region"]) if starts else "",
+        attempts=len(starts),
+        duration_s=None if finished is None else float(finished["wall"]),
+        is_cold=bool(finished is not None and finished["cold"]),
+        waits_for=tuple(dict.fromkeys(waits_for)) if node_state == "waiting" else (),
+    )

@@ -1,0 +1,53 @@
+"""``redrive``."""
+
+from __future__ import annotations
+
+import click
+
+from multi_x_serverless.cli.letter_table import letter_members
+from multi_x_serverless.cli.output import write_json, write_text
+from multi_x_serverless.cli.session import Settings, pass_settings
+from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
+
+
+@click.command("redrive")
+@click.argument("workflow_id")
+@click.argument("letter_ids", metavar="[LETTER_ID]...", nargs=-1)
+@click.option("--run", "run_id", metavar="RUN_ID", help="Only messages of this run.")
+@click.option("--wait/--no-wait", default=None, help="Wait for the runs.  [default: --wait on the embedded cloud]")
+@click.option("--timeout", type=click.FloatRange(min=0.1), default=600.0, show_default=True, help="Seconds to wait.")
+@pass_settings
+def command(
+    settings: Settings,
+    workflow_id: str,
+    letter_ids: tuple[str, ...],
+    run_id: str | None,
+    wait: bool | None,
+    timeout: float,
+) -> int:
+    """Put messages of WORKFLOW_ID that were given up back on their topics: those named, or all.
+
+    Their runs go on from where they stopped; what was done is not done again.
+    """
+    with settings.open_cloud() as cloud:
+        from multi_x_serverless.adaptation.dead_letters import redrive
+
+        result = redrive(
+            cloud,
+            workflow_id,
+            letter_ids,
+            run_id=run_id,
+            wait=wait if wait is not None else cloud.name == "local",
+            timeout_s=timeout,
+        )
+    if settings.is_json:
+        members = {
+            "redriven": [letter_members(message) for message in result.messages],
+            "runs": [{"run_id": run.run_id, "status": run.status} for run in result.runs],
+        }
+        write_json("redrive", {"workflow_id": workflow_id, **members})
+    else:
+        write_text(f"{len(result.messages)} messages were put back.")
+        for run in result.runs:
+            write_text(f"run {run.run_id}: {run.status}")
+    return EXIT_OK if all(run.status == "complete" for run in result.runs) else EXIT_FAILURE

@@ -1,0 +1,75 @@
+"""One run as tables and as members of a document."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from multi_x_serverless.cli.letter_table import letter_members
+from multi_x_serverless.cli.output import Column, seconds, write_table, write_text
+
+if TYPE_CHECKING:
+    from multi_x_serverless.adaptation.run_status import NodeStatus, RunStatus
+    from multi_x_serverless.cli.session import Settings
+
+
+def show_run(settings: Settings, run: RunStatus) -> None:
+    """The state of a run: a line, a table of its nodes, what failed, what to do."""
+    trace = run.trace
+    took = f" after {seconds(trace.duration_s)}" if trace.status in ("complete", "failed") else ""
+    write_text(f"Run {trace.run_id} of {run.workflow_id}: {trace.status}{took}")
+    if run.started_at is not None:
+        started = datetime.fromtimestamp(run.started_at, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+        key = "home" if trace.placement_key == "home" else f"hour {trace.placement_key}"
+        write_text(f"started {started} UTC, plan {run.plan_version}, placed by {trace.reason} ({key})")
+    columns = [
+        Column("node", is_whole=True),
+        Column("state"),
+        Column("region", is_whole=True),
+        Column("attempts", is_number=True),
+        Column("duration", is_number=True),
+    ]
+    write_table(settings, "", columns, [_row(node) for node in run.nodes])
+    for failure in trace.failures:
+        write_text(f"{failure.node} in {failure.region} raised {failure.error}: {failure.message}")
+        for line in failure.traceback:
+            write_text(f"    {line.rstrip()}")
+    for kill in run.kills:
+        write_text(f"ended by the platform: {kill}")
+    if run.fallbacks:
+        write_text(f"{run.fallbacks} calls went home because the planned region did not take them.")
+    if run.duplicates:
+        write_text(f"{run.duplicates} repeated deliveries found their node started and ran nothing.")
+    for message in run.letters:
+        write_text(f"given up: the message to {message.node or message.letter.function} in {message.letter.region}")
+    if run.letters:
+        write_text(f"When the cause is removed: redrive {run.workflow_id} --run {trace.run_id}")
+
+
+def _row(node: NodeStatus) -> list[str]:
+    state = node.state + (f" for {', '.join(node.waits_for)}" if node.waits_for else "")
+    duration = "-" if node.duration_s is None else seconds(node.duration_s) + (" cold" if node.is_cold else "")
+    return [node.node, state, node.region or "-", str(node.attempts or "-"), duration]
+
+
+def run_members(run: RunStatus) -> dict[str, Any]:
+    """The run as members of a document; times in seconds."""
+    trace = run.trace
+    return {
+        "run_id": trace.run_id,
+        "workflow_id": run.workflow_id,
+        "status": trace.status,
+        "started_at": run.started_at,
+        "duration_s": trace.duration_s,
+        "plan_version": run.plan_version,
+        "placement": trace.placement_key,
+        "reason": trace.reason,
+        "nodes": [asdict(node) for node in run.nodes],
+        "failures": [asdict(failure) for failure in trace.failures],
+        "kills": list(run.kills),
+        "duplicates": run.duplicates,
+        "fallbacks": run.fallbacks,
+        "result": trace.result,
+        "dead_letters": [letter_members(message) for message in run.letters],
+    }
