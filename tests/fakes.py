@@ -299,6 +299,7 @@ class FakeMessageService:
     faults: Faults
     topics: dict[Place, str | None] = field(default_factory=dict)
     published: list[tuple[str, str, bytes]] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
 
     def create_topic(self, region: str, name: str) -> str:
         self.faults.run("create_topic", lambda: self.topics.setdefault((region, name), None), region, name)
@@ -320,9 +321,19 @@ class FakeMessageService:
         self.faults.run("publish", lambda: self.published.append((region, topic, body)), region, topic)
 
     def dead_letters(self, region: str, prefix: str) -> tuple[DeadLetter, ...]:
-        return self.faults.run("dead_letters", tuple, region, prefix)
+        def work() -> tuple[DeadLetter, ...]:
+            return tuple(
+                letter for letter in self.letters if letter.region == region and letter.function.startswith(prefix)
+            )
+
+        return self.faults.run("dead_letters", work, region, prefix)
 
     def redrive(self, region: str, letter_id: str) -> None:
+        for letter in self.letters:
+            if (letter.region, letter.id) == (region, letter_id):
+                self.letters.remove(letter)
+                self.published.append((region, letter.function, letter.body))
+                return
         raise ResourceNotFoundError(f"no dead letter {letter_id}", operation="redrive", region=region)
 
 
