@@ -109,8 +109,11 @@ def read_runs(
     return found
 
 
+# Lambda's words, then those that only the embedded cloud has (`cloud.local.worker`).
 _KILLED = re.compile(
-    r"\b([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?: Error:)? (?:Task timed out|Runtime exited)", re.ASCII
+    r"\b([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?: Error:)? "
+    r"(?:Task timed out|Runtime exited|Memory \d+ MB used|killed by the fault plan|the host was closed)",
+    re.ASCII,
 )
 
 

@@ -8,6 +8,10 @@ In a workflow with joins, or with functions whose delivery is exactly once, the 
 "placement") before anything follows from it, because joins and claims lie in the region the placement names: a trigger
 that is delivered twice, or again after a crash, must not send the two halves of a run to two joins. In others nothing
 depends on it and the write is saved.
+
+The choice may change once: to home, by the delivery that made it, when the planned entry region has certainly not taken
+the trigger. Another delivery that finds a choice therefore confirms it before it acts on it, by a write of the same
+under the next version: then the change fails, or the confirmation does and home is found. Home itself never changes.
 """
 
 from __future__ import annotations
@@ -62,7 +66,7 @@ class Choice:
 
     Attributes:
         placement: Where its nodes go, with the reason.
-        version: Version of the item that records it; `None` if it is not recorded.
+        version: Version of the item that records it; `None` if it is not recorded or cannot change any more.
         is_new: Whether this delivery made the choice; otherwise an earlier one did and may have acted on it.
     """
 
@@ -114,6 +118,8 @@ class Router:
 
         Only the delivery that made the choice may change it; an earlier one may have handed the trigger on.
         """
+        if not choice.is_new:
+            return choice
         home = self._home(choice.placement.plan_version, REGION_UNAVAILABLE)
         if choice.version is None:
             return Choice(home, None, is_new=True)
@@ -176,11 +182,15 @@ class Router:
         )
 
     def _recorded(self, run_id: str) -> Choice:
+        """The choice of another delivery, confirmed: it does not change any more."""
         partition = run_partition(self._manifest.workflow_id, run_id)
-        item = self._backend.get(self._region, CLAIMS, partition, placement_sort())
-        if item is None:
-            raise DamagedStateError(f"the placement of run {run_id} was recorded and is gone")
-        return Choice(_placement_of(item.attributes, self._manifest), item.version, is_new=False)
+        while True:  # every round but the last was somebody else's write, and each delivery writes twice at most
+            item = self._backend.get(self._region, CLAIMS, partition, placement_sort())
+            if item is None:
+                raise DamagedStateError(f"the placement of run {run_id} was recorded and is gone")
+            placement = _placement_of(item.attributes, self._manifest)
+            if placement.key == "home" or self._record(run_id, placement, item.version) is not None:
+                return Choice(placement, None, is_new=False)
 
 
 def _replica_of(attributes: Attributes, nodes: int) -> PlanReplica:

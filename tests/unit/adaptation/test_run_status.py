@@ -124,6 +124,8 @@ def test_a_message_that_was_given_up_fails_its_run_even_without_a_log(example: E
     [
         f"2026-11-25T10:00:00Z {REQUEST} Task timed out after 3.00 seconds",
         f"{REQUEST} Runtime exited with error: signal: SIGKILL",
+        f"{REQUEST} Memory 300 MB used of 256 MB: the worker was killed",
+        f"{REQUEST} killed by the fault plan (delivery.crash)",
         f"RequestId: {REQUEST} Error: Runtime exited with error: exit status 1",
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from multi_x_serverless.sdk.errors import BackendError, DamagedStateError
 from multi_x_serverless.sdk.manifest import Manifest, ManifestEdge, ManifestFunction, ManifestNode
 from multi_x_serverless.sdk.plan_replica import PlanReplica
-from multi_x_serverless.sdk.routing import FAILURE_CACHE_S, REPLICA_CACHE_S, Router, random_fraction, utc_hour
+from multi_x_serverless.sdk.routing import FAILURE_CACHE_S, REPLICA_CACHE_S, Choice, Router, random_fraction, utc_hour
 from multi_x_serverless.sdk.tables import CLAIMS, PLAN_DOCUMENT, PLAN_REPLICAS
 from multi_x_serverless.testing import MemoryBackend
 
@@ -250,6 +250,45 @@ def test_of_two_deliveries_that_choose_one_prevails() -> None:
 
     assert second.placement == first.placement
     assert not second.is_new
+
+
+def test_a_choice_that_another_delivery_acts_on_is_not_changed_any_more() -> None:
+    world = World(joins=True)
+    world.set_plan()
+    choice = world.router.choose("run")
+    other = world.new_router().choose("run")  # it may have handed the trigger on by now
+
+    changed = world.router.send_home(choice, "run")
+
+    assert changed.placement == other.placement == choice.placement
+    assert world.new_router().choose("run").placement == choice.placement
+
+
+def test_a_delivery_that_read_a_choice_just_before_it_changed_follows_the_change() -> None:
+    world = World(joins=True)
+    world.set_plan()
+    choice = world.router.choose("run")
+    changed: list[Choice] = []
+
+    def hook(moment: str, operation: str, region: str) -> None:
+        if (moment, operation) == ("after", "get") and not changed:
+            changed.append(world.router.send_home(choice, "run"))
+
+    other = world.new_router()
+    other.choose("warm-up")
+    world.backend.hook = hook
+
+    assert other.choose("run").placement == changed[0].placement
+    assert changed[0].placement.key == "home"
+
+
+def test_of_a_choice_that_is_not_its_own_a_delivery_changes_nothing() -> None:
+    world = World(joins=True)
+    world.set_plan()
+    world.router.choose("run")
+    other = world.new_router().choose("run")
+
+    assert world.new_router().send_home(other, "run") == other
 
 
 def test_a_damaged_record_of_a_placement_is_not_guessed_at() -> None:
