@@ -92,7 +92,7 @@ def on_dynamodb(clock: Callable[[], float]) -> Iterator[MemoryBackend]:
         yield DynamoBackend(clock)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(examples(), SEEDS)
 def test_the_protocol_holds_on_conditional_writes(example: Example, seed: int) -> None:
     outcome = play(example, seed, faults=5, make_backend=on_dynamodb)
