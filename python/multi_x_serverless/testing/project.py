@@ -12,15 +12,12 @@ from types import ModuleType
 
 from multi_x_serverless.data import regions
 from multi_x_serverless.deployment.analysis import Analysis, analyse
-from multi_x_serverless.deployment.manifest import build_manifest
-from multi_x_serverless.errors import InvalidWorkflowError
+from multi_x_serverless.deployment.build import check_project
 from multi_x_serverless.model.config import (
     CONFIGURATION_DIRECTORY,
     CONFIGURATION_FILE,
     RegionSelection,
     WorkflowConfiguration,
-    load_configuration,
-    merge,
 )
 
 DEFAULT_HOME = "us-east-1"
@@ -47,20 +44,12 @@ class TestedProject:
         self.root = directory.resolve()
         known = tuple(regions())
         file = self.root / CONFIGURATION_DIRECTORY / CONFIGURATION_FILE
-        if configuration is None and file.is_file():
-            configuration = load_configuration(self.root, known)
-        analysis = analyse(self.root)
-        self.configuration = configuration or _default_configuration(analysis)
-        if self.configuration.workflow_id != f"{analysis.workflow_name}-{analysis.workflow_version}":
-            raise InvalidWorkflowError(
-                f"the workflow is '{analysis.workflow_name}-{analysis.workflow_version}' here, but "
-                f"'{self.configuration.workflow_id}' in its configuration; make name and version equal in both.",
-                file=analysis.file,
-                line=analysis.workflow_line,
-            )
-        merged = merge(self.configuration, analysis.declarations, known)
-        self.functions = {name: merged[name] for name in analysis.graph.functions}
-        self.manifest = build_manifest(analysis, self.configuration, self.functions)
+        if configuration is None and not file.is_file():
+            configuration = _default_configuration(analyse(self.root))
+        checked = check_project(self.root, known, configuration)
+        self.configuration = checked.configuration
+        self.functions = checked.functions
+        self.manifest = checked.manifest
         self._modules: dict[str, ModuleType] = {}
         with self.active(self.configuration.environment_variables):
             self.app = importlib.import_module(self.manifest.module)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import traceback
 from collections.abc import Callable
@@ -108,7 +109,8 @@ def watch(
             return function(*arguments)
         node = WatchedNode(inner)
         current_node.set(node)
-        payload = arguments[0] if arguments else None
+        # A copy: the function may change what it was given.
+        payload = copy.deepcopy(arguments[0]) if arguments else None
 
         def finish(returned: object, error: BaseException | None) -> None:
             steps.append(

@@ -141,6 +141,25 @@ def test_source_is_refused_as_at_deployment(tmp_path: Path) -> None:
         WorkflowTest(tmp_path)
 
 
+def test_configuration_is_checked_against_the_source(tmp_path: Path) -> None:
+    directory = _project(tmp_path / "project")
+    (directory / ".multi-x-serverless").mkdir()
+    (directory / ".multi-x-serverless" / "config.yml").write_text(
+        "workflow_name: other\nworkflow_version: 0.0.1\nhome_region: us-east-1\n"
+    )
+    with pytest.raises(InvalidWorkflowError, match="make name and version equal"):
+        WorkflowTest(directory)
+
+
+def test_large_payload_goes_by_the_object_store(tmp_path: Path) -> None:
+    large = "x" * 300_000
+    with WorkflowTest(_project(tmp_path / "project")) as test:
+        test.module("helper").NAME = large  # type: ignore[attr-defined]
+        joined = test.run("x")
+    assert joined.result_of("join") == ["left", large]
+    assert len(joined.objects) == 1
+
+
 def test_placement() -> None:
     with WorkflowTest(EXAMPLE) as test:
         event = {"execute_1": True, "execute_2": False, "execute_3": False}
