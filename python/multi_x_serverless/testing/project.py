@@ -103,11 +103,16 @@ def _top_level_names(root: Path) -> frozenset[str]:
     names = set()
     for path in root.iterdir():
         name = path.stem if path.suffix == ".py" else path.name
-        is_source = path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py")))
+        is_source = path.suffix == ".py" or (path.is_dir() and _holds_source(path))
         is_test = name in {"tests", "conftest"} or name.startswith("test_")
         if is_source and name.isidentifier() and not is_test and name != "multi_x_serverless":
             names.add(name)
     return frozenset(names)
+
+
+def _holds_source(directory: Path) -> bool:
+    """Whether it is a package, be it one without `__init__.py` that holds packages."""
+    return any(any(directory.glob(pattern)) for pattern in ("*.py", "*/*.py"))
 
 
 def _take_modules(names: frozenset[str]) -> dict[str, ModuleType]:

@@ -136,6 +136,16 @@ def test_projects_do_not_mix_and_leave_nothing(tmp_path: Path) -> None:
     assert not {"app", "helper"} & set(sys.modules)
 
 
+def test_packages_without_init_do_not_mix(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        directory = _project(tmp_path / name)
+        (directory / "parts" / "inner").mkdir(parents=True)
+        (directory / "parts" / "inner" / "name.py").write_text(f"NAME = {name!r}\n")
+        (directory / "helper.py").write_text("from parts.inner.name import NAME\n")
+        assert run_workflow(directory, "x").result_of("join") == ["left", name]
+    assert "parts" not in sys.modules
+
+
 def test_source_is_refused_as_at_deployment(tmp_path: Path) -> None:
     with pytest.raises(InvalidWorkflowError, match="no such file"):
         WorkflowTest(tmp_path)
