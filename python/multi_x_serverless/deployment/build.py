@@ -26,10 +26,12 @@ from multi_x_serverless.model.config import (
 from multi_x_serverless.model.workflow import PackageReference, WorkflowRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from multi_x_serverless.cloud.ports import Cloud
     from multi_x_serverless.model.config_types import Architecture
+    from multi_x_serverless.sdk.manifest import Manifest
 
 _APPLICATION = "multi-x-serverless"
 
@@ -47,6 +49,45 @@ class Build:
     package: Package
 
 
+@dataclass(frozen=True)
+class CheckedProject:
+    """A project whose configuration and source fit together.
+
+    Attributes:
+        functions: What holds for each function, in the order of the graph.
+        architecture: What all functions run on.
+    """
+
+    configuration: WorkflowConfiguration
+    analysis: Analysis
+    functions: dict[str, FunctionConfiguration]
+    manifest: Manifest
+    architecture: Architecture
+
+
+def check_project(
+    project: Path, known_regions: Collection[str], configuration: WorkflowConfiguration | None = None
+) -> CheckedProject:
+    """Read and check a project.
+
+    Args:
+        project: The project's directory.
+        known_regions: Codes of the regions that exist.
+        configuration: Used instead of the project's file.
+
+    Raises:
+        InvalidConfigurationError: The configuration is refused.
+        InvalidWorkflowError: The source is refused.
+    """
+    configuration = configuration or load_configuration(project, known_regions)
+    analysis = analyse(project)
+    _check_identity(configuration, analysis)
+    merged = merge(configuration, analysis.declarations, known_regions)
+    functions = {name: merged[name] for name in analysis.graph.functions}
+    manifest = build_manifest(analysis, configuration, functions)
+    return CheckedProject(configuration, analysis, functions, manifest, _architecture(configuration, functions))
+
+
 def build(cloud: Cloud, project: Path) -> Build:
     """Read, check and package a project.
 
@@ -55,18 +96,13 @@ def build(cloud: Cloud, project: Path) -> Build:
         InvalidWorkflowError: The source is refused.
         DeploymentError: The package cannot be built.
     """
-    configuration = load_configuration(project, cloud.regions)
-    analysis = analyse(project)
-    _check_identity(configuration, analysis)
-    functions = merge(configuration, analysis.declarations, cloud.regions)
-    functions = {name: functions[name] for name in analysis.graph.functions}
-    manifest = build_manifest(analysis, configuration, functions)
+    checked = check_project(project, cloud.regions)
+    configuration, analysis = checked.configuration, checked.analysis
+    functions, manifest = checked.functions, checked.manifest
     policy_file = configuration.iam_policy_file
     statements = () if policy_file is None else read_policy_file(project, policy_file)
     policy = build_policy(configuration.workflow_id, analysis.graph.functions, cloud.identity.account_id(), statements)
-    target = Target(
-        sys.version_info.minor, _architecture(configuration, functions), is_this_machine=cloud.name == "local"
-    )
+    target = Target(sys.version_info.minor, checked.architecture, is_this_machine=cloud.name == "local")
     package = build_package(
         project,
         manifest,
