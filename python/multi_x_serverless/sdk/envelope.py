@@ -44,6 +44,9 @@ SPARE_HOPS = 100
 
 PlacementKey: TypeAlias = int | Literal["home"]
 
+# Made once: `json.dumps` with separators of its own makes an encoder for every message.
+_encode_json = json.JSONEncoder(separators=(",", ":")).encode
+
 _MEMBERS = frozenset(
     ("v", "run", "wf", "mf", "node", "edge", "hop", "plan", "key", "place", "why", "called", "sent", "payload")
 )
@@ -112,7 +115,7 @@ class Envelope:
                 head["why"] = self.placement.why
         if self.called:
             head["called"] = self.called
-        text = json.dumps(head, separators=(",", ":"))
+        text = _encode_json(head)
         payload = self.payload.wire_text()
         # The payload is encoded once, where it was passed, and only put in here.
         return f'{text[:-1]},"payload":{payload}}}' if payload else text
