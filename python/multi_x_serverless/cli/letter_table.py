@@ -1,45 +1,30 @@
-"""Dead letters as tables and as members of a document."""
+"""Dead letters in words and as members of a document."""
 
 from __future__ import annotations
 
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from multi_x_serverless.cli.output import Column, brief, write_table
+from multi_x_serverless.cli.output import brief, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from multi_x_serverless.adaptation.dead_letters import GivenUpMessage
-    from multi_x_serverless.cli.session import Settings
 
 
-def show_letters(settings: Settings, title: str, messages: Sequence[GivenUpMessage]) -> None:
-    """One row per letter; ids stay whole, to be copied."""
-    columns = [
-        Column("failed (UTC)", is_whole=True),
-        Column("node"),
-        Column("region"),
-        Column("error"),
-        Column("run", is_whole=True),
-        Column("id", is_whole=True),
-    ]
-    rows = [
-        [
-            datetime.fromtimestamp(message.letter.failed_at, tz=timezone.utc).strftime("%m-%d %H:%M:%S"),
-            message.node or message.letter.function,
-            message.letter.region,
-            brief(message.letter.error),
-            message.run_id or "-",
-            message.letter.id,
-        ]
-        for message in messages
-    ]
-    write_table(settings, title, columns, rows)
+def show_letters(messages: Sequence[GivenUpMessage]) -> None:
+    """A paragraph per letter: the ids are too long for a table, and are there to be copied."""
+    for message in messages:
+        failed = datetime.fromtimestamp(message.letter.failed_at, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+        write_text(f"{failed} UTC  {message.node or message.letter.function} in {message.letter.region}")
+        write_text(f"    workflow {message.workflow_id}, run {message.run_id or 'unknown'}")
+        write_text(f"    id       {message.letter.id}")
+        write_text(f"    error    {brief(' '.join(message.letter.error.split()))}")
 
 
 def letter_members(message: GivenUpMessage) -> dict[str, Any]:
-    """A letter as members of a document."""
+    """A letter as members of a document; `failed_at` in seconds since the epoch."""
     return {
         "id": message.letter.id,
         "workflow_id": message.workflow_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -24,15 +25,20 @@ def show_run(settings: Settings, run: RunStatus) -> None:
         key = "home" if trace.placement_key == "home" else f"hour {trace.placement_key}"
         write_text(f"started {started} UTC, plan {run.plan_version}, placed by {trace.reason} ({key})")
     columns = [
-        Column("node", is_whole=True),
-        Column("state"),
+        Column("node"),
+        Column("state", is_whole=True),
         Column("region", is_whole=True),
         Column("attempts", is_number=True),
         Column("duration", is_number=True),
     ]
     write_table(settings, "", columns, [_row(node) for node in run.nodes])
-    for failure in trace.failures:
-        write_text(f"{failure.node} in {failure.region} raised {failure.error}: {failure.message}")
+    for node in run.nodes:
+        if node.waits_for:
+            write_text(f"{node.node} waits for {', '.join(node.waits_for)}")
+    # Attempts that failed alike are shown once: usually all of them did.
+    for failure, attempts in Counter(trace.failures).items():
+        times = f" ({attempts} attempts)" if attempts > 1 else ""
+        write_text(f"{failure.node} in {failure.region} raised {failure.error}: {failure.message}{times}")
         for line in failure.traceback:
             write_text(f"    {line.rstrip()}")
     for kill in run.kills:
@@ -48,9 +54,8 @@ def show_run(settings: Settings, run: RunStatus) -> None:
 
 
 def _row(node: NodeStatus) -> list[str]:
-    state = node.state + (f" for {', '.join(node.waits_for)}" if node.waits_for else "")
     duration = "-" if node.duration_s is None else seconds(node.duration_s) + (" cold" if node.is_cold else "")
-    return [node.node, state, node.region or "-", str(node.attempts or "-"), duration]
+    return [node.node, node.state, node.region or "-", str(node.attempts or "-"), duration]
 
 
 def run_members(run: RunStatus) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def run_node(
             # If the cloud does not take it back, its lease and the retry's equal request id still free it.
             with suppress(BackendError), sdk_calls():
                 node.release(claim)
-        failure = describe_failure(error)
+        failure = describe_failure(error, call_developers_function.__code__)
         node.record(
             "node_failed",
             wall=elapsed_s(started),

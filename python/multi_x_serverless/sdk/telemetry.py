@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 from typing import Protocol
 
 from multi_x_serverless.sdk.records import format_record
@@ -115,11 +116,22 @@ class Failure:
     traceback: tuple[str, ...]
 
 
-def describe_failure(error: BaseException) -> Failure:
-    """Type, message and the last lines of the traceback of an exception, shortened."""
+def describe_failure(error: BaseException, boundary: CodeType | None = None) -> Failure:
+    """Type, message and the last lines of the traceback of an exception, shortened.
+
+    Args:
+        error: The exception.
+        boundary: Code of the function that calls the developer's: what stands outside of it is of no use to them and
+            left out. An exception that did not pass it is shown whole.
+    """
     import traceback  # noqa: PLC0415 - only failures need it, every cold start would pay for it
 
-    lines = [line for text in traceback.format_exception(error) for line in text.rstrip("\n").split("\n")]
+    inside = error.__traceback__
+    while inside is not None and inside.tb_frame.f_code is not boundary:
+        inside = inside.tb_next
+    shown = error.__traceback__ if inside is None or inside.tb_next is None else inside.tb_next
+    formatted = traceback.format_exception(type(error), error, shown)
+    lines = [line for text in formatted for line in text.rstrip("\n").split("\n")]
     return Failure(
         type(error).__name__,
         _shortened(str(error)),

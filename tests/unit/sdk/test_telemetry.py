@@ -136,6 +136,23 @@ def fail(depth: int) -> None:
     raise ValueError("x" * 1000)
 
 
+def test_of_a_failure_only_the_developers_part_is_shown() -> None:
+    def boundary() -> None:
+        fail(1)
+
+    with pytest.raises(ValueError, match="x") as caught:
+        boundary()
+
+    whole = describe_failure(caught.value)
+    inside = describe_failure(caught.value, boundary.__code__)
+    elsewhere = describe_failure(caught.value, describe_failure.__code__)
+
+    assert any("in boundary" in line for line in whole.traceback)
+    assert not any("in boundary" in line for line in inside.traceback)
+    assert any("in fail" in line for line in inside.traceback)
+    assert elsewhere == whole
+
+
 def test_a_failure_is_described_shortly() -> None:
     with pytest.raises(ValueError, match="x") as caught:
         fail(50)

@@ -24,6 +24,6 @@ def command(settings: Settings, workflow_id: str | None) -> None:
     if settings.is_json:
         write_json("dead_letters", {"dead_letters": [letter_members(message) for message in messages]})
     elif messages:
-        show_letters(settings, f"{len(messages)} messages were given up", messages)
+        show_letters(messages)
     else:
         write_text("No message was given up.")

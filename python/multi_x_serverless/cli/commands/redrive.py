@@ -47,7 +47,7 @@ def command(
         }
         write_json("redrive", {"workflow_id": workflow_id, **members})
     else:
-        write_text(f"{len(result.messages)} messages were put back.")
+        write_text(f"Messages put back: {len(result.messages)}.")
         for run in result.runs:
             write_text(f"run {run.run_id}: {run.status}")
     return EXIT_OK if all(run.status == "complete" for run in result.runs) else EXIT_FAILURE

@@ -61,7 +61,7 @@ def show_status(settings: Settings, status: WorkflowStatus, now: float) -> None:
     write_text(describe_spending(status.spending))
     if status.dead_letters:
         write_text(
-            f"{status.dead_letters} messages were given up: 'dead_letters {status.record.workflow_id}' lists them, "
+            f"Messages given up: {status.dead_letters}. 'dead_letters {status.record.workflow_id}' lists them, "
             "'redrive' puts them back."
         )
     if not status.uses:
