@@ -8,13 +8,18 @@ from pathlib import Path
 import pytest
 
 from multi_x_serverless.adaptation.comparison import Saving
+from multi_x_serverless.adaptation.dead_letters import GivenUpMessage
 from multi_x_serverless.adaptation.ledger import Spending
+from multi_x_serverless.adaptation.run_status import NodeStatus, RunStatus
 from multi_x_serverless.adaptation.savings import Average, Expected, Observed, Sample, SavingsReport
 from multi_x_serverless.adaptation.status import workflow_status
 from multi_x_serverless.cli.commands import run as run_command
 from multi_x_serverless.cli.commands.report import show_report
 from multi_x_serverless.cli.commands.status import show_status
+from multi_x_serverless.cli.letter_table import show_letters
+from multi_x_serverless.cli.run_table import show_run
 from multi_x_serverless.cli.solution_tables import show_solution
+from multi_x_serverless.cloud.ports import DeadLetter
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.model.config import Constraints, Limit, Limits
 from multi_x_serverless.model.plan import home_plan
@@ -94,6 +99,40 @@ def test_status_with_runs_under_two_plans(
     History(cloud).add(WORKFLOW_ID, [last])
     show_status(table_settings(monkeypatch), workflow_status(cloud, WORKFLOW_ID, last=3), now)
     check_golden("status", capsys.readouterr().out)
+
+
+LETTER = GivenUpMessage(
+    DeadLetter("4f2a-7", "us-east-1", "mxs-count", b"{}", "ValueError: bad\n  more", 1_700_000_009.0),
+    workflow_id="text-0.0.1",
+    run_id="0123456789ab",
+    node="count:receive_0_0:1",
+)
+
+
+def test_status_of_a_run_that_failed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    failure = NodeFailure("count:receive_0_0:1", "us-east-1", "ValueError", "bad", ("  File app.py, line 3", "bad"))
+    run = RunStatus(
+        workflow_id="text-0.0.1",
+        trace=RunTrace("0123456789ab", "failed", "plan", "5", 0.5, (), (failure, failure, failure), None),
+        plan_version=3,
+        started_at=1_700_000_000.0,
+        nodes=(
+            NodeStatus("receive:entry_point:0", "finished", "us-east-1", 1, 0.5, is_cold=True, waits_for=()),
+            NodeStatus("count:receive_0_0:1", "failed", "us-east-1", 3, None, is_cold=False, waits_for=()),
+            NodeStatus("join:sync:2", "waiting", "", 0, None, is_cold=False, waits_for=("count:receive_0_0:1",)),
+        ),
+        kills=("4f2a Task timed out after 3.00 seconds",),
+        duplicates=2,
+        fallbacks=1,
+        letters=(LETTER,),
+    )
+    show_run(table_settings(monkeypatch), run)
+    check_golden("status_run", capsys.readouterr().out)
+
+
+def test_dead_letters(capsys: pytest.CaptureFixture[str]) -> None:
+    show_letters([LETTER])
+    check_golden("dead_letters", capsys.readouterr().out)
 
 
 OBSERVED = Observed(
