@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, log_sources
-from multi_x_serverless.cloud.ports import Cloud, DeadLetter
+from multi_x_serverless.cloud.ports import Cloud, DeadLetter, Key
+from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.deployment.names import workflow_prefix
-from multi_x_serverless.errors import NothingToDoError, UsageError
+from multi_x_serverless.errors import ConflictError, NothingToDoError, UsageError
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.trace import RunTrace, trace_runs
+from multi_x_serverless.sdk.tables import CLAIMS, node_sort, run_partition
 
 LONGEST_RUN_S = 30 * 86_400.0
 """How far back the records of a redriven run are looked for: logs are kept no shorter, runs are no longer."""
@@ -73,7 +75,7 @@ def _envelope_of(body: bytes) -> dict[str, object]:
         document = json.loads(body)
         if isinstance(document, dict) and "Records" in document:
             document = json.loads(document["Records"][0]["Sns"]["Message"])
-    except (ValueError, KeyError, IndexError, TypeError):
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         # Anybody may have sent it; it is listed all the same.
         return {}
     return document if isinstance(document, dict) else {}
@@ -86,10 +88,13 @@ class RedriveResult:
     Attributes:
         messages: Put back on their topics.
         runs: Their runs as the logs show them, when they were waited for.
+        held: Not put back: an attempt that was killed holds their node's claim, and a message that came now would be
+            taken for a duplicate and lost. The lease ends at the latest when the function's time limit is over.
     """
 
     messages: tuple[GivenUpMessage, ...]
     runs: tuple[RunTrace, ...]
+    held: tuple[GivenUpMessage, ...] = ()
 
 
 def redrive(
@@ -113,6 +118,7 @@ def redrive(
         UnknownWorkflowError: There is no workflow of that id.
         UsageError: There is no letter of one of the ids; nothing was put back.
         NothingToDoError: There is no letter that could be put back.
+        ConflictError: All of them are of nodes that are still claimed; nothing was put back.
     """
     record = deployed_workflow(cloud, workflow_id)
     found = dead_letters(cloud, workflow_id)
@@ -126,13 +132,39 @@ def redrive(
     )
     if not chosen:
         raise NothingToDoError(f"{workflow_id} has no dead letters" + (f" of run {run_id}." if run_id else "."))
+    held = tuple(message for message in chosen if _lease_end(cloud, record, message) > cloud.now())
+    chosen = tuple(message for message in chosen if message not in held)
+    if not chosen:
+        wait_s = max(_lease_end(cloud, record, message) for message in held) - cloud.now()
+        raise ConflictError(
+            f"the nodes of {len(held)} dead letters are still claimed by attempts that were killed; nothing was put "
+            f"back: try again in {max(1.0, wait_s):.0f} s."
+        )
     with cloud.host() as host:
         for message in chosen:
             cloud.messages.redrive(message.letter.region, message.letter.id)
         if not wait:
-            return RedriveResult(chosen, ())
+            return RedriveResult(chosen, (), held)
         host.wait_until_idle(timeout_s)
     run_ids = tuple(dict.fromkeys(message.run_id for message in chosen if message.run_id))
     since = cloud.now() - LONGEST_RUN_S
     sources = log_sources(cloud, record)
-    return RedriveResult(chosen, trace_runs(cloud, workflow_id, record.graph, sources, run_ids, since))
+    return RedriveResult(chosen, trace_runs(cloud, workflow_id, record.graph, sources, run_ids, since), held)
+
+
+def _lease_end(cloud: Cloud, record: WorkflowRecord, message: GivenUpMessage) -> float:
+    """When the claim of a letter's node ends, seconds since the epoch; 0 if nobody holds it.
+
+    The claim lies in one of the workflow's regions: which one is the run's placement, but a trigger carries none.
+    """
+    nodes = [index for index, node in enumerate(record.graph.nodes) if node.name == message.node]
+    if not message.run_id or not nodes:
+        return 0.0
+    key = Key(run_partition(record.workflow_id, message.run_id), node_sort(nodes[0]))
+    table = physical_name(CLAIMS)
+    ends = [0.0]
+    for region in record.regions:
+        item = cloud.key_value.get(region, table, key) if table in cloud.key_value.list_tables(region) else None
+        if item is not None and not item.attributes.get("done"):
+            ends.append(float(item.attributes.get("lease_until", 0.0)))
+    return max(ends)

@@ -27,7 +27,7 @@ class NodeStatus:
     """One node of a run.
 
     Attributes:
-        state: finished; failed (given up); running (or killed with its log not complete); retrying (failed, to be
+        state: finished; failed (given up); running; retrying (failed, to be
             tried again); called (no attempt has begun); waiting (a join with edges still open); dead (all calls to it
             were declined); not reached.
         region: Where its last attempt ran; empty if none began.
@@ -111,14 +111,18 @@ def _status(run_id: str, record: WorkflowRecord, logged: LoggedRun, letters: tup
     given_up = {message.node for message in letters}
     state = examine(records, graph)
     start = min((entry for entry in records if entry["t"] == "run_started"), key=_time, default=None)
+    requests = [request for request, _ in logged.kills]
+    nodes = tuple(_node_status(index, graph, records, state, given_up, requests) for index in range(len(graph.nodes)))
     if letters and trace.status in ("running", "not started"):
-        trace = _as_failed(trace)
+        trace = replace(trace, status="failed")
+    elif trace.status == "failed" and not letters and any(node.state == "running" for node in nodes):
+        trace = replace(trace, status="running")  # what had failed was put back
     return RunStatus(
         workflow_id=record.workflow_id,
         trace=trace,
         plan_version=0 if start is None else int(start["plan"]),
         started_at=None if start is None else float(start["ts"]),
-        nodes=tuple(_node_status(index, graph, records, state, given_up) for index in range(len(graph.nodes))),
+        nodes=nodes,
         kills=tuple(text for _, text in logged.kills),
         duplicates=sum(entry["t"] == "duplicate" for entry in records),
         fallbacks=sum(entry["t"] == "edge_called" and bool(entry.get("fallback")) for entry in records),
@@ -126,20 +130,21 @@ def _status(run_id: str, record: WorkflowRecord, logged: LoggedRun, letters: tup
     )
 
 
-def _as_failed(trace: RunTrace) -> RunTrace:
-    """A run of which a message was given up does not go on by itself, whatever its log still lacks."""
-    return replace(trace, status="failed")
-
-
 def _time(record: dict[str, Any]) -> float:
     return float(record["ts"])
 
 
 def _node_status(
-    index: int, graph: Graph, records: list[dict[str, Any]], state: RunState, given_up: set[str]
+    index: int,
+    graph: Graph,
+    records: list[dict[str, Any]],
+    state: RunState,
+    given_up: set[str],
+    kills: list[str],
 ) -> NodeStatus:
     name = graph.nodes[index].name
     starts = sorted((entry for entry in records if entry["t"] == "node_started" and entry["node"] == index), key=_time)
+    killed = sum(request in {entry["req"] for entry in starts} for request in kills)
     ends = Counter(entry["t"] for entry in records if entry.get("node") == index)
     finished = min(
         (entry for entry in records if entry["t"] == "node_finished" and entry["node"] == index),
@@ -153,10 +158,12 @@ def _node_status(
     node_state: NodeState
     if finished is not None:
         node_state = "finished"
-    elif index in state.failed or name in given_up:
+    elif name in given_up:
         node_state = "failed"
-    elif len(starts) > ends["node_failed"]:
+    elif len(starts) > ends["node_failed"] + killed:
         node_state = "running"
+    elif index in state.failed:
+        node_state = "failed"
     elif starts:
         node_state = "retrying"
     elif incoming and declined.issuperset(incoming):

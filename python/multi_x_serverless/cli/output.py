@@ -64,9 +64,12 @@ def write_table(
         console.print(escape(note) + "\n")
 
 
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+
+
 def write_text(text: str) -> None:
-    """A line for people."""
-    click.echo(text)
+    """A line for people; what others wrote cannot steer their terminal."""
+    click.echo(text.translate(_CONTROLS))
 
 
 BRIEF_CHARACTERS = 240

@@ -276,8 +276,10 @@ def _errors(operation: str, region: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-        raise BackendError(str(error), operation=operation, region=region, outcome_unknown=status >= 500) from error
+        metadata = error.response.get("ResponseMetadata", {})
+        # Of an attempt before the last one only its number is known: it may have got through.
+        unknown = metadata.get("HTTPStatusCode", 500) >= 500 or metadata.get("RetryAttempts", 0) > 0
+        raise BackendError(str(error), operation=operation, region=region, outcome_unknown=unknown) from error
     except BotoCoreError as error:
         # botocore's `ConnectionError`s are no `HTTPClientError`s: with them it never came to an exchange. It tells of
         # the last attempt only; that an earlier one got through and its answer was lost is not seen here.

@@ -136,10 +136,9 @@ class NodeClaims:
 
     def release(self, claim: Claim) -> None:
         """Give the claim back after a failure, so that the next attempt need not wait for the lease."""
-        if claim.state.outbox is None:
-            self._backend.delete(self._region, CLAIMS, self._partition, node_sort(self._node), condition=claim.version)
-        else:
-            self._write(replace(claim.state, lease_until=claim.state.started_at), claim.version)
+        # Written, never deleted: versions would begin anew, and an attempt that somebody took over from could meet the
+        # version that it knows again and write over a stranger's claim.
+        self._write(replace(claim.state, lease_until=claim.state.started_at), claim.version)
 
     def _write(self, state: ClaimState, condition: int) -> int | None:
         attributes: dict[str, Attribute] = {

@@ -72,8 +72,13 @@ def run_node(
     started, cpu_before, log_before = time.perf_counter(), cpu_seconds(), container.records.bytes_written
     container.meter.start()
     node = NodeRun(container, envelope, envelope.placement, delivery, started=started)
-    with sdk_calls():
-        claim = node.claim() if node.is_claimed else None
+    try:
+        with sdk_calls():
+            claim = node.claim() if node.is_claimed else None
+    except (BackendError, DamagedStateError) as error:
+        _record_start(container, node, envelope, delivery)
+        _record_failure(node, error, delivery, started)
+        raise
     if node.is_claimed and claim is None:
         node.record("duplicate", edge=envelope.edge)
         return False
@@ -127,17 +132,21 @@ def run_node(
             # If the cloud does not take it back, its lease and the retry's equal request id still free it.
             with suppress(BackendError), sdk_calls():
                 node.release(claim)
-        failure = describe_failure(error, call_developers_function.__code__)
-        node.record(
-            "node_failed",
-            wall=elapsed_s(started),
-            error=failure.error,
-            message=failure.message,
-            traceback=failure.traceback,
-            cold=delivery.is_cold,
-        )
+        _record_failure(node, error, delivery, started)
         raise
     return True
+
+
+def _record_failure(node: NodeRun, error: BaseException, delivery: Delivery, started: float) -> None:
+    failure = describe_failure(error, call_developers_function.__code__)
+    node.record(
+        "node_failed",
+        wall=elapsed_s(started),
+        error=failure.error,
+        message=failure.message,
+        traceback=failure.traceback,
+        cold=delivery.is_cold,
+    )
 
 
 def _run_developers_function(

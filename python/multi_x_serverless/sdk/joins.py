@@ -6,6 +6,7 @@ a reporter and a sync node that fell back to another region still meet there.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from multi_x_serverless.sdk.backend import ABSENT, Attributes, Backend
@@ -55,8 +56,10 @@ class Join:
         """Leave the payload of a called edge; the first one stays."""
         attributes: Attributes = {"kind": payload.kind, "body": payload.body}
         if payload.is_large:
-            self._backend.put_object(self._region, self._object_key(edge), payload.body)
-            attributes = {"kind": payload.kind, "size": len(payload.body)}
+            # An object of this attempt's own: which one counts is decided by the item, as for small payloads.
+            name = os.urandom(8).hex()
+            self._backend.put_object(self._region, self._object_key(edge, name), payload.body)
+            attributes = {"kind": payload.kind, "size": len(payload.body), "object": name}
         self._backend.put(
             self._region,
             SYNC_PAYLOADS,
@@ -109,7 +112,7 @@ class Join:
         if kind == "absent":
             return ABSENT_PAYLOAD
         if body is None and "size" in attributes:
-            body = self._backend.get_object(self._region, self._object_key(edge))
+            body = self._backend.get_object(self._region, self._object_key(edge, str(attributes.get("object"))))
         if not isinstance(body, bytes):
             raise DamagedStateError(f"the payload of edge {edge} of run {self._run_id} has no body")
         if kind == "json":
@@ -118,8 +121,8 @@ class Join:
             return Payload("bytes", body)
         raise DamagedStateError(f"the payload of edge {edge} of run {self._run_id} is of kind {kind!r}")
 
-    def _object_key(self, edge: int) -> str:
-        return payload_object_key(self._manifest.workflow_id, self._run_id, edge)
+    def _object_key(self, edge: int, name: str) -> str:
+        return f"{payload_object_key(self._manifest.workflow_id, self._run_id, edge)}-{name}"
 
     def _expiry(self) -> float:
         return self._clock() + ITEM_LIFETIME_S

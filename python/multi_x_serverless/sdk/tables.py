@@ -5,7 +5,8 @@ table           key (partition, sort)            attributes
 =============== ================================ ===================================================================
 sync_status     "<workflow>/<run>", "n<node>"    per edge ``e<edge>``: "c" called or "d" declined; ``fired``: 1
 sync_payloads   "<workflow>/<run>",              ``kind``: "absent", "json" or "bytes"; ``body``: its bytes, or
-                "n<node>:e<edge, 5 digits>"      ``size`` alone when the body is an object; written once
+                "n<node>:e<edge, 5 digits>"      ``size`` and the end of its key, ``object``, when the body is an
+                                                 object; written once
 claims          "<workflow>/<run>", "n<node>"    start of a sync node, or of one with exactly-once delivery:
                                                  ``owner`` (request id), ``attempt``, ``started_at``,
                                                  ``lease_until`` (seconds since the epoch), ``done``: 0 or 1;

@@ -139,12 +139,13 @@ class WorkflowRun:
         before = len(self._steps)
         try:
             self._deliver(message)
-        except Exception:
+        except BaseException as error:  # a function may also end its process: `sys.exit`
             if message.attempts < RETRIES:
                 queue.append(replace(message, attempts=message.attempts + 1))
             else:
                 self.dead_letters.append(message)
-            if self._raise_errors:
+            if self._raise_errors or isinstance(error, KeyboardInterrupt):
+                self._double()
                 raise
         self._double()
         return self._steps[-1] if len(self._steps) > before else None

@@ -10,10 +10,12 @@ import pytest
 
 from multi_x_serverless.adaptation.dead_letters import dead_letters, redrive
 from multi_x_serverless.adaptation.run_status import RunStatus, is_run_id, run_status
-from multi_x_serverless.cloud.ports import DeadLetter, LogEvent
+from multi_x_serverless.cloud.ports import Attributes, DeadLetter, Key, LogEvent
+from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.deployment.names import function_name
-from multi_x_serverless.errors import NothingToDoError, UnknownRunError, UnknownWorkflowError, UsageError
+from multi_x_serverless.errors import ConflictError, NothingToDoError, UnknownRunError, UnknownWorkflowError, UsageError
 from multi_x_serverless.sdk.envelope import new_run_id
+from multi_x_serverless.sdk.tables import CLAIMS
 from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import HOME, deployed_example
 from tests.unit.deployment.projects import WORKFLOW_ID
@@ -137,7 +139,7 @@ def test_what_the_platform_says_of_an_invocation_that_it_ended_is_shown(example:
     example.line(0, f"{REQUEST} is what the developer's code printed")
 
     assert example.status().kills == (line,)
-    assert example.states()[0] == "running"
+    assert example.states()[0] == "retrying"
 
 
 def test_duplicates_and_fallbacks_are_counted(example: Example) -> None:
@@ -168,12 +170,12 @@ def test_a_run_with_an_id_of_the_callers_own_is_found(example: Example) -> None:
 
 
 def test_a_letter_that_cannot_be_read_is_listed_all_the_same(example: Example) -> None:
-    for number, body in enumerate(["", "[]", "{", '{"node": 99, "run": 1}', '{"Records": []}']):
+    for number, body in enumerate(["", "[]", "[" * 100_000, "{", '{"node": 99, "run": 1}', '{"Records": []}']):
         example.give_up(body, str(number))
 
     found = dead_letters(example.cloud)
 
-    assert [(message.run_id, message.node) for message in found] == [("", "")] * 5
+    assert [(message.run_id, message.node) for message in found] == [("", "")] * 6
 
 
 def test_a_letter_may_hold_the_event_it_was_delivered_in(example: Example) -> None:
@@ -183,6 +185,45 @@ def test_a_letter_may_hold_the_event_it_was_delivered_in(example: Example) -> No
 
     assert found.run_id == example.run_id
     assert found.node.startswith("left:")
+
+
+def test_what_a_killed_attempt_still_claims_is_not_put_back(example: Example) -> None:
+    """It would be taken for a duplicate, and lost."""
+    example.give_up(example.message())
+    key = Key(f"{WORKFLOW_ID}/{example.run_id}", "n1")
+    claim: Attributes = {
+        "owner": "o",
+        "attempt": "a",
+        "started_at": example.now,
+        "lease_until": example.now + 30.0,
+        "done": 0,
+    }
+    example.cloud.key_value.put(HOME, physical_name(CLAIMS), key, claim)
+
+    with pytest.raises(ConflictError, match="try again in 30 s"):
+        redrive(example.cloud, WORKFLOW_ID)
+    assert len(example.cloud.messages.letters) == 1
+
+    example.give_up(json.dumps({"run": "other", "node": 1}), "other")
+    result = redrive(example.cloud, WORKFLOW_ID)
+    assert [message.letter.id for message in result.held] == ["letter"]
+    assert [letter.id for letter in example.cloud.messages.letters] == ["letter"]
+
+    example.cloud.time += 31.0
+    assert len(redrive(example.cloud, WORKFLOW_ID).messages) == 1
+
+
+def test_what_was_put_back_and_runs_again_is_running(example: Example) -> None:
+    log = example.log
+    example.write(log.started(), log.node_started(0, 0.0), log.called(0, 0, 0.1, 0.1), log.called(0, 1, 0.1, 0.1))
+    example.write(log.finished(0, 0.5))
+    for attempt in range(3):
+        example.write(log.node_started(1, 1.0 + attempt), log.failed(1, 1.1 + attempt, attempt))
+    example.write(log.node_started(1, 10.0))
+
+    status = example.status()
+
+    assert (status.nodes[1].state, status.trace.status) == ("running", "running")
 
 
 def test_what_is_put_back_is_what_was_asked_for(example: Example) -> None:

@@ -80,12 +80,41 @@ def test_calls_leave_when_the_function_has_returned(deploy: PackageWriter) -> No
     source = FORK.replace("    return number", '    raise ValueError("late")')
     cloud = deploy(source, *FORK_SHAPE, exactly_once=["first"])
     cloud.start("x")
+    message = cloud.backend.queue.pop()
 
-    with pytest.raises(ValueError, match="late"):
-        cloud.deliver(cloud.backend.queue.pop())
+    for request in ("one", "another"):  # which need not wait: the claim was given back
+        with pytest.raises(ValueError, match="late"):
+            handle(cloud, message, request)
 
     assert cloud.backend.queue == []
-    assert [key[3] for key in cloud.backend.items if key[1] == CLAIMS] == ["placement"]  # the claim was given back
+
+
+def test_a_claim_that_was_given_back_keeps_its_version(deploy: PackageWriter) -> None:
+    """Were versions to begin anew, an attempt that was taken over from could meet the one that it knows again."""
+    source = FORK.replace("    return number", '    raise ValueError("late")')
+    cloud = deploy(source, *FORK_SHAPE, exactly_once=["first"])
+    cloud.start("x")
+    message = cloud.backend.queue.pop()
+    versions = []
+
+    for request in ("one", "two"):
+        with pytest.raises(ValueError, match="late"):
+            handle(cloud, message, request)
+        versions += [item.version for key, item in cloud.backend.items.items() if (key[1], key[3]) == (CLAIMS, "n0")]
+
+    assert versions == [2, 4]
+
+
+def test_a_claim_that_cannot_be_taken_is_logged(cloud: MemoryCloud) -> None:
+    cloud.start("x")
+    fails(cloud, "put", BackendError("out", operation="put", region="us-east-1"), after=1)
+
+    with pytest.raises(BackendError):
+        handle(cloud, cloud.backend.queue.pop(), "one")
+
+    (failed,) = cloud.records_of("node_failed")
+    assert (failed["node"], failed["error"]) == (0, "BackendError")
+    assert len(cloud.records_of("node_started")) == 1
 
 
 def test_a_message_that_comes_twice_runs_nothing(cloud: MemoryCloud) -> None:

@@ -43,6 +43,7 @@ def command(
     if settings.is_json:
         members = {
             "redriven": [letter_members(message) for message in result.messages],
+            "held": [letter_members(message) for message in result.held],
             "runs": [{"run_id": run.run_id, "status": run.status} for run in result.runs],
         }
         write_json("redrive", {"workflow_id": workflow_id, **members})
@@ -50,4 +51,8 @@ def command(
         write_text(f"Messages put back: {len(result.messages)}.")
         for run in result.runs:
             write_text(f"run {run.run_id}: {run.status}")
-    return EXIT_OK if all(run.status == "complete" for run in result.runs) else EXIT_FAILURE
+    if result.held:
+        settings.say_error(
+            f"{len(result.held)} messages were left: killed attempts still hold their nodes' claims. Try again later."
+        )
+    return EXIT_OK if not result.held and all(run.status == "complete" for run in result.runs) else EXIT_FAILURE
