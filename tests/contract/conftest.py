@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from moto import mock_aws
 
+from multi_x_serverless.cloud.aws import AwsCloud
 from multi_x_serverless.cloud.local import LocalCloud, LocalSettings
 from multi_x_serverless.cloud.ports import Cloud
 
@@ -24,18 +26,37 @@ class CloudUnderTest:
     runs_functions: bool
 
 
-@pytest.fixture(scope="session", params=["local"])
+REGIONS = ("us-east-1", "us-west-2", "ca-central-1")
+
+
+@pytest.fixture(scope="module", params=["local", "aws"])
 def cloud_under_test(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[CloudUnderTest]:
-    assert request.param == "local"
+    if request.param == "aws":
+        yield from aws_in_memory()
+        return
     with LocalCloud(
         tmp_path_factory.mktemp("local-cloud"),
-        regions=("us-east-1", "us-west-2", "ca-central-1"),
+        regions=REGIONS,
         round_trip_seconds=lambda region, other_region: 0.0,
         settings=LocalSettings(retry_delays_s=(0.01, 0.01)),
     ) as local:
         yield CloudUnderTest(local, runs_functions=True)
+
+
+def aws_in_memory() -> Iterator[CloudUnderTest]:
+    """AWS as moto imitates it: no network, no credentials, and no functions that run."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            environment.setenv(name, "testing")
+        environment.delenv("AWS_PROFILE", raising=False)
+        environment.delenv("AWS_ENDPOINT_URL", raising=False)
+        with (
+            mock_aws(),
+            AwsCloud(regions=REGIONS, system_region="us-east-1", pause=lambda seconds: None) as aws,
+        ):
+            yield CloudUnderTest(aws, runs_functions=False)
 
 
 @pytest.fixture

@@ -179,13 +179,13 @@ def test_a_scan_gives_every_partition(store: KeyValueStore, region: str, table: 
 
 
 def test_an_item_over_400_kb_is_refused(store: KeyValueStore, region: str, table: str) -> None:
-    fits = 400 * 1024 - 1000
-    assert store.put(region, table, KEY, {"body": b"x" * fits}) == 1
+    fits = 400 * 1024 - 10_000
+    assert store.put(region, table, KEY, {"body": "x" * fits}) == 1
     with pytest.raises(CloudError) as caught:
         store.put(region, table, KEY, {"body": b"x" * (400 * 1024)})
     assert not caught.value.retryable
     with pytest.raises(CloudError):
-        store.set_if_absent(region, table, KEY, "more", b"x" * 2000)
+        store.set_if_absent(region, table, KEY, "more", "x" * 12_000)
     item = store.get(region, table, KEY)
     assert item is not None
     assert item.version == 1

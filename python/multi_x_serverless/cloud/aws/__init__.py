@@ -1,0 +1,18 @@
+"""AWS through boto3: each module implements one port, `AwsCloud` is all of them.
+
+::
+
+    cloud         the bundle
+        |
+    key_value (DynamoDB)   objects (S3)   functions (Lambda)   messages (SNS)   logs (CloudWatch)   identity (IAM, STS)
+        |                                      |                   |
+        |                                      +-- dead_letters (SQS) --+
+        |
+    session       the only door to boto3: clients, retries, time-outs, errors
+
+This is the only package beside the SDK's backend that may import boto3 (a contract in ``pyproject.toml``).
+"""
+
+from multi_x_serverless.cloud.aws.cloud import AwsCloud
+
+__all__ = ["AwsCloud"]

@@ -1,0 +1,132 @@
+"""AWS: all ports over one account."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Literal
+
+from multi_x_serverless.cloud.aws.dead_letters import DeadLetterQueues
+from multi_x_serverless.cloud.aws.functions import AwsFunctionService
+from multi_x_serverless.cloud.aws.identity import AwsIdentity
+from multi_x_serverless.cloud.aws.key_value import AwsKeyValueStore
+from multi_x_serverless.cloud.aws.logs import AwsLogService
+from multi_x_serverless.cloud.aws.messages import AwsMessageService
+from multi_x_serverless.cloud.aws.objects import AwsObjectStore
+from multi_x_serverless.cloud.aws.session import AwsSession
+from multi_x_serverless.errors import UsageError
+
+
+class AwsCloud:
+    """See `multi_x_serverless.cloud.ports.Cloud`. Nothing is asked of AWS before a port is used.
+
+    Args:
+        regions: Regions that can be used.
+        system_region: Region of the framework's own tables.
+        installation: Value of the tag that everything carries.
+        profile: Profile of the AWS configuration files; by default the environment's.
+        clock: Seconds since the epoch.
+        pause: Waits a number of seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        regions: tuple[str, ...],
+        system_region: str,
+        installation: str = "default",
+        profile: str | None = None,
+        clock: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if system_region not in regions:
+            raise UsageError(f"the system region '{system_region}' is none of {', '.join(regions)}.")
+        self._session = AwsSession(regions, system_region, installation=installation, profile=profile, pause=pause)
+        self._clock = clock
+        letters = DeadLetterQueues(self._session)
+        self._key_value = AwsKeyValueStore(self._session, clock)
+        self._objects = AwsObjectStore(self._session)
+        self._logs = AwsLogService(self._session)
+        self._functions = AwsFunctionService(self._session, self._objects, self._logs, letters)
+        self._messages = AwsMessageService(self._session, letters)
+        self._identity = AwsIdentity(self._session)
+
+    @property
+    def name(self) -> Literal["aws"]:
+        """Which cloud this is."""
+        return "aws"
+
+    @property
+    def system_region(self) -> str:
+        """Region of the framework's own tables."""
+        return self._session.system_region
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Regions that can be used."""
+        return self._session.regions
+
+    @property
+    def key_value(self) -> AwsKeyValueStore:
+        """Tables."""
+        return self._key_value
+
+    @property
+    def objects(self) -> AwsObjectStore:
+        """Objects."""
+        return self._objects
+
+    @property
+    def functions(self) -> AwsFunctionService:
+        """Functions."""
+        return self._functions
+
+    @property
+    def messages(self) -> AwsMessageService:
+        """Topics."""
+        return self._messages
+
+    @property
+    def logs(self) -> AwsLogService:
+        """Logs of functions."""
+        return self._logs
+
+    @property
+    def identity(self) -> AwsIdentity:
+        """Accounts and roles."""
+        return self._identity
+
+    def now(self) -> float:
+        """The time of this machine, which AWS takes for its own (it refuses requests that are minutes off)."""
+        return self._clock()
+
+    @contextmanager
+    def host(self) -> Iterator[AwsHost]:
+        """Nothing to keep moving: AWS delivers by itself."""
+        yield AwsHost()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+    def __enter__(self) -> AwsCloud:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AwsHost:
+    """See `multi_x_serverless.cloud.ports.Host`: AWS does not tell what is under way."""
+
+    def wait_until_idle(self, timeout_s: float) -> bool:  # noqa: ARG002  # the port's signature
+        """Returns at once; whoever waits for runs looks at their logs."""
+        return True
+
+    def pending(self) -> int:
+        """Not known."""
+        return 0

@@ -1,0 +1,256 @@
+"""Functions (the function port) on Lambda: code from the region's bucket, asynchronous failures to the dead letters."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from multi_x_serverless.cloud.aws.dead_letters import DeadLetterQueues
+from multi_x_serverless.cloud.aws.logs import AwsLogService
+from multi_x_serverless.cloud.aws.names import CODE_KEY_TAG
+from multi_x_serverless.cloud.aws.objects import AwsObjectStore
+from multi_x_serverless.cloud.aws.session import AwsSession, code_of, is_missing, message_of
+from multi_x_serverless.cloud.function_limits import MAXIMUM_PAYLOAD_BYTES, find_problem
+from multi_x_serverless.cloud.ports import Architecture, FunctionDescription, FunctionSpecification, InvocationResult
+from multi_x_serverless.errors import CloudError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.client import LambdaClient
+
+RETRIES = 2
+"""How often a failed asynchronous invocation is tried again; the most that Lambda offers."""
+
+MAXIMUM_EVENT_AGE_S = 6 * 3600
+"""How long Lambda keeps an event that it cannot deliver; the most that it offers."""
+
+_ROLE_DELAYS_S = (1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0)
+"""Waits for a new role to be known to Lambda: most are within 10 s, none is waited for longer than a minute."""
+
+_ROLE_UNKNOWN = ("cannot be assumed by Lambda", "does not have permissions to call SendMessage")
+_WAIT: Any = {"Delay": 1, "MaxAttempts": 300}
+_DURATION = re.compile(r"^REPORT .*?\bDuration: ([0-9.]+) ms", re.MULTILINE)
+_MILLISECONDS = 1000
+
+
+class AwsFunctionService:
+    """See `multi_x_serverless.cloud.ports.FunctionService`."""
+
+    def __init__(
+        self, session: AwsSession, objects: AwsObjectStore, logs: AwsLogService, letters: DeadLetterQueues
+    ) -> None:
+        self._session = session
+        self._objects = objects
+        self._logs = logs
+        self._letters = letters
+
+    def put_function(self, region: str, specification: FunctionSpecification) -> FunctionDescription:
+        """Create or update a function; what is as it should be is not touched."""
+        self._session.require(region)
+        problem = find_problem(specification)
+        if problem is not None:
+            raise CloudError(
+                f"the function '{specification.name}' cannot be made: {problem}.",
+                operation="put_function",
+                region=region,
+            )
+        client, name = self._session.functions(region), specification.name
+        before = self.get_function(region, name)
+        if before is None or before.specification.code_sha256 != specification.code_sha256:
+            self._objects.require_object(region, specification.code_key)
+        queue = self._letters.provide(region)
+        self._logs.provide_log(region, name)
+        with self._session.errors("put_function", region, f"function '{name}'"):
+            if before is None:
+                self._create(client, region, specification)
+            else:
+                client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=_WAIT)
+                self._update(client, region, before, specification)
+            self._when_the_role_is_known(
+                lambda: client.put_function_event_invoke_config(
+                    FunctionName=name,
+                    MaximumRetryAttempts=RETRIES,
+                    MaximumEventAgeInSeconds=MAXIMUM_EVENT_AGE_S,
+                    DestinationConfig={"OnFailure": {"Destination": queue}},
+                )
+            )
+        made = self.get_function(region, name)
+        if made is None:
+            raise CloudError(
+                f"the function '{name}' in {region} was deleted while it was being made.",
+                operation="put_function",
+                region=region,
+                retryable=True,
+            )
+        return made
+
+    def get_function(self, region: str, name: str) -> FunctionDescription | None:
+        """Describe a function."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415  # slow; loaded when AWS is used
+
+        client = self._session.functions(region)
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            return None  # there is none of such a name, which Lambda would refuse to look for
+        with self._session.errors("get_function", region, f"function '{name}'"):
+            try:
+                answer = client.get_function(FunctionName=name)
+            except ClientError as error:
+                if is_missing(error):
+                    return None
+                raise
+        return _describe(region, answer["Configuration"], answer.get("Tags", {}))
+
+    def list_functions(self, region: str, prefix: str) -> tuple[FunctionDescription, ...]:
+        """Functions whose name starts with `prefix`, sorted by name."""
+        client = self._session.functions(region)
+        with self._session.errors("list_functions", region, "functions"):
+            pages = client.get_paginator("list_functions").paginate()
+            names = [function["FunctionName"] for page in pages for function in page["Functions"]]
+        described = (self.get_function(region, name) for name in sorted(names) if name.startswith(prefix))
+        return tuple(description for description in described if description is not None)
+
+    def delete_function(self, region: str, name: str) -> None:
+        """Delete a function; its log stays."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        client = self._session.functions(region)
+        with self._session.errors("delete_function", region, f"function '{name}'"):
+            try:
+                client.delete_function(FunctionName=name)
+            except ClientError as error:
+                if not is_missing(error):
+                    raise
+
+    def invoke(self, region: str, name: str, payload: bytes, *, timeout_s: float) -> InvocationResult:
+        """Invoke synchronously; the duration is Lambda's own if it tells, else as it was waited for."""
+        if len(payload) > MAXIMUM_PAYLOAD_BYTES:
+            raise CloudError(
+                f"the payload has {len(payload):,} bytes; an invocation takes at most {MAXIMUM_PAYLOAD_BYTES:,}.",
+                operation="invoke",
+                region=region,
+            )
+        client = self._session.invocations(region, timeout_s)
+        started = time.monotonic()
+        with (
+            self._answer_in_time(region, name, timeout_s),
+            self._session.errors("invoke", region, f"function '{name}'"),
+        ):
+            answer = client.invoke(FunctionName=name, Payload=payload, LogType="Tail")
+            body = answer["Payload"].read()
+        waited_s = time.monotonic() - started
+        kind = answer.get("FunctionError")
+        error = read_error(kind, body) if kind else None
+        return InvocationResult(body, error, _duration_s(answer.get("LogResult", ""), waited_s))
+
+    @contextmanager
+    def _answer_in_time(self, region: str, name: str, timeout_s: float) -> Iterator[None]:
+        from botocore.exceptions import ReadTimeoutError  # noqa: PLC0415
+
+        try:
+            yield
+        except CloudError as error:
+            if not isinstance(error.__cause__, ReadTimeoutError):
+                raise
+            raise CloudError(
+                f"the function '{name}' in {region} gave no answer within {timeout_s:g} s.",
+                operation="invoke",
+                region=region,
+                retryable=True,
+            ) from error
+
+    def _create(self, client: LambdaClient, region: str, specification: FunctionSpecification) -> None:
+        self._when_the_role_is_known(
+            lambda: client.create_function(
+                **_configuration(specification),
+                Architectures=[specification.architecture],
+                Code={"S3Bucket": self._objects.bucket(region), "S3Key": specification.code_key},
+                PackageType="Zip",
+                Tags=self._tags(specification),
+            )
+        )
+        client.get_waiter("function_active_v2").wait(FunctionName=specification.name, WaiterConfig=_WAIT)
+
+    def _update(
+        self, client: LambdaClient, region: str, before: FunctionDescription, specification: FunctionSpecification
+    ) -> None:
+        name, was = specification.name, before.specification
+        updated = client.get_waiter("function_updated_v2")
+        if (was.code_sha256, was.architecture) != (specification.code_sha256, specification.architecture):
+            client.update_function_code(
+                FunctionName=name,
+                Architectures=[specification.architecture],
+                S3Bucket=self._objects.bucket(region),
+                S3Key=specification.code_key,
+            )
+            updated.wait(FunctionName=name, WaiterConfig=_WAIT)
+        if _configuration(was) != _configuration(specification):
+            self._when_the_role_is_known(lambda: client.update_function_configuration(**_configuration(specification)))
+            updated.wait(FunctionName=name, WaiterConfig=_WAIT)
+        client.tag_resource(Resource=before.id, Tags=self._tags(specification))
+
+    def _tags(self, specification: FunctionSpecification) -> dict[str, str]:
+        return {**self._session.tags, CODE_KEY_TAG: specification.code_key}
+
+    def _when_the_role_is_known(self, request: Callable[[], object]) -> None:
+        """Send a request again as long as Lambda does not know the role, or not yet what it may do."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        for delay_s in (*_ROLE_DELAYS_S, None):
+            try:
+                request()
+            except ClientError as error:
+                unknown = code_of(error) == "InvalidParameterValueException" and any(
+                    sentence in message_of(error) for sentence in _ROLE_UNKNOWN
+                )
+                if delay_s is None or not unknown:
+                    raise
+                self._session.pause(delay_s)
+            else:
+                return
+
+
+def read_error(kind: str, body: bytes) -> str:
+    """What went wrong in a function, from the answer that Lambda gives then."""
+    try:
+        document = json.loads(body)
+        message = document["errorMessage"]
+    except (ValueError, KeyError, TypeError):
+        return f"{kind}: {body[:200].decode(errors='replace')}"
+    return f"{document.get('errorType', kind)}: {message}"
+
+
+def _duration_s(tail: str, waited_s: float) -> float:
+    found = _DURATION.search(base64.b64decode(tail).decode(errors="replace"))
+    return waited_s if found is None else float(found.group(1)) / _MILLISECONDS
+
+
+def _configuration(specification: FunctionSpecification) -> Any:  # keyword arguments of two calls
+    return {
+        "FunctionName": specification.name,
+        "Handler": specification.handler,
+        "Runtime": specification.runtime,
+        "MemorySize": specification.memory_mb,
+        "Timeout": specification.timeout_s,
+        "Role": specification.role,
+        "Environment": {"Variables": dict(specification.environment)},
+    }
+
+
+def _describe(region: str, found: Any, tags: dict[str, str]) -> FunctionDescription:
+    specification = FunctionSpecification(
+        name=found["FunctionName"],
+        handler=found.get("Handler", ""),
+        runtime=found.get("Runtime", ""),
+        architecture=cast("Architecture", found.get("Architectures", ["x86_64"])[0]),
+        memory_mb=found["MemorySize"],
+        timeout_s=found["Timeout"],
+        code_key=tags.get(CODE_KEY_TAG, ""),
+        code_sha256=base64.b64decode(found["CodeSha256"]).hex(),
+        role=found["Role"],
+        environment=found.get("Environment", {}).get("Variables", {}),
+    )
+    return FunctionDescription(found["FunctionArn"], region, specification)

@@ -1,0 +1,156 @@
+"""Objects (the object port) on S3: one bucket per region and account, private, encrypted, payloads swept."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from multi_x_serverless.cloud.aws.names import bucket_name
+from multi_x_serverless.cloud.aws.session import AwsSession, code_of, is_missing
+from multi_x_serverless.sdk.tables import PAYLOAD_OBJECT_PREFIX
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+PAYLOAD_DAYS = 7
+"""After how many days a large payload is deleted: longer than any message may ask for it."""
+
+_REGION_WITHOUT_CONSTRAINT = "us-east-1"  # S3 refuses this one as a location constraint
+
+
+class AwsObjectStore:
+    """See `multi_x_serverless.cloud.ports.ObjectStore`.
+
+    A region's bucket is made with its first object. Names of buckets can be guessed and are global, so every request
+    says which account the bucket must belong to.
+    """
+
+    def __init__(self, session: AwsSession) -> None:
+        self._session = session
+        self._lock = threading.Lock()
+        self._ready: set[str] = set()
+
+    def put_object(self, region: str, key: str, body: bytes) -> None:
+        """Store an object, replacing any of the same key."""
+        client = self._session.s3(region)
+        self._provide_bucket(client, region)
+        with self._session.errors("put_object", region, f"object '{key}'"):
+            client.put_object(**self._bucket(region), Key=key, Body=body)
+
+    def get_object(self, region: str, key: str) -> bytes:
+        """Read an object."""
+        client = self._session.s3(region)
+        with self._session.errors("get_object", region, f"object '{key}'"):
+            return client.get_object(**self._bucket(region), Key=key)["Body"].read()
+
+    def delete_object(self, region: str, key: str) -> None:
+        """Delete an object."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415  # slow; loaded when AWS is used
+
+        client = self._session.s3(region)
+        with self._session.errors("delete_object", region, f"object '{key}'"):
+            try:
+                client.delete_object(**self._bucket(region), Key=key)
+            except ClientError as error:
+                if not is_missing(error):
+                    raise
+
+    def list_objects(self, region: str, prefix: str) -> tuple[str, ...]:
+        """Keys that start with `prefix`, sorted."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        client = self._session.s3(region)
+        with self._session.errors("list_objects", region, f"bucket '{self.bucket(region)}'"):
+            try:
+                pages = client.get_paginator("list_objects_v2").paginate(**self._bucket(region), Prefix=prefix)
+                return tuple(sorted(entry["Key"] for page in pages for entry in page.get("Contents", ())))
+            except ClientError as error:
+                if is_missing(error):
+                    return ()
+                raise
+
+    def copy_object(self, source_region: str, key: str, target_region: str) -> int:
+        """Copy an object between regions inside S3; returns the bytes moved."""
+        target = self._session.s3(target_region)
+        size = self.require_object(source_region, key)
+        self._provide_bucket(target, target_region)
+        with self._session.errors("copy_object", target_region, f"object '{key}'"):
+            target.copy_object(
+                **self._bucket(target_region),
+                Key=key,
+                CopySource={"Bucket": self.bucket(source_region), "Key": key},
+                ExpectedSourceBucketOwner=self._session.account_id(),
+            )
+        return size
+
+    def require_object(self, region: str, key: str) -> int:
+        """Bytes of an object that must be there.
+
+        Raises:
+            ResourceNotFoundError: There is none.
+        """
+        client = self._session.s3(region)
+        with self._session.errors("require_object", region, f"object '{key}'"):
+            return client.head_object(**self._bucket(region), Key=key)["ContentLength"]
+
+    def bucket(self, region: str) -> str:
+        """Name of a region's bucket."""
+        return bucket_name(self._session.account_id(), region)
+
+    def _bucket(self, region: str) -> Any:  # keyword arguments of every call
+        return {"Bucket": self.bucket(region), "ExpectedBucketOwner": self._session.account_id()}
+
+    def _provide_bucket(self, client: S3Client, region: str) -> None:
+        """Make a bucket, or give the one that is there its properties (the making of it may have been interrupted)."""
+        with self._lock:
+            if region in self._ready:
+                return
+            with self._session.errors("create_bucket", region, f"bucket '{self.bucket(region)}'"):
+                self._create_bucket(client, region)
+                self._configure_bucket(client, region)
+            self._ready.add(region)
+
+    def _create_bucket(self, client: S3Client, region: str) -> None:
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        elsewhere: Any = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        try:
+            client.create_bucket(
+                Bucket=self.bucket(region), **({} if region == _REGION_WITHOUT_CONSTRAINT else elsewhere)
+            )
+        except ClientError as error:
+            if code_of(error) != "BucketAlreadyOwnedByYou":
+                raise
+        client.get_waiter("bucket_exists").wait(**self._bucket(region))
+
+    def _configure_bucket(self, client: S3Client, region: str) -> None:
+        tags: Any = self._session.tag_list
+        client.put_bucket_tagging(**self._bucket(region), Tagging={"TagSet": tags})
+        client.put_public_access_block(
+            **self._bucket(region),
+            PublicAccessBlockConfiguration={
+                "BlockPublicAcls": True,
+                "IgnorePublicAcls": True,
+                "BlockPublicPolicy": True,
+                "RestrictPublicBuckets": True,
+            },
+        )
+        client.put_bucket_encryption(
+            **self._bucket(region),
+            ServerSideEncryptionConfiguration={
+                "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+            },
+        )
+        client.put_bucket_lifecycle_configuration(
+            **self._bucket(region),
+            LifecycleConfiguration={
+                "Rules": [
+                    {
+                        "ID": "sweep-payloads",
+                        "Status": "Enabled",
+                        "Filter": {"Prefix": PAYLOAD_OBJECT_PREFIX},
+                        "Expiration": {"Days": PAYLOAD_DAYS},
+                    }
+                ]
+            },
+        )

@@ -1,0 +1,262 @@
+"""The one door to boto3: clients per service and region, made when first asked for, and what their errors mean.
+
+boto3 is imported when the first client is made, so that importing this module costs nothing. ``AWS_ENDPOINT_URL`` and
+the usual sources of credentials are honoured by boto3 itself.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from multi_x_serverless.cloud.aws.names import TAG
+from multi_x_serverless.errors import CloudError, ResourceNotFoundError, UnknownRegionError
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_iam.client import IAMClient
+    from mypy_boto3_lambda.client import LambdaClient
+    from mypy_boto3_logs.client import CloudWatchLogsClient
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sns.client import SNSClient
+    from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_sts.client import STSClient
+
+ATTEMPTS = 8
+"""How often botocore tries a request in its adaptive mode, the first time included."""
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 60.0
+CONNECTIONS = 32
+"""Connections kept per client: commands work on many resources at once."""
+
+_INVOCATION_MARGIN_S = 5.0  # between a function's answer and the end of waiting for it
+
+_NOT_FOUND = frozenset(
+    {
+        "404",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "NoSuchBucket",
+        "NoSuchEntity",
+        "NoSuchKey",
+        "NotFound",
+        "NotFoundException",
+        "QueueDoesNotExist",
+        "ResourceNotFoundException",
+    }
+)
+_RETRYABLE = frozenset(
+    {
+        "ConcurrentModification",
+        "LimitExceededException",
+        "OperationAbortedException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "ResourceConflictException",
+        "ResourceInUseException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+
+class AwsSession:
+    """Clients, the regions that may be used, and the installation whose tag everything carries.
+
+    Args:
+        regions: Codes of the regions that may be used.
+        system_region: Where calls go that have no region (identity).
+        installation: Value of the tag on everything that is made.
+        profile: Profile of the AWS configuration files; by default the environment's.
+        pause: Waits a number of seconds.
+    """
+
+    def __init__(
+        self,
+        regions: tuple[str, ...],
+        system_region: str,
+        *,
+        installation: str = "default",
+        profile: str | None = None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.regions = regions
+        self.system_region = system_region
+        self.installation = installation
+        self.pause = pause
+        self._known = frozenset(regions)
+        self._profile = profile
+        # Making a client is not thread-safe; clients themselves are.
+        self._lock = threading.RLock()
+        self._session: Any = None
+        self._clients: dict[tuple[str, str, int], Any] = {}
+        self._account: str | None = None
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of everything that is made."""
+        return {TAG: self.installation}
+
+    @property
+    def tag_list(self) -> list[dict[str, str]]:
+        """The same as most services write them."""
+        return [{"Key": key, "Value": value} for key, value in self.tags.items()]
+
+    def require(self, region: str) -> None:
+        """Refuse a region that may not be used.
+
+        Raises:
+            UnknownRegionError: There is no such region.
+        """
+        if region not in self._known:
+            near = difflib.get_close_matches(region, self.regions, n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(self.regions)}."
+            raise UnknownRegionError(f"there is no region '{region}'; {hint}")
+
+    def account_id(self) -> str:
+        """The account whose credentials are used; asked once.
+
+        Raises:
+            CloudError: The credentials do not work.
+        """
+        with self._lock:
+            if self._account is None:
+                with self.errors("account_id", None, "the account"):
+                    self._account = self.sts().get_caller_identity()["Account"]
+            return self._account
+
+    def dynamodb(self, region: str) -> DynamoDBClient:
+        """Tables."""
+        return cast("DynamoDBClient", self._client("dynamodb", region))
+
+    def iam(self) -> IAMClient:
+        """Roles."""
+        return cast("IAMClient", self._client("iam", self.system_region))
+
+    def functions(self, region: str) -> LambdaClient:
+        """Lambda."""
+        return cast("LambdaClient", self._client("lambda", region))
+
+    def invocations(self, region: str, timeout_s: float) -> LambdaClient:
+        """Lambda for synchronous invocations, which are waited for as long as asked and never sent twice."""
+        return cast("LambdaClient", self._client("lambda", region, math.ceil(timeout_s)))
+
+    def logs(self, region: str) -> CloudWatchLogsClient:
+        """CloudWatch Logs."""
+        return cast("CloudWatchLogsClient", self._client("logs", region))
+
+    def s3(self, region: str) -> S3Client:
+        """Objects."""
+        return cast("S3Client", self._client("s3", region))
+
+    def sns(self, region: str) -> SNSClient:
+        """Topics."""
+        return cast("SNSClient", self._client("sns", region))
+
+    def sqs(self, region: str) -> SQSClient:
+        """Queues."""
+        return cast("SQSClient", self._client("sqs", region))
+
+    def sts(self) -> STSClient:
+        """Who is calling."""
+        return cast("STSClient", self._client("sts", self.system_region))
+
+    @contextmanager
+    def errors(self, operation: str, region: str | None, what: str) -> Iterator[None]:
+        """Turn botocore's errors into ours.
+
+        Args:
+            operation: Name of the port's operation.
+            region: Where, if it has a region.
+            what: What it is about, to be named in the message, for example ``table 'x'``.
+        """
+        from botocore.exceptions import (  # noqa: PLC0415  # slow; loaded when AWS is used
+            BotoCoreError,
+            ClientError,
+            HTTPClientError,
+            WaiterError,
+        )
+        from botocore.exceptions import ConnectionError as NoConnectionError  # noqa: PLC0415
+
+        where = "" if region is None else f" in {region}"
+        try:
+            yield
+        except ClientError as error:
+            code = code_of(error)
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if code in _NOT_FOUND:
+                raise ResourceNotFoundError(
+                    f"there is no {what}{where}, or something it needs is missing ({error}).",
+                    operation=operation,
+                    region=region,
+                ) from error
+            raise CloudError(
+                f"{operation} of {what}{where} was refused: {error}",
+                operation=operation,
+                region=region,
+                retryable=code in _RETRYABLE or status >= 500,
+            ) from error
+        except BotoCoreError as error:
+            raise CloudError(
+                f"{operation} of {what}{where} failed: {error}",
+                operation=operation,
+                region=region,
+                retryable=isinstance(error, HTTPClientError | NoConnectionError | WaiterError),
+            ) from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
+    def _client(self, service: str, region: str, invocation_timeout_s: int = 0) -> Any:  # cast above
+        self.require(region)
+        key = (service, region, invocation_timeout_s)
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = self._make_client(service, region, invocation_timeout_s)
+            return self._clients[key]
+
+    def _make_client(self, service: str, region: str, invocation_timeout_s: int) -> Any:
+        import boto3  # noqa: PLC0415  # slow; loaded when AWS is used
+        from botocore.config import Config  # noqa: PLC0415
+        from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
+
+        config = Config(
+            retries={"mode": "adaptive", "total_max_attempts": 1 if invocation_timeout_s else ATTEMPTS},
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=invocation_timeout_s + _INVOCATION_MARGIN_S if invocation_timeout_s else READ_TIMEOUT_S,
+            max_pool_connections=CONNECTIONS,
+        )
+        if self._session is None:
+            try:
+                self._session = boto3.session.Session(profile_name=self._profile)
+            except ProfileNotFound as error:
+                raise CloudError(f"{error}: name one that 'aws configure' made.", operation="session") from error
+        return self._session.client(service, region_name=region, config=config)
+
+
+def code_of(error: ClientError) -> str:
+    """AWS's code of an error."""
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def message_of(error: ClientError) -> str:
+    """AWS's sentence about an error."""
+    return error.response.get("Error", {}).get("Message", "")
+
+
+def is_missing(error: ClientError) -> bool:
+    """Whether an error says that something does not exist."""
+    return code_of(error) in _NOT_FOUND
