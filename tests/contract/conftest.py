@@ -7,11 +7,13 @@ What needs functions that really run asks for `running_cloud` and is skipped whe
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 from moto import mock_aws
+from moto.dynamodb.responses import DynamoHandler
 
 from multi_x_serverless.cloud.aws import AwsCloud
 from multi_x_serverless.cloud.local import LocalCloud, LocalSettings
@@ -52,11 +54,24 @@ def aws_in_memory() -> Iterator[CloudUnderTest]:
             environment.setenv(name, "testing")
         environment.delenv("AWS_PROFILE", raising=False)
         environment.delenv("AWS_ENDPOINT_URL", raising=False)
+        serialise_tables(environment)
         with (
             mock_aws(),
             AwsCloud(regions=REGIONS, system_region="us-east-1", pause=lambda seconds: None) as aws,
         ):
             yield CloudUnderTest(aws, runs_functions=False)
+
+
+def serialise_tables(patch: pytest.MonkeyPatch) -> None:
+    """One request at a time: moto reads, checks and writes without a lock, where DynamoDB is atomic per item."""
+    lock = threading.Lock()
+    unguarded = DynamoHandler.call_action
+
+    def call_action(handler: DynamoHandler) -> object:
+        with lock:
+            return unguarded(handler)
+
+    patch.setattr(DynamoHandler, "call_action", call_action)
 
 
 @pytest.fixture
