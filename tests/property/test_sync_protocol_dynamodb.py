@@ -1,11 +1,10 @@
-"""The properties of `test_sync_protocol` on DynamoDB's conditional writes and S3 (moto); messages stay in memory."""
+"""The properties of `test_sync_protocol` on DynamoDB's conditional writes (moto); the rest stays in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import boto3
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from moto import mock_aws
@@ -14,11 +13,12 @@ from multi_x_serverless.sdk.aws_backend import AwsBackend
 from multi_x_serverless.sdk.backend import ABSENT, Attribute, Attributes, StoredItem
 from multi_x_serverless.sdk.tables import REGION_TABLES
 from multi_x_serverless.testing import MemoryBackend
+from tests.dynamodb import create_table
 from tests.property.test_sync_protocol import REGIONS, SEEDS, Example, check, examples, play
 
 
 class DynamoBackend(MemoryBackend):
-    """Items and objects are on AWS as the SDK's own backend puts them there; the hook and the queue are the test's."""
+    """Items are on AWS as the SDK's own backend puts them there; the hook, objects and queue are the test's."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__(clock)
@@ -75,20 +75,8 @@ def on_dynamodb(clock: Callable[[], float]) -> Iterator[MemoryBackend]:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
             patch.setenv(name, "testing")
         for region in REGIONS:
-            client = boto3.client("dynamodb", region_name=region)
             for table in REGION_TABLES:
-                client.create_table(
-                    TableName=f"mxs-{table}",
-                    KeySchema=[
-                        {"AttributeName": "partition", "KeyType": "HASH"},
-                        {"AttributeName": "sort", "KeyType": "RANGE"},
-                    ],
-                    AttributeDefinitions=[
-                        {"AttributeName": "partition", "AttributeType": "S"},
-                        {"AttributeName": "sort", "AttributeType": "S"},
-                    ],
-                    BillingMode="PAY_PER_REQUEST",
-                )
+                create_table(region, f"mxs-{table}")
         yield DynamoBackend(clock)
 
 

@@ -132,10 +132,11 @@ def redrive(
     )
     if not chosen:
         raise NothingToDoError(f"{workflow_id} has no dead letters" + (f" of run {run_id}." if run_id else "."))
-    held = tuple(message for message in chosen if _lease_end(cloud, record, message) > cloud.now())
-    chosen = tuple(message for message in chosen if message not in held)
+    now, lease_ends = cloud.now(), _lease_ends(cloud, record, chosen)
+    held = tuple(message for message in chosen if lease_ends[message] > now)
+    chosen = tuple(message for message in chosen if lease_ends[message] <= now)
     if not chosen:
-        wait_s = max(_lease_end(cloud, record, message) for message in held) - cloud.now()
+        wait_s = max(lease_ends.values()) - now
         raise ConflictError(
             f"the nodes of {len(held)} dead letters are still claimed by attempts that were killed; nothing was put "
             f"back: try again in {max(1.0, wait_s):.0f} s."
@@ -152,19 +153,23 @@ def redrive(
     return RedriveResult(chosen, trace_runs(cloud, workflow_id, record.graph, sources, run_ids, since), held)
 
 
-def _lease_end(cloud: Cloud, record: WorkflowRecord, message: GivenUpMessage) -> float:
-    """When the claim of a letter's node ends, seconds since the epoch; 0 if nobody holds it.
+def _lease_ends(
+    cloud: Cloud, record: WorkflowRecord, messages: Sequence[GivenUpMessage]
+) -> dict[GivenUpMessage, float]:
+    """When the claim of each letter's node ends, seconds since the epoch; 0 if nobody holds it.
 
     The claim lies in one of the workflow's regions: which one is the run's placement, but a trigger carries none.
     """
-    nodes = [index for index, node in enumerate(record.graph.nodes) if node.name == message.node]
-    if not message.run_id or not nodes:
-        return 0.0
-    key = Key(run_partition(record.workflow_id, message.run_id), node_sort(nodes[0]))
     table = physical_name(CLAIMS)
-    ends = [0.0]
-    for region in record.regions:
-        item = cloud.key_value.get(region, table, key) if table in cloud.key_value.list_tables(region) else None
-        if item is not None and not item.attributes.get("done"):
-            ends.append(float(item.attributes.get("lease_until", 0.0)))
-    return max(ends)
+    regions = [region for region in record.regions if table in cloud.key_value.list_tables(region)]
+    index_of = {node.name: index for index, node in enumerate(record.graph.nodes)}
+    ends = dict.fromkeys(messages, 0.0)
+    for message in messages:
+        if not message.run_id or message.node not in index_of:
+            continue
+        key = Key(run_partition(record.workflow_id, message.run_id), node_sort(index_of[message.node]))
+        for region in regions:
+            item = cloud.key_value.get(region, table, key)
+            if item is not None and not item.attributes.get("done"):
+                ends[message] = max(ends[message], float(item.attributes.get("lease_until", 0.0)))
+    return ends

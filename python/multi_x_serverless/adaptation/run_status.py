@@ -144,17 +144,16 @@ def _node_status(
 ) -> NodeStatus:
     name = graph.nodes[index].name
     starts = sorted((entry for entry in records if entry["t"] == "node_started" and entry["node"] == index), key=_time)
-    killed = sum(request in {entry["req"] for entry in starts} for request in kills)
+    requests = {entry["req"] for entry in starts}
+    killed = sum(request in requests for request in kills)
     ends = Counter(entry["t"] for entry in records if entry.get("node") == index)
     finished = min(
         (entry for entry in records if entry["t"] == "node_finished" and entry["node"] == index),
         key=_time,
         default=None,
     )
-    called = {int(entry["edge"]) for entry in records if entry["t"] == "edge_called"}
-    declined = {int(entry["edge"]) for entry in records if entry["t"] == "edge_declined"}
     incoming = graph.incoming[index]
-    open_edges = [edge for edge in incoming if edge not in called and edge not in declined]
+    open_edges = [edge for edge in incoming if edge not in state.called and edge not in state.declined]
     node_state: NodeState
     if finished is not None:
         node_state = "finished"
@@ -166,11 +165,11 @@ def _node_status(
         node_state = "failed"
     elif starts:
         node_state = "retrying"
-    elif incoming and declined.issuperset(incoming):
+    elif incoming and state.declined.issuperset(incoming):
         node_state = "dead"
     elif graph.nodes[index].sync and open_edges and len(open_edges) < len(incoming):
         node_state = "waiting"
-    elif called & set(incoming) or (index == 0 and not incoming):
+    elif state.called.intersection(incoming) or (index == 0 and not incoming):
         node_state = "called"
     else:
         node_state = "not reached"

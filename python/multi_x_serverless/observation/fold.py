@@ -27,6 +27,8 @@ class RunState:
 
     Attributes:
         finished: Nodes that ran to their end.
+        called: Edges that were called.
+        declined: Edges that were declined.
         awaited: Nodes that were called and have not finished.
         failed: Awaited nodes that failed as often as they are tried.
         stuck: Nodes that failed so, and those that only they could still call or complete.
@@ -34,6 +36,8 @@ class RunState:
     """
 
     finished: frozenset[int]
+    called: frozenset[int]
+    declined: frozenset[int]
     awaited: frozenset[int]
     failed: frozenset[int]
     stuck: frozenset[int]
@@ -81,6 +85,8 @@ def examine(records: Iterable[Mapping[str, Any]], graph: Graph) -> RunState:
     decided = called | declined
     return RunState(
         frozenset(finished),
+        frozenset(called),
+        frozenset(declined),
         frozenset(awaited),
         frozenset(failed),
         frozenset(_stuck(graph, failed, finished, decided)),

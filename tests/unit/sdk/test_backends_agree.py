@@ -24,6 +24,7 @@ from multi_x_serverless.sdk.backend import ABSENT, Attribute, Attributes, Backen
 from multi_x_serverless.sdk.errors import BackendError
 from multi_x_serverless.sdk.local_backend import LocalBackend
 from multi_x_serverless.testing import MemoryBackend
+from tests.dynamodb import create_table
 
 REGION: Final = "us-west-2"
 OTHER_REGION: Final = "us-east-1"
@@ -82,18 +83,7 @@ def one_update_at_a_time() -> Iterator[None]:
 def on_moto(clock: Clock, directory: Path) -> Iterator[Backend]:
     with mock_aws(), one_update_at_a_time():
         for region in (REGION, OTHER_REGION):
-            boto3.client("dynamodb", region_name=region).create_table(
-                TableName=f"mxs-{TABLE}",
-                KeySchema=[
-                    {"AttributeName": "partition", "KeyType": "HASH"},
-                    {"AttributeName": "sort", "KeyType": "RANGE"},
-                ],
-                AttributeDefinitions=[
-                    {"AttributeName": "partition", "AttributeType": "S"},
-                    {"AttributeName": "sort", "AttributeType": "S"},
-                ],
-                BillingMode="PAY_PER_REQUEST",
-            )
+            create_table(region, f"mxs-{TABLE}")
         boto3.client("s3", region_name=REGION).create_bucket(
             Bucket=f"mxs-{REGION}", CreateBucketConfiguration={"LocationConstraint": REGION}
         )
