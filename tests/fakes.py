@@ -6,6 +6,7 @@ package, so a function with the wrong package is noticed.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import threading
@@ -23,10 +24,12 @@ from multi_x_serverless.cloud.ports import (
     FunctionDescription,
     FunctionSpecification,
     Host,
+    ImageDescription,
     InvocationResult,
     Item,
     Key,
     LogEvent,
+    PushTarget,
 )
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.errors import CloudError, ResourceNotFoundError
@@ -228,11 +231,102 @@ class FakeObjectStore:
 
 
 @dataclass
+class FakeImageRegistry:
+    """Images by region and ``repository:tag``; the body of an image is a zip that holds the manifest."""
+
+    faults: Faults
+    repositories: set[Place] = field(default_factory=set)
+    images: dict[Place, bytes] = field(default_factory=dict)
+    copies: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def require_available(self) -> None:
+        pass
+
+    def create_repository(self, region: str, repository: str) -> str:
+        self.faults.run("create_repository", lambda: self.repositories.add((region, repository)), region, repository)
+        return f"repository/{region}/{repository}"
+
+    def delete_repository(self, region: str, repository: str) -> None:
+        def work() -> None:
+            self.repositories.discard((region, repository))
+            for place in [place for place in self.images if place[0] == region]:
+                if place[1].startswith(f"{repository}:"):
+                    del self.images[place]
+
+        self.faults.run("delete_repository", work, region, repository)
+
+    def list_repositories(self, region: str, prefix: str) -> tuple[str, ...]:
+        def work() -> tuple[str, ...]:
+            return tuple(sorted(name for place, name in self.repositories if place == region))
+
+        return tuple(name for name in self.faults.run("list_repositories", work, region) if name.startswith(prefix))
+
+    def push_target(self, region: str, repository: str) -> PushTarget:
+        return self.faults.run("push_target", lambda: PushTarget(region, repository, "AWS", "secret"), region)
+
+    def push(self, region: str, name: str, body: bytes) -> None:
+        """What Docker does; the registry refuses what has no repository."""
+
+        def work() -> None:
+            if (region, name.partition(":")[0]) not in self.repositories:
+                raise ResourceNotFoundError(f"no repository for {name}", operation="push", region=region)
+            self.images[region, name] = body
+
+        self.faults.run("push", work, region, name)
+
+    def find_image(self, region: str, repository: str, reference: str) -> ImageDescription | None:
+        return self.faults.run("find_image", lambda: self._find(region, repository, reference), region, reference)
+
+    def check_image(self, region: str, repository: str, tag: str, architecture: str) -> ImageDescription:
+        def work() -> ImageDescription:
+            found = self._find(region, repository, tag)
+            if found is None:
+                raise ResourceNotFoundError(f"no image {tag}", operation="check_image", region=region)
+            return found
+
+        return self.faults.run("check_image", work, region, tag)
+
+    def copy_image(self, source_region: str, repository: str, digest: str, target_region: str, tag: str) -> int:
+        def work() -> int:
+            body = self.body(source_region, repository, digest)
+            if body is None or (target_region, repository) not in self.repositories:
+                raise ResourceNotFoundError("no image or repository", operation="copy_image", region=target_region)
+            self.images[target_region, f"{repository}:{tag}"] = body
+            self.copies.append((source_region, digest, target_region))
+            return len(body)
+
+        return self.faults.run("copy_image", work, source_region, digest, target_region)
+
+    def delete_image(self, region: str, repository: str, tag: str) -> None:
+        name = f"{repository}:{tag}"
+        self.faults.run("delete_image", lambda: self.images.pop((region, name), None), region, name)
+
+    def body(self, region: str, repository: str, digest: str) -> bytes | None:
+        """The image of a digest."""
+        for (place, name), body in self.images.items():
+            if place == region and name.partition(":")[0] == repository and _digest(body) == digest:
+                return body
+        return None
+
+    def _find(self, region: str, repository: str, reference: str) -> ImageDescription | None:
+        if reference.startswith("sha256:"):
+            body = self.body(region, repository, reference)
+        else:
+            body = self.images.get((region, f"{repository}:{reference}"))
+        return None if body is None else ImageDescription(_digest(body), len(body))
+
+
+def _digest(body: bytes) -> str:
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+@dataclass
 class FakeFunctionService:
     """Functions as a dictionary; `answers` replaces the answer to an invocation."""
 
     faults: Faults
     objects: FakeObjectStore
+    images: FakeImageRegistry
     roles: dict[str, str]
     functions: dict[Place, FunctionSpecification] = field(default_factory=dict)
     code: dict[Place, bytes] = field(default_factory=dict)
@@ -240,7 +334,14 @@ class FakeFunctionService:
 
     def put_function(self, region: str, specification: FunctionSpecification) -> FunctionDescription:
         def work() -> FunctionDescription:
-            body = self.objects.objects.get((region, specification.code_key))
+            if specification.package_format == "image":
+                repository, _, digest = specification.code_key.partition("@")
+                body = self.images.body(region, repository, digest)
+            else:
+                body = self.objects.objects.get((region, specification.code_key))
+            before = self.functions.get((region, specification.name), specification)
+            if before.package_format != specification.package_format:
+                raise CloudError("a function cannot change its package format", operation="put_function")
             if body is None or specification.role not in self.roles:
                 raise ResourceNotFoundError("no package or role", operation="put_function", region=region)
             self.functions[region, specification.name] = specification
@@ -395,7 +496,8 @@ class FakeCloud:
         self.key_value = FakeKeyValueStore(self.faults)
         self.objects = FakeObjectStore(self.faults)
         self.identity = FakeIdentity(self.faults)
-        self.functions = FakeFunctionService(self.faults, self.objects, self.identity.roles)
+        self.images = FakeImageRegistry(self.faults)
+        self.functions = FakeFunctionService(self.faults, self.objects, self.images, self.identity.roles)
         self.messages = FakeMessageService(self.faults)
         self.logs = FakeLogService(self.faults)
 
@@ -416,6 +518,8 @@ class FakeCloud:
         for place, items in self.key_value.tables.items():
             other.key_value.tables[place] = dict(items)
         other.objects.objects.update(self.objects.objects)
+        other.images.repositories.update(self.images.repositories)
+        other.images.images.update(self.images.images)
         other.identity.roles.update(self.identity.roles)
         other.functions.functions.update(self.functions.functions)
         other.functions.code.update(self.functions.code)
@@ -434,6 +538,8 @@ class FakeCloud:
         everything: dict[str, dict[str, object]] = {
             "items": dict(items),
             "objects": {" ".join(place): body for place, body in self.objects.objects.items()},
+            "repositories": {" ".join(place): True for place in self.images.repositories},
+            "images": {" ".join(place): body for place, body in self.images.images.items()},
             "functions": {" ".join(place): made for place, made in self.functions.functions.items()},
             "topics": {" ".join(place): function for place, function in self.messages.topics.items()},
             "roles": dict(self.identity.roles),

@@ -129,17 +129,22 @@ class ObjectStore(Protocol):
 # --- functions -----------------------------------------------------------------------------------------------
 
 Architecture: TypeAlias = Literal["x86_64", "arm64"]
+PackageFormat: TypeAlias = Literal["zip", "image"]
 
 
 @dataclass(frozen=True)
 class FunctionSpecification:
-    """A function as it should be. `code_key` names a zip in the object store of the same region.
+    """A function as it should be.
 
     Attributes:
         timeout_s: Longest duration of one invocation, 1-900 s.
         memory_mb: Memory in MiB, 128-10240; also sets the CPU share (1,769 MB = 1 vCPU).
-        code_sha256: Hex digest of the zip; two specifications with equal digest run equal code.
+        code_key: Of a zip: its key in the object store of the same region. Of an image: ``repository@sha256:digest`` in
+            the registry of the same region.
+        code_sha256: Hex digest of the zip or of the image's manifest; two specifications with equal digest run equal
+            code.
         role: Id of the role the function runs under, as `Identity.create_role` returned it.
+        package_format: What `code_key` names. A function never changes it: AWS knows no way.
     """
 
     name: str
@@ -152,6 +157,7 @@ class FunctionSpecification:
     code_sha256: str
     role: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    package_format: PackageFormat = "zip"
 
 
 @dataclass(frozen=True)
@@ -189,6 +195,70 @@ class FunctionService(Protocol):
 
     def invoke(self, region: str, name: str, payload: bytes, *, timeout_s: float) -> InvocationResult:
         """Invoke synchronously and return the answer."""
+
+
+# --- images --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ImageDescription:
+    """A container image in a registry.
+
+    Attributes:
+        digest: ``sha256:`` and the hex digest of its manifest: the name that always means the same content.
+        size_bytes: Bytes of its (compressed) layers and its configuration.
+    """
+
+    digest: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class PushTarget:
+    """Where an image is pushed to, and with which credentials (which expire within hours).
+
+    Attributes:
+        registry: Host of the registry, with its port if it is not the usual one.
+    """
+
+    registry: str
+    repository: str
+    username: str
+    password: str = field(repr=False)
+
+
+class ImageRegistry(Protocol):
+    """Container images: one registry per region. Tags are written once; whatever runs is named by digest."""
+
+    def require_available(self) -> None:
+        """Refuse if this cloud runs no images; `UnsupportedError` says what to do instead."""
+
+    def create_repository(self, region: str, repository: str) -> str:
+        """Make a repository whose images functions of the same region may run; returns its id."""
+
+    def delete_repository(self, region: str, repository: str) -> None:
+        """Delete a repository with all images in it."""
+
+    def list_repositories(self, region: str, prefix: str) -> tuple[str, ...]:
+        """Names of the repositories that start with `prefix`, sorted, through all pages."""
+
+    def push_target(self, region: str, repository: str) -> PushTarget:
+        """Where to push to."""
+
+    def find_image(self, region: str, repository: str, reference: str) -> ImageDescription | None:
+        """An image by its tag or its digest; `None` if it, or the repository, is not there."""
+
+    def check_image(self, region: str, repository: str, tag: str, architecture: Architecture) -> ImageDescription:
+        """Make sure that functions can run a pushed image: one platform, the right one, within the size limit."""
+
+    def copy_image(self, source_region: str, repository: str, digest: str, target_region: str, tag: str) -> int:
+        """Copy an image, by digest, to the repository of the same name in another region; returns the bytes moved.
+
+        Its digest there is the same, and is checked. What is there already is not moved again.
+        """
+
+    def delete_image(self, region: str, repository: str, tag: str) -> None:
+        """Delete an image of that tag."""
 
 
 # --- messages ------------------------------------------------------------------------------------------------
@@ -314,6 +384,10 @@ class Cloud(Protocol):
     @property
     def functions(self) -> FunctionService:
         """Functions."""
+
+    @property
+    def images(self) -> ImageRegistry:
+        """Container images."""
 
     @property
     def messages(self) -> MessageService:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from multi_x_serverless.deployment.desired import Desired, key_of
+from multi_x_serverless.deployment.names import REPOSITORY_PREFIX
 from multi_x_serverless.model.workflow import RESOURCE_KINDS, Resource, ResourceKind
 
 if TYPE_CHECKING:
@@ -86,6 +87,11 @@ def existing_resources(cloud: Cloud, prefix: str, recorded: Collection[Resource]
         and resource.region is not None
         and cloud.objects.list_objects(resource.region, resource.name)
     }
+    repositories = {
+        (region, name)
+        for region in sorted({resource.region or "" for resource in recorded if resource.kind == "repository"})
+        for name in cloud.images.list_repositories(region, REPOSITORY_PREFIX)
+    }
     existing: list[Resource] = []
     for resource in recorded:
         place = (resource.region or "", resource.name)
@@ -95,11 +101,22 @@ def existing_resources(cloud: Cloud, prefix: str, recorded: Collection[Resource]
             is_there = place in functions
         elif resource.kind == "topic":
             is_there = place in topics
+        elif resource.kind == "repository":
+            is_there = place in repositories
+        elif resource.kind == "image":
+            is_there = _has_image(cloud, resource)
         else:
             is_there = place in packages
         if is_there:
             existing.append(resource)
     return tuple(existing)
+
+
+def _has_image(cloud: Cloud, resource: Resource) -> bool:
+    """Whether an image is there under its tag, and still the one that was recorded."""
+    repository, _, tag = resource.name.rpartition(":")
+    found = cloud.images.find_image(resource.region or "", repository, tag)
+    return found is not None and found.digest == resource.id
 
 
 def without_fingerprint(resources: Collection[Resource], touched: Collection[Resource]) -> tuple[Resource, ...]:

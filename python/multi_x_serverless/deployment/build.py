@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from multi_x_serverless.deployment.analysis import Analysis, analyse
+from multi_x_serverless.deployment.desired import HANDLER
+from multi_x_serverless.deployment.image import ImageContext, image_context
 from multi_x_serverless.deployment.manifest import build_manifest
-from multi_x_serverless.deployment.names import package_key
-from multi_x_serverless.deployment.packaging import Package, build_package
+from multi_x_serverless.deployment.names import image_name, package_key
+from multi_x_serverless.deployment.packaging import Package, build_package, package_entries
 from multi_x_serverless.deployment.policy import build_policy, read_policy_file
 from multi_x_serverless.deployment.requirements import Target
 from multi_x_serverless.errors import InvalidConfigurationError, InvalidWorkflowError
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from multi_x_serverless.cloud.ports import Cloud
     from multi_x_serverless.model.config_types import Architecture
+    from multi_x_serverless.model.workflow import PackageFormat
     from multi_x_serverless.sdk.manifest import Manifest
 
 _APPLICATION = "multi-x-serverless"
@@ -42,11 +45,11 @@ class Build:
 
     Attributes:
         record: The record of the workflow once it is deployed, without resources yet.
-        package: Its deployment package.
+        package: Its deployment package; an image is not built yet.
     """
 
     record: WorkflowRecord
-    package: Package
+    package: Package | ImageContext
 
 
 @dataclass(frozen=True)
@@ -88,14 +91,17 @@ def check_project(
     return CheckedProject(configuration, analysis, functions, manifest, _architecture(configuration, functions))
 
 
-def build(cloud: Cloud, project: Path) -> Build:
+def build(cloud: Cloud, project: Path, package_format: PackageFormat = "zip") -> Build:
     """Read, check and package a project.
 
     Raises:
+        UnsupportedError: The cloud runs no images.
         InvalidConfigurationError: The configuration or the policy is refused.
         InvalidWorkflowError: The source is refused.
         DeploymentError: The package cannot be built.
     """
+    if package_format == "image":
+        cloud.images.require_available()
     checked = check_project(project, cloud.regions)
     configuration, analysis = checked.configuration, checked.analysis
     functions, manifest = checked.functions, checked.manifest
@@ -103,13 +109,16 @@ def build(cloud: Cloud, project: Path) -> Build:
     statements = () if policy_file is None else read_policy_file(project, policy_file)
     policy = build_policy(configuration.workflow_id, analysis.graph.functions, cloud.identity.account_id(), statements)
     target = Target(sys.version_info.minor, checked.architecture, is_this_machine=cloud.name == "local")
-    package = build_package(
-        project,
-        manifest,
-        target,
-        cache=platformdirs.user_cache_path(_APPLICATION) / "requirements",
-        left_out=frozenset() if policy_file is None else frozenset({policy_file}),
-    )
+    cache = platformdirs.user_cache_path(_APPLICATION) / "requirements"
+    left_out = frozenset() if policy_file is None else frozenset({policy_file})
+    package: Package | ImageContext
+    if package_format == "image":
+        entries = package_entries(project, manifest, target, cache=cache, left_out=left_out)
+        package = image_context(project, entries, target, HANDLER)
+        key, size = image_name(configuration.workflow_id, package.sha256), package.size_bytes
+    else:
+        package = build_package(project, manifest, target, cache=cache, left_out=left_out)
+        key, size = package_key(configuration.workflow_id, package.sha256), len(package.body)
     record = WorkflowRecord(
         workflow_id=configuration.workflow_id,
         configuration=configuration,
@@ -118,9 +127,8 @@ def build(cloud: Cloud, project: Path) -> Build:
         manifest_id=manifest.id,
         manifest=manifest.to_json(),
         regions=manifest.regions,
-        package=PackageReference(
-            package_key(configuration.workflow_id, package.sha256), package.sha256, len(package.body)
-        ),
+        package=PackageReference(key, package.sha256, size),
+        package_format=package_format,
         policy=policy,
         runtime=target.runtime,
         resources=(),

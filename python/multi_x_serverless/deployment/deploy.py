@@ -2,7 +2,7 @@
 
 ::
 
-    project --build--> record and package          (no cloud is changed)
+    project --build--> record and package          (no cloud is changed; an image that no registry has is built here)
     state   --------> what is recorded, what an unfinished operation left, the plan in force
         |
         v
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from multi_x_serverless.cloud.tables import PlanStore, lock
@@ -35,7 +36,9 @@ from multi_x_serverless.deployment.desired import (
     resource_of,
 )
 from multi_x_serverless.deployment.executor import Executor
+from multi_x_serverless.deployment.image import DockerBuilder, ImageBuilder, ImageContext
 from multi_x_serverless.deployment.journal import Journal
+from multi_x_serverless.deployment.packaging import Package
 from multi_x_serverless.deployment.progress import SILENT, Progress
 from multi_x_serverless.deployment.replicas import delete_replica, write_replicas
 from multi_x_serverless.deployment.restore import undo
@@ -44,7 +47,9 @@ from multi_x_serverless.deployment.state import (
     WorkflowState,
     ensure_tables,
     has_system_tables,
+    image_digests,
     known_resources,
+    lease_s,
     plan_fits,
     read_state,
     regions_of,
@@ -52,14 +57,21 @@ from multi_x_serverless.deployment.state import (
     write_record,
 )
 from multi_x_serverless.errors import DeploymentError, MultiXServerlessError
+from multi_x_serverless.model.config import load_configuration
 from multi_x_serverless.model.plan import Plan, home_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from multi_x_serverless.cloud.ports import Cloud
-    from multi_x_serverless.model.workflow import Resource, ResourceKind, WorkflowRecord
+    from multi_x_serverless.cloud.ports import Cloud, PushTarget
+    from multi_x_serverless.model.workflow import (
+        PackageFormat,
+        PackageReference,
+        Resource,
+        ResourceKind,
+        WorkflowRecord,
+    )
 
 HOME_PLAN_LIFETIME_S = 10 * 365 * 24 * 3600.0
 """The home-only plan rests on no data that could grow old; what it says also holds when it has expired."""
@@ -83,8 +95,10 @@ def deploy(
     cloud: Cloud,
     project: Path,
     *,
+    package_format: PackageFormat | None = None,
     dry_run: bool = False,
     progress: Progress = SILENT,
+    image_builder: ImageBuilder | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> DeployResult:
     """Deploy the workflow of a project directory to its home region, or update it wherever it is.
@@ -92,8 +106,10 @@ def deploy(
     Args:
         cloud: Where.
         project: The project's directory.
-        dry_run: Only say what would be done; nothing in the cloud is changed.
+        package_format: How the code is packed; by default as it is deployed, at first as a zip.
+        dry_run: Only say what would be done; nothing in the cloud is changed, and no image is built.
         progress: Told of every step.
+        image_builder: Builds and pushes an image; by default Docker.
         sleep: Waits between attempts of what may succeed later.
 
     Raises:
@@ -102,19 +118,50 @@ def deploy(
         DeploymentError: It failed; the message says in which state things are.
     """
     progress.start("analysing and packaging", 0)
-    built = build(cloud, project)
+    built = build(cloud, project, package_format or _format_in_force(cloud, project))
     progress.finish()
     workflow_id = built.record.workflow_id
     if dry_run:
         state = read_state(cloud, workflow_id) if has_system_tables(cloud) else EMPTY_STATE
         return DeployResult(workflow_id, _intend(cloud, built.record, state).actions)
+    push_image = _build_image(cloud, built, image_builder or DockerBuilder(), progress)
     ensure_tables(cloud, (built.record.home_region,))
-    with lock(cloud, workflow_id):
+    with lock(cloud, workflow_id, lease_s=lease_s(built.record.package_format)):
         state = read_state(cloud, workflow_id)
         intent = _intend(cloud, built.record, state)
         if not intent.actions:
             return DeployResult(workflow_id, ())
-        return _apply(cloud, built, state, intent, progress, sleep)
+        return _apply(cloud, built, state, intent, push_image, progress, sleep)
+
+
+def _format_in_force(cloud: Cloud, project: Path) -> PackageFormat:
+    """How the project's workflow is packed where it is deployed; a zip if it is not."""
+    if cloud.name == "local" or not has_system_tables(cloud):
+        return "zip"
+    record = read_state(cloud, load_configuration(project, cloud.regions).workflow_id).record
+    return "zip" if record is None else record.package_format
+
+
+def _build_image(
+    cloud: Cloud, built: Build, builder: ImageBuilder, progress: Progress
+) -> Callable[[PushTarget, str], None] | None:
+    """Build the image unless home has it, before anything is changed or locked; returns what pushes it.
+
+    Raises:
+        DeploymentError: It cannot be built; nothing was changed.
+    """
+    name = built.record.package.key
+    if not isinstance(built.package, ImageContext):
+        return None
+    repository, _, tag = name.rpartition(":")
+    if cloud.images.find_image(built.record.home_region, repository, tag) is not None:
+        return None
+    progress.start("building the image", 0)
+    try:
+        builder.build(built.package, name)
+    finally:
+        progress.finish()
+    return partial(builder.push, name)
 
 
 @dataclass(frozen=True)
@@ -142,6 +189,12 @@ def _intend(cloud: Cloud, record: WorkflowRecord, state: WorkflowState) -> _Inte
         raise DeploymentError(
             f"a removal of '{record.workflow_id}' did not reach its end; run 'remove {record.workflow_id}' first. "
             "Nothing was changed."
+        )
+    if previous is not None and previous.package_format != record.package_format:
+        raise DeploymentError(
+            f"'{record.workflow_id}' is deployed as {previous.package_format}, and AWS cannot turn a function into "
+            f"{record.package_format}: count up workflow_version to deploy it beside, or run "
+            f"'remove {record.workflow_id}' first. Nothing was changed."
         )
     plan = state.plan if previous is not None and state.plan is not None and plan_fits(state.plan, record) else None
     desired = desired_resources(cloud, record, function_places(record.graph, record.home_region, plan))
@@ -180,13 +233,21 @@ def _apply(
     built: Build,
     state: WorkflowState,
     intent: _Intent,
+    push_image: Callable[[PushTarget, str], None] | None,
     progress: Progress,
     sleep: Callable[[float], None],
 ) -> DeployResult:
     workflow_id = built.record.workflow_id
     role = next((resource.id for resource in intent.kept if resource.kind == "role"), None)
     executor = Executor(
-        cloud, built.record.home_region, progress, package=built.package.body, role_id=role, sleep=sleep
+        cloud,
+        built.record.home_region,
+        progress,
+        package=built.package.body if isinstance(built.package, Package) else None,
+        role_id=role,
+        push_image=push_image,
+        image_digests=image_digests(state.resources),
+        sleep=sleep,
     )
     journal = Journal(cloud, workflow_id)
     progress.start(f"deploying {workflow_id}", len(intent.actions))
@@ -198,6 +259,7 @@ def _apply(
         executor.probe(functions, built.record.manifest_id)
         record = replace(
             built.record,
+            package=_measured(cloud, built),
             resources=_sorted((*intent.kept, *made, *intent.unwanted)),
             plan_activated_at=_activation_time(cloud, state, intent),
             updated_at=cloud.now(),
@@ -210,6 +272,16 @@ def _apply(
         progress.finish()
     left = _clean_up(cloud, record, intent.unwanted, executor, journal)
     return DeployResult(workflow_id, intent.actions, left)
+
+
+def _measured(cloud: Cloud, built: Build) -> PackageReference:
+    """The package with its size; that of an image is known when it is in the registry."""
+    reference = built.record.package
+    if isinstance(built.package, Package):
+        return reference
+    repository, _, tag = reference.key.rpartition(":")
+    found = cloud.images.find_image(built.record.home_region, repository, tag)
+    return reference if found is None else replace(reference, size_bytes=found.size_bytes)
 
 
 def _activation_time(cloud: Cloud, state: WorkflowState, intent: _Intent) -> float:
@@ -278,7 +350,8 @@ def remove_resources(
 
 def _content(record: WorkflowRecord) -> WorkflowRecord:
     """A record without what differs between two deployments of the same project."""
-    return replace(record, resources=(), status="deployed", plan_activated_at=0.0, updated_at=0.0)
+    package = replace(record.package, size_bytes=0)  # follows from its digest, and that of an image is known late
+    return replace(record, package=package, resources=(), status="deployed", plan_activated_at=0.0, updated_at=0.0)
 
 
 def _sorted(resources: tuple[Resource, ...]) -> tuple[Resource, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from multi_x_serverless.cloud.ports import Cloud, FunctionSpecification
+from multi_x_serverless.cloud.ports import Architecture, Cloud, FunctionSpecification
 from multi_x_serverless.cloud.tables import TABLE_PREFIX
 from multi_x_serverless.deployment.names import bucket_prefix, function_name, role_name, topic_name
 from multi_x_serverless.model.workflow import PackageReference, Resource, ResourceKind, WorkflowRecord
@@ -57,8 +57,45 @@ class DesiredPackage:
 
 
 @dataclass(frozen=True)
+class DesiredRepository:
+    """The repository of a workflow's images in one region."""
+
+    name: str
+    region: str
+    kind: Literal["repository"] = "repository"
+    function: None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of its properties, of which it has none of its own."""
+        return _digest(self.name)
+
+
+@dataclass(frozen=True)
+class DesiredImage:
+    """The image in one region's registry. Its digest is known when it has been pushed at home."""
+
+    repository: str
+    tag: str
+    region: str
+    architecture: Architecture
+    kind: Literal["image"] = "image"
+    function: None = None
+
+    @property
+    def name(self) -> str:
+        """Its name in the cloud."""
+        return f"{self.repository}:{self.tag}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of its properties."""
+        return self.tag
+
+
+@dataclass(frozen=True)
 class DesiredFunction:
-    """A function in one region; the role in its specification is filled in when the role's id is known."""
+    """A function in one region; its role, and the digest of its image, are filled in when they are known."""
 
     region: str
     function: str
@@ -73,7 +110,10 @@ class DesiredFunction:
     @property
     def fingerprint(self) -> str:
         """Digest of its properties."""
-        return _digest(json.dumps(asdict(self.specification), sort_keys=True))
+        properties = asdict(self.specification)
+        if self.specification.package_format == "zip":
+            del properties["package_format"]  # recorded fingerprints are older than this property
+        return _digest(json.dumps(properties, sort_keys=True))
 
 
 @dataclass(frozen=True)
@@ -92,7 +132,7 @@ class DesiredTopic:
         return _digest(self.subscriber)
 
 
-Desired: TypeAlias = DesiredRole | DesiredPackage | DesiredFunction | DesiredTopic
+Desired: TypeAlias = DesiredRole | DesiredPackage | DesiredRepository | DesiredImage | DesiredFunction | DesiredTopic
 
 
 def key_of(desired: Desired) -> tuple[ResourceKind, str, str]:
@@ -126,12 +166,26 @@ def desired_resources(cloud: Cloud, record: WorkflowRecord, places: FunctionPlac
     pairs = [(region, function) for region in regions for function in places if region in places[function]]
     return (
         DesiredRole(role_name(workflow_id), record.policy),
-        *(DesiredPackage(record.package.key, region, record.package.sha256) for region in regions),
+        *_packages(record, regions),
         *(DesiredFunction(region, function, _specification(record, function, variables)) for region, function in pairs),
         *(
             DesiredTopic(topic_name(workflow_id, function), region, function, function_name(workflow_id, function))
             for region, function in pairs
         ),
+    )
+
+
+def _packages(
+    record: WorkflowRecord, regions: Sequence[str]
+) -> tuple[DesiredPackage | DesiredRepository | DesiredImage, ...]:
+    package = record.package
+    if record.package_format == "zip":
+        return tuple(DesiredPackage(package.key, region, package.sha256) for region in regions)
+    repository, _, tag = package.key.rpartition(":")
+    architecture = next(iter(record.functions.values())).provider.architecture
+    return (
+        *(DesiredRepository(repository, region) for region in regions),
+        *(DesiredImage(repository, tag, region, architecture) for region in regions),
     )
 
 
@@ -149,6 +203,7 @@ def _specification(record: WorkflowRecord, function: str, variables: Mapping[str
         code_sha256=package.sha256,
         role="",
         environment={**settings.environment_variables, **variables, environment.FUNCTION: function},
+        package_format=record.package_format,
     )
 
 

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, TypeVar
 from multi_x_serverless.deployment.desired import (
     Desired,
     DesiredFunction,
+    DesiredImage,
     DesiredPackage,
+    DesiredRepository,
     DesiredRole,
     resource_of,
 )
 from multi_x_serverless.errors import CloudError, DeploymentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from multi_x_serverless.cloud.ports import Cloud
+    from multi_x_serverless.cloud.ports import Cloud, FunctionSpecification, PushTarget
     from multi_x_serverless.deployment.actions import Action
     from multi_x_serverless.deployment.progress import Progress
     from multi_x_serverless.model.workflow import Resource
@@ -49,6 +51,8 @@ class Executor:
         progress: Told of every action that is done.
         package: The package's zip; `None` if home has it.
         role_id: Id of the role, if it exists and no action makes it.
+        push_image: Pushes the image that was built to a place under a tag; `None` if home has it.
+        image_digests: Digests of the images that are recorded at home, by name.
         sleep: Waits between attempts.
     """
 
@@ -60,6 +64,8 @@ class Executor:
         *,
         package: bytes | None = None,
         role_id: str | None = None,
+        push_image: Callable[[PushTarget, str], None] | None = None,
+        image_digests: Mapping[str, str] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._cloud = cloud
@@ -67,6 +73,8 @@ class Executor:
         self._progress = progress
         self._package = package
         self._role_id = role_id
+        self._push_image = push_image
+        self._image_digests = dict(image_digests or {})
         self._sleep = sleep
 
     def apply(self, actions: Sequence[Action]) -> tuple[Resource, ...]:
@@ -119,10 +127,47 @@ class Executor:
             return wanted.name
         if isinstance(wanted, DesiredFunction):
             specification = replace(wanted.specification, role=self._role_id or "")
+            if specification.package_format == "image":
+                specification = self._with_digest(specification)
             return cloud.functions.put_function(wanted.region, specification).id
+        if isinstance(wanted, DesiredRepository):
+            return cloud.images.create_repository(wanted.region, wanted.name)
+        if isinstance(wanted, DesiredImage):
+            return self._put_image(wanted)
         topic = cloud.messages.create_topic(wanted.region, wanted.name)
         cloud.messages.subscribe(wanted.region, wanted.name, wanted.subscriber)
         return topic
+
+    def _put_image(self, wanted: DesiredImage) -> str:
+        """Push at home, copy elsewhere; returns the digest, which is the same everywhere."""
+        images = self._cloud.images
+        if wanted.region != self._home:
+            digest = self._digest(wanted.name)
+            images.copy_image(self._home, wanted.repository, digest, wanted.region, wanted.tag)
+            return digest
+        if images.find_image(self._home, wanted.repository, wanted.tag) is None:
+            if self._push_image is None:
+                raise _lost_image(wanted.name, self._home)
+            self._push_image(images.push_target(self._home, wanted.repository), wanted.tag)
+        digest = images.check_image(self._home, wanted.repository, wanted.tag, wanted.architecture).digest
+        self._image_digests[wanted.name] = digest
+        return digest
+
+    def _digest(self, name: str) -> str:
+        """What an image at home is called for good."""
+        if name not in self._image_digests:
+            repository, _, tag = name.rpartition(":")
+            found = self._cloud.images.find_image(self._home, repository, tag)
+            if found is None:
+                raise _lost_image(name, self._home)
+            self._image_digests[name] = found.digest
+        return self._image_digests[name]
+
+    def _with_digest(self, specification: FunctionSpecification) -> FunctionSpecification:
+        """The specification with its image named by digest: a tag is no promise of what runs."""
+        digest = self._digest(specification.code_key)
+        repository = specification.code_key.rpartition(":")[0]
+        return replace(specification, code_key=f"{repository}@{digest}", code_sha256=digest.removeprefix("sha256:"))
 
     def _try_to_delete(self, action: Action) -> CloudError | None:
         try:
@@ -142,6 +187,11 @@ class Executor:
             cloud.objects.delete_object(action.region, action.name)
         elif action.kind == "function":
             cloud.functions.delete_function(action.region, action.name)
+        elif action.kind == "repository":
+            cloud.images.delete_repository(action.region, action.name)
+        elif action.kind == "image":
+            repository, _, tag = action.name.rpartition(":")
+            cloud.images.delete_image(action.region, repository, tag)
         else:
             cloud.messages.delete_topic(action.region, action.name)
 
@@ -195,13 +245,21 @@ class Executor:
         return step()
 
     def _phases(self, actions: Sequence[Action]) -> list[list[Action]]:
-        """Neighbouring actions that may be done at once: one kind, but the package at home before its copies."""
+        """Neighbouring actions that may be done at once: one kind, but what is copied from home is there first."""
         phases: list[list[Action]] = []
         previous: tuple[str, bool] | None = None
         for action in actions:
-            phase = (action.kind, action.kind == "package" and action.region == self._home)
+            phase = (action.kind, action.kind in {"package", "image"} and action.region == self._home)
             if phase != previous:
                 phases.append([])
                 previous = phase
             phases[-1].append(action)
         return phases
+
+
+def _lost_image(name: str, home: str) -> CloudError:
+    return CloudError(
+        f"the image '{name}' is not in the registry of {home} any more; run 'deploy' again, which builds it.",
+        operation="put_image",
+        region=home,
+    )

@@ -13,13 +13,14 @@ from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.model import documents
-from multi_x_serverless.model.workflow import Resource
+from multi_x_serverless.model.workflow import Resource, version_for
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 JOURNAL_SCHEMA = "multi-x-serverless/journal"
-JOURNAL_VERSION = 1
+JOURNAL_VERSION = 2
+"""Newest version that is read; see `multi_x_serverless.model.workflow.version_for` for what is written."""
 
 _SORT = "resources"
 
@@ -30,7 +31,7 @@ class _Entry:
 
     def to_document(self) -> bytes:
         members = {"resources": [resource.to_members() for resource in self.resources]}
-        return documents.write(JOURNAL_SCHEMA, JOURNAL_VERSION, members)
+        return documents.write(JOURNAL_SCHEMA, version_for(self.resources), members)
 
     @classmethod
     def from_document(cls, text: bytes | str) -> _Entry:

@@ -32,7 +32,9 @@ from multi_x_serverless.deployment.replicas import write_replicas
 from multi_x_serverless.deployment.restore import undo
 from multi_x_serverless.deployment.state import (
     ensure_tables,
+    image_digests,
     known_resources,
+    lease_s,
     plan_fits,
     read_state,
     regions_of,
@@ -80,8 +82,8 @@ def migrate(
         ConflictError: Another command works on the workflow; nothing was changed.
         DeploymentError: It failed; the message says in which state things are.
     """
-    require_record(cloud, workflow_id)
-    with lock(cloud, workflow_id):
+    stored = require_record(cloud, workflow_id)
+    with lock(cloud, workflow_id, lease_s=lease_s(stored.value.package_format)):
         state = read_state(cloud, workflow_id)
         record, staged = state.record, state.staged
         if record is None or record.status != "deployed":
@@ -105,7 +107,9 @@ def migrate(
         trusted = trusted_resources(cloud, workflow_id, state)
         changes = plan_changes(desired, trusted)
         role = next((resource.id for resource in trusted if resource.kind == "role"), None)
-        executor = Executor(cloud, record.home_region, progress, role_id=role, sleep=sleep)
+        executor = Executor(
+            cloud, record.home_region, progress, role_id=role, image_digests=image_digests(trusted), sleep=sleep
+        )
         journal = Journal(cloud, workflow_id)
         progress.start(f"migrating {workflow_id} to plan {staged.version}", len(changes))
         try:

@@ -13,9 +13,13 @@ import re
 LONGEST_NAME = 64
 """Of a Lambda function and of an IAM role, the shortest limits of all kinds (AWS quotas)."""
 
+REPOSITORY_PREFIX = "mxs"
+"""The names of all repositories start with this and a hyphen."""
+
 _LONGEST_WORKFLOW_PART = 24
 _DIGEST_DIGITS = 8
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_-]")
+_NOT_ALLOWED_IN_REPOSITORIES = re.compile(r"[^a-z0-9]+")
 
 
 def workflow_prefix(workflow_id: str) -> str:
@@ -47,6 +51,21 @@ def package_key(workflow_id: str, sha256: str) -> str:
 def package_key_prefix(workflow_id: str) -> str:
     """What the keys of all packages of a workflow start with."""
     return f"packages/{workflow_id}/"
+
+
+def repository_name(workflow_id: str) -> str:
+    """Name of the repository that holds a workflow's images, the same in every region.
+
+    Registries take lower-case letters and digits with single separators between them (OCI distribution
+    specification, "Pulling manifests").
+    """
+    readable = _NOT_ALLOWED_IN_REPOSITORIES.sub("-", workflow_id.lower())[:_LONGEST_WORKFLOW_PART].strip("-")
+    return "-".join(part for part in (REPOSITORY_PREFIX, readable, _digest(workflow_id)) if part)
+
+
+def image_name(workflow_id: str, sha256: str) -> str:
+    """Name of an image in every region's registry: its repository, and as its tag what it is built from."""
+    return f"{repository_name(workflow_id)}:{sha256}"
 
 
 def bucket_prefix(account_id: str) -> str:

@@ -18,17 +18,15 @@ import hashlib
 import io
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import multi_x_serverless
 from multi_x_serverless.deployment.requirements import REQUIREMENTS_FILE, Target, install_requirements
 from multi_x_serverless.errors import DeploymentError
 from multi_x_serverless.sdk.manifest import MANIFEST_FILE, Manifest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MAXIMUM_UNZIPPED_BYTES = 250 * 1024 * 1024
 """AWS Lambda quotas, "Deployment package (.zip file archive) size", unzipped."""
@@ -56,9 +54,35 @@ class Package:
 
 
 @dataclass(frozen=True)
-class _Entry:
-    content: bytes
+class Entry:
+    """A file of a package, read when it is packed: images may hold more than fits into memory.
+
+    Attributes:
+        source: Its content, or the file that has it.
+        is_executable: All that is kept of its mode.
+    """
+
+    source: bytes | Path
     is_executable: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of its content."""
+        if isinstance(self.source, bytes):
+            return len(self.source)
+        with _packing(self.source):
+            return self.source.stat().st_size
+
+    def read(self) -> bytes:
+        """Its content.
+
+        Raises:
+            DeploymentError: The file cannot be read.
+        """
+        if isinstance(self.source, bytes):
+            return self.source
+        with _packing(self.source):
+            return self.source.read_bytes()
 
 
 def build_package(
@@ -77,21 +101,33 @@ def build_package(
         DeploymentError: Requirements that cannot be installed, a file in the way of the SDK, or a package
             over Lambda's size limit.
     """
-    entries: dict[str, _Entry] = {}
-    requirements = install_requirements(project, target, cache)
-    if requirements is not None:
-        entries.update(_requirement_entries(requirements))
-    entries.update(_project_entries(project, left_out))
-    entries.update(_sdk_entries())
-    entries[MANIFEST_FILE] = _Entry(manifest.to_json().encode())
-    unzipped = sum(len(entry.content) for entry in entries.values())
+    entries = package_entries(project, manifest, target, cache=cache, left_out=left_out)
+    unzipped = sum(entry.size_bytes for entry in entries.values())
     if unzipped > MAXIMUM_UNZIPPED_BYTES:
         raise DeploymentError(_too_large(entries, unzipped))
     body = _zip(entries)
     return Package(body, hashlib.sha256(body).hexdigest(), unzipped)
 
 
-def _project_entries(project: Path, left_out: frozenset[str]) -> Iterator[tuple[str, _Entry]]:
+def package_entries(
+    project: Path, manifest: Manifest, target: Target, *, cache: Path, left_out: frozenset[str] = frozenset()
+) -> dict[str, Entry]:
+    """All files of a package by their names in it, whatever they are packed into; arguments as for `build_package`.
+
+    Raises:
+        DeploymentError: Requirements that cannot be installed, or a file in the way of the SDK.
+    """
+    entries: dict[str, Entry] = {}
+    requirements = install_requirements(project, target, cache)
+    if requirements is not None:
+        entries.update(_requirement_entries(requirements))
+    entries.update(_project_entries(project, left_out))
+    entries.update(_sdk_entries())
+    entries[MANIFEST_FILE] = Entry(manifest.to_json().encode())
+    return entries
+
+
+def _project_entries(project: Path, left_out: frozenset[str]) -> Iterator[tuple[str, Entry]]:
     for path, name in _files(project, skip=_LEFT_OUT_DIRECTORIES, skip_at_the_top=_LEFT_OUT_AT_THE_TOP):
         if name in left_out:
             continue
@@ -103,12 +139,12 @@ def _project_entries(project: Path, left_out: frozenset[str]) -> Iterator[tuple[
         yield name, _entry(path)
 
 
-def _requirement_entries(directory: Path) -> Iterator[tuple[str, _Entry]]:
+def _requirement_entries(directory: Path) -> Iterator[tuple[str, Entry]]:
     for path, name in _files(directory, skip=_LEFT_OUT_OF_REQUIREMENTS, skip_at_the_top=frozenset()):
         yield name, _entry(path)
 
 
-def _sdk_entries() -> Iterator[tuple[str, _Entry]]:
+def _sdk_entries() -> Iterator[tuple[str, Entry]]:
     package = Path(multi_x_serverless.__file__).parent
     for path in (package / "__init__.py", *sorted((package / "sdk").rglob("*.py"))):
         yield f"{_SDK_PACKAGE}/{path.relative_to(package).as_posix()}", _entry(path)
@@ -143,14 +179,19 @@ def _files(root: Path, *, skip: frozenset[str], skip_at_the_top: frozenset[str])
             yield path, path.relative_to(root).as_posix()
 
 
-def _entry(path: Path) -> _Entry:
+def _entry(path: Path) -> Entry:
+    return Entry(path, is_executable=os.access(path, os.X_OK))
+
+
+@contextmanager
+def _packing(path: Path) -> Iterator[None]:
     try:
-        return _Entry(path.read_bytes(), is_executable=os.access(path, os.X_OK))
+        yield
     except OSError as error:
         raise DeploymentError(f"'{path}' cannot be packed ({error.strerror}). Nothing was deployed.") from error
 
 
-def _zip(entries: dict[str, _Entry]) -> bytes:
+def _zip(entries: dict[str, Entry]) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(entries):
@@ -160,19 +201,19 @@ def _zip(entries: dict[str, _Entry]) -> bytes:
             information.compress_type = zipfile.ZIP_DEFLATED
             mode = _EXECUTABLE_MODE if entry.is_executable else _PLAIN_MODE
             information.external_attr = (0o100000 | mode) << 16
-            archive.writestr(information, entry.content)
+            archive.writestr(information, entry.read())
     return stream.getvalue()
 
 
-def _too_large(entries: dict[str, _Entry], unzipped: int) -> str:
+def _too_large(entries: dict[str, Entry], unzipped: int) -> str:
     sizes: dict[str, int] = {}
     for name, entry in entries.items():
         top = name.partition("/")[0]
-        sizes[top] = sizes.get(top, 0) + len(entry.content)
+        sizes[top] = sizes.get(top, 0) + entry.size_bytes
     largest = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:3]
     listed = ", ".join(f"{name} ({size / 2**20:.0f} MB)" for name, size in largest)
     return (
         f"the package has {unzipped / 2**20:.0f} MB unzipped, Lambda takes {MAXIMUM_UNZIPPED_BYTES // 2**20} "
         "MB; "
-        f"the largest parts are {listed}. Nothing was deployed."
+        f"the largest parts are {listed}. With '--package image' it may have 10 GB. Nothing was deployed."
     )

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
     from multi_x_serverless.cloud.documents import Stored
     from multi_x_serverless.model.plan import Plan
-    from multi_x_serverless.model.workflow import Resource, WorkflowRecord
+    from multi_x_serverless.model.workflow import PackageFormat, Resource, WorkflowRecord
+
+
+ZIP_LEASE_S = 900.0
+IMAGE_LEASE_S = 3600.0
+"""Images have gigabytes where zips have megabytes, and are pushed and copied through this machine."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,16 @@ def trusted_resources(cloud: Cloud, workflow_id: str, state: WorkflowState) -> t
 def known_resources(state: WorkflowState) -> dict[tuple[str, str, str], Resource]:
     """Recorded resources and those in the journal, by key."""
     return {resource.key: resource for resource in (*state.journal, *state.resources)}
+
+
+def image_digests(resources: Collection[Resource]) -> dict[str, str]:
+    """Digests of images by name; an image has the same in every region."""
+    return {resource.name: resource.id for resource in resources if resource.kind == "image" and resource.id}
+
+
+def lease_s(package_format: PackageFormat) -> float:
+    """For how long a command that makes resources holds a workflow's lock at most, in seconds."""
+    return IMAGE_LEASE_S if package_format == "image" else ZIP_LEASE_S
 
 
 def ensure_tables(cloud: Cloud, regions: Iterable[str]) -> None:

@@ -10,30 +10,35 @@ from multi_x_serverless.model.config_types import FunctionConfiguration, Workflo
 from multi_x_serverless.model.graph import Graph
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from multi_x_serverless.model.documents import Fields
 
 WORKFLOW_SCHEMA = "multi-x-serverless/workflow"
-WORKFLOW_VERSION = 1
+WORKFLOW_VERSION = 2
+"""Newest version that is read. Version 2 knows images; what has none is written as version 1, as it always was."""
 
-ResourceKind: TypeAlias = Literal["role", "package", "function", "topic"]
+ResourceKind: TypeAlias = Literal["role", "repository", "package", "image", "function", "topic"]
 WorkflowStatus: TypeAlias = Literal["deployed", "removing"]
-PackageFormat: TypeAlias = Literal["zip"]
+PackageFormat: TypeAlias = Literal["zip", "image"]
 
 WORKFLOW_STATUSES: tuple[WorkflowStatus, ...] = get_args(WorkflowStatus)
 PACKAGE_FORMATS: tuple[PackageFormat, ...] = get_args(PackageFormat)
 RESOURCE_KINDS: tuple[ResourceKind, ...] = get_args(ResourceKind)
 """In the order in which they are created: each needs only kinds before it. A topic includes its subscription."""
 
+IMAGE_KINDS: frozenset[ResourceKind] = frozenset({"repository", "image"})
+"""Kinds that version 1 of stored documents does not know."""
+
 
 @dataclass(frozen=True)
 class PackageReference:
-    """A deployment package in the object store, under the same key in every region that has it.
+    """A deployment package, under the same key in every region that has it.
 
     Attributes:
-        sha256: Hex digest of the zip.
-        size_bytes: Size of the zip.
+        key: Of a zip: its key in the object store. Of an image: ``repository:tag`` in the registry.
+        sha256: Hex digest of the zip, or of what an image is built from (its tag).
+        size_bytes: Size of the zip, or of the image's layers and configuration.
     """
 
     key: str
@@ -89,6 +94,11 @@ class Resource:
         )
 
 
+def version_for(resources: Collection[Resource]) -> int:
+    """Version of a document that lists resources: the oldest that knows all their kinds."""
+    return 2 if any(resource.kind in IMAGE_KINDS for resource in resources) else 1
+
+
 @dataclass(frozen=True)
 class WorkflowRecord:
     """A deployed workflow.
@@ -131,7 +141,7 @@ class WorkflowRecord:
         """The record as a JSON document."""
         return documents.write(
             WORKFLOW_SCHEMA,
-            WORKFLOW_VERSION,
+            WORKFLOW_VERSION if self.package_format == "image" else version_for(self.resources),
             {
                 "workflow_id": self.workflow_id,
                 "configuration": self.configuration.to_members(),

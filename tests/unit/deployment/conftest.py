@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from multi_x_serverless.deployment.build import Build
+    from multi_x_serverless.model.workflow import PackageFormat
 
 Deploy = Callable[..., DeployResult]
 
@@ -40,12 +41,15 @@ def project(tmp_path: Path) -> Path:
 def quick_deploy(monkeypatch: pytest.MonkeyPatch) -> Deploy:
     """`deploy` that builds equal projects once: for tests that deploy the same a hundred times."""
 
-    def build_once(cloud: FakeCloud, project: Path) -> Build:
-        key = tuple(
-            (project / file).read_text(encoding="utf-8") for file in ("app.py", ".multi-x-serverless/config.yml")
+    def build_once(cloud: FakeCloud, project: Path, package_format: PackageFormat = "zip") -> Build:
+        key = (
+            *tuple(
+                (project / file).read_text(encoding="utf-8") for file in ("app.py", ".multi-x-serverless/config.yml")
+            ),
+            package_format,
         )
         if key not in _builds:
-            _builds[key] = build_module.build(cloud, project)
+            _builds[key] = build_module.build(cloud, project, package_format)
         return _builds[key]
 
     monkeypatch.setattr("multi_x_serverless.deployment.deploy.build", build_once)

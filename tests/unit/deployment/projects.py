@@ -95,6 +95,8 @@ def check_consistent(cloud: FakeCloud) -> WorkflowRecord:
         *(("function", *place) for place in cloud.functions.functions),
         *(("topic", *place) for place in cloud.messages.topics),
         *(("package", *place) for place in cloud.objects.objects),
+        *(("repository", *place) for place in cloud.images.repositories),
+        *(("image", *place) for place in cloud.images.images),
         *(("role", "", role.removeprefix("role/")) for role in cloud.identity.roles),
     }
     assert made == {resource.key for resource in record.resources}
@@ -106,7 +108,12 @@ def check_consistent(cloud: FakeCloud) -> WorkflowRecord:
         for region in needed[function] | {"us-east-1"}:
             assert f"{function} in {region}" in functions(cloud)
     for (region, name), specification in cloud.functions.functions.items():
-        assert specification.code_sha256 == record.package.sha256
+        assert specification.package_format == record.package_format
+        if record.package_format == "image":
+            digests = {resource.id for resource in record.resources if resource.kind == "image"}
+            assert {f"sha256:{specification.code_sha256}"} == digests
+        else:
+            assert specification.code_sha256 == record.package.sha256
         assert cloud.messages.topics[region, name] == name
     for region in {region for region, _ in cloud.functions.functions}:
         assert replica_of(cloud, record, region) == plan_replica(record, plan)

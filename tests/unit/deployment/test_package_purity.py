@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from multi_x_serverless.deployment.build import build
+from multi_x_serverless.deployment.packaging import Package
 from multi_x_serverless.deployment.scaffold import new_workflow
 from multi_x_serverless.sdk import environment
 from multi_x_serverless.sdk.manifest import MANIFEST_FILE, Manifest
@@ -36,6 +37,7 @@ print(json.dumps([absent, answer, ours]))
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("purity")
     package = build(FakeCloud(), new_workflow(directory, "example")).package
+    assert isinstance(package, Package)
     with zipfile.ZipFile(io.BytesIO(package.body)) as archive:
         archive.extractall(directory / "unpacked")
     return directory / "unpacked"

@@ -63,7 +63,9 @@ def test_package_holds_project_sdk_and_manifest_only(project: Path) -> None:
 
 
 def test_nothing_native_and_none_of_our_dependencies_is_packed(project: Path) -> None:
-    found = names(build(FakeCloud(), project).package)
+    package = build(FakeCloud(), project).package
+    assert isinstance(package, Package)
+    found = names(package)
     assert not [name for name in found if name.endswith((".so", ".pyd", ".dylib", ".dll", ".pyc"))]
     assert not [name for name in found if name.partition("/")[0] in ("numpy", "orjson", "boto3", "yaml", "click")]
 

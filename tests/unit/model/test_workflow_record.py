@@ -59,7 +59,7 @@ def changed(path: list[str | int], value: object) -> str:
     ("path", "value", "words"),
     [
         (["status"], "half", "field status: is 'half', expected one of deployed, removing"),
-        (["package_format"], "image", "field package_format"),
+        (["package_format"], "tar", "field package_format"),
         (["resources", 1, "kind"], "queue", r"field resources\[1\].kind: is 'queue'"),
         (["configuration", "solver"], "best", "field configuration.solver"),
         (["configuration", "constraints", "priority_order"], ["cost"], "priority_order"),
@@ -74,4 +74,4 @@ def test_unusable_records_name_the_field(path: list[str | int], value: object, w
 
 def test_newer_record_is_refused() -> None:
     with pytest.raises(NewerSchemaError):
-        WorkflowRecord.from_document(changed(["version"], 2))
+        WorkflowRecord.from_document(changed(["version"], 3))

@@ -8,6 +8,8 @@
         |                                      |                   |
         |                                      +-- dead_letters (SQS) --+
         |
+        +-- images (ECR) -- image_copy -- registry (OCI distribution, HTTP) -- image_manifest
+        |
     session       the only door to boto3: clients, retries, time-outs, errors
 
 This is the only package beside the SDK's backend that may import boto3 (a contract in ``pyproject.toml``).

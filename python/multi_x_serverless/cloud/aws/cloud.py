@@ -11,6 +11,7 @@ from typing import Literal
 from multi_x_serverless.cloud.aws.dead_letters import DeadLetterQueues
 from multi_x_serverless.cloud.aws.functions import AwsFunctionService
 from multi_x_serverless.cloud.aws.identity import AwsIdentity
+from multi_x_serverless.cloud.aws.images import AwsImageRegistry
 from multi_x_serverless.cloud.aws.key_value import AwsKeyValueStore
 from multi_x_serverless.cloud.aws.logs import AwsLogService
 from multi_x_serverless.cloud.aws.messages import AwsMessageService
@@ -49,7 +50,8 @@ class AwsCloud:
         self._key_value = AwsKeyValueStore(self._session, clock)
         self._objects = AwsObjectStore(self._session)
         self._logs = AwsLogService(self._session)
-        self._functions = AwsFunctionService(self._session, self._objects, self._logs, letters)
+        self._images = AwsImageRegistry(self._session)
+        self._functions = AwsFunctionService(self._session, self._objects, self._images, self._logs, letters)
         self._messages = AwsMessageService(self._session, letters)
         self._identity = AwsIdentity(self._session)
 
@@ -82,6 +84,11 @@ class AwsCloud:
     def functions(self) -> AwsFunctionService:
         """Functions."""
         return self._functions
+
+    @property
+    def images(self) -> AwsImageRegistry:
+        """Container images."""
+        return self._images
 
     @property
     def messages(self) -> AwsMessageService:

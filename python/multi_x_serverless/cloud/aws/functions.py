@@ -1,4 +1,4 @@
-"""Functions (the function port) on Lambda: code from the region's bucket, asynchronous failures to the dead letters."""
+"""Functions (the function port) on Lambda: code from the region's bucket or registry, failures to the dead letters."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from multi_x_serverless.cloud.aws.dead_letters import DeadLetterQueues
+from multi_x_serverless.cloud.aws.images import AwsImageRegistry
 from multi_x_serverless.cloud.aws.logs import AwsLogService
-from multi_x_serverless.cloud.aws.names import CODE_KEY_TAG
+from multi_x_serverless.cloud.aws.names import CODE_KEY_TAG, registry_host
 from multi_x_serverless.cloud.aws.objects import AwsObjectStore
 from multi_x_serverless.cloud.aws.session import AwsSession, code_of, is_missing, message_of
 from multi_x_serverless.cloud.function_limits import MAXIMUM_PAYLOAD_BYTES, find_problem
@@ -41,10 +42,16 @@ class AwsFunctionService:
     """See `multi_x_serverless.cloud.ports.FunctionService`."""
 
     def __init__(
-        self, session: AwsSession, objects: AwsObjectStore, logs: AwsLogService, letters: DeadLetterQueues
+        self,
+        session: AwsSession,
+        objects: AwsObjectStore,
+        images: AwsImageRegistry,
+        logs: AwsLogService,
+        letters: DeadLetterQueues,
     ) -> None:
         self._session = session
         self._objects = objects
+        self._images = images
         self._logs = logs
         self._letters = letters
 
@@ -60,8 +67,15 @@ class AwsFunctionService:
             )
         client, name = self._session.functions(region), specification.name
         before = self.get_function(region, name)
+        if before is not None and before.specification.package_format != specification.package_format:
+            raise CloudError(
+                f"the function '{name}' in {region} is a {before.specification.package_format}, which Lambda cannot "
+                f"turn into a {specification.package_format}; remove the workflow that it belongs to, then deploy again.",
+                operation="put_function",
+                region=region,
+            )
         if before is None or before.specification.code_sha256 != specification.code_sha256:
-            self._objects.require_object(region, specification.code_key)
+            self._require_code(region, specification)
         queue = self._letters.provide(region)
         self._logs.provide_log(region, name)
         with self._session.errors("put_function", region, f"function '{name}'"):
@@ -102,7 +116,7 @@ class AwsFunctionService:
                 if is_missing(error):
                     return None
                 raise
-        return _describe(region, answer["Configuration"], answer.get("Tags", {}))
+        return _describe(region, answer["Configuration"], answer.get("Code", {}), answer.get("Tags", {}))
 
     def list_functions(self, region: str, prefix: str) -> tuple[FunctionDescription, ...]:
         """Functions whose name starts with `prefix`, sorted by name."""
@@ -167,8 +181,8 @@ class AwsFunctionService:
             lambda: client.create_function(
                 **_configuration(specification),
                 Architectures=[specification.architecture],
-                Code={"S3Bucket": self._objects.bucket(region), "S3Key": specification.code_key},
-                PackageType="Zip",
+                Code=self._code(region, specification),
+                PackageType="Image" if specification.package_format == "image" else "Zip",
                 Tags=self._tags(specification),
             )
         )
@@ -183,14 +197,24 @@ class AwsFunctionService:
             client.update_function_code(
                 FunctionName=name,
                 Architectures=[specification.architecture],
-                S3Bucket=self._objects.bucket(region),
-                S3Key=specification.code_key,
+                **self._code(region, specification),
             )
             updated.wait(FunctionName=name, WaiterConfig=_WAIT)
         if _configuration(was) != _configuration(specification):
             self._when_the_role_is_known(lambda: client.update_function_configuration(**_configuration(specification)))
             updated.wait(FunctionName=name, WaiterConfig=_WAIT)
         client.tag_resource(Resource=before.id, Tags=self._tags(specification))
+
+    def _code(self, region: str, specification: FunctionSpecification) -> Any:  # keyword arguments of two calls
+        if specification.package_format == "image":
+            return {"ImageUri": f"{registry_host(self._session.account_id(), region)}/{specification.code_key}"}
+        return {"S3Bucket": self._objects.bucket(region), "S3Key": specification.code_key}
+
+    def _require_code(self, region: str, specification: FunctionSpecification) -> None:
+        if specification.package_format == "image":
+            self._images.require_image(region, specification.code_key)
+        else:
+            self._objects.require_object(region, specification.code_key)
 
     def _tags(self, specification: FunctionSpecification) -> dict[str, str]:
         return {**self._session.tags, CODE_KEY_TAG: specification.code_key}
@@ -229,28 +253,37 @@ def _duration_s(tail: str, waited_s: float) -> float:
 
 
 def _configuration(specification: FunctionSpecification) -> Any:  # keyword arguments of two calls
-    return {
+    common = {
         "FunctionName": specification.name,
-        "Handler": specification.handler,
-        "Runtime": specification.runtime,
         "MemorySize": specification.memory_mb,
         "Timeout": specification.timeout_s,
         "Role": specification.role,
         "Environment": {"Variables": dict(specification.environment)},
     }
+    if specification.package_format == "image":
+        return {**common, "ImageConfig": {"Command": [specification.handler]}}
+    return {**common, "Handler": specification.handler, "Runtime": specification.runtime}
 
 
-def _describe(region: str, found: Any, tags: dict[str, str]) -> FunctionDescription:
+def _describe(region: str, found: Any, code: Any, tags: dict[str, str]) -> FunctionDescription:
+    is_image = found.get("PackageType") == "Image"
+    if is_image:  # its runtime is part of the image, which Lambda does not look into
+        handler = (found.get("ImageConfigResponse", {}).get("ImageConfig", {}).get("Command") or [""])[0]
+        sha256 = code.get("ImageUri", "").rpartition("@sha256:")[2]
+    else:
+        handler = found.get("Handler", "")
+        sha256 = base64.b64decode(found["CodeSha256"]).hex()
     specification = FunctionSpecification(
         name=found["FunctionName"],
-        handler=found.get("Handler", ""),
+        handler=handler,
         runtime=found.get("Runtime", ""),
         architecture=cast("Architecture", found.get("Architectures", ["x86_64"])[0]),
         memory_mb=found["MemorySize"],
         timeout_s=found["Timeout"],
         code_key=tags.get(CODE_KEY_TAG, ""),
-        code_sha256=base64.b64decode(found["CodeSha256"]).hex(),
+        code_sha256=sha256,
         role=found["Role"],
         environment=found.get("Environment", {}).get("Variables", {}),
+        package_format="image" if is_image else "zip",
     )
     return FunctionDescription(found["FunctionArn"], region, specification)

@@ -17,6 +17,12 @@ def bucket_name(account: str, region: str) -> str:
     return f"multi-x-serverless-{account}-{region}"
 
 
+def registry_host(account: str, region: str) -> str:
+    """Host of a region's registry of images."""
+    suffix = "amazonaws.com.cn" if partition_of(region) == "aws-cn" else "amazonaws.com"
+    return f"{account}.dkr.ecr.{region}.{suffix}"
+
+
 def partition_of(region: str) -> str:
     """The part of AWS that a region is in, as ARNs begin with it."""
     if region.startswith("cn-"):

@@ -42,12 +42,14 @@ _NOT_FOUND = frozenset(
     {
         "404",
         "AWS.SimpleQueueService.NonExistentQueue",
+        "ImageNotFoundException",
         "NoSuchBucket",
         "NoSuchEntity",
         "NoSuchKey",
         "NotFound",
         "NotFoundException",
         "QueueDoesNotExist",
+        "RepositoryNotFoundException",
         "ResourceNotFoundException",
     }
 )
@@ -137,6 +139,10 @@ class AwsSession:
     def dynamodb(self, region: str) -> DynamoDBClient:
         """Tables."""
         return cast("DynamoDBClient", self._client("dynamodb", region))
+
+    def ecr(self, region: str) -> Any:  # its stubs are not among the development packages
+        """Container images."""
+        return self._client("ecr", region)
 
     def iam(self) -> IAMClient:
         """Roles."""

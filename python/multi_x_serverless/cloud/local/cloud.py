@@ -19,6 +19,7 @@ from multi_x_serverless.cloud.local.endpoint import DataEndpoint
 from multi_x_serverless.cloud.local.faults import FaultInjector, FaultPlan, read_fault_plan
 from multi_x_serverless.cloud.local.functions import LocalFunctionService
 from multi_x_serverless.cloud.local.identity import LocalIdentity
+from multi_x_serverless.cloud.local.images import LocalImageRegistry
 from multi_x_serverless.cloud.local.key_value import LocalKeyValueStore
 from multi_x_serverless.cloud.local.logs import LocalLogService
 from multi_x_serverless.cloud.local.messages import LocalMessageService
@@ -91,6 +92,7 @@ class LocalCloud:
         self._key_value = LocalKeyValueStore(self._database, self._regions, clock)
         self._objects = LocalObjectStore(self._database, self._regions, self._directory.objects, clock)
         self._identity = LocalIdentity(self._database)
+        self._images = LocalImageRegistry()
         self._logs = LocalLogService(self._database, self._regions)
         self._functions = LocalFunctionService(
             self._database,
@@ -145,6 +147,11 @@ class LocalCloud:
     def functions(self) -> LocalFunctionService:
         """Functions."""
         return self._functions
+
+    @property
+    def images(self) -> LocalImageRegistry:
+        """Container images, which are refused."""
+        return self._images
 
     @property
     def messages(self) -> LocalMessageService:

@@ -11,6 +11,7 @@ from typing import Protocol
 from multi_x_serverless.cloud.function_limits import MAXIMUM_PAYLOAD_BYTES, find_problem
 from multi_x_serverless.cloud.local.database import Database
 from multi_x_serverless.cloud.local.identity import LocalIdentity, resource_name
+from multi_x_serverless.cloud.local.images import LocalImageRegistry
 from multi_x_serverless.cloud.local.objects import LocalObjectStore
 from multi_x_serverless.cloud.local.packages import PackageCache
 from multi_x_serverless.cloud.local.regions import Regions
@@ -55,6 +56,8 @@ class LocalFunctionService:
     def put_function(self, region: str, specification: FunctionSpecification) -> FunctionDescription:
         """Create or update a function; its package is unzipped before it is one."""
         self._regions.require(region, "put_function")
+        if specification.package_format == "image":
+            LocalImageRegistry().require_available()
         problem = find_problem(specification)
         if problem is not None:
             raise CloudError(
