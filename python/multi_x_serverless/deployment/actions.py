@@ -92,6 +92,11 @@ def existing_resources(cloud: Cloud, prefix: str, recorded: Collection[Resource]
         for region in sorted({resource.region or "" for resource in recorded if resource.kind == "repository"})
         for name in cloud.images.list_repositories(region, REPOSITORY_PREFIX)
     }
+    images = {
+        (resource.region or "", resource.name)
+        for resource in recorded
+        if resource.kind == "image" and _has_image(cloud, resource)
+    }
     existing: list[Resource] = []
     for resource in recorded:
         place = (resource.region or "", resource.name)
@@ -104,12 +109,14 @@ def existing_resources(cloud: Cloud, prefix: str, recorded: Collection[Resource]
         elif resource.kind == "repository":
             is_there = place in repositories
         elif resource.kind == "image":
-            is_there = _has_image(cloud, resource)
+            is_there = place in images
         else:
             is_there = place in packages
         if is_there:
             existing.append(resource)
-    return tuple(existing)
+    gone = {resource.region for resource in recorded if resource.kind == "image"} - {region for region, _ in images}
+    # An image that is built anew has another digest, which functions that have lost theirs must be told.
+    return without_fingerprint(existing, [item for item in existing if item.kind == "function" and item.region in gone])
 
 
 def _has_image(cloud: Cloud, resource: Resource) -> bool:

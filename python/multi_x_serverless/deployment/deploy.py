@@ -246,7 +246,7 @@ def _apply(
         package=built.package.body if isinstance(built.package, Package) else None,
         role_id=role,
         push_image=push_image,
-        image_digests=image_digests(state.resources),
+        image_digests=image_digests(state),
         sleep=sleep,
     )
     journal = Journal(cloud, workflow_id)

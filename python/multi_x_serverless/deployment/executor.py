@@ -145,10 +145,19 @@ class Executor:
             digest = self._digest(wanted.name)
             images.copy_image(self._home, wanted.repository, digest, wanted.region, wanted.tag)
             return digest
-        if images.find_image(self._home, wanted.repository, wanted.tag) is None:
+        recorded = self._image_digests.get(wanted.name)
+        found = images.find_image(self._home, wanted.repository, wanted.tag)
+        if found is None:
             if self._push_image is None:
                 raise _lost_image(wanted.name, self._home)
             self._push_image(images.push_target(self._home, wanted.repository), wanted.tag)
+        elif recorded is not None and found.digest != recorded:
+            raise CloudError(
+                f"the image '{wanted.name}' in {self._home} is {found.digest}, and was deployed as {recorded}: it was "
+                "replaced. Delete it from the registry, then run 'deploy' again, which builds it.",
+                operation="put_image",
+                region=self._home,
+            )
         digest = images.check_image(self._home, wanted.repository, wanted.tag, wanted.architecture).digest
         self._image_digests[wanted.name] = digest
         return digest

@@ -108,7 +108,7 @@ def migrate(
         changes = plan_changes(desired, trusted)
         role = next((resource.id for resource in trusted if resource.kind == "role"), None)
         executor = Executor(
-            cloud, record.home_region, progress, role_id=role, image_digests=image_digests(trusted), sleep=sleep
+            cloud, record.home_region, progress, role_id=role, image_digests=image_digests(state), sleep=sleep
         )
         journal = Journal(cloud, workflow_id)
         progress.start(f"migrating {workflow_id} to plan {staged.version}", len(changes))

@@ -97,9 +97,10 @@ def known_resources(state: WorkflowState) -> dict[tuple[str, str, str], Resource
     return {resource.key: resource for resource in (*state.journal, *state.resources)}
 
 
-def image_digests(resources: Collection[Resource]) -> dict[str, str]:
-    """Digests of images by name; an image has the same in every region."""
-    return {resource.name: resource.id for resource in resources if resource.kind == "image" and resource.id}
+def image_digests(state: WorkflowState) -> dict[str, str]:
+    """Digests of the recorded images at home, by name."""
+    home = "" if state.record is None else state.record.home_region
+    return {item.name: item.id for item in state.resources if item.kind == "image" and item.region == home}
 
 
 def lease_s(package_format: PackageFormat) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -54,7 +54,7 @@ def quick_deploy(monkeypatch: pytest.MonkeyPatch) -> Deploy:
 
     monkeypatch.setattr("multi_x_serverless.deployment.deploy.build", build_once)
 
-    def run(cloud: FakeCloud, project: Path, *, dry_run: bool = False) -> DeployResult:
-        return deploy(cloud, project, dry_run=dry_run, sleep=no_sleep)
+    def run(cloud: FakeCloud, project: Path, **options: Any) -> DeployResult:
+        return deploy(cloud, project, sleep=no_sleep, **options)
 
     return run

@@ -69,8 +69,8 @@ class AwsFunctionService:
         before = self.get_function(region, name)
         if before is not None and before.specification.package_format != specification.package_format:
             raise CloudError(
-                f"the function '{name}' in {region} is a {before.specification.package_format}, which Lambda cannot "
-                f"turn into a {specification.package_format}; remove the workflow that it belongs to, then deploy again.",
+                f"the function '{name}' in {region} is made from a {before.specification.package_format}, and Lambda "
+                f"cannot change that to {specification.package_format}; remove its workflow, then deploy again.",
                 operation="put_function",
                 region=region,
             )
