@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from multi_x_serverless.cli.output import Column, write_json, write_table, write_text
@@ -9,11 +11,21 @@ from multi_x_serverless.cli.progress import terminal_progress
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_NOTHING_TO_DO, EXIT_OK
 
+if TYPE_CHECKING:
+    from multi_x_serverless.model.workflow import PackageFormat
+
 
 @click.command("deploy")
 @click.option("--dry-run", is_flag=True, help="Show what would be done and do nothing; exit 3 if anything would.")
+@click.option(
+    "--package",
+    "package_format",
+    type=click.Choice(["zip", "image"]),
+    help="How the code is packed: a zip (up to 250 MB unzipped, needs nothing) or a container image (up to 10 GB, "
+    "built by Docker, on AWS only). By default as the workflow is deployed already, at first a zip.",
+)
 @pass_settings
-def command(settings: Settings, dry_run: bool) -> int:
+def command(settings: Settings, dry_run: bool, package_format: PackageFormat | None) -> int:
     """Deploy the workflow of the project directory to its home region.
 
     Reads app.py and .multi-x-serverless/config.yml, packages the code, and creates what is missing. A deployment
@@ -23,7 +35,9 @@ def command(settings: Settings, dry_run: bool) -> int:
         from multi_x_serverless.deployment.deploy import deploy
 
         with terminal_progress(settings) as progress:
-            result = deploy(cloud, settings.project_dir, dry_run=dry_run, progress=progress)
+            result = deploy(
+                cloud, settings.project_dir, package_format=package_format, dry_run=dry_run, progress=progress
+            )
         if settings.is_json:
             write_json(
                 "deploy",
