@@ -135,6 +135,7 @@ class OciRegistry:
     Attributes:
         requests: All that was asked, in order.
         lie: Called with each request; what it returns is answered instead.
+        stored: Told of each manifest that was stored: repository, tag and bytes.
     """
 
     def __init__(self, *, password: str = PASSWORD, immutable: bool = True) -> None:
@@ -143,6 +144,7 @@ class OciRegistry:
         self.uploads: dict[str, bytes] = {}
         self.requests: list[Request] = []
         self.lie: Callable[[Request], Answer | None] = lambda request: None
+        self.stored: Callable[[str, str, bytes], None] = lambda repository, tag, body: None
         self.immutable = immutable
         credentials = base64.b64encode(f"{USERNAME}:{password}".encode()).decode()
         self.authorization = f"Basic {credentials}" if password else None
@@ -207,6 +209,7 @@ class OciRegistry:
         if self.immutable and key in self.manifests:
             return _refuse(400, "TAG_INVALID", "the tag is immutable")
         self.manifests[key] = self.manifests[repository, sha256(body)] = (kind, body)
+        self.stored(repository, reference, body)
         return Answer(201, headers={"Docker-Content-Digest": sha256(body)})
 
     def _blob(self, method: str, repository: str, rest: str, query: dict[str, list[str]], body: bytes) -> Answer:

@@ -148,11 +148,13 @@ def _build_image(
     """Build the image unless home has it, before anything is changed or locked; returns what pushes it.
 
     Raises:
-        DeploymentError: It cannot be built; nothing was changed.
+        DeploymentError: It cannot be built, or the workflow is deployed as a zip; nothing was changed.
     """
     name = built.record.package.key
     if not isinstance(built.package, ImageContext):
         return None
+    if has_system_tables(cloud):
+        _require_format(built.record, read_state(cloud, built.record.workflow_id).record)
     repository, _, tag = name.rpartition(":")
     if cloud.images.find_image(built.record.home_region, repository, tag) is not None:
         return None
@@ -190,12 +192,7 @@ def _intend(cloud: Cloud, record: WorkflowRecord, state: WorkflowState) -> _Inte
             f"a removal of '{record.workflow_id}' did not reach its end; run 'remove {record.workflow_id}' first. "
             "Nothing was changed."
         )
-    if previous is not None and previous.package_format != record.package_format:
-        raise DeploymentError(
-            f"'{record.workflow_id}' is deployed as {previous.package_format}, and AWS cannot turn a function into "
-            f"{record.package_format}: count up workflow_version to deploy it beside, or run "
-            f"'remove {record.workflow_id}' first. Nothing was changed."
-        )
+    _require_format(record, previous)
     plan = state.plan if previous is not None and state.plan is not None and plan_fits(state.plan, record) else None
     desired = desired_resources(cloud, record, function_places(record.graph, record.home_region, plan))
     trusted = trusted_resources(cloud, record.workflow_id, state)
@@ -216,6 +213,15 @@ def _intend(cloud: Cloud, record: WorkflowRecord, state: WorkflowState) -> _Inte
         verb: Verb = "create" if previous is None else "update"
         reported.append(Action(verb, "workflow", None, record.workflow_id))
     return _Intent(changes, kept, tuple(unwanted), plan, tuple(reported))
+
+
+def _require_format(record: WorkflowRecord, previous: WorkflowRecord | None) -> None:
+    if previous is not None and previous.package_format != record.package_format:
+        raise DeploymentError(
+            f"'{record.workflow_id}' is deployed as {previous.package_format}, and AWS cannot turn a function into "
+            f"{record.package_format}: count up workflow_version to deploy it beside, or run "
+            f"'remove {record.workflow_id}' first. Nothing was changed."
+        )
 
 
 def _useful_for_earlier_plans(cloud: Cloud, record: WorkflowRecord) -> set[tuple[tuple[ResourceKind, str, str], str]]:

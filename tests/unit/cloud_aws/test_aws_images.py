@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from multi_x_serverless.cloud.aws import AwsCloud
 from multi_x_serverless.cloud.aws.images import UNTAGGED_DAYS, AwsImageRegistry
@@ -145,6 +146,33 @@ def test_the_memory_of_an_image_function_is_updated(cloud: AwsCloud) -> None:
     cloud.functions.put_function(REGION, specification)
     larger = replace(specification, memory_mb=512, environment={"AA": "c"})
     assert cloud.functions.put_function(REGION, larger).specification == replace(larger, runtime="")
+
+
+@pytest.mark.parametrize("operation", ["create_function", "update_function_code"])
+def test_a_repository_whose_policy_lambda_does_not_know_yet_is_waited_for(
+    cloud: AwsCloud, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.images.create_repository(REGION, REPOSITORY)
+    first, second = tiny_image("first"), tiny_image("second")
+    put_image(first, "1")
+    put_image(second, "2")
+    if operation == "update_function_code":
+        cloud.functions.put_function(REGION, image_function(cloud, first))
+    client = cloud._session.functions(REGION)
+    real, refused, pauses = getattr(client, operation), list[Any](), list[float]()
+
+    def refuse_twice(**arguments: Any) -> Any:
+        if len(refused) < 2:
+            refused.append(arguments)
+            message = "Lambda does not have permission to access the ECR image. Check the ECR permissions."
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, operation)
+        return real(**arguments)
+
+    monkeypatch.setattr(client, operation, refuse_twice)
+    monkeypatch.setattr(cloud._session, "pause", pauses.append)
+    made = cloud.functions.put_function(REGION, image_function(cloud, second))
+    assert made.specification.code_key == f"{REPOSITORY}@{second.digest}"
+    assert pauses == [1.0, 2.0]
 
 
 def test_an_image_that_is_not_in_the_region_is_refused_before_a_function_is_made(cloud: AwsCloud) -> None:

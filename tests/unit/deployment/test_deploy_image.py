@@ -200,6 +200,7 @@ def test_a_format_is_not_changed_under_a_running_workflow(
     second = "image" if first == "zip" else "zip"
     deploy(cloud, project, package_format=first, image_builder=builder, sleep=no_sleep)  # type: ignore[arg-type]
     before = cloud.contents()
+    builder.log.clear()
     for dry_run in (True, False):
         with pytest.raises(DeploymentError, match=f"is deployed as {first}, .* count up workflow_version .* 'remove"):
             deploy(
@@ -210,6 +211,7 @@ def test_a_format_is_not_changed_under_a_running_workflow(
                 dry_run=dry_run,
                 sleep=no_sleep,
             )
+    assert builder.log == []
     after = cloud.contents()
     assert {kind: things for kind, things in after.items() if kind != "items"} == {
         kind: things for kind, things in before.items() if kind != "items"

@@ -30,9 +30,12 @@ MAXIMUM_EVENT_AGE_S = 6 * 3600
 """How long Lambda keeps an event that it cannot deliver; the most that it offers."""
 
 _ROLE_DELAYS_S = (1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0)
-"""Waits for a new role to be known to Lambda: most are within 10 s, none is waited for longer than a minute."""
+"""Waits for a new role or repository to be known to Lambda: most are within 10 s, none is waited for over a minute."""
 
-_ROLE_UNKNOWN = ("cannot be assumed by Lambda", "does not have permissions to call SendMessage")
+_NOT_KNOWN_YET = {
+    "InvalidParameterValueException": ("cannot be assumed by Lambda", "does not have permissions to call SendMessage"),
+    "AccessDeniedException": ("does not have permission to access the ECR image",),
+}
 _WAIT: Any = {"Delay": 1, "MaxAttempts": 300}
 _DURATION = re.compile(r"^REPORT .*?\bDuration: ([0-9.]+) ms", re.MULTILINE)
 _MILLISECONDS = 1000
@@ -84,7 +87,7 @@ class AwsFunctionService:
             else:
                 client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=_WAIT)
                 self._update(client, region, before, specification)
-            self._when_the_role_is_known(
+            self._when_all_is_known(
                 lambda: client.put_function_event_invoke_config(
                     FunctionName=name,
                     MaximumRetryAttempts=RETRIES,
@@ -177,7 +180,7 @@ class AwsFunctionService:
             ) from error
 
     def _create(self, client: LambdaClient, region: str, specification: FunctionSpecification) -> None:
-        self._when_the_role_is_known(
+        self._when_all_is_known(
             lambda: client.create_function(
                 **_configuration(specification),
                 Architectures=[specification.architecture],
@@ -194,14 +197,16 @@ class AwsFunctionService:
         name, was = specification.name, before.specification
         updated = client.get_waiter("function_updated_v2")
         if (was.code_sha256, was.architecture) != (specification.code_sha256, specification.architecture):
-            client.update_function_code(
-                FunctionName=name,
-                Architectures=[specification.architecture],
-                **self._code(region, specification),
+            self._when_all_is_known(
+                lambda: client.update_function_code(
+                    FunctionName=name,
+                    Architectures=[specification.architecture],
+                    **self._code(region, specification),
+                )
             )
             updated.wait(FunctionName=name, WaiterConfig=_WAIT)
         if _configuration(was) != _configuration(specification):
-            self._when_the_role_is_known(lambda: client.update_function_configuration(**_configuration(specification)))
+            self._when_all_is_known(lambda: client.update_function_configuration(**_configuration(specification)))
             updated.wait(FunctionName=name, WaiterConfig=_WAIT)
         client.tag_resource(Resource=before.id, Tags=self._tags(specification))
 
@@ -219,17 +224,16 @@ class AwsFunctionService:
     def _tags(self, specification: FunctionSpecification) -> dict[str, str]:
         return {**self._session.tags, CODE_KEY_TAG: specification.code_key}
 
-    def _when_the_role_is_known(self, request: Callable[[], object]) -> None:
-        """Send a request again as long as Lambda does not know the role, or not yet what it may do."""
+    def _when_all_is_known(self, request: Callable[[], object]) -> None:
+        """Send a request again as long as Lambda does not know the role or the image, or not yet what it may do."""
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
         for delay_s in (*_ROLE_DELAYS_S, None):
             try:
                 request()
             except ClientError as error:
-                unknown = code_of(error) == "InvalidParameterValueException" and any(
-                    sentence in message_of(error) for sentence in _ROLE_UNKNOWN
-                )
+                sentences = _NOT_KNOWN_YET.get(code_of(error), ())
+                unknown = any(sentence in message_of(error) for sentence in sentences)
                 if delay_s is None or not unknown:
                     raise
                 self._session.pause(delay_s)
