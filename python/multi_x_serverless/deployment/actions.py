@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.deployment.desired import Desired, key_of
-from multi_x_serverless.deployment.names import REPOSITORY_PREFIX
 from multi_x_serverless.model.workflow import RESOURCE_KINDS, Resource, ResourceKind
 
 if TYPE_CHECKING:
@@ -64,66 +65,32 @@ def plan_deletions(resources: Collection[Resource]) -> tuple[Action, ...]:
     )
 
 
-def existing_resources(cloud: Cloud, prefix: str, recorded: Collection[Resource]) -> tuple[Resource, ...]:
-    """The recorded resources that are still there.
-
-    Args:
-        cloud: Where to look.
-        prefix: What the names of all resources of the workflow start with.
-        recorded: What the record lists.
-    """
-    regions = sorted({resource.region for resource in recorded if resource.region is not None})
-    roles = set(cloud.identity.list_roles(prefix))
-    functions = {
-        (region, description.specification.name)
-        for region in regions
-        for description in cloud.functions.list_functions(region, prefix)
-    }
-    topics = {(region, name) for region in regions for name in cloud.messages.list_topics(region, prefix)}
-    packages = {
-        (resource.region, resource.name)
-        for resource in recorded
-        if resource.kind == "package"
-        and resource.region is not None
-        and cloud.objects.list_objects(resource.region, resource.name)
-    }
-    repositories = {
-        (region, name)
-        for region in sorted({resource.region or "" for resource in recorded if resource.kind == "repository"})
-        for name in cloud.images.list_repositories(region, REPOSITORY_PREFIX)
-    }
-    images = {
-        (resource.region or "", resource.name)
-        for resource in recorded
-        if resource.kind == "image" and _has_image(cloud, resource)
-    }
-    existing: list[Resource] = []
-    for resource in recorded:
-        place = (resource.region or "", resource.name)
-        if resource.kind == "role":
-            is_there = resource.name in roles
-        elif resource.kind == "function":
-            is_there = place in functions
-        elif resource.kind == "topic":
-            is_there = place in topics
-        elif resource.kind == "repository":
-            is_there = place in repositories
-        elif resource.kind == "image":
-            is_there = place in images
-        else:
-            is_there = place in packages
-        if is_there:
-            existing.append(resource)
-    gone = {resource.region for resource in recorded if resource.kind == "image"} - {region for region, _ in images}
+def existing_resources(cloud: Cloud, recorded: Collection[Resource]) -> tuple[Resource, ...]:
+    """The recorded resources that are still there, each looked up by its exact name."""
+    resources = tuple(recorded)
+    are_there = run_all([partial(_is_there, cloud, resource) for resource in resources])
+    pairs = list(zip(resources, are_there, strict=True))
+    existing = tuple(resource for resource, is_there in pairs if is_there)
+    lost = {resource.region for resource, is_there in pairs if resource.kind == "image" and not is_there}
     # An image that is built anew has another digest, which functions that have lost theirs must be told.
-    return without_fingerprint(existing, [item for item in existing if item.kind == "function" and item.region in gone])
+    return without_fingerprint(existing, [item for item in existing if item.kind == "function" and item.region in lost])
 
 
-def _has_image(cloud: Cloud, resource: Resource) -> bool:
-    """Whether an image is there under its tag, and still the one that was recorded."""
-    repository, _, tag = resource.name.rpartition(":")
-    found = cloud.images.find_image(resource.region or "", repository, tag)
-    return found is not None and found.digest == resource.id
+def _is_there(cloud: Cloud, resource: Resource) -> bool:
+    region, name = resource.region, resource.name
+    if region is None:
+        return cloud.identity.has_role(name)
+    if resource.kind == "function":
+        return cloud.functions.get_function(region, name) is not None
+    if resource.kind == "topic":
+        return cloud.messages.has_topic(region, name)
+    if resource.kind == "repository":
+        return cloud.images.has_repository(region, name)
+    if resource.kind == "image":
+        repository, _, tag = name.rpartition(":")
+        found = cloud.images.find_image(region, repository, tag)
+        return found is not None and found.digest == resource.id  # under its tag, and still the one that was recorded
+    return cloud.objects.has_object(region, name)
 
 
 def without_fingerprint(resources: Collection[Resource], touched: Collection[Resource]) -> tuple[Resource, ...]:

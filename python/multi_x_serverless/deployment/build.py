@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from multi_x_serverless.cloud.usable import not_enabled
 from multi_x_serverless.deployment.analysis import Analysis, analyse
 from multi_x_serverless.deployment.desired import HANDLER
 from multi_x_serverless.deployment.image import ImageContext, image_context
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from multi_x_serverless.sdk.manifest import Manifest
 
 _APPLICATION = "multi-x-serverless"
+_CONFIGURATION = f"{CONFIGURATION_DIRECTORY}/{CONFIGURATION_FILE}"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,11 @@ class CheckedProject:
 
 
 def check_project(
-    project: Path, known_regions: Collection[str], configuration: WorkflowConfiguration | None = None
+    project: Path,
+    known_regions: Collection[str],
+    configuration: WorkflowConfiguration | None = None,
+    *,
+    usable_regions: Collection[str] | None = None,
 ) -> CheckedProject:
     """Read and check a project.
 
@@ -77,6 +83,8 @@ def check_project(
         project: The project's directory.
         known_regions: Codes of the regions that exist.
         configuration: Used instead of the project's file.
+        usable_regions: Codes of those that the account may use, by default all. Where the project names no regions
+            these are meant; one that it names and that is not among them is refused.
 
     Raises:
         InvalidConfigurationError: The configuration is refused.
@@ -85,8 +93,14 @@ def check_project(
     configuration = configuration or load_configuration(project, known_regions)
     analysis = analyse(project)
     _check_identity(configuration, analysis)
-    merged = merge(configuration, analysis.declarations, known_regions)
+    usable = known_regions if usable_regions is None else usable_regions
+    if configuration.home_region not in usable:
+        raise InvalidConfigurationError(not_enabled([configuration.home_region]), file=_CONFIGURATION)
+    merged = merge(configuration, analysis.declarations, usable)
     functions = {name: merged[name] for name in analysis.graph.functions}
+    closed = {region for function in functions.values() for region in function.allowed_regions} - set(usable)
+    if closed:
+        raise InvalidConfigurationError(not_enabled(closed), file=_CONFIGURATION)
     manifest = build_manifest(analysis, configuration, functions)
     return CheckedProject(configuration, analysis, functions, manifest, _architecture(configuration, functions))
 
@@ -102,12 +116,12 @@ def build(cloud: Cloud, project: Path, package_format: PackageFormat = "zip") ->
     """
     if package_format == "image":
         cloud.images.require_available()
-    checked = check_project(project, cloud.regions)
+    checked = check_project(project, cloud.regions, usable_regions=cloud.usable_regions())
     configuration, analysis = checked.configuration, checked.analysis
     functions, manifest = checked.functions, checked.manifest
     policy_file = configuration.iam_policy_file
     statements = () if policy_file is None else read_policy_file(project, policy_file)
-    policy = build_policy(configuration.workflow_id, analysis.graph.functions, cloud.identity.account_id(), statements)
+    policy = build_policy(configuration.workflow_id, cloud.identity.account_id(), statements)
     target = Target(sys.version_info.minor, checked.architecture, is_this_machine=cloud.name == "local")
     cache = platformdirs.user_cache_path(_APPLICATION) / "requirements"
     left_out = frozenset() if policy_file is None else frozenset({policy_file})

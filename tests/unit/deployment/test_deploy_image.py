@@ -290,6 +290,7 @@ def test_a_first_deployment_refused_at_any_call_leaves_nothing(
         except (CloudError, DeploymentError):
             tried.faults.reset()
             assert left_behind(tried) == {} or record_of(tried) is not None, call
+        tried.faults.reset()
         tried.time += IMAGE_LEASE_S  # for a lock that could not be given back
         deploy_with(quick_deploy, tried, project)
         check_consistent(tried)
@@ -313,6 +314,7 @@ def test_an_update_refused_at_any_call_keeps_what_was_there(
             tried.faults.reset()
             if Journal(tried, WORKFLOW_ID).read() == ():
                 check_consistent(tried)
+        tried.faults.reset()
         tried.time += IMAGE_LEASE_S
         deploy_with(quick_deploy, tried, project)
         tried_record = check_consistent(tried)

@@ -67,11 +67,12 @@ class AwsImageRegistry:
         from botocore.exceptions import ClientError  # noqa: PLC0415  # slow; loaded when AWS is used
 
         client = self._session.ecr(region)
+        tags: Any = self._session.tag_list
         with self._session.errors("create_repository", region, f"repository '{repository}'"):
             try:
-                arn: str = client.create_repository(
+                arn = client.create_repository(
                     repositoryName=repository,
-                    tags=self._session.tag_list,
+                    tags=tags,
                     imageTagMutability="IMMUTABLE",
                     imageScanningConfiguration={"scanOnPush": False},
                     encryptionConfiguration={"encryptionType": "AES256"},
@@ -82,7 +83,7 @@ class AwsImageRegistry:
                 found = client.describe_repositories(repositoryNames=[repository])["repositories"]
                 arn = found[0]["repositoryArn"]
                 client.put_image_tag_mutability(repositoryName=repository, imageTagMutability="IMMUTABLE")
-                client.tag_resource(resourceArn=arn, tags=self._session.tag_list)
+                client.tag_resource(resourceArn=arn, tags=tags)
             client.set_repository_policy(repositoryName=repository, policyText=self._policy(region))
             client.put_lifecycle_policy(repositoryName=repository, lifecyclePolicyText=json.dumps(_EXPIRY))
         return arn
@@ -104,8 +105,22 @@ class AwsImageRegistry:
         client = self._session.ecr(region)
         with self._session.errors("list_repositories", region, "repositories"):
             pages = client.get_paginator("describe_repositories").paginate()
-            names: list[str] = [entry["repositoryName"] for page in pages for entry in page["repositories"]]
+            names = [entry["repositoryName"] for page in pages for entry in page["repositories"]]
         return tuple(sorted(name for name in names if name.startswith(prefix)))
+
+    def has_repository(self, region: str, repository: str) -> bool:
+        """Whether there is a repository of exactly this name."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        client = self._session.ecr(region)
+        with self._session.errors("has_repository", region, f"repository '{repository}'"):
+            try:
+                client.describe_repositories(repositoryNames=[repository])
+            except ClientError as error:
+                if is_missing(error):
+                    return False
+                raise
+        return True
 
     def push_target(self, region: str, repository: str) -> PushTarget:
         """Where to push to, with credentials that hold for twelve hours."""
@@ -117,7 +132,7 @@ class AwsImageRegistry:
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
         client = self._session.ecr(region)
-        wanted = {"imageDigest" if is_digest(reference) else "imageTag": reference}
+        wanted: Any = {"imageDigest" if is_digest(reference) else "imageTag": reference}
         with self._session.errors("find_image", region, f"image '{reference}' of '{repository}'"):
             try:
                 [found] = client.describe_images(repositoryName=repository, imageIds=[wanted])["imageDetails"]

@@ -30,6 +30,10 @@ class LocalImageRegistry:
         """There are none."""
         return ()
 
+    def has_repository(self, region: str, repository: str) -> bool:
+        """There are none."""
+        return False
+
     def push_target(self, region: str, repository: str) -> PushTarget:
         """Refuse."""
         _refuse()
