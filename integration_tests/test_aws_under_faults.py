@@ -154,7 +154,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         world = World(account, {})
         for edition in ("one", "two"):
             world.builds[edition] = build(world.process(), write_project(directory / edition, edition))
-        patch.setattr("multi_x_serverless.deployment.deploy.build", lambda _cloud, project: world.builds[project.name])
+        patch.setattr(
+            "multi_x_serverless.deployment.deploy.build", lambda _cloud, project, _format: world.builds[project.name]
+        )
         yield world
 
 
