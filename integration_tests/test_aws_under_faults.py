@@ -76,6 +76,10 @@ def write_project(directory: Path, edition: str) -> Path:
     return directory
 
 
+class NotTidyError(MultiXServerlessError):
+    """It is deployed, but something could not be cleared away; the next deployment does it."""
+
+
 @dataclass
 class World:
     """An account and the processes that work on it, one after the other."""
@@ -103,7 +107,7 @@ class World:
     def deploy(self, edition: str) -> None:
         result = deploy(self.process(), Path(edition), sleep=lambda _seconds: None)
         if result.left:
-            raise MultiXServerlessError("; ".join(result.left))
+            raise NotTidyError("; ".join(result.left))
 
     def stage(self) -> None:
         """Stage the plan that has `second` away."""
@@ -211,7 +215,9 @@ def test_first_deployment(world: World) -> None:
         world.reset()
         call, error = disturb(lambda: world.deploy("one"), index, kind)
         where = f"{kind} at request {index}: {call}: {error}"
-        if error is not None and not isinstance(error, ProcessDiedError) and "Undoing" not in str(error):
+        if isinstance(error, MultiXServerlessError) and not isinstance(error, NotTidyError):
+            if "Undoing it did not succeed" in str(error):
+                pytest.fail(f"one fault broke the undo too: {where}")
             assert inventory(REGIONS) == empty, where
         repeat(world, lambda: world.deploy("one"), error)
         assert of_plans(inventory(REGIONS)) == of_plans(whole), where
