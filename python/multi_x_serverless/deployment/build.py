@@ -17,6 +17,7 @@ from multi_x_serverless.deployment.names import image_name, package_key
 from multi_x_serverless.deployment.packaging import Package, build_package, package_entries
 from multi_x_serverless.deployment.policy import build_policy, read_policy_file
 from multi_x_serverless.deployment.requirements import Target
+from multi_x_serverless.deployment.state import has_system_tables, read_state
 from multi_x_serverless.errors import InvalidConfigurationError, InvalidWorkflowError
 from multi_x_serverless.model.config import (
     CONFIGURATION_DIRECTORY,
@@ -105,8 +106,13 @@ def check_project(
     return CheckedProject(configuration, analysis, functions, manifest, _architecture(configuration, functions))
 
 
-def build(cloud: Cloud, project: Path, package_format: PackageFormat = "zip") -> Build:
+def build(cloud: Cloud, project: Path, package_format: PackageFormat | None = None) -> Build:
     """Read, check and package a project.
+
+    Args:
+        cloud: Where it is to run.
+        project: The project's directory.
+        package_format: How it is packed; by default as it is deployed, at first as a zip.
 
     Raises:
         UnsupportedError: The cloud runs no images.
@@ -122,6 +128,7 @@ def build(cloud: Cloud, project: Path, package_format: PackageFormat = "zip") ->
     policy_file = configuration.iam_policy_file
     statements = () if policy_file is None else read_policy_file(project, policy_file)
     policy = build_policy(configuration.workflow_id, cloud.identity.account_id(), statements)
+    package_format = package_format or _format_in_force(cloud, configuration.workflow_id)
     target = Target(sys.version_info.minor, checked.architecture, is_this_machine=cloud.name == "local")
     cache = platformdirs.user_cache_path(_APPLICATION) / "requirements"
     left_out = frozenset() if policy_file is None else frozenset({policy_file})
@@ -151,6 +158,14 @@ def build(cloud: Cloud, project: Path, package_format: PackageFormat = "zip") ->
         updated_at=0.0,
     )
     return Build(record, package)
+
+
+def _format_in_force(cloud: Cloud, workflow_id: str) -> PackageFormat:
+    """How a workflow is packed where it is deployed; a zip if it is not."""
+    if cloud.name == "local" or not has_system_tables(cloud):
+        return "zip"
+    record = read_state(cloud, workflow_id).record
+    return "zip" if record is None else record.package_format
 
 
 def _check_identity(configuration: WorkflowConfiguration, analysis: Analysis) -> None:

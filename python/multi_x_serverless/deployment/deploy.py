@@ -25,7 +25,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from multi_x_serverless.cloud.tables import PlanStore, lock
+from multi_x_serverless.cloud.locks import lock
+from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.actions import Action, Verb, plan_changes, plan_deletions
 from multi_x_serverless.deployment.build import Build, build
 from multi_x_serverless.deployment.desired import (
@@ -53,17 +54,18 @@ from multi_x_serverless.deployment.state import (
     plan_fits,
     read_state,
     regions_of,
+    require_record,
     trusted_resources,
     write_record,
 )
 from multi_x_serverless.errors import DeploymentError, MultiXServerlessError
-from multi_x_serverless.model.config import load_configuration
 from multi_x_serverless.model.plan import Plan, home_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from multi_x_serverless.cloud.locks import Lease
     from multi_x_serverless.cloud.ports import Cloud, PushTarget
     from multi_x_serverless.model.workflow import (
         PackageFormat,
@@ -118,7 +120,7 @@ def deploy(
         DeploymentError: It failed; the message says in which state things are.
     """
     progress.start("analysing and packaging", 0)
-    built = build(cloud, project, package_format or _format_in_force(cloud, project))
+    built = build(cloud, project, package_format)
     progress.finish()
     workflow_id = built.record.workflow_id
     if dry_run:
@@ -126,20 +128,12 @@ def deploy(
         return DeployResult(workflow_id, _intend(cloud, built.record, state).actions)
     push_image = _build_image(cloud, built, image_builder or DockerBuilder(), progress)
     ensure_tables(cloud, (built.record.home_region,))
-    with lock(cloud, workflow_id, lease_s=lease_s(built.record.package_format)):
+    with lock(cloud, workflow_id, lease_s=lease_s(built.record.package_format)) as lease:
         state = read_state(cloud, workflow_id)
         intent = _intend(cloud, built.record, state)
         if not intent.actions:
             return DeployResult(workflow_id, ())
-        return _apply(cloud, built, state, intent, push_image, progress, sleep)
-
-
-def _format_in_force(cloud: Cloud, project: Path) -> PackageFormat:
-    """How the project's workflow is packed where it is deployed; a zip if it is not."""
-    if cloud.name == "local" or not has_system_tables(cloud):
-        return "zip"
-    record = read_state(cloud, load_configuration(project, cloud.regions).workflow_id).record
-    return "zip" if record is None else record.package_format
+        return _apply(cloud, built, state, intent, push_image, lease, progress, sleep)
 
 
 def _build_image(
@@ -240,6 +234,7 @@ def _apply(
     state: WorkflowState,
     intent: _Intent,
     push_image: Callable[[PushTarget, str], None] | None,
+    lease: Lease,
     progress: Progress,
     sleep: Callable[[float], None],
 ) -> DeployResult:
@@ -253,6 +248,7 @@ def _apply(
         role_id=role,
         push_image=push_image,
         image_digests=image_digests(state),
+        lease=lease,
         sleep=sleep,
     )
     journal = Journal(cloud, workflow_id)
@@ -270,10 +266,11 @@ def _apply(
             plan_activated_at=_activation_time(cloud, state, intent),
             updated_at=cloud.now(),
         )
+        lease.keep()
         _put_plan_in_force(cloud, record, state, intent, regions_of((*intent.kept, *made)))
         write_record(cloud, record, state.stored)
     except MultiXServerlessError as error:
-        raise undo(cloud, workflow_id, state, executor, error) from error
+        raise undo(cloud, workflow_id, state, executor, lease, error) from error
     finally:
         progress.finish()
     left = _clean_up(cloud, record, intent.unwanted, executor, journal)
@@ -346,11 +343,12 @@ def remove_resources(
     kept = {(action.kind, action.region or "", action.name) for action, _ in left}
     deleted = tuple(resource for resource in unwanted if resource.key not in kept)
     gone = {resource.key for resource in deleted}
-    remaining = tuple(resource for resource in record.resources if resource.key not in gone)
+    # What another command has recorded meanwhile, after this one's lock had ended, is not written over.
+    stored = require_record(cloud, record.workflow_id)
+    remaining = tuple(resource for resource in stored.value.resources if resource.key not in gone)
     for region in sorted(regions_of(deleted) - regions_of(remaining)):
         delete_replica(cloud, record.workflow_id, region)
-    stored = read_state(cloud, record.workflow_id).stored
-    write_record(cloud, replace(record, resources=remaining, updated_at=cloud.now()), stored)
+    write_record(cloud, replace(stored.value, resources=remaining, updated_at=cloud.now()), stored)
     return deleted, tuple(f"{action}: {error}" for action, error in left)
 
 

@@ -24,6 +24,7 @@ from multi_x_serverless.errors import CloudError, DeploymentError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from multi_x_serverless.cloud.locks import Lease
     from multi_x_serverless.cloud.ports import Cloud, FunctionSpecification, PushTarget
     from multi_x_serverless.deployment.actions import Action
     from multi_x_serverless.deployment.progress import Progress
@@ -52,6 +53,7 @@ class Executor:
         role_id: Id of the role, if it exists and no action makes it.
         push_image: Pushes the image that was built to a place under a tag; `None` if home has it.
         image_digests: Digests of the images that are recorded at home, by name.
+        lease: The lock under which this happens; it is kept, and every step is refused once it is lost.
         sleep: Waits between attempts.
     """
 
@@ -65,6 +67,7 @@ class Executor:
         role_id: str | None = None,
         push_image: Callable[[PushTarget, str], None] | None = None,
         image_digests: Mapping[str, str] | None = None,
+        lease: Lease | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._cloud = cloud
@@ -74,7 +77,10 @@ class Executor:
         self._role_id = role_id
         self._push_image = push_image
         self._image_digests = dict(image_digests or {})
+        self._lease = lease
         self._sleep = sleep
+        self.touched: list[Resource] = []
+        """What was made or changed, or may have been, so far."""
 
     def apply(self, actions: Sequence[Action]) -> tuple[Resource, ...]:
         """Create and update; returns the records of what was made, in the order of `actions`.
@@ -109,6 +115,7 @@ class Executor:
         wanted = action.desired
         if wanted is None:
             raise DeploymentError(f"the action '{action}' makes nothing.")
+        self.touched.append(resource_of(wanted, ""))
         resource = self._with_retries(lambda: resource_of(wanted, self._put(wanted)))
         self._progress.advance(str(action))
         return resource
@@ -229,6 +236,8 @@ class Executor:
     def _with_retries(self, step: Callable[[], Result]) -> Result:
         pause = FIRST_PAUSE_S
         for _ in range(ATTEMPTS - 1):
+            if self._lease is not None:
+                self._lease.keep()
             try:
                 return step()
             except CloudError as error:

@@ -45,7 +45,7 @@ ANSWER_TIMEOUT_S = 30.0
 
 BUILD_TIMEOUT_S = 3600.0
 PUSH_TIMEOUT_S = 3000.0
-"""Shorter than the lock of a deployment of an image."""
+"""Shorter than half of the lock of a deployment of an image, which is what is left of it at least."""
 
 BASE_IMAGE = "public.ecr.aws/lambda/python"
 """AWS's own base images; the tag is the version of Python."""

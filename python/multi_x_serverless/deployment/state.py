@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from multi_x_serverless.cloud.locks import LEASE_S
 from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key
 from multi_x_serverless.cloud.tables import (
     SYSTEM_TABLES,
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
     from multi_x_serverless.model.workflow import PackageFormat, Resource, WorkflowRecord
 
 
-ZIP_LEASE_S = 900.0
-IMAGE_LEASE_S = 3600.0
-"""Images have gigabytes where zips have megabytes, and are pushed and copied through this machine."""
+IMAGE_LEASE_S = 7200.0
+"""Images have gigabytes where zips have megabytes: half of this is longer than a push or a copy by crane may take."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def image_digests(state: WorkflowState) -> dict[str, str]:
 
 def lease_s(package_format: PackageFormat) -> float:
     """For how long a command that makes resources holds a workflow's lock at most, in seconds."""
-    return IMAGE_LEASE_S if package_format == "image" else ZIP_LEASE_S
+    return IMAGE_LEASE_S if package_format == "image" else LEASE_S
 
 
 def ensure_tables(cloud: Cloud, regions: Iterable[str]) -> None:

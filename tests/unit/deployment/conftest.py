@@ -41,12 +41,12 @@ def project(tmp_path: Path) -> Path:
 def quick_deploy(monkeypatch: pytest.MonkeyPatch) -> Deploy:
     """`deploy` that builds equal projects once: for tests that deploy the same a hundred times."""
 
-    def build_once(cloud: FakeCloud, project: Path, package_format: PackageFormat = "zip") -> Build:
+    def build_once(cloud: FakeCloud, project: Path, package_format: PackageFormat | None = None) -> Build:
         key = (
             *tuple(
                 (project / file).read_text(encoding="utf-8") for file in ("app.py", ".multi-x-serverless/config.yml")
             ),
-            package_format,
+            str(package_format),
         )
         if key not in _builds:
             _builds[key] = build_module.build(cloud, project, package_format)

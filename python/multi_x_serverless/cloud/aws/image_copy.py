@@ -17,7 +17,7 @@ from multi_x_serverless.cloud.aws.registry import Registry
 from multi_x_serverless.errors import CloudError
 
 CRANE_TIMEOUT_S = 3000.0
-"""Shorter than the lock of a migration of images."""
+"""Shorter than half of the lock of a migration of images, which is what is left of it at least."""
 
 _LINES_SHOWN = 12
 
