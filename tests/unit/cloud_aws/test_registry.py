@@ -240,6 +240,14 @@ def test_a_target_that_stores_another_digest_is_noticed(clients: Clients) -> Non
         clients.copy(image)
 
 
+def test_a_target_that_stores_another_manifest_is_noticed(clients: Clients) -> None:
+    image = tiny_image()
+    wrong = Answer(201, headers={"Docker-Content-Digest": sha256(b"wrong")})
+    clients.target_server.lie = once(wrong, "PUT", "/manifests/")
+    with pytest.raises(CloudError, match=f"stored image .* as {sha256(b'wrong')}, and it is {image.digest}"):
+        clients.target.put_manifest(REPOSITORY, "tag", image.parsed)
+
+
 def test_a_tag_of_another_image_is_not_overwritten(clients: Clients) -> None:
     image, other = tiny_image("wanted"), tiny_image("other")
     clients.source_server.add(REPOSITORY, "tag", image)

@@ -239,8 +239,10 @@ def test_an_image_that_was_replaced_under_its_tag_is_not_copied(
     deploy_image(cloud, project, builder)
     [place] = cloud.images.images
     cloud.images.images[place] = b"somebody else's"
+    with pytest.raises(DeploymentError, match="it was replaced"):
+        deploy_image(cloud, project, builder)
     stage(cloud, left="us-west-1")
-    with pytest.raises(DeploymentError):
+    with pytest.raises(DeploymentError, match="it was replaced"):
         migrate(cloud, WORKFLOW_ID, sleep=no_sleep)
     assert "left in us-west-1" not in functions(cloud)
     assert all(body != b"somebody else's" for (region, _), body in cloud.images.images.items() if region != HOME)

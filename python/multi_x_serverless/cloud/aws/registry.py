@@ -222,7 +222,6 @@ class Registry:
         with self._send("PATCH", upload, {**self._for(upload), **headers}, body=stream) as response:
             self._require(response, {202, 204}, where)
             upload = self._location(response, where, upload)
-        stream.require_end()
         closing = f"{upload}{'&' if '?' in upload else '?'}digest={quote(blob.digest, safe='')}"
         with self._send("PUT", closing, {**self._for(closing), "Content-Length": "0"}) as response:
             self._require(response, {201, 204}, where)
@@ -408,12 +407,3 @@ class BlobStream:
                 f"{self._where} is not what its digest says; the registry cannot be trusted.", operation="registry"
             )
         return bytes(chunk)
-
-    def require_end(self) -> None:
-        """Make sure that all has been read, and no more is there.
-
-        Raises:
-            CloudError: Something is left.
-        """
-        if self.read(1):
-            raise CloudError(f"{self._where} was not read to its end.", operation="registry")
