@@ -80,7 +80,7 @@ class ApiCalls:
 
         def make_api_call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
             model = client.meta.service_model.operation_model(operation)
-            call = ApiCall(client.meta.service_model.service_name, operation, client.meta.region_name, parameters)
+            call = ApiCall(client.meta.service_model.service_name, operation, client.meta.region_name, dict(parameters))
             problems = list(find_problems(model.input_shape, parameters)) if model.input_shape is not None else []
             if problems:
                 raise InvalidRequestError(f"{call.action}: " + "; ".join(problems))
