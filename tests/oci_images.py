@@ -17,8 +17,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from multi_x_serverless.cloud.aws.blob_stream import BlobStream
 from multi_x_serverless.cloud.aws.image_manifest import Blob, ImageManifest, read_manifest
-from multi_x_serverless.cloud.aws.registry import BlobStream, Registry
+from multi_x_serverless.cloud.aws.registry import Registry
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIGURATION_TYPE = "application/vnd.oci.image.config.v1+json"

@@ -7,7 +7,6 @@ registry itself and to nobody whom it names: downloads are usually redirected to
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
+from multi_x_serverless.cloud.aws.blob_stream import BlobStream
 from multi_x_serverless.cloud.aws.image_manifest import (
     INDEX_TYPES,
     MANIFEST_TYPES,
@@ -362,48 +362,3 @@ class Registry:
     @staticmethod
     def _error(message: str) -> CloudError:
         return CloudError(f"{message}.", operation="registry")
-
-
-class BlobStream:
-    """Bytes of a blob as they come; reading raises when they are not what the digest says."""
-
-    def __init__(
-        self,
-        response: urllib3.BaseHTTPResponse,
-        blob: Blob,
-        where: str,
-        deadline: float,
-        network: Callable[[], Any],
-    ) -> None:
-        self._response = response
-        self._blob = blob
-        self._where = where
-        self._deadline = deadline
-        self._network = network
-        self._digest = hashlib.sha256()
-        self._left = blob.size_bytes
-
-    def read(self, size: int = 64 * 1024) -> bytes:
-        """The next bytes; none at the end.
-
-        Raises:
-            CloudError: Too many or too few bytes, wrong ones, or too slow.
-        """
-        if time.monotonic() > self._deadline:
-            raise CloudError(f"{self._where} comes too slowly.", operation="registry", retryable=True)
-        with self._network():
-            # One byte more than is left, to notice what should not be there.
-            chunk = self._response.read(min(size, self._left + 1), decode_content=False)
-        if len(chunk) > self._left:
-            raise CloudError(f"{self._where} is longer than its manifest says.", operation="registry")
-        self._left -= len(chunk)
-        self._digest.update(chunk)
-        if not chunk and self._left:
-            raise CloudError(
-                f"{self._where} ended {self._left:,} bytes too early.", operation="registry", retryable=True
-            )
-        if not self._left and f"sha256:{self._digest.hexdigest()}" != self._blob.digest:
-            raise CloudError(
-                f"{self._where} is not what its digest says; the registry cannot be trusted.", operation="registry"
-            )
-        return bytes(chunk)
