@@ -11,6 +11,9 @@ CODE_KEY_TAG = "multi-x-serverless:code-key"
 DEAD_LETTER_QUEUE = "multi-x-serverless-dead-letters"
 """Name of the queue of each region that takes the invocations that were given up."""
 
+SCHEDULE_GROUP = "multi-x-serverless"
+"""Name of the group of each region that holds the schedules; it goes with the last of them."""
+
 
 def bucket_name(account: str, region: str) -> str:
     """Name of a region's bucket; names of buckets are global to AWS, so it holds the account."""
