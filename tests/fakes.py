@@ -425,6 +425,7 @@ class FakeCloud:
         self.name: Literal["local", "aws"] = name
         self.system_region = "us-east-1"
         self.regions = regions
+        self.installation = "mine"
         self.time = 1_700_000_000.0
         self.faults = Faults()
         self.key_value = FakeKeyValueStore(self.faults)

@@ -355,6 +355,10 @@ class Cloud(Protocol):
         """Regions that can be used."""
 
     @property
+    def installation(self) -> str:
+        """Value of the tag on everything that is made, where there are tags."""
+
+    @property
     def key_value(self) -> KeyValueStore:
         """Tables."""
 

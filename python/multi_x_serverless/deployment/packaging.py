@@ -28,7 +28,7 @@ from multi_x_serverless.errors import DeploymentError
 from multi_x_serverless.sdk.manifest import MANIFEST_FILE, Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 MAXIMUM_UNZIPPED_BYTES = 250 * 1024 * 1024
 """AWS Lambda quotas, "Deployment package (.zip file archive) size", unzipped."""
@@ -84,6 +84,19 @@ def build_package(
     entries.update(_project_entries(project, left_out))
     entries.update(_sdk_entries())
     entries[MANIFEST_FILE] = _Entry(manifest.to_json().encode())
+    return _pack(entries)
+
+
+def pack_files(files: Mapping[str, Path]) -> Package:
+    """A package of files under given names.
+
+    Raises:
+        DeploymentError: A file cannot be read, or the package is over Lambda's size limit.
+    """
+    return _pack({name: _entry(path) for name, path in files.items()})
+
+
+def _pack(entries: dict[str, _Entry]) -> Package:
     unzipped = sum(len(entry.content) for entry in entries.values())
     if unzipped > MAXIMUM_UNZIPPED_BYTES:
         raise DeploymentError(_too_large(entries, unzipped))

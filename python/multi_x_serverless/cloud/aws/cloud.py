@@ -71,6 +71,11 @@ class AwsCloud:
         return self._session.regions
 
     @property
+    def installation(self) -> str:
+        """Value of the tag on everything that is made."""
+        return self._session.installation
+
+    @property
     def key_value(self) -> AwsKeyValueStore:
         """Tables."""
         return self._key_value

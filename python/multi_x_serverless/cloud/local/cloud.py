@@ -134,6 +134,11 @@ class LocalCloud:
         return self._regions.codes
 
     @property
+    def installation(self) -> str:
+        """The directory is the installation; nothing in it has a tag."""
+        return "default"
+
+    @property
     def key_value(self) -> LocalKeyValueStore:
         """Tables."""
         return self._key_value
