@@ -15,7 +15,6 @@ from multi_x_serverless.cloud.tables import (
 )
 from multi_x_serverless.deployment.actions import existing_resources, without_fingerprint
 from multi_x_serverless.deployment.journal import Journal
-from multi_x_serverless.deployment.names import workflow_prefix
 from multi_x_serverless.errors import ConflictError, UnknownWorkflowError
 from multi_x_serverless.sdk.tables import REGION_TABLES
 
@@ -36,12 +35,14 @@ class WorkflowState:
         journal: What an operation that did not reach its end may have made or changed.
         plan: The plan in force.
         staged: The plan that waits for a migration.
+        read_at: When it was read, seconds since the epoch.
     """
 
     stored: Stored[WorkflowRecord] | None
     journal: tuple[Resource, ...]
     plan: Plan | None
     staged: Plan | None
+    read_at: float
 
     @property
     def record(self) -> WorkflowRecord | None:
@@ -54,7 +55,7 @@ class WorkflowState:
         return () if self.stored is None else self.stored.value.resources
 
 
-EMPTY_STATE = WorkflowState(None, (), None, None)
+EMPTY_STATE = WorkflowState(None, (), None, None, 0.0)
 
 
 def read_state(cloud: Cloud, workflow_id: str) -> WorkflowState:
@@ -65,6 +66,7 @@ def read_state(cloud: Cloud, workflow_id: str) -> WorkflowState:
         journal=Journal(cloud, workflow_id).read(),
         plan=plans.active(workflow_id),
         staged=plans.staged(workflow_id),
+        read_at=cloud.now(),
     )
 
 
@@ -81,9 +83,9 @@ def write_record(cloud: Cloud, record: WorkflowRecord, replaces: Stored[Workflow
     return version
 
 
-def trusted_resources(cloud: Cloud, workflow_id: str, state: WorkflowState) -> tuple[Resource, ...]:
+def trusted_resources(cloud: Cloud, state: WorkflowState) -> tuple[Resource, ...]:
     """Recorded resources that are there and, as far as is known, as they were recorded."""
-    existing = existing_resources(cloud, workflow_prefix(workflow_id), state.resources)
+    existing = existing_resources(cloud, state.resources)
     return without_fingerprint(existing, state.journal)
 
 

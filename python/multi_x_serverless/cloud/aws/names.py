@@ -15,6 +15,10 @@ SCHEDULE_GROUP = "multi-x-serverless"
 """Name of the group of each region that holds the schedules; it goes with the last of them."""
 
 
+ROLE_PREFIXES = ("mxs-", "multi-x-serverless-framework-")
+"""What the names of all roles of workflows and of the framework start with (`deployment.names`)."""
+
+
 def bucket_name(account: str, region: str) -> str:
     """Name of a region's bucket; names of buckets are global to AWS, so it holds the account."""
     return f"multi-x-serverless-{account}-{region}"
