@@ -147,28 +147,28 @@ def test_an_event_that_is_too_large_is_refused(cloud: Cloud, region: str, specif
 
 
 def test_a_queued_invocation_gives_the_function_its_payload(
-    running_cloud: Cloud, region: str, specification: FunctionSpecification
+    cloud: Cloud, region: str, specification: FunctionSpecification
 ) -> None:
-    running_cloud.functions.put_function(region, specification)
-    running_cloud.functions.invoke_async(region, specification.name, b'{"n": 1}')
-    with running_cloud.host() as host:
+    cloud.functions.put_function(region, specification)
+    cloud.functions.invoke_async(region, specification.name, b'{"n": 1}')
+    with cloud.host() as host:
         assert host.wait_until_idle(30)
-    now = running_cloud.now()
-    lines = [event.message for event in running_cloud.logs.read_logs(region, specification.name, now - 60, now + 1)]
+    now = cloud.now()
+    lines = [event.message for event in cloud.logs.read_logs(region, specification.name, now - 60, now + 1)]
     assert any('got {"n": 1}' in line for line in lines)
 
 
 def test_a_queued_invocation_that_fails_is_given_up_and_cannot_be_put_back_on_a_topic(
-    running_cloud: Cloud, region: str, specification: FunctionSpecification
+    cloud: Cloud, region: str, specification: FunctionSpecification
 ) -> None:
-    running_cloud.functions.put_function(region, specification)
-    running_cloud.functions.invoke_async(region, specification.name, b'{"fail": "always"}')
-    with running_cloud.host() as host:
+    cloud.functions.put_function(region, specification)
+    cloud.functions.invoke_async(region, specification.name, b'{"fail": "always"}')
+    with cloud.host() as host:
         assert host.wait_until_idle(30)
-    [letter] = running_cloud.messages.dead_letters(region, specification.name)
+    [letter] = cloud.messages.dead_letters(region, specification.name)
     assert (letter.body, "always" in letter.error) == (b'{"fail": "always"}', True)
     with pytest.raises(CloudError, match="came by no topic"):
-        running_cloud.messages.redrive(region, letter.id)
+        cloud.messages.redrive(region, letter.id)
 
 
 def test_concurrency_is_reserved_changed_and_freed(
