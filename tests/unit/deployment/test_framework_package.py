@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-
 from multi_x_serverless.deployment.framework_package import build_framework_package, check_wheel
 from multi_x_serverless.deployment.packaging import MAXIMUM_UNZIPPED_BYTES, Package
 from multi_x_serverless.deployment.requirements import Target
