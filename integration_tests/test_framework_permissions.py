@@ -29,7 +29,7 @@ from multi_x_serverless.deployment.policy import MAXIMUM_POLICY_CHARACTERS
 from multi_x_serverless.errors import MultiXServerlessError
 from multi_x_serverless.model.framework import JOBS, FrameworkEvent, Job
 from multi_x_serverless.model.plan import home_plan
-from multi_x_serverless.model.run import NodeObservation, ObservedRun
+from multi_x_serverless.model.run import EdgeObservation, NodeObservation, ObservedRun
 from multi_x_serverless.observation import sync
 from multi_x_serverless.observation.history import History
 from tests.aws.account import AwsAccount, aws_account
@@ -54,6 +54,7 @@ class Account:
     def __init__(self, account: AwsAccount) -> None:
         self.account = account
         self.skipped_s = 0.0
+        self.runs = 0
         self.needs: dict[Job, list[Need]] = {job: [] for job in JOBS}
 
     def process(self) -> AwsCloud:
@@ -65,18 +66,34 @@ class Account:
             pause=lambda _seconds: None,
         )
 
-    def run(self, job: Job, workflow_id: str | None = WORKFLOW_ID, *, fault_at: int | None = None) -> None:
-        """Run a job as its function would; keep what it needed."""
+    def run(
+        self,
+        job: Job,
+        workflow_id: str | None = WORKFLOW_ID,
+        *,
+        fault_at: int | None = None,
+        steps: int = 10_000,
+    ) -> str:
+        """Run a job as its function would; keep what it needed.
+
+        Args:
+            fault_at: Number of the request that is refused.
+            steps: How often it is told that there is time left.
+        """
         cloud = self.process()
+        self.runs += 1
+        time_left = iter([900.0] * steps)
 
         def invoke(event: FrameworkEvent) -> None:
             cloud.functions.invoke_async(HOME, framework_name(job), event.to_json())
 
-        context = JobContext(f"request {self.skipped_s}", lambda: 900.0, invoke, lambda line: print(line[:600]))
+        lines: list[str] = []
+        context = JobContext(f"request {self.runs}", lambda: next(time_left, 0.0), invoke, lines.append)
         calls = ApiCalls(fault=lambda index, _call: "refused" if index == fault_at else None)
         with calls.recording(), suppress(MultiXServerlessError):
             run_job(cloud, FrameworkEvent(job, workflow_id), context)
         self.needs[job] += [need for call in calls.calls for need in needs_of(call, ACCOUNT)]
+        return str(json.loads(lines[-1])["outcome"])
 
     def start_runs(self, count: int) -> None:
         """Run the workflow, so that there are logs."""
@@ -102,7 +119,7 @@ class Account:
                     reason="plan",
                     trigger_bytes=100.0,
                     nodes={0: node, 1: node},
-                    edges={},
+                    edges={0: EdgeObservation(True, 500.0, 0.1, 0.01)},
                 )
                 for number in range(count)
             ],
@@ -139,7 +156,7 @@ class Account:
         cloud = self.process()
         found = cloud.functions.get_function(AWAY, function_name(WORKFLOW_ID, "second"))
         assert found is not None
-        package = make_package({"app.py": ECHO})
+        package = make_package({"app.py": ECHO, "more.py": ""})
         cloud.objects.put_object(AWAY, "framework/y.zip", package)
         cloud.functions.put_function(
             AWAY,
@@ -155,6 +172,12 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         patch.setattr(check_deployment, "KEEP_PLANS", 1)
         patch.setattr(sync, "REMEMBER_S", 60.0)
         account = Account(aws)
+        write_line = aws.plane._log  # functions know nothing of the time that was skipped
+
+        def write_line_later(region: str, function: str, timestamp: float, line: str) -> None:
+            write_line(region, function, timestamp + account.skipped_s, line)
+
+        patch.setattr(aws.plane, "_log", write_line_later)
         create_tables(account.process(), (HOME,))
         deploy(account.process(), write_project(directory / "one", "one"))
         account.make_functions_that_do_not_run()
@@ -166,28 +189,47 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 
 def live_through_a_month(account: Account) -> None:
-    for days in (0.1, 31.0, 40.0):
+    readers: list[Job] = ["data_sync", "update_check_solver"]
+    for days in (0.1, 31.0, 40.0, 75.0):
         account.skipped_s = days * DAY_S
         account.start_runs(2)
-        account.run("data_sync")
-        account.run("data_collect", None)
-        account.run("data_collect")
         account.add_history(110)
-        account.run("update_check_solver")
+        for job in readers:
+            assert account.run(job) == "done"
+        readers.reverse()  # each reads what is new, and forgets what is old
+        assert account.run("data_collect", None) == "started"
+        assert account.run("data_collect") == "done"
     account.stage(AWAY)
-    for fault_at in range(0, 200, 9):  # each leaves more behind, or undoes it
-        account.skipped_s += 2_000.0
-        account.run("update_check_deployment", fault_at=fault_at)
-    for _ in range(2):
-        account.skipped_s += DAY_S
-        account.stage(HOME)
-        account.run("update_check_deployment")
+    place = (AWAY, function_name(WORKFLOW_ID, "second"))
+    account.account.plane.broken[place] = "does not start"
+    assert account.run("update_check_deployment") == "failed"
+    del account.account.plane.broken[place]
+    migrate_and_return(account)
+    account.skipped_s += 40 * DAY_S  # entries of the ledger are forgotten
+    migrate_and_return(account)
+    for fault_at in range(20, 150, 24):  # undone, or left as it is
         account.stage(AWAY)
-        account.run("update_check_deployment")
-    account.skipped_s += DAY_S
+        account.run("update_check_deployment", fault_at=fault_at)
+        go_home(account)
+    account.stage(AWAY)
+    assert account.run("update_check_deployment", steps=4) == "out of time"
     account.spoil_function()
+    assert account.run("update_check_deployment") == "done"
+
+
+def migrate_and_return(account: Account) -> None:
+    account.stage(AWAY)
+    assert account.run("update_check_deployment") == "done"
+    go_home(account)
+
+
+def go_home(account: Account) -> None:
+    """Back home, and away with what nothing uses any more."""
+    account.skipped_s += 2_000.0  # locks that were left end
     account.stage(HOME)
-    account.run("update_check_deployment")
+    assert account.run("update_check_deployment") == "done"
+    account.skipped_s += 4_000.0
+    assert account.run("update_check_deployment") == "done"
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -36,8 +36,9 @@ from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solv
 from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals, regions_in_use
 from multi_x_serverless.adaptation.statistics import workflow_statistics
 from multi_x_serverless.adaptation.workflows import deployed_workflow, log_sources, require_tables
+from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key
-from multi_x_serverless.cloud.tables import lock, physical_name
+from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.errors import (
     ConflictError,
     JobFailedError,

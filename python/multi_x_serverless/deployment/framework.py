@@ -21,8 +21,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from multi_x_serverless.cloud.documents import DocumentTable
+from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, FunctionSpecification, Key, ScheduleSpecification, TrustedService
-from multi_x_serverless.cloud.tables import lock, physical_name
+from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.deployment.framework_policy import job_policy, scheduler_policy
 from multi_x_serverless.deployment.names import (
     FRAMEWORK_PACKAGE_PREFIX,

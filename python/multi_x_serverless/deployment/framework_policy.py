@@ -2,7 +2,7 @@
 
 What a job needs is written down here by hand; a test records every request that the jobs make and holds the policies
 against them in both directions. Where a resource is ``*``, AWS offers no other for the action (Service Authorization
-Reference); those are listings, and `sns:Unsubscribe`.
+Reference): `dynamodb:ListTables` and `sns:Unsubscribe`.
 
 No job may touch the framework itself: its names do not begin with ``mxs-`` as those of workflows do. No job may make or
 change a role: whoever may write policies and pass them on may do everything. A migration that finds the workflow's role
@@ -33,7 +33,7 @@ _GET, _PUT, _DELETE, _QUERY, _SCAN = (
 _EVERY_JOB: Mapping[str, Sequence[str]] = {"workflows": (_GET, _SCAN), "locks": (_GET, _PUT)}
 
 _SYNC: Mapping[str, Sequence[str]] = {
-    "history": (_GET, _PUT, _DELETE, _QUERY),
+    "history": (_PUT, _DELETE, _QUERY),
     "statistics": (_GET, _PUT, _DELETE, _QUERY),
     "locks": (_DELETE,),
 }
@@ -56,11 +56,11 @@ SYSTEM_TABLE_ACCESS: Mapping[Job, Sequence[Mapping[str, Sequence[str]]]] = {
     "update_check_deployment": (
         _EVERY_JOB,
         {
-            "workflows": (_PUT, _DELETE),
+            "workflows": (_PUT,),
             "locks": (_DELETE,),
             "journal": (_GET, _PUT, _DELETE),
             "plans": (_GET, _QUERY, _DELETE),
-            "plan_pointers": (_GET, _PUT, _DELETE),
+            "plan_pointers": (_GET, _PUT),
             "signals": (_QUERY,),
             "ledger": (_PUT, _GET, _QUERY, _DELETE),
         },
@@ -137,13 +137,14 @@ def _workflow_logs(account_id: str) -> list[Statement]:
         _allow(
             "WorkflowLogs",
             ["logs:FilterLogEvents"],
-            [f"arn:aws:logs:*:{account_id}:log-group:{log_group(WORKFLOW_NAMES)}:*"],
+            [f"arn:aws:logs:*:{account_id}:log-group:{log_group(WORKFLOW_NAMES)}"],
         ),
     ]
 
 
 def _migration(account_id: str) -> list[Statement]:
     function = _function_arn("*", account_id, WORKFLOW_NAMES)
+    role = f"arn:aws:iam::{account_id}:role/{WORKFLOW_NAMES}"
     bucket = f"arn:aws:s3:::{bucket_prefix(account_id)}*"
     return [
         _allow(
@@ -164,28 +165,33 @@ def _migration(account_id: str) -> list[Statement]:
             ],
             [function],
         ),
-        _allow("Names", ["iam:ListRoles", "lambda:ListFunctions", "sns:ListTopics", "sns:Unsubscribe"], ["*"]),
+        _allow("Role", ["iam:GetRole"], [role]),
         _allow(
-            "Role",
-            ["iam:PassRole"],
-            [f"arn:aws:iam::{account_id}:role/{WORKFLOW_NAMES}"],
-            StringEquals={"iam:PassedToService": "lambda.amazonaws.com"},
+            "RoleOfFunctions", ["iam:PassRole"], [role], StringEquals={"iam:PassedToService": "lambda.amazonaws.com"}
         ),
         _allow(
             "Topics",
             [
                 "sns:CreateTopic",
                 "sns:DeleteTopic",
+                "sns:GetTopicAttributes",
                 "sns:ListSubscriptionsByTopic",
                 "sns:Subscribe",
                 "sns:TagResource",
             ],
             [f"arn:aws:sns:*:{account_id}:{WORKFLOW_NAMES}"],
         ),
+        _allow("Subscriptions", ["sns:Unsubscribe"], ["*"]),
         _allow(
             "Logs",
-            ["logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:TagResource"],
-            [f"arn:aws:logs:*:{account_id}:log-group:{log_group(WORKFLOW_NAMES)}:*"],
+            [
+                "logs:CreateLogGroup",
+                "logs:DeleteLogGroup",
+                "logs:FilterLogEvents",
+                "logs:PutRetentionPolicy",
+                "logs:TagResource",
+            ],
+            [f"arn:aws:logs:*:{account_id}:log-group:{log_group(WORKFLOW_NAMES)}"],
         ),
         _allow(
             "DeadLetters",

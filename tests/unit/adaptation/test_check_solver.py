@@ -12,8 +12,9 @@ from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, WorkflowProblem, build_workflow_problem
+from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key
-from multi_x_serverless.cloud.tables import PlanStore, lock, physical_name
+from multi_x_serverless.cloud.tables import PlanStore, physical_name
 from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.deployment.progress import SILENT
 from multi_x_serverless.errors import CloudError, NotEnoughDataError, UnknownWorkflowError

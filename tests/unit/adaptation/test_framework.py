@@ -18,8 +18,9 @@ from multi_x_serverless.adaptation.framework import (
     run_job,
 )
 from multi_x_serverless.cloud.local import LocalCloud, LocalSettings
+from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key
-from multi_x_serverless.cloud.tables import PlanStore, create_tables, lock, physical_name
+from multi_x_serverless.cloud.tables import PlanStore, create_tables, physical_name
 from multi_x_serverless.collection.store import CARBON, SignalStore
 from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.errors import (
