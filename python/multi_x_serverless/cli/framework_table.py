@@ -24,13 +24,23 @@ def framework_members(result: FrameworkResult, *, dry_run: bool) -> dict[str, An
 def write_changes(settings: Settings, result: FrameworkResult, *, dry_run: bool) -> None:
     """A table of what was or would be done, and what could not be deleted."""
     from multi_x_serverless.cli.commands.deploy import shortened
+    from multi_x_serverless.deployment.names import FRAMEWORK_PREFIX
 
     if result.changes:
         write_table(
             settings,
             "Would be done" if dry_run else "Done",
             [Column("action"), Column("kind"), Column("region"), Column("name")],
-            [[change.verb, change.kind, change.region or "(all)", shortened(change.name)] for change in result.changes],
+            [
+                [
+                    change.verb,
+                    change.kind,
+                    change.region or "(all)",
+                    shortened(change.name.removeprefix(FRAMEWORK_PREFIX)),
+                ]
+                for change in result.changes
+            ],
+            note=f"Names but the package's begin with {FRAMEWORK_PREFIX}.",
         )
     elif dry_run:
         write_text("Nothing would change.")
