@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -19,8 +20,10 @@ from multi_x_serverless.deployment.names import FRAMEWORK_PREFIX
 from multi_x_serverless.deployment.packaging import Package, pack_files
 from multi_x_serverless.deployment.requirements import Target
 from tests.aws.account import AwsAccount, aws_account
+from tests.aws.calls import ApiCalls
 from tests.unit.cli.golden import check_golden
 
+GUIDE = (Path(__file__).parents[3] / "docs" / "guide" / "framework.md").read_text(encoding="utf-8")
 REGION = "us-east-1"
 AWS = ["--cloud", "aws", "--yes", "--no-color"]
 
@@ -114,6 +117,17 @@ def test_the_framework_comes_and_goes(
     assert schedules() == {}
     assert run([*AWS, "remove_framework"]) == 0
     assert capsys.readouterr().out == "The framework is not deployed; nothing was removed.\n"
+
+
+def test_the_guide_names_every_request_to_the_scheduler(account: AwsAccount) -> None:
+    row = re.search(r"^\| `scheduler` \| (.*) \|$", GUIDE, re.MULTILINE)
+    assert row is not None
+    with ApiCalls().recording() as recorded:
+        for options in ([], ["--every-sync", "9"]):
+            assert run([*AWS, "deploy_framework", *options]) == 0
+        assert run([*AWS, "remove_framework"]) == 0
+    used = {call.operation for call in recorded.calls if call.service == "scheduler"}
+    assert {*used, "TagResource"} == set(re.findall(r"`(\w+)`", row.group(1)))
 
 
 def test_the_defaults_are_those_of_the_deployment() -> None:
