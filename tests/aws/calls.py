@@ -18,9 +18,10 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
-FaultKind: TypeAlias = Literal["refused", "unavailable", "throttled", "lost", "died"]
-"""What becomes of a request: refused for good; not carried out and worth another try (two ways); carried out, but the
-answer does not arrive; or the process dies before it is sent, and sends nothing any more."""
+FaultKind: TypeAlias = Literal["refused", "not enabled", "unavailable", "throttled", "lost", "died"]
+"""What becomes of a request: refused for good (as to anybody, or as in a region that the account has not enabled); not
+carried out and worth another try (two ways); carried out, but the answer does not arrive; or the process dies before it
+is sent, and sends nothing any more."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class ApiCall:
 
 _ERRORS: Mapping[str | None, tuple[str, int]] = {
     "refused": ("AccessDenied", 403),
+    "not enabled": ("UnrecognizedClientException", 403),
     "unavailable": ("ServiceUnavailable", 503),
     "throttled": ("ThrottlingException", 400),
 }
@@ -78,7 +80,7 @@ class ApiCalls:
 
         def make_api_call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
             model = client.meta.service_model.operation_model(operation)
-            call = ApiCall(client.meta.service_model.service_name, operation, client.meta.region_name, parameters)
+            call = ApiCall(client.meta.service_model.service_name, operation, client.meta.region_name, dict(parameters))
             problems = list(find_problems(model.input_shape, parameters)) if model.input_shape is not None else []
             if problems:
                 raise InvalidRequestError(f"{call.action}: " + "; ".join(problems))
