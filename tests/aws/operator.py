@@ -77,6 +77,8 @@ def needed(call: ApiCall) -> Iterator[Access]:
         yield Access(_TAGGING[service], resource)
     if call.operation == "CreateFunction" or (call.operation == "UpdateFunctionConfiguration" and "Role" in parameters):
         yield Access("iam:PassRole", parameters["Role"])
+    if service == "scheduler" and "Target" in parameters:
+        yield Access("iam:PassRole", parameters["Target"]["RoleArn"])
     code = parameters.get("Code", parameters)
     if "S3Key" in code:
         yield Access("s3:GetObject", f"arn:aws:s3:::{code['S3Bucket']}/{code['S3Key']}")
@@ -132,6 +134,8 @@ def _resource(service: str, region: str, parameters: Any) -> str:
         return f"{where}:log-group:{group}"
     if service == "ecr":
         return f"{where}:repository/{parameters['repositoryName']}"
+    if service == "scheduler" and "Name" in parameters and "GroupName" not in parameters:
+        return f"{where}:schedule-group/{parameters['Name']}"
     if service == "scheduler":
         group = parameters.get("GroupName", parameters.get("ScheduleGroup", "*"))
         return f"{where}:schedule/{group}/{parameters['Name']}" if "Name" in parameters else f"{where}:schedule/*/*"

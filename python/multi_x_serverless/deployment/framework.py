@@ -7,7 +7,8 @@
 
 There are four functions, one per job, each under a role of its own, and a fifth role by which the schedules invoke
 them. All names are fixed and begin with `FRAMEWORK_PREFIX`, so that what is there is found without any record; the
-record keeps what a cloud does not tell, the policies of the roles. Deploying again mends what is missing or different.
+record keeps what a cloud does not tell: the policies of the roles, and the names that an earlier version had. Deploying
+again mends what is missing or different.
 """
 
 from __future__ import annotations
@@ -177,16 +178,17 @@ def deploy_framework(
     progress.finish()
     desired = _desired(cloud, built, options)
     if dry_run:
-        return FrameworkResult(_changes(cloud, desired))
+        return FrameworkResult(_changes(cloud, desired, _look(cloud)))
     ensure_tables(cloud, ())
     with lock(cloud, _LOCK):
-        changes = _changes(cloud, desired)
+        present = _look(cloud)
+        changes = _changes(cloud, desired, present)
         if not changes:
             return FrameworkResult(())
-        is_first = not _found(cloud)
+        is_first = not _deletions(cloud, present, with_logs=False)
         progress.start("deploying the framework", len(changes))
         try:
-            _apply(cloud, desired, built, changes, progress)
+            _apply(cloud, desired, present, built, changes, progress)
         except MultiXServerlessError as error:
             raise _undone(cloud, error, is_first=is_first) from error
         finally:
@@ -207,7 +209,7 @@ def remove_framework(
     cloud.schedules.list_schedules(cloud.system_region, FRAMEWORK_PREFIX)
     has_tables = has_system_tables(cloud)
     with lock(cloud, _LOCK) if has_tables and not dry_run else nullcontext():
-        changes = _found(cloud, with_logs=not keep_logs)
+        changes = _deletions(cloud, _look(cloud), with_logs=not keep_logs)
         if dry_run:
             return FrameworkResult(changes)
         progress.start("removing the framework", len(changes))
@@ -218,10 +220,9 @@ def remove_framework(
     return FrameworkResult(done, left)
 
 
-def framework_functions(cloud: Cloud) -> tuple[str, ...]:
-    """Names of the functions of the framework that are deployed."""
-    found = cloud.functions.list_functions(cloud.system_region, FRAMEWORK_PREFIX)
-    return tuple(description.specification.name for description in found)
+def is_framework_deployed(cloud: Cloud) -> bool:
+    """Whether a `deploy_framework` reached its end and was not undone by a `remove_framework`."""
+    return has_system_tables(cloud) and _record_table(cloud).get(_RECORD) is not None
 
 
 def _desired(cloud: Cloud, package: Package, options: FrameworkOptions) -> _Desired:
@@ -265,15 +266,54 @@ def _desired(cloud: Cloud, package: Package, options: FrameworkOptions) -> _Desi
 _ORDER_OF_DELETION: tuple[Kind, ...] = ("schedule", "function", "log", "role", "package")
 
 
-def _found(cloud: Cloud, *, with_logs: bool = False) -> tuple[Change, ...]:
+@dataclass(frozen=True)
+class _Present:
+    """What is there of the framework, of this version or of the one that was deployed last.
+
+    Attributes:
+        fingerprints: Of the roles, as the record has them.
+        functions: By name, without their roles, as `schedules`.
+    """
+
+    fingerprints: Mapping[str, str]
+    schedules: Mapping[str, ScheduleSpecification]
+    functions: Mapping[str, FunctionSpecification]
+    roles: tuple[str, ...]
+    packages: tuple[str, ...]
+
+
+def _look(cloud: Cloud) -> _Present:
+    """Look functions and roles up by their exact names; schedules and packages are in places of our own."""
+    region = cloud.system_region
+    stored = _record_table(cloud).get(_RECORD) if has_system_tables(cloud) else None
+    fingerprints = {} if stored is None else stored.value.fingerprints
+    names = sorted({*fingerprints, *(framework_name(part) for part in (*JOBS, _SCHEDULER))})
+    found = [cloud.functions.get_function(region, name) for name in names]
+    return _Present(
+        fingerprints=fingerprints,
+        schedules={
+            schedule.name: replace(schedule, role="")
+            for schedule in cloud.schedules.list_schedules(region, FRAMEWORK_PREFIX)
+        },
+        functions={
+            function.specification.name: replace(function.specification, role="")
+            for function in found
+            if function is not None
+        },
+        roles=tuple(name for name in names if cloud.identity.has_role(name)),
+        packages=cloud.objects.list_objects(region, FRAMEWORK_PACKAGE_PREFIX),
+    )
+
+
+def _deletions(cloud: Cloud, present: _Present, *, with_logs: bool) -> tuple[Change, ...]:
     """Deletions of all that is there, in an order in which nothing is missed by what is still there."""
     region = cloud.system_region
     names: dict[Kind, tuple[str, ...]] = {
-        "schedule": tuple(entry.name for entry in cloud.schedules.list_schedules(region, FRAMEWORK_PREFIX)),
-        "function": framework_functions(cloud),
+        "schedule": tuple(present.schedules),
+        "function": tuple(present.functions),
         "log": cloud.logs.list_logs(region, FRAMEWORK_PREFIX) if with_logs else (),
-        "role": cloud.identity.list_roles(FRAMEWORK_PREFIX),
-        "package": cloud.objects.list_objects(region, FRAMEWORK_PACKAGE_PREFIX),
+        "role": present.roles,
+        "package": present.packages,
     }
     return tuple(
         Change("delete", kind, None if kind == "role" else region, name)
@@ -282,35 +322,34 @@ def _found(cloud: Cloud, *, with_logs: bool = False) -> tuple[Change, ...]:
     )
 
 
-def _changes(cloud: Cloud, desired: _Desired) -> tuple[Change, ...]:
+def _changes(cloud: Cloud, desired: _Desired, present: _Present) -> tuple[Change, ...]:
     """What is missing or different, and what of an earlier version is there for nothing."""
-    region = cloud.system_region
-    present = {(change.kind, change.name) for change in _found(cloud)}
-    stored = _record_table(cloud).get(_RECORD) if has_system_tables(cloud) else None
-    fingerprints = {} if stored is None else stored.value.fingerprints
-    functions = {
-        found.specification.name: replace(found.specification, role="")
-        for found in cloud.functions.list_functions(region, FRAMEWORK_PREFIX)
-    }
-    schedules = {
-        found.name: replace(found, role="") for found in cloud.schedules.list_schedules(region, FRAMEWORK_PREFIX)
-    }
+    deletions = _deletions(cloud, present, with_logs=False)
+    are_there = {(change.kind, change.name) for change in deletions}
     wanted: list[tuple[Kind, str, bool]] = [
-        *(("role", name, fingerprints.get(name) == digest) for name, digest in desired.fingerprints.items()),
+        *(("role", name, present.fingerprints.get(name) == digest) for name, digest in desired.fingerprints.items()),
         ("package", desired.package_key, True),
-        *(("function", made.name, functions.get(made.name) == made) for made in desired.functions.values()),
-        *(("schedule", made.name, schedules.get(made.name) == made) for made in desired.schedules.values()),
+        *(("function", made.name, present.functions.get(made.name) == made) for made in desired.functions.values()),
+        *(("schedule", made.name, present.schedules.get(made.name) == made) for made in desired.schedules.values()),
     ]
+    region = cloud.system_region
     changes = [
-        Change("update" if (kind, name) in present else "create", kind, None if kind == "role" else region, name)
+        Change("update" if (kind, name) in are_there else "create", kind, None if kind == "role" else region, name)
         for kind, name, is_as_wanted in wanted
-        if (kind, name) not in present or not is_as_wanted
+        if (kind, name) not in are_there or not is_as_wanted
     ]
     known = {(kind, name) for kind, name, _ in wanted}
-    return (*changes, *(change for change in _found(cloud) if (change.kind, change.name) not in known))
+    return (*changes, *(change for change in deletions if (change.kind, change.name) not in known))
 
 
-def _apply(cloud: Cloud, desired: _Desired, package: Package, changes: tuple[Change, ...], progress: Progress) -> None:
+def _apply(
+    cloud: Cloud,
+    desired: _Desired,
+    present: _Present,
+    package: Package,
+    changes: tuple[Change, ...],
+    progress: Progress,
+) -> None:
     region = cloud.system_region
     touched = {(change.kind, change.name): change for change in changes if change.verb != "delete"}
     roles: dict[str, str] = {}
@@ -333,7 +372,9 @@ def _apply(cloud: Cloud, desired: _Desired, package: Package, changes: tuple[Cha
             role = roles[framework_name(_SCHEDULER)]
             cloud.schedules.put_schedule(region, replace(schedule, role=role))
             progress.advance(str(change))
-    record = FrameworkRecord(version(DISTRIBUTION), desired.package_key, desired.fingerprints, cloud.now())
+    # Names of earlier versions stay, so that what could not be deleted of them is still found.
+    fingerprints = {**dict.fromkeys(present.fingerprints, ""), **desired.fingerprints}
+    record = FrameworkRecord(version(DISTRIBUTION), desired.package_key, fingerprints, cloud.now())
     _record_table(cloud).put(_RECORD, record)
 
 
@@ -381,7 +422,7 @@ def _undone(cloud: Cloud, error: MultiXServerlessError, *, is_first: bool) -> De
     if not is_first:
         return DeploymentError(f"{reason} The framework is partly updated: run 'deploy_framework' again.")
     try:
-        left = _delete(cloud, _found(cloud, with_logs=True), SILENT)[1]
+        left = _delete(cloud, _deletions(cloud, _look(cloud), with_logs=True), SILENT)[1]
     except MultiXServerlessError as problem:
         left = (str(problem),)
     if left:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -21,9 +20,11 @@ from multi_x_serverless.deployment.packaging import Package, pack_files
 from multi_x_serverless.deployment.requirements import Target
 from tests.aws.account import AwsAccount, aws_account
 from tests.aws.calls import ApiCalls
+from tests.aws.operator import needed
+from tests.aws.policies import is_allowed
 from tests.unit.cli.golden import check_golden
 
-GUIDE = (Path(__file__).parents[3] / "docs" / "guide" / "framework.md").read_text(encoding="utf-8")
+GUIDES = Path(__file__).parents[3] / "docs" / "guide"
 REGION = "us-east-1"
 AWS = ["--cloud", "aws", "--yes", "--no-color"]
 
@@ -119,15 +120,35 @@ def test_the_framework_comes_and_goes(
     assert capsys.readouterr().out == "The framework is not deployed; nothing was removed.\n"
 
 
-def test_the_guide_names_every_request_to_the_scheduler(account: AwsAccount) -> None:
-    row = re.search(r"^\| `scheduler` \| (.*) \|$", GUIDE, re.MULTILINE)
-    assert row is not None
+UNUSED_HERE = {
+    "iam:DetachRolePolicy": "a policy that somebody attached by hand to a role must be detached before it is deleted",
+    "lambda:UpdateFunctionConfiguration": "a version with other memory or another environment",
+}
+
+
+def test_the_policies_of_the_guides_are_exact(account: AwsAccount, tmp_path: Path) -> None:
+    """What deploys and removes the framework is allowed by the operator's policy and by that of the framework."""
     with ApiCalls().recording() as recorded:
-        for options in ([], ["--every-sync", "9"]):
+        for options in ([], ["--every-sync", "9"], ["--concurrency", "0"]):
             assert run([*AWS, "deploy_framework", *options]) == 0
+        (tmp_path / "content").write_text("changed", encoding="utf-8")
+        assert run([*AWS, "deploy_framework"]) == 0
         assert run([*AWS, "remove_framework"]) == 0
-    used = {call.operation for call in recorded.calls if call.service == "scheduler"}
-    assert {*used, "TagResource"} == set(re.findall(r"`(\w+)`", row.group(1)))
+    used = {access for call in recorded.calls for access in needed(call)}
+    statements = [
+        statement
+        for name in ("operator-policy.json", "framework-operator-policy.json")
+        for statement in json.loads((GUIDES / name).read_text(encoding="utf-8"))["Statement"]
+    ]
+    assert {str(access) for access in used if not is_allowed(statements, access)} == set()
+    granted = {
+        action
+        for statement in json.loads((GUIDES / "framework-operator-policy.json").read_text(encoding="utf-8"))[
+            "Statement"
+        ]
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+    assert granted - {access.action for access in used} == set(UNUSED_HERE)
 
 
 def test_the_defaults_are_those_of_the_deployment() -> None:

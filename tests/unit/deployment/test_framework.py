@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from multi_x_serverless.deployment.framework import (
     Change,
     FrameworkOptions,
     deploy_framework,
-    framework_functions,
+    is_framework_deployed,
     remove_framework,
 )
 from multi_x_serverless.deployment.framework_policy import job_policy, scheduler_policy
@@ -91,7 +92,7 @@ def test_four_functions_four_schedules_and_a_role_for_each_and_one_more(cloud: A
         assert schedule.every_minutes == INTERVALS_MINUTES[job]
         assert 1 <= schedule.window_minutes <= schedule.every_minutes
         assert schedule.role == f"role/{framework_name('scheduler')}"
-    assert framework_functions(cloud) == tuple(sorted(framework_name(job) for job in JOBS))
+    assert is_framework_deployed(cloud)
 
 
 def test_no_token_of_the_developer_is_in_an_environment(cloud: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,12 +125,25 @@ def test_a_new_version_replaces_the_package_and_deletes_the_old_one(cloud: Accou
     assert [key for _, key in cloud.objects.objects] == [f"framework/{'2' * 64}.zip"]
 
 
-def test_what_an_earlier_version_had_and_this_one_has_not_is_deleted(cloud: Account) -> None:
-    deployed(cloud)
+def test_what_an_earlier_version_had_and_this_one_has_not_is_deleted(
+    cloud: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr("multi_x_serverless.deployment.framework.JOBS", (*JOBS, "old_job"))
+        earlier.setattr("multi_x_serverless.deployment.framework.job_policy", lambda job, account, region: f'["{job}"]')
+        intervals: Any = {**INTERVALS_MINUTES, "old_job": 5}  # there was such a job
+        deployed(cloud, replace(OPTIONS, intervals_minutes=intervals))
     old = framework_name("old_job")
-    function = cloud.functions.functions["us-east-1", framework_name("data_sync")]
-    cloud.functions.functions["us-east-1", old] = replace(function, name=old)
-    assert deployed(cloud) == (f"delete function {old} in us-east-1",)
+    changes = deployed(cloud)
+    assert [change for change in changes if change.startswith("delete")] == [
+        f"delete schedule {old} in us-east-1",
+        f"delete function {old} in us-east-1",
+        f"delete role {old}",
+    ]
+    cloud.functions.functions["us-east-1", old] = replace(
+        cloud.functions.functions["us-east-1", framework_name("data_sync")], name=old
+    )
+    assert deployed(cloud) == (f"delete function {old} in us-east-1",), "its name is not forgotten"
 
 
 def test_a_role_whose_policy_another_version_wrote_is_updated(cloud: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +217,8 @@ def test_a_failed_update_says_what_to_do_and_is_mended_by_doing_it(cloud: Accoun
     )
     with pytest.raises(DeploymentError, match=r"no\. The framework is partly updated: run 'deploy_framework' again"):
         deployed(cloud, package=OTHER_PACKAGE)
-    assert len(framework_functions(cloud)) == 4
+    assert is_framework_deployed(cloud)
+    assert len(cloud.functions.functions) == 4
     cloud.faults.reset()
     deployed(cloud, package=OTHER_PACKAGE)
     assert {made.code_sha256 for made in cloud.functions.functions.values()} == {"2" * 64}
@@ -252,6 +267,7 @@ def test_removal_takes_schedules_first_and_leaves_nothing(cloud: Account) -> Non
     assert list(cloud.logs.logs) == [("us-east-1", f"{workflow_prefix('framework-1')}first")]
     cloud.logs.logs.clear()
     assert without_locks(cloud) == empty
+    assert not is_framework_deployed(cloud)
     assert remove_framework(cloud).changes == ()
 
 
@@ -278,7 +294,8 @@ def test_removal_works_when_the_tables_are_gone(cloud: Account) -> None:
     deployed(cloud)
     cloud.key_value.tables.clear()
     assert remove_framework(cloud).left == ()
-    assert framework_functions(cloud) == ()
+    assert cloud.functions.functions == {}
+    assert not is_framework_deployed(cloud)
 
 
 def test_the_embedded_cloud_refuses_before_anything_is_built(tmp_path: Path) -> None:
