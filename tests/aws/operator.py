@@ -72,6 +72,10 @@ def needed(call: ApiCall) -> Iterator[Access]:
         return
     resource = _resource(service, region, parameters)
     yield Access(action, resource)
+    if (
+        call.operation == "GetFunction"
+    ):  # of a function that has tags (developer guide, "Using tags on Lambda functions")
+        yield Access("lambda:ListTags", resource)
     tags = parameters.get("Tags") or parameters.get("tags")
     if tags and call.operation.startswith("Create"):
         yield Access(_TAGGING[service], resource)
@@ -129,8 +133,10 @@ def _resource(service: str, region: str, parameters: Any) -> str:
     if service == "sqs":
         name = parameters.get("QueueName") or parameters["QueueUrl"].rpartition("/")[2]
         return f"{where}:{name}"
+    if service == "logs" and "logGroupName" not in parameters:  # a prefix filters the answer and not the permission
+        return f"{where}:log-group::log-stream:"
     if service == "logs":
-        group = parameters.get("logGroupName") or parameters.get("logGroupNamePrefix", "")
+        group = parameters["logGroupName"]
         return f"{where}:log-group:{group}"
     if service == "ecr":
         return f"{where}:repository/{parameters['repositoryName']}"
