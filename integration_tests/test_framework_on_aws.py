@@ -62,11 +62,10 @@ class Installation:
     account: AwsAccount
     cloud: AwsCloud
 
-    def fire(self, *jobs: Job) -> None:
-        """Let schedules fire, and wait until nothing is under way."""
-        for schedule in self.cloud.schedules.list_schedules(HOME, FRAMEWORK_PREFIX):
-            if schedule.name in {framework_name(job) for job in jobs}:
-                self.cloud.functions.invoke_async(HOME, schedule.function, schedule.payload.encode())
+    def fire(self, job: Job) -> None:
+        """Let a schedule fire, and wait until nothing is under way."""
+        [schedule] = self.cloud.schedules.list_schedules(HOME, framework_name(job))
+        self.cloud.functions.invoke_async(HOME, schedule.function, schedule.payload.encode())
         assert self.account.plane.wait_until_idle(120.0)
 
     def lines(self, job: Job) -> list[dict[str, Any]]:
@@ -131,8 +130,8 @@ def test_a_schedule_does_the_loop_and_one_failure_is_one_workflows(installation:
     for workflow_id in (ALPHA, GAMMA):
         start_runs(cloud, workflow_id, [None] * 3)
     assert installation.account.plane.wait_until_idle(60.0)
-    installation.fire(*JOBS)
-    for job in JOBS:
+    for job in JOBS:  # at once, of two that read the same logs one may leave it to the other
+        installation.fire(job)
         assert installation.outcomes(job) == {None: {"started"}, ALPHA: {"done"}, BETA: {"failed"}, GAMMA: {"done"}}
     assert [len(History(cloud).runs(workflow_id)) for workflow_id in (ALPHA, GAMMA)] == [3, 3]
     assert read_signals(cloud).carbon.keys() == set(REGIONS)
