@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -37,6 +38,8 @@ from tests.aws.account import AwsAccount, aws_account
 from tests.aws.calls import ApiCalls
 from tests.aws.policies import Access
 from tests.framework_wheels import ARCHITECTURE, own_wheel, wheelhouse
+
+pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="the engine that is packed is this machine's")
 
 ALPHA, BETA, GAMMA = WORKFLOWS = ("alpha-0.0.1", "beta-0.0.1", "gamma-0.0.1")
 OPTIONS = FrameworkOptions(architecture=ARCHITECTURE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import platform
 import subprocess
 import sys
 import zipfile
@@ -19,6 +20,8 @@ from multi_x_serverless.deployment.requirements import Target
 from multi_x_serverless.errors import DeploymentError
 from tests.framework_wheels import ARCHITECTURE, PLATFORM, own_wheel, wheelhouse
 from tests.unit.core.documents import dump, fan_out_problem
+
+pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="the engine that is packed is this machine's")
 
 HERE = Target(sys.version_info.minor, ARCHITECTURE, is_this_machine=False)
 LAMBDA = Target(13, "x86_64", is_this_machine=False)
