@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 
-.PHONY: help setup test test-rust test-python integration lint format bench curves wheel demo clean
+.PHONY: help setup test test-rust test-python integration lint format bench curves wheel wheels demo clean
 
 help:
 	@echo "make demo         show the whole loop on the embedded cloud"
@@ -16,7 +16,8 @@ help:
 	@echo "make lint         formatters, linters, type checkers, import contracts"
 	@echo "make bench        run the benchmarks"
 	@echo "make curves       measure and draw how the solver's cost grows (benchmarks/solver)"
-	@echo "make wheel        build the abi3 wheel into dist/"
+	@echo "make wheel        build the abi3 wheel for this machine into dist/"
+	@echo "make wheels       build the abi3 wheels for Lambda (x86_64 and arm64) into dist/"
 	@echo "make format       format the sources"
 	@echo "make clean        delete what was built (not the virtual environment)"
 
@@ -68,6 +69,18 @@ curves: setup
 
 wheel: $(VENV)/.installed
 	$(BIN)/maturin build --release --locked --out dist
+
+# For old C libraries and for the other processor Zig links; its compiler comes as a Python package.
+ZIG := ziglang==0.17.1
+LAMBDA_TARGETS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
+
+wheels: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(ZIG)"
+	rustup target add $(LAMBDA_TARGETS)
+	for target in $(LAMBDA_TARGETS); do \
+		$(BIN)/maturin build --release --locked --zig --compatibility manylinux_2_17 --target $$target --out dist \
+			|| exit 1; \
+	done
 
 demo: setup
 	$(BIN)/multi_x_serverless demo --directory .demo

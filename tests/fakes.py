@@ -30,6 +30,8 @@ from multi_x_serverless.cloud.ports import (
     Key,
     LogEvent,
     PushTarget,
+    ScheduleSpecification,
+    TrustedService,
 )
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.errors import CloudError, ResourceNotFoundError
@@ -193,6 +195,10 @@ class FakeKeyValueStore:
         found = self.faults.run("scan", lambda: list(self._table(region, table).values()), region, table)
         return iter(sorted(found, key=lambda item: (item.key.partition, item.key.sort)))
 
+    def keys(self, region: str, table: str) -> tuple[Key, ...]:
+        found = self.faults.run("keys", lambda: list(self._table(region, table)), region, table)
+        return tuple(sorted(found, key=lambda key: (key.partition, key.sort)))
+
 
 @dataclass
 class FakeObjectStore:
@@ -337,6 +343,7 @@ class FakeFunctionService:
     functions: dict[Place, FunctionSpecification] = field(default_factory=dict)
     code: dict[Place, bytes] = field(default_factory=dict)
     answers: Callable[[str, str], InvocationResult | None] = field(default=lambda region, name: None)
+    queued: list[tuple[str, str, bytes]] = field(default_factory=list)
 
     def put_function(self, region: str, specification: FunctionSpecification) -> FunctionDescription:
         def work() -> FunctionDescription:
@@ -378,6 +385,9 @@ class FakeFunctionService:
 
     def invoke(self, region: str, name: str, payload: bytes, *, timeout_s: float) -> InvocationResult:
         return self.faults.run("invoke", lambda: self._answer(region, name, payload), region, name)
+
+    def invoke_async(self, region: str, name: str, payload: bytes) -> None:
+        self.faults.run("invoke_async", lambda: self.queued.append((region, name, payload)), region, name)
 
     def _answer(self, region: str, name: str, payload: bytes) -> InvocationResult:
         special = self.answers(region, name)
@@ -478,7 +488,7 @@ class FakeIdentity:
     def account_id(self) -> str:
         return "123456789012"
 
-    def create_role(self, name: str, policy: str) -> str:
+    def create_role(self, name: str, policy: str, *, trusted: TrustedService = "functions") -> str:
         self.faults.run("create_role", lambda: self.roles.update({f"role/{name}": policy}), name)
         return f"role/{name}"
 
@@ -496,6 +506,31 @@ class FakeIdentity:
         return self.faults.run("list_roles", work, prefix)
 
 
+@dataclass
+class FakeScheduleService:
+    """Schedules as a dictionary."""
+
+    faults: Faults
+    schedules: dict[Place, ScheduleSpecification] = field(default_factory=dict)
+
+    def put_schedule(self, region: str, specification: ScheduleSpecification) -> None:
+        place = (region, specification.name)
+        self.faults.run("put_schedule", lambda: self.schedules.update({place: specification}), *place)
+
+    def delete_schedule(self, region: str, name: str) -> None:
+        self.faults.run("delete_schedule", lambda: self.schedules.pop((region, name), None), region, name)
+
+    def list_schedules(self, region: str, prefix: str) -> tuple[ScheduleSpecification, ...]:
+        def work() -> tuple[ScheduleSpecification, ...]:
+            return tuple(
+                specification
+                for (place, name), specification in sorted(self.schedules.items())
+                if place == region and name.startswith(prefix)
+            )
+
+        return self.faults.run("list_schedules", work, region, prefix)
+
+
 class FakeCloud:
     """See `multi_x_serverless.cloud.ports.Cloud`; `time` is its clock."""
 
@@ -503,6 +538,7 @@ class FakeCloud:
         self.name: Literal["local", "aws"] = name
         self.system_region = "us-east-1"
         self.regions = regions
+        self.installation = "mine"
         self.time = 1_700_000_000.0
         self.faults = Faults()
         self.key_value = FakeKeyValueStore(self.faults)
@@ -512,6 +548,7 @@ class FakeCloud:
         self.functions = FakeFunctionService(self.faults, self.objects, self.images, self.identity.roles)
         self.messages = FakeMessageService(self.faults)
         self.logs = FakeLogService(self.faults)
+        self.schedules = FakeScheduleService(self.faults)
 
     def now(self) -> float:
         return self.time
@@ -548,6 +585,7 @@ class FakeCloud:
         other.functions.functions.update(self.functions.functions)
         other.functions.code.update(self.functions.code)
         other.messages.topics.update(self.messages.topics)
+        other.schedules.schedules.update(self.schedules.schedules)
         for place, events in self.logs.logs.items():
             other.logs.logs[place] = list(events)
         return other
@@ -568,6 +606,7 @@ class FakeCloud:
             "topics": {" ".join(place): function for place, function in self.messages.topics.items()},
             "roles": dict(self.identity.roles),
             "logs": {" ".join(place): events for place, events in self.logs.logs.items()},
+            "schedules": {" ".join(place): made for place, made in self.schedules.schedules.items()},
         }
         return {kind: things for kind, things in everything.items() if things}
 

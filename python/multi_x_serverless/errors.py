@@ -238,6 +238,18 @@ class DeploymentError(MultiXServerlessError):
     code = "deployment"
 
 
+class OutOfTimeError(MultiXServerlessError):
+    """Work was stopped before its time was over; what was done is kept, and the next call goes on from there."""
+
+    code = "out-of-time"
+
+
+class JobFailedError(MultiXServerlessError):
+    """A job of the framework in the cloud did not reach its end; its log says why."""
+
+    code = "job-failed"
+
+
 class UnsupportedError(MultiXServerlessError):
     """A documented feature that this version does not offer (on this cloud)."""
 

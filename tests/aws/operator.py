@@ -72,11 +72,17 @@ def needed(call: ApiCall) -> Iterator[Access]:
         return
     resource = _resource(service, region, parameters)
     yield Access(action, resource)
+    if (
+        call.operation == "GetFunction"
+    ):  # of a function that has tags (developer guide, "Using tags on Lambda functions")
+        yield Access("lambda:ListTags", resource)
     tags = parameters.get("Tags") or parameters.get("tags")
     if tags and call.operation.startswith("Create"):
         yield Access(_TAGGING[service], resource)
     if call.operation == "CreateFunction" or (call.operation == "UpdateFunctionConfiguration" and "Role" in parameters):
         yield Access("iam:PassRole", parameters["Role"])
+    if service == "scheduler" and "Target" in parameters:
+        yield Access("iam:PassRole", parameters["Target"]["RoleArn"])
     code = parameters.get("Code", parameters)
     if "S3Key" in code:
         yield Access("s3:GetObject", f"arn:aws:s3:::{code['S3Bucket']}/{code['S3Key']}")
@@ -127,11 +133,15 @@ def _resource(service: str, region: str, parameters: Any) -> str:
     if service == "sqs":
         name = parameters.get("QueueName") or parameters["QueueUrl"].rpartition("/")[2]
         return f"{where}:{name}"
+    if service == "logs" and "logGroupName" not in parameters:  # a prefix filters the answer and not the permission
+        return f"{where}:log-group::log-stream:"
     if service == "logs":
-        group = parameters.get("logGroupName") or parameters.get("logGroupNamePrefix", "")
+        group = parameters["logGroupName"]
         return f"{where}:log-group:{group}"
     if service == "ecr":
         return f"{where}:repository/{parameters['repositoryName']}"
+    if service == "scheduler" and "Name" in parameters and "GroupName" not in parameters:
+        return f"{where}:schedule-group/{parameters['Name']}"
     if service == "scheduler":
         group = parameters.get("GroupName", parameters.get("ScheduleGroup", "*"))
         return f"{where}:schedule/{group}/{parameters['Name']}" if "Name" in parameters else f"{where}:schedule/*/*"

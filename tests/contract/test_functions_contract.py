@@ -133,3 +133,51 @@ def test_an_error_of_a_function_is_told(cloud: Cloud, region: str, specification
 def test_a_function_that_is_not_there_is_named(cloud: Cloud, region: str, name: str) -> None:
     with pytest.raises(ResourceNotFoundError, match=name):
         cloud.functions.invoke(region, name, b"{}", timeout_s=5)
+
+
+def test_an_invocation_of_no_function_cannot_be_queued(cloud: Cloud, region: str, name: str) -> None:
+    with pytest.raises(ResourceNotFoundError):
+        cloud.functions.invoke_async(region, name, b"{}")
+
+
+def test_an_event_that_is_too_large_is_refused(cloud: Cloud, region: str, specification: FunctionSpecification) -> None:
+    cloud.functions.put_function(region, specification)
+    with pytest.raises(CloudError, match="1,048,577 bytes"):
+        cloud.functions.invoke_async(region, specification.name, b" " * 1_048_577)
+
+
+def test_a_queued_invocation_gives_the_function_its_payload(
+    cloud: Cloud, region: str, specification: FunctionSpecification
+) -> None:
+    cloud.functions.put_function(region, specification)
+    cloud.functions.invoke_async(region, specification.name, b'{"n": 1}')
+    with cloud.host() as host:
+        assert host.wait_until_idle(30)
+    now = cloud.now()
+    lines = [event.message for event in cloud.logs.read_logs(region, specification.name, now - 60, now + 1)]
+    assert any('got {"n": 1}' in line for line in lines)
+
+
+def test_a_queued_invocation_that_fails_is_given_up_and_cannot_be_put_back_on_a_topic(
+    cloud: Cloud, region: str, specification: FunctionSpecification
+) -> None:
+    cloud.functions.put_function(region, specification)
+    cloud.functions.invoke_async(region, specification.name, b'{"fail": "always"}')
+    with cloud.host() as host:
+        assert host.wait_until_idle(30)
+    [letter] = cloud.messages.dead_letters(region, specification.name)
+    assert (letter.body, "always" in letter.error) == (b'{"fail": "always"}', True)
+    with pytest.raises(CloudError, match="came by no topic"):
+        cloud.messages.redrive(region, letter.id)
+
+
+def test_concurrency_is_reserved_changed_and_freed(
+    cloud: Cloud, region: str, specification: FunctionSpecification
+) -> None:
+    for reserved in (5, 7, None, 3):
+        cloud.functions.put_function(region, dataclasses.replace(specification, reserved_concurrency=reserved))
+        described = cloud.functions.get_function(region, specification.name)
+        assert described is not None
+        assert described.specification.reserved_concurrency == reserved
+    with pytest.raises(CloudError, match="would let nothing run"):
+        cloud.functions.put_function(region, dataclasses.replace(specification, reserved_concurrency=0))

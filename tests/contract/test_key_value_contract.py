@@ -228,3 +228,13 @@ def test_a_table_that_is_not_there_is_named(store: KeyValueStore, region: str, n
 def test_an_unknown_region_is_named(store: KeyValueStore) -> None:
     with pytest.raises(UnknownRegionError, match="us-esat-1"):
         store.list_tables("us-esat-1")
+
+
+def test_keys_are_listed_in_order_without_those_whose_time_is_over(
+    store: KeyValueStore, cloud: Cloud, region: str, table: str
+) -> None:
+    for partition, sort in (("b", ""), ("a", "2"), ("a", "1")):
+        store.put(region, table, Key(partition, sort), {"large": "x" * 1000})
+    store.put(region, table, Key("a", "3"), {"n": 1}, expires_at=cloud.now() - 10)
+    store.put(region, table, Key("a", "4"), {"n": 1}, expires_at=cloud.now() + 1000)
+    assert store.keys(region, table) == (Key("a", "1"), Key("a", "2"), Key("a", "4"), Key("b"))

@@ -38,6 +38,7 @@ class MigrationOutcome:
         created: Functions created, as ``function in region``.
         deleted: Functions deleted that no live plan uses; with `dry_run`, that would be.
         message: In a sentence.
+        error_code: Of the error that it failed with.
     """
 
     workflow_id: str
@@ -46,6 +47,7 @@ class MigrationOutcome:
     created: tuple[str, ...]
     deleted: tuple[str, ...]
     message: str
+    error_code: str | None = None
 
 
 def check_deployment(
@@ -108,11 +110,11 @@ def _handle(
             message = f"plan {in_force} is in force."
             plans.prune(workflow_id, keep=KEEP_PLANS)
             message += _note_spending(cloud, record, created)
-        deleted = sweep(cloud, workflow_id, now=cloud.now(), grace_s=grace_s)
+        deleted = sweep(cloud, workflow_id, now=cloud.now(), grace_s=grace_s, progress=progress)
     except MultiXServerlessError as error:
         # What was reached before it is not undone by what failed after it.
         reached = f"{message} But " if created or message != "no plan is staged." else ""
-        return MigrationOutcome(workflow_id, "failed", in_force, created, (), f"{reached}{error}")
+        return MigrationOutcome(workflow_id, "failed", in_force, created, (), f"{reached}{error}", error.code)
     return MigrationOutcome(
         workflow_id, "unchanged" if staged is None else "migrated", in_force, created, deleted, message
     )

@@ -12,9 +12,10 @@ Every workflow is handled on its own: what goes wrong with one is in its decisio
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from multi_x_serverless.adaptation.ledger import Ledger
@@ -24,7 +25,7 @@ from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_
 from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, log_sources
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
-from multi_x_serverless.errors import MultiXServerlessError
+from multi_x_serverless.errors import MultiXServerlessError, OutOfTimeError
 from multi_x_serverless.model.plan import Objective, Placement, Plan
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
@@ -38,6 +39,9 @@ RENEW_BEFORE_S = 86_400.0
 
 SHORTEST_RATE_S = 86_400.0
 """A rate is read from a day of history at least: a burst of tests in an hour is not the rate of a week."""
+
+TIME_TO_CLOSE_S = 60.0
+"""What is left of a caller's time is kept for what follows a solve: two plans compared over 24 hours, some writes."""
 
 Verdict: TypeAlias = Literal["staged", "would stage", "keep", "wait", "failed"]
 
@@ -91,6 +95,7 @@ class Decision:
     Attributes:
         runs: Complete runs of its graph in the last 30 days.
         warnings: What has to be said of the data that the decision rests on.
+        error_code: Of the error that `reason` is about, if it failed.
     """
 
     workflow_id: str
@@ -101,34 +106,48 @@ class Decision:
     overhead: Overhead | None = None
     plan_version: int | None = None
     warnings: tuple[str, ...] = ()
+    error_code: str | None = None
+
+
+def _unlimited() -> float:
+    return math.inf
 
 
 def check_solver(
-    cloud: Cloud, settings: CheckSettings, *, workflow_ids: Sequence[str] = (), dry_run: bool = False
+    cloud: Cloud,
+    settings: CheckSettings,
+    *,
+    workflow_ids: Sequence[str] = (),
+    dry_run: bool = False,
+    time_left_s: Callable[[], float] = _unlimited,
 ) -> tuple[Decision, ...]:
     """Decide for some or all deployed workflows.
 
     Args:
         workflow_ids: Only these; all deployed ones if empty.
         dry_run: Stage nothing.
+        time_left_s: Seconds until the caller is ended: reading logs stops before that, and so does the solver, with
+            the best plan that it has then.
 
     Raises:
         UnknownWorkflowError: A named workflow is not deployed.
     """
     if workflow_ids:
         records = tuple(deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids)
-        return tuple(_decide_safely(cloud, record, settings, dry_run=dry_run) for record in records)
+        return tuple(_decide_safely(cloud, record, settings, dry_run, time_left_s) for record in records)
     found = find_workflows(cloud)
     unreadable = [Decision(key, "failed", why, runs=0) for key, why in found.unreadable.items()]
     deployed = [record for record in found.readable if record.status == "deployed"]
-    return (*unreadable, *(_decide_safely(cloud, record, settings, dry_run=dry_run) for record in deployed))
+    return (*unreadable, *(_decide_safely(cloud, record, settings, dry_run, time_left_s) for record in deployed))
 
 
-def _decide_safely(cloud: Cloud, record: WorkflowRecord, settings: CheckSettings, *, dry_run: bool) -> Decision:
+def _decide_safely(
+    cloud: Cloud, record: WorkflowRecord, settings: CheckSettings, dry_run: bool, time_left_s: Callable[[], float]
+) -> Decision:
     try:
-        return _Check(cloud, record, settings, is_dry_run=dry_run).decide()
+        return _Check(cloud, record, settings, time_left_s, is_dry_run=dry_run).decide()
     except MultiXServerlessError as error:
-        return Decision(record.workflow_id, "failed", str(error), runs=0)
+        return Decision(record.workflow_id, "failed", str(error), runs=0, error_code=error.code)
 
 
 @dataclass(frozen=True)
@@ -147,17 +166,26 @@ class _Standing:
 
 
 class _Check:
-    def __init__(self, cloud: Cloud, record: WorkflowRecord, settings: CheckSettings, *, is_dry_run: bool) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        record: WorkflowRecord,
+        settings: CheckSettings,
+        time_left_s: Callable[[], float],
+        *,
+        is_dry_run: bool,
+    ) -> None:
         self._cloud = cloud
         self._record = record
         self._settings = settings
+        self._time_left_s = time_left_s
         self._is_dry_run = is_dry_run
         self._runs = 0
         self._warnings: tuple[str, ...] = ()
 
     def decide(self) -> Decision:
         cloud, record, workflow_id = self._cloud, self._record, self._record.workflow_id
-        sync_logs(cloud, workflow_id, record.graph, log_sources(cloud, record))
+        self._sync()
         since = cloud.now() - KEEP_DAYS * 86_400.0
         history = [
             run for run in History(cloud).runs(workflow_id, since=since) if run.manifest_id == record.manifest_id
@@ -170,7 +198,7 @@ class _Check:
                 "learn from.",
             )
         reports = collect_signals(cloud, COLLECTORS, record.regions)
-        problem = build_workflow_problem(cloud, record, self._settings.solve)
+        problem = build_workflow_problem(cloud, record, self._solve_settings())
         stale = [
             f"the {report.collector} data of {outcome.region} could not be refreshed ({outcome.error})."
             for report in reports
@@ -204,6 +232,25 @@ class _Check:
                 return self._decision("keep", f"{counts}.")
         overhead = estimate_overhead(record, plan, solve_cpu_s, signals, self._settings.solve.transmission)
         return self._weigh(plan, before, after, overhead, self._expected_runs(history[0].started_at, len(history), now))
+
+    def _sync(self) -> None:
+        record = self._record
+        report = sync_logs(
+            self._cloud,
+            record.workflow_id,
+            record.graph,
+            log_sources(self._cloud, record),
+            should_stop=lambda: self._time_left_s() <= TIME_TO_CLOSE_S,
+        )
+        if report.is_cut_short:
+            raise OutOfTimeError("there was no time to read all new logs; the next check reads on and decides.")
+
+    def _solve_settings(self) -> SolveSettings:
+        """The settings with what is left of the caller's time as the deadline, if that is sooner."""
+        settings, left_s = self._settings.solve, self._time_left_s() - TIME_TO_CLOSE_S
+        if left_s <= 0:
+            raise OutOfTimeError("there was no time left to solve; the next check does.")
+        return settings if left_s >= settings.deadline_s else replace(settings, deadline_s=left_s)
 
     def _placements_in_force(self, simulator: Simulator, in_force: Plan | None, plan: Plan) -> dict[int, Placement]:
         """What runs would follow without the new plan: at home where a plan does not fit the workflow any more."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from multi_x_serverless.adaptation.workflows import deployed_workflows
+from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 
@@ -27,12 +28,17 @@ class WorkflowStatistics:
     regions: tuple[str, ...]
 
 
-def workflow_statistics(cloud: Cloud) -> tuple[WorkflowStatistics, ...]:
-    """Statistics of every deployed workflow, straight from its history."""
+def workflow_statistics(cloud: Cloud, workflow_ids: Sequence[str] = ()) -> tuple[WorkflowStatistics, ...]:
+    """Statistics of some or all deployed workflows, straight from their history.
+
+    Raises:
+        UnknownWorkflowError: A named workflow is not deployed.
+    """
     history = History(cloud)
     since = cloud.now() - KEEP_DAYS * 86_400.0
     result = []
-    for record in deployed_workflows(cloud):
+    named = [deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids]
+    for record in named or deployed_workflows(cloud):
         runs = [run for run in history.runs(record.workflow_id, since=since) if run.manifest_id == record.manifest_id]
         complete = [run for run in runs if run.status == "complete"]
         result.append(

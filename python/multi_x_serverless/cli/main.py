@@ -54,6 +54,10 @@ COMMANDS: dict[str, CommandEntry] = {
     "update_check_deployment": CommandEntry(
         "update_check_deployment", "Migrate workflows to their staged plans and clean up."
     ),
+    "deploy_framework": CommandEntry(
+        "deploy_framework", "Put data_sync, data_collect and the two checks on a schedule in the cloud."
+    ),
+    "remove_framework": CommandEntry("remove_framework", "Take them off it and delete what they were made of."),
     "report": CommandEntry("report", "Show what was saved: expected, and modelled from observed runs."),
     "remove": CommandEntry("remove", "Delete a workflow and everything it made."),
     "teardown": CommandEntry("teardown", "Delete the framework's tables with all they hold."),

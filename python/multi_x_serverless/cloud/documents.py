@@ -82,7 +82,7 @@ class DocumentTable(Generic[T]):
 
     def all_keys(self) -> tuple[Key, ...]:
         """Keys of all documents, in order, whether or not they can be read."""
-        return tuple(item.key for item in self._store.scan(self._region, self._table))
+        return self._store.keys(self._region, self._table)
 
     def scan(self) -> Iterator[Stored[T]]:
         """All documents in order of the key."""

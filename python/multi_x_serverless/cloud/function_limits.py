@@ -10,6 +10,9 @@ MAXIMUM_ENVIRONMENT_BYTES = 4096
 MAXIMUM_PAYLOAD_BYTES = 6_291_456
 """Largest payload of a synchronous invocation (AWS Lambda quotas, as that of the environment)."""
 
+MAXIMUM_EVENT_BYTES = 1_048_576
+"""Largest payload of an asynchronous invocation (as above)."""
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _RUNTIME = re.compile(r"python3\.\d+")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
@@ -58,6 +61,10 @@ def find_problem(specification: FunctionSpecification) -> str | None:
         (
             1 <= specification.timeout_s <= 900,
             f"the timeout must be 1 to 900 s, not {specification.timeout_s}",
+        ),
+        (
+            specification.reserved_concurrency is None or specification.reserved_concurrency >= 1,
+            f"a reserved concurrency of {specification.reserved_concurrency} would let nothing run",
         ),
         (not reserved, f"Lambda itself sets the environment variables {', '.join(reserved)}"),
         (not odd, f"these are no names of environment variables: {', '.join(odd)}"),

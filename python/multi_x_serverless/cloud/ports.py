@@ -103,6 +103,9 @@ class KeyValueStore(Protocol):
     def scan(self, region: str, table: str) -> Iterator[Item]:
         """All items of a table ordered by key, through all pages."""
 
+    def keys(self, region: str, table: str) -> tuple[Key, ...]:
+        """The keys of all items of a table, in order, without what the items hold."""
+
 
 # --- objects -------------------------------------------------------------------------------------------------
 
@@ -148,6 +151,8 @@ class FunctionSpecification:
             code.
         role: Id of the role the function runs under, as `Identity.create_role` returned it.
         package_format: What `code_key` names. A function never changes it: AWS knows no way.
+        reserved_concurrency: How many invocations may run at once, taken from what the account has; `None`: as many as
+            the account allows.
     """
 
     name: str
@@ -161,6 +166,7 @@ class FunctionSpecification:
     role: str
     environment: Mapping[str, str] = field(default_factory=dict)
     package_format: PackageFormat = "zip"
+    reserved_concurrency: int | None = None
 
 
 @dataclass(frozen=True)
@@ -198,6 +204,9 @@ class FunctionService(Protocol):
 
     def invoke(self, region: str, name: str, payload: bytes, *, timeout_s: float) -> InvocationResult:
         """Invoke synchronously and return the answer."""
+
+    def invoke_async(self, region: str, name: str, payload: bytes) -> None:
+        """Queue an invocation, at least once; returns when it is durable."""
 
 
 # --- images --------------------------------------------------------------------------------------------------
@@ -337,6 +346,9 @@ class LogService(Protocol):
 
 # --- identity ------------------------------------------------------------------------------------------------
 
+TrustedService: TypeAlias = Literal["functions", "schedules"]
+"""Who may use a role: functions that run under it, or schedules that invoke by it."""
+
 
 class Identity(Protocol):
     """Accounts and roles. Roles have no region."""
@@ -344,8 +356,8 @@ class Identity(Protocol):
     def account_id(self) -> str:
         """Who is calling; also the check that credentials work."""
 
-    def create_role(self, name: str, policy: str) -> str:
-        """Make or update a role for functions with an inline policy (JSON); returns its id, usable at once."""
+    def create_role(self, name: str, policy: str, *, trusted: TrustedService = "functions") -> str:
+        """Make or update a role with an inline policy (JSON); returns its id, usable at once."""
 
     def delete_role(self, name: str) -> None:
         """Delete a role."""
@@ -355,6 +367,45 @@ class Identity(Protocol):
 
     def list_roles(self, prefix: str) -> tuple[str, ...]:
         """Names of roles that start with `prefix`, sorted."""
+
+
+# --- schedules -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ScheduleSpecification:
+    """A schedule as it should be: a function of the same region, invoked again and again.
+
+    What cannot be delivered after some retries is dead-lettered.
+
+    Attributes:
+        every_minutes: From one invocation to the next.
+        window_minutes: Each invocation comes at some moment within this time after it is due, so that schedules with
+            one period do not all fire at once; 0: when it is due.
+        function: Name of the function.
+        payload: What it is invoked with, JSON.
+        role: Id of the role that may invoke it, as `Identity.create_role` returned it.
+    """
+
+    name: str
+    every_minutes: int
+    window_minutes: int
+    function: str
+    payload: str
+    role: str
+
+
+class ScheduleService(Protocol):
+    """Schedules that invoke functions; a cloud without them raises `UnsupportedError` for each of these."""
+
+    def put_schedule(self, region: str, specification: ScheduleSpecification) -> None:
+        """Create or update a schedule."""
+
+    def delete_schedule(self, region: str, name: str) -> None:
+        """Delete a schedule; invocations that it has begun go on."""
+
+    def list_schedules(self, region: str, prefix: str) -> tuple[ScheduleSpecification, ...]:
+        """Schedules whose name starts with `prefix`, sorted by name."""
 
 
 # --- execution -----------------------------------------------------------------------------------------------
@@ -401,6 +452,10 @@ class Cloud(Protocol):
         """
 
     @property
+    def installation(self) -> str:
+        """Value of the tag on everything that is made, where there are tags."""
+
+    @property
     def key_value(self) -> KeyValueStore:
         """Tables."""
 
@@ -427,6 +482,10 @@ class Cloud(Protocol):
     @property
     def identity(self) -> Identity:
         """Accounts and roles."""
+
+    @property
+    def schedules(self) -> ScheduleService:
+        """Schedules."""
 
     def now(self) -> float:
         """The cloud's time."""

@@ -55,8 +55,20 @@ def create_tables(cloud: Cloud, regions: tuple[str, ...]) -> None:
     """Make the system tables, the run-time tables of `regions` and what else a region needs; what exists stays."""
     places = [(cloud.system_region, table) for table in SYSTEM_TABLES]
     places += [(region, table) for region in regions for table in REGION_TABLES]
+    _create(cloud, places, (cloud.system_region, *regions))
+
+
+def create_region_tables(cloud: Cloud, regions: tuple[str, ...]) -> None:
+    """Make the run-time tables of `regions` and what else a region needs, where there is a system; what exists stays.
+
+    This is all that a migration to new regions may do: its role cannot make the system's tables.
+    """
+    _create(cloud, [(region, table) for region in regions for table in REGION_TABLES], regions)
+
+
+def _create(cloud: Cloud, places: list[tuple[str, str]], regions: tuple[str, ...]) -> None:
     run_all([partial(cloud.key_value.create_table, region, physical_name(table)) for region, table in places])
-    run_all([partial(cloud.prepare_region, region) for region in dict.fromkeys((cloud.system_region, *regions))])
+    run_all([partial(cloud.prepare_region, region) for region in dict.fromkeys(regions)])
 
 
 def delete_tables(cloud: Cloud, regions: tuple[str, ...]) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ from multi_x_serverless.deployment.state import (
     unknown_workflow,
     write_record,
 )
-from multi_x_serverless.errors import DeploymentError, MultiXServerlessError, NothingToDoError
+from multi_x_serverless.errors import DeploymentError, MultiXServerlessError, NothingToDoError, OutOfTimeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +81,7 @@ def migrate(
         UnknownWorkflowError: No workflow of that id is deployed.
         NothingToDoError: No plan is staged.
         ConflictError: Another command works on the workflow; nothing was changed.
+        OutOfTimeError: `progress` raised it; what was made stays, the old plan stays in force.
         DeploymentError: It failed; the message says in which state things are.
     """
     stored = require_record(cloud, workflow_id)
@@ -137,6 +138,9 @@ def migrate(
             PlanStore(cloud).activate(
                 workflow_id, staged.version, replaces=None if state.plan is None else state.plan.version
             )
+        except OutOfTimeError:
+            # What is made is in the journal: the next migration finds it there, where undoing would begin anew.
+            raise
         except MultiXServerlessError as error:
             raise undo(cloud, workflow_id, state, executor, lease, error) from error
         finally:

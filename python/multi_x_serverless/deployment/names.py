@@ -22,6 +22,10 @@ _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_-]")
 _NOT_ALLOWED_IN_REPOSITORIES = re.compile(r"[^a-z0-9]+")
 
 
+WORKFLOW_NAMES = "mxs-*"
+"""Pattern of the names of all resources of all workflows."""
+
+
 def workflow_prefix(workflow_id: str) -> str:
     """What the names of all resources of a workflow, and of no other, start with."""
     readable = _NOT_ALLOWED.sub("_", workflow_id)[:_LONGEST_WORKFLOW_PART]
@@ -66,6 +70,24 @@ def repository_name(workflow_id: str) -> str:
 def image_name(workflow_id: str, sha256: str) -> str:
     """Name of an image in every region's registry: its repository, and as its tag what it is built from."""
     return f"{repository_name(workflow_id)}:{sha256}"
+
+
+FRAMEWORK_PREFIX = "multi-x-serverless-framework-"
+"""Of all that the framework itself is made of; no workflow's name begins so, and no workflow's job may touch it."""
+
+
+def framework_name(part: str) -> str:
+    """Name of the function, the role or the schedule of a job of the framework."""
+    return FRAMEWORK_PREFIX + part
+
+
+FRAMEWORK_PACKAGE_PREFIX = "framework/"
+"""What the keys of the framework's packages start with."""
+
+
+def framework_package_key(sha256: str) -> str:
+    """Key of the framework's package in the object store of the system region."""
+    return f"{FRAMEWORK_PACKAGE_PREFIX}{sha256}.zip"
 
 
 def bucket_prefix(account_id: str) -> str:

@@ -18,7 +18,7 @@ import hashlib
 import io
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +101,19 @@ def build_package(
         DeploymentError: Requirements that cannot be installed, a file in the way of the SDK, or a package
             over Lambda's size limit.
     """
-    entries = package_entries(project, manifest, target, cache=cache, left_out=left_out)
+    return _pack(package_entries(project, manifest, target, cache=cache, left_out=left_out))
+
+
+def pack_files(files: Mapping[str, Path]) -> Package:
+    """A package of files under given names.
+
+    Raises:
+        DeploymentError: A file cannot be read, or the package is over Lambda's size limit.
+    """
+    return _pack({name: _entry(path) for name, path in files.items()})
+
+
+def _pack(entries: Mapping[str, Entry]) -> Package:
     unzipped = sum(entry.size_bytes for entry in entries.values())
     if unzipped > MAXIMUM_UNZIPPED_BYTES:
         raise DeploymentError(_too_large(entries, unzipped))
@@ -191,7 +203,7 @@ def _packing(path: Path) -> Iterator[None]:
         raise DeploymentError(f"'{path}' cannot be packed ({error.strerror}). Nothing was deployed.") from error
 
 
-def _zip(entries: dict[str, Entry]) -> bytes:
+def _zip(entries: Mapping[str, Entry]) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(entries):
@@ -205,7 +217,7 @@ def _zip(entries: dict[str, Entry]) -> bytes:
     return stream.getvalue()
 
 
-def _too_large(entries: dict[str, Entry], unzipped: int) -> str:
+def _too_large(entries: Mapping[str, Entry], unzipped: int) -> str:
     sizes: dict[str, int] = {}
     for name, entry in entries.items():
         top = name.partition("/")[0]

@@ -10,6 +10,7 @@ from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key
 from multi_x_serverless.cloud.tables import (
     SYSTEM_TABLES,
     PlanStore,
+    create_region_tables,
     create_tables,
     physical_name,
     workflow_table,
@@ -121,8 +122,10 @@ def ensure_tables(cloud: Cloud, regions: Iterable[str]) -> None:
         for region in sorted(set(regions))
         if not {physical_name(table) for table in REGION_TABLES} <= set(cloud.key_value.list_tables(region))
     ]
-    if incomplete or not {physical_name(table) for table in SYSTEM_TABLES} <= system:
+    if not {physical_name(table) for table in SYSTEM_TABLES} <= system:
         create_tables(cloud, tuple(incomplete))
+    elif incomplete:
+        create_region_tables(cloud, tuple(incomplete))
 
 
 def has_system_tables(cloud: Cloud) -> bool:

@@ -9,6 +9,7 @@ takes no run twice, then they are noted as counted, then the open runs are writt
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -68,6 +69,7 @@ class SyncReport:
         rejected: Messages that functions refused.
         late: Records of runs that were counted before and are too late to change them.
         read_until: Logs are read up to here, seconds since the epoch.
+        is_cut_short: Whether it was stopped; the next sync goes on from `read_until`.
     """
 
     workflow_id: str
@@ -79,16 +81,35 @@ class SyncReport:
     rejected: int
     late: int
     read_until: float
+    is_cut_short: bool = False
 
 
-def sync_logs(cloud: Cloud, workflow_id: str, graph: Graph, sources: tuple[LogSource, ...]) -> SyncReport:
+def _never() -> bool:
+    return False
+
+
+def sync_logs(
+    cloud: Cloud,
+    workflow_id: str,
+    graph: Graph,
+    sources: tuple[LogSource, ...],
+    *,
+    should_stop: Callable[[], bool] = _never,
+) -> SyncReport:
     """Read what is new in the logs of a workflow and add the runs that ended to its history.
+
+    Args:
+        cloud: Where.
+        workflow_id: The workflow.
+        graph: Its graph.
+        sources: Its logs.
+        should_stop: Asked between lines; when it says so, what was read is saved and the rest left to the next sync.
 
     Raises:
         ConflictError: Another sync of the workflow is under way.
     """
     with lock(cloud, f"{workflow_id} (data_sync)"):
-        return _Sync(cloud, workflow_id, graph).read(sources, cloud.now())
+        return _Sync(cloud, workflow_id, graph).read(sources, cloud.now(), should_stop)
 
 
 def forget_sync(cloud: Cloud, workflow_id: str) -> None:
@@ -141,22 +162,29 @@ class _Sync:
         self._open = self._load_open()
         self._completed = self._failed = 0
 
-    def read(self, sources: tuple[LogSource, ...], now: float) -> SyncReport:
-        """Read everything up to `now`."""
+    def read(self, sources: tuple[LogSource, ...], now: float, should_stop: Callable[[], bool]) -> SyncReport:
+        """Read everything up to `now`, or less if it is to stop."""
         start = max(0.0, self._before.read_until - OVERLAP_S)
         logs = self._cloud.logs
         streams = [logs.read_logs(source.region, source.function, start, now) for source in sources]
         lines, last = 0, start
         for event in heapq.merge(*streams, key=_moment):
             # Between two moments and not within one, so that the cursor says exactly what was read.
-            if lines >= STRETCH_LINES and event.timestamp > last:
-                self._save(event.timestamp, now)
-                lines = 0
+            if event.timestamp > last:
+                if should_stop():
+                    self._save(event.timestamp, now)
+                    return self._report(is_cut_short=True)
+                if lines >= STRETCH_LINES:
+                    self._save(event.timestamp, now)
+                    lines = 0
             self._take(event)
             lines, last = lines + 1, event.timestamp
         self._save(now, now, is_last=True)
         self._forget_counted(now)
         self._history.prune(self._workflow_id, now)
+        return self._report(is_cut_short=False)
+
+    def _report(self, *, is_cut_short: bool) -> SyncReport:
         return SyncReport(
             workflow_id=self._workflow_id,
             lines=self._cursor.lines - self._before.lines,
@@ -167,6 +195,7 @@ class _Sync:
             rejected=self._cursor.rejected - self._before.rejected,
             late=self._cursor.late - self._before.late,
             read_until=self._cursor.read_until,
+            is_cut_short=is_cut_short,
         )
 
     def _load_counted(self) -> dict[str, float]:

@@ -11,12 +11,14 @@ import pytest
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals
-from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S
-from multi_x_serverless.cloud.ports import Key
+from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, WorkflowProblem, build_workflow_problem
+from multi_x_serverless.cloud.locks import lock
+from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import PlanStore, physical_name
 from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.deployment.progress import SILENT
 from multi_x_serverless.errors import CloudError, NotEnoughDataError, UnknownWorkflowError
+from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import History
 from multi_x_serverless.solving.problem import SolveSettings
 from tests.fakes import FakeCloud
@@ -279,3 +281,35 @@ def test_nothing_deployed_is_no_error() -> None:
     assert check_deployment(cloud, progress=SILENT) == ()
     with pytest.raises(NotEnoughDataError, match="setup_tables"):
         collect_signals(cloud, COLLECTORS, cloud.regions)
+
+
+def test_a_caller_without_time_is_told_so_and_nothing_is_staged(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    (decision,) = check_solver(cloud, SETTINGS, time_left_s=lambda: 59.0)
+    assert (decision.verdict, decision.error_code) == ("failed", "out-of-time")
+    assert PlanStore(cloud).staged(WORKFLOW_ID) is None
+
+
+def test_the_solver_has_the_time_that_the_caller_has_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    seen: list[float] = []
+
+    def build(cloud: Cloud, record: WorkflowRecord, settings: SolveSettings) -> WorkflowProblem:
+        seen.append(settings.deadline_s)
+        return build_workflow_problem(cloud, record, settings)
+
+    monkeypatch.setattr("multi_x_serverless.adaptation.check_solver.build_workflow_problem", build)
+    for left_s in (100.0, 1000.0):
+        check_solver(cloud, SETTINGS, time_left_s=lambda left_s=left_s: left_s)  # type: ignore[misc]  # bound now
+    assert seen == [40.0, SETTINGS.solve.deadline_s]
+
+
+def test_a_failure_carries_the_code_of_its_error(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    with lock(cloud, f"{WORKFLOW_ID} (data_sync)"):
+        (decision,) = check_solver(cloud, SETTINGS)
+    assert (decision.verdict, decision.error_code) == ("failed", "conflict")
+    stage(cloud, left="ca-central-1")
+    with lock(cloud, WORKFLOW_ID):
+        (outcome,) = check_deployment(cloud, progress=SILENT)
+    assert (outcome.outcome, outcome.error_code) == ("failed", "conflict")

@@ -12,7 +12,13 @@ from multi_x_serverless.cloud.ports import InvocationResult
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.deployment.migrate import migrate, sweep
-from multi_x_serverless.errors import ConflictError, DeploymentError, NothingToDoError, UnknownWorkflowError
+from multi_x_serverless.errors import (
+    ConflictError,
+    DeploymentError,
+    NothingToDoError,
+    OutOfTimeError,
+    UnknownWorkflowError,
+)
 from multi_x_serverless.sdk.tables import REGION_TABLES
 from tests.fakes import FakeCloud
 from tests.unit.deployment.projects import WORKFLOW_ID, check_consistent, functions, replica_of, stage
@@ -171,3 +177,52 @@ def test_deploying_the_same_code_leaves_the_sweep_its_time(deployed: FakeCloud, 
     migrate(deployed, WORKFLOW_ID)
     assert deploy(deployed, project).actions == ()
     assert "left in ca-central-1" in functions(deployed)
+
+
+class StopAfter:
+    """Lets so many steps be done, then stops the work."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def start(self, title: str, steps: int) -> None:
+        pass
+
+    def advance(self, step: str) -> None:
+        if self.left == 0:
+            raise OutOfTimeError("no time left.")
+        self.left -= 1
+
+    def finish(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("steps", range(7))
+def test_a_migration_that_is_stopped_is_gone_on_with(deployed: FakeCloud, steps: int) -> None:
+    stage(deployed, left="ca-central-1", join="us-west-1")
+    with pytest.raises(OutOfTimeError):
+        migrate(deployed, WORKFLOW_ID, progress=StopAfter(steps))
+    plans = PlanStore(deployed)
+    active, staged = plans.active(WORKFLOW_ID), plans.staged(WORKFLOW_ID)
+    assert active is not None
+    assert staged is not None
+    assert (active.version, staged.version) == (1, 2)
+    made = functions(deployed)
+    assert functions(deployed) >= HOME_FUNCTIONS
+    with lock(deployed, WORKFLOW_ID):
+        """It was given back."""
+    migrate(deployed, WORKFLOW_ID)
+    assert functions(deployed) == {*HOME_FUNCTIONS, *made, "join in us-west-1", "left in ca-central-1"}
+    check_consistent(deployed)
+
+
+def test_a_sweep_that_is_stopped_is_gone_on_with(deployed: FakeCloud) -> None:
+    stage(deployed, left="ca-central-1", join="us-west-1")
+    migrate(deployed, WORKFLOW_ID)
+    stage(deployed, left="us-east-1", join="us-east-1")
+    migrate(deployed, WORKFLOW_ID)
+    with pytest.raises(OutOfTimeError):
+        sweep(deployed, WORKFLOW_ID, now=deployed.now() + 10, grace_s=1, progress=StopAfter(1))
+    sweep(deployed, WORKFLOW_ID, now=deployed.now() + 10, grace_s=1)
+    assert functions(deployed) == HOME_FUNCTIONS
+    check_consistent(deployed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -65,9 +65,9 @@ class Setting:
         for record in records:
             self.logs.write(record["ts"], as_line(record))
 
-    def sync(self, time: float) -> Any:
+    def sync(self, time: float, **arguments: Any) -> Any:
         self.time = time
-        return sync_logs(self.cloud, WORKFLOW_ID, diamond(), (SOURCE,))
+        return sync_logs(self.cloud, WORKFLOW_ID, diamond(), (SOURCE,), **arguments)
 
     def run_ids(self) -> list[str]:
         return [run.run_id for run in History(self.cloud).runs(WORKFLOW_ID)]
@@ -257,3 +257,27 @@ def test_history_since(since: float) -> None:
     setting.write(RunLog("new", EPOCH + 86_400.0).complete())
     setting.sync(EPOCH + 90_000.0)
     assert [run.run_id for run in History(setting.cloud).runs(WORKFLOW_ID, since=since)] == ["new"]
+
+
+def stop_after(asked: int) -> Callable[[], bool]:
+    """Says no so many times, then yes."""
+    answers = iter([False] * asked)
+    return lambda: next(answers, True)
+
+
+@pytest.mark.parametrize("asked", [0, 1, 5, 11])
+def test_a_sync_that_is_stopped_keeps_what_it_read_and_the_next_one_reads_on(asked: int) -> None:
+    whole, cut = Setting(), Setting()
+    for setting in (whole, cut):
+        for number in range(4):
+            setting.write(RunLog(f"run-{number}", EPOCH + 10 * number).complete())
+    complete = whole.sync(EPOCH + 200)
+    report = cut.sync(EPOCH + 200, should_stop=stop_after(asked))
+    assert report.is_cut_short
+    assert report.read_until < EPOCH + 200
+    assert report.lines < complete.lines
+    rest = cut.sync(EPOCH + 200)
+    assert not rest.is_cut_short
+    assert report.lines + rest.lines == complete.lines
+    assert report.completed + rest.completed == complete.completed == 4
+    assert cut.run_ids() == whole.run_ids()

@@ -63,7 +63,7 @@ def command(settings: Settings, dry_run: bool, package_format: PackageFormat | N
                     "Would be done" if dry_run else "Done",
                     [Column("action"), Column("kind"), Column("region"), Column("name")],
                     [
-                        [action.verb, action.kind, action.region or "(all)", _shortened(action.name)]
+                        [action.verb, action.kind, action.region or "(all)", shortened(action.name)]
                         for action in result.actions
                     ],
                 )
@@ -81,7 +81,8 @@ LONGEST_NAME = 40
 """A longer name would be folded at 80 columns; package names hold a digest that nobody reads to its end."""
 
 
-def _shortened(name: str) -> str:
+def shortened(name: str) -> str:
+    """A name with its middle left out if it is long."""
     if len(name) <= LONGEST_NAME:
         return name
     kept = LONGEST_NAME - 1

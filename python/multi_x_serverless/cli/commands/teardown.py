@@ -20,6 +20,7 @@ def command(settings: Settings) -> None:
     with settings.open_cloud() as cloud:
         from multi_x_serverless.adaptation.workflows import find_workflows
         from multi_x_serverless.cloud.tables import delete_tables
+        from multi_x_serverless.deployment.framework import is_framework_deployed
 
         found = find_workflows(cloud)
         left = [record.workflow_id for record in found.readable]
@@ -30,6 +31,8 @@ def command(settings: Settings) -> None:
                 f"the records of {', '.join(found.unreadable)} cannot be read, so what they made would be left behind: "
                 + " ".join(found.unreadable.values())
             )
+        if is_framework_deployed(cloud):
+            raise UsageError("the framework is deployed and works on these tables; run 'remove_framework' first.")
         settings.confirm("Delete all tables with the history of all runs?")
         deleted = delete_tables(cloud, cloud.usable_regions())
         if settings.is_json:

@@ -5,8 +5,8 @@
     cloud         the bundle
         |
     key_value (DynamoDB)   objects (S3)   functions (Lambda)   messages (SNS)   logs (CloudWatch)   identity (IAM, STS)
-        |                                      |                   |
-        |                                      +-- dead_letters (SQS) --+
+        |                                      |                   |            schedules (EventBridge Scheduler)
+        |                                      +-- dead_letters (SQS) --+----------+
         |
         +-- images (ECR) -- image_copy -- registry (OCI distribution, HTTP) -- image_manifest
         |

@@ -18,6 +18,7 @@ from multi_x_serverless.cloud.aws.logs import AwsLogService
 from multi_x_serverless.cloud.aws.messages import AwsMessageService
 from multi_x_serverless.cloud.aws.names import DEAD_LETTER_QUEUE
 from multi_x_serverless.cloud.aws.objects import AwsObjectStore
+from multi_x_serverless.cloud.aws.schedules import AwsScheduleService
 from multi_x_serverless.cloud.aws.session import AwsSession
 from multi_x_serverless.errors import UsageError
 
@@ -58,6 +59,7 @@ class AwsCloud:
         self._functions = AwsFunctionService(self._session, self._objects, self._images, self._logs, letters)
         self._messages = AwsMessageService(self._session, letters)
         self._identity = AwsIdentity(self._session)
+        self._schedules = AwsScheduleService(self._session, letters)
 
     @property
     def name(self) -> Literal["aws"]:
@@ -109,6 +111,11 @@ class AwsCloud:
         return tuple(sorted({*found, *roles}))
 
     @property
+    def installation(self) -> str:
+        """Value of the tag on everything that is made."""
+        return self._session.installation
+
+    @property
     def key_value(self) -> AwsKeyValueStore:
         """Tables."""
         return self._key_value
@@ -142,6 +149,11 @@ class AwsCloud:
     def identity(self) -> AwsIdentity:
         """Accounts and roles."""
         return self._identity
+
+    @property
+    def schedules(self) -> AwsScheduleService:
+        """Schedules."""
+        return self._schedules
 
     def now(self) -> float:
         """The time of this machine, which AWS takes for its own (it refuses requests that are minutes off)."""

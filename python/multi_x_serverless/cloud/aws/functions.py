@@ -16,7 +16,7 @@ from multi_x_serverless.cloud.aws.logs import AwsLogService
 from multi_x_serverless.cloud.aws.names import CODE_KEY_TAG, registry_host
 from multi_x_serverless.cloud.aws.objects import AwsObjectStore
 from multi_x_serverless.cloud.aws.session import AwsSession, code_of, is_missing, message_of
-from multi_x_serverless.cloud.function_limits import MAXIMUM_PAYLOAD_BYTES, find_problem
+from multi_x_serverless.cloud.function_limits import MAXIMUM_EVENT_BYTES, MAXIMUM_PAYLOAD_BYTES, find_problem
 from multi_x_serverless.cloud.ports import Architecture, FunctionDescription, FunctionSpecification, InvocationResult
 from multi_x_serverless.errors import CloudError
 
@@ -95,6 +95,7 @@ class AwsFunctionService:
                     DestinationConfig={"OnFailure": {"Destination": queue}},
                 )
             )
+            self._reserve(client, before, specification)
         made = self.get_function(region, name)
         if made is None:
             raise CloudError(
@@ -119,7 +120,7 @@ class AwsFunctionService:
                 if is_missing(error):
                     return None
                 raise
-        return _describe(region, answer["Configuration"], answer.get("Code", {}), answer.get("Tags", {}))
+        return _describe(region, answer)
 
     def list_functions(self, region: str, prefix: str) -> tuple[FunctionDescription, ...]:
         """Functions whose name starts with `prefix`, sorted by name."""
@@ -162,6 +163,18 @@ class AwsFunctionService:
         kind = answer.get("FunctionError")
         error = read_error(kind, body) if kind else None
         return InvocationResult(body, error, _duration_s(answer.get("LogResult", ""), waited_s))
+
+    def invoke_async(self, region: str, name: str, payload: bytes) -> None:
+        """Queue an invocation; Lambda has it in several places when it answers."""
+        if len(payload) > MAXIMUM_EVENT_BYTES:
+            raise CloudError(
+                f"the payload has {len(payload):,} bytes; an event takes at most {MAXIMUM_EVENT_BYTES:,}.",
+                operation="invoke_async",
+                region=region,
+            )
+        client = self._session.functions(region)
+        with self._session.errors("invoke_async", region, f"function '{name}'"):
+            client.invoke(FunctionName=name, InvocationType="Event", Payload=payload)
 
     @contextmanager
     def _answer_in_time(self, region: str, name: str, timeout_s: float) -> Iterator[None]:
@@ -221,6 +234,21 @@ class AwsFunctionService:
         else:
             self._objects.require_object(region, specification.code_key)
 
+    @staticmethod
+    def _reserve(
+        client: LambdaClient, before: FunctionDescription | None, specification: FunctionSpecification
+    ) -> None:
+        """Reserve or free concurrency; most functions have none and nothing is asked for them."""
+        was, name = None if before is None else before.specification.reserved_concurrency, specification.name
+        if specification.reserved_concurrency == was:
+            return
+        if specification.reserved_concurrency is None:
+            client.delete_function_concurrency(FunctionName=name)
+        else:
+            client.put_function_concurrency(
+                FunctionName=name, ReservedConcurrentExecutions=specification.reserved_concurrency
+            )
+
     def _tags(self, specification: FunctionSpecification) -> dict[str, str]:
         return {**self._session.tags, CODE_KEY_TAG: specification.code_key}
 
@@ -269,7 +297,8 @@ def _configuration(specification: FunctionSpecification) -> Any:  # keyword argu
     return {**common, "Handler": specification.handler, "Runtime": specification.runtime}
 
 
-def _describe(region: str, found: Any, code: Any, tags: dict[str, str]) -> FunctionDescription:
+def _describe(region: str, answer: Any) -> FunctionDescription:
+    found, code, tags = answer["Configuration"], answer.get("Code", {}), answer.get("Tags", {})
     is_image = found.get("PackageType") == "Image"
     if is_image:  # its runtime is part of the image, which Lambda does not look into
         handler = (found.get("ImageConfigResponse", {}).get("ImageConfig", {}).get("Command") or [""])[0]
@@ -289,5 +318,6 @@ def _describe(region: str, found: Any, code: Any, tags: dict[str, str]) -> Funct
         role=found["Role"],
         environment=found.get("Environment", {}).get("Variables", {}),
         package_format="image" if is_image else "zip",
+        reserved_concurrency=answer.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
     )
     return FunctionDescription(found["FunctionArn"], region, specification)

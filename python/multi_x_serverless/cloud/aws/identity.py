@@ -5,18 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from multi_x_serverless.cloud.aws.names import DEAD_LETTER_QUEUE, ROLE_PREFIX, partition_of
+from multi_x_serverless.cloud.aws.names import DEAD_LETTER_QUEUE, ROLE_PREFIXES, SCHEDULE_GROUP, partition_of
 from multi_x_serverless.cloud.aws.session import AwsSession, code_of, is_missing
+from multi_x_serverless.cloud.ports import TrustedService
 from multi_x_serverless.errors import CloudError
 
 _POLICY = "multi-x-serverless"
 _DEAD_LETTER_POLICY = "multi-x-serverless-dead-letters"
-_TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
-    ],
-}
 
 
 class AwsIdentity:
@@ -33,13 +28,13 @@ class AwsIdentity:
         """Who is calling."""
         return self._session.account_id()
 
-    def create_role(self, name: str, policy: str) -> str:
+    def create_role(self, name: str, policy: str, *, trusted: TrustedService = "functions") -> str:
         """Make or update a role with its policy, and with leave to write to the queues of dead letters."""
         from botocore.exceptions import ClientError  # noqa: PLC0415  # slow; loaded when AWS is used
 
         statements = _statements(name, policy)
         client = self._session.iam()
-        trust = json.dumps(_TRUST)
+        trust = json.dumps(self._trust(trusted))
         tags: Any = self._session.tag_list
         with self._session.errors("create_role", None, f"role '{name}'"):
             try:
@@ -108,7 +103,7 @@ class AwsIdentity:
                 role
                 for page in client.get_paginator("list_roles").paginate()
                 for role in page["Roles"]
-                if role["RoleName"].startswith(ROLE_PREFIX)
+                if role["RoleName"].startswith(ROLE_PREFIXES)
             ]
             return tuple(role["Arn"] for role in roles if self._has_tag(role["RoleName"]))
 
@@ -125,6 +120,23 @@ class AwsIdentity:
         except ClientError as error:
             if not is_missing(error):
                 raise
+
+    def _trust(self, trusted: TrustedService) -> dict[str, Any]:
+        """Who may use a role.
+
+        The scheduler acts for every account, so it is told for which: otherwise somebody who knows the role's name
+        could have it invoke our functions from schedules of their own (the confused deputy).
+        """
+        service = "scheduler.amazonaws.com" if trusted == "schedules" else "lambda.amazonaws.com"
+        statement: dict[str, Any] = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        if trusted == "schedules":
+            partition, account = partition_of(self._session.system_region), self._session.account_id()
+            group = f"arn:{partition}:scheduler:*:{account}:schedule-group/{SCHEDULE_GROUP}"
+            statement["Condition"] = {
+                "StringEquals": {"aws:SourceAccount": account},
+                "ArnLike": {"aws:SourceArn": group},
+            }
+        return {"Version": "2012-10-17", "Statement": [statement]}
 
     def _dead_letter_policy(self) -> str:
         partition = partition_of(self._session.system_region)

@@ -182,6 +182,21 @@ class AwsKeyValueStore:
             sorted((item for item in items if item is not None), key=lambda item: (item.key.partition, item.key.sort))
         )
 
+    def keys(self, region: str, table: str) -> tuple[Key, ...]:
+        """The keys of all items of a table, in order; DynamoDB reads the items, but does not send them."""
+        client = self._session.dynamodb(region)
+        with self._session.errors("keys", region, f"table '{table}'"):
+            pages = client.get_paginator("scan").paginate(
+                TableName=table,
+                ConsistentRead=True,
+                ProjectionExpression="#partition, #sort",
+                FilterExpression="attribute_not_exists(#expires_at) OR #expires_at > :now",
+                ExpressionAttributeNames={"#partition": PARTITION, "#sort": SORT, "#expires_at": EXPIRES_AT},
+                ExpressionAttributeValues={":now": self._now()},
+            )
+            found = [_key(document) for page in pages for document in page["Items"]]
+        return tuple(sorted(found, key=lambda key: (key.partition, key.sort)))
+
     def _query(self, client: DynamoDBClient, region: str, table: str, partition: str, prefix: str) -> Iterator[Item]:
         with self._session.errors("query", region, f"table '{table}'"):
             pages = client.get_paginator("query").paginate(

@@ -11,9 +11,12 @@ CODE_KEY_TAG = "multi-x-serverless:code-key"
 DEAD_LETTER_QUEUE = "multi-x-serverless-dead-letters"
 """Name of the queue of each region that takes the invocations that were given up."""
 
+SCHEDULE_GROUP = "multi-x-serverless"
+"""Name of the group of each region that holds the schedules; it goes with the last of them."""
 
-ROLE_PREFIX = "mxs-"
-"""What the names of all roles of workflows start with (`deployment.names`)."""
+
+ROLE_PREFIXES = ("mxs-", "multi-x-serverless-framework-")
+"""What the names of all roles of workflows and of the framework start with (`deployment.names`)."""
 
 
 def bucket_name(account: str, region: str) -> str:

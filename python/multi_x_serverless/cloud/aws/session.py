@@ -181,6 +181,10 @@ class AwsSession:
         """Topics."""
         return cast("SNSClient", self._client("sns", region))
 
+    def scheduler(self, region: str) -> Any:  # no stubs of the scheduler are installed
+        """Schedules."""
+        return self._client("scheduler", region)
+
     def sqs(self, region: str) -> SQSClient:
         """Queues."""
         return cast("SQSClient", self._client("sqs", region))

@@ -27,6 +27,7 @@ from multi_x_serverless.cloud.local.objects import LocalObjectStore
 from multi_x_serverless.cloud.local.packages import PackageCache
 from multi_x_serverless.cloud.local.regions import Regions
 from multi_x_serverless.cloud.local.runtime import LocalRuntime
+from multi_x_serverless.cloud.local.schedules import LocalScheduleService
 from multi_x_serverless.cloud.local.settings import LocalSettings
 from multi_x_serverless.cloud.local.state_directory import StateDirectory
 from multi_x_serverless.errors import CloudError, UsageError
@@ -103,6 +104,7 @@ class LocalCloud:
             runner=self._started_runtime,
             running=lambda: self._runtime,
             new_request_id=lambda: str(uuid.uuid4()),
+            enqueue=self._enqueue,
         )
         self._messages = LocalMessageService(
             self._database,
@@ -156,6 +158,11 @@ class LocalCloud:
         return tuple(sorted({*functions, *topics, *(role_id(name) for name in roles)}))
 
     @property
+    def installation(self) -> str:
+        """The directory is the installation; nothing in it has a tag."""
+        return "default"
+
+    @property
     def key_value(self) -> LocalKeyValueStore:
         """Tables."""
         return self._key_value
@@ -189,6 +196,14 @@ class LocalCloud:
     def identity(self) -> LocalIdentity:
         """Account and roles."""
         return self._identity
+
+    @property
+    def schedules(self) -> LocalScheduleService:
+        """Schedules, of which there are none here."""
+        return LocalScheduleService()
+
+    def _enqueue(self, region: str, function: str, payload: bytes) -> None:
+        self._messages.enqueue(region, function, payload)
 
     def now(self) -> float:
         """The cloud's time."""

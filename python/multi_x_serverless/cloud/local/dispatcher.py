@@ -14,7 +14,13 @@ from multi_x_serverless.cloud.local.database import Database
 from multi_x_serverless.cloud.local.faults import FaultInjector
 from multi_x_serverless.cloud.local.functions import LocalFunctionService
 from multi_x_serverless.cloud.local.logs import LocalLogService
-from multi_x_serverless.cloud.local.messages import LocalMessageService, QueuedMessage, QueueEntry, topic_id
+from multi_x_serverless.cloud.local.messages import (
+    NO_TOPIC,
+    LocalMessageService,
+    QueuedMessage,
+    QueueEntry,
+    topic_id,
+)
 from multi_x_serverless.cloud.local.runtime import LocalRuntime
 from multi_x_serverless.cloud.local.settings import LocalSettings
 from multi_x_serverless.cloud.local.worker import Worker
@@ -222,7 +228,8 @@ class Dispatcher:
                 timers.append(timer)
 
         try:
-            return self._runtime.run(function, request_id, sns_event(message), take_worker=take_worker)
+            event = message.body if message.topic == NO_TOPIC else sns_event(message)
+            return self._runtime.run(function, request_id, event, take_worker=take_worker)
         finally:
             for timer in timers:
                 timer.cancel()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Protocol
 
-from multi_x_serverless.cloud.function_limits import MAXIMUM_PAYLOAD_BYTES, find_problem
+from multi_x_serverless.cloud.function_limits import MAXIMUM_EVENT_BYTES, MAXIMUM_PAYLOAD_BYTES, find_problem
 from multi_x_serverless.cloud.local.database import Database
 from multi_x_serverless.cloud.local.identity import LocalIdentity, resource_name
 from multi_x_serverless.cloud.local.images import LocalImageRegistry
@@ -43,6 +43,7 @@ class LocalFunctionService:
         runner: Callable[[], Runner],
         running: Callable[[], Runner | None],
         new_request_id: Callable[[], str],
+        enqueue: Callable[[str, str, bytes], None],
     ) -> None:
         self._database = database
         self._regions = regions
@@ -52,6 +53,7 @@ class LocalFunctionService:
         self._runner = runner
         self._running = running
         self._new_request_id = new_request_id
+        self._enqueue = enqueue
 
     def put_function(self, region: str, specification: FunctionSpecification) -> FunctionDescription:
         """Create or update a function; its package is unzipped before it is one."""
@@ -143,6 +145,20 @@ class LocalFunctionService:
                 retryable=True,
             )
         return result
+
+    def invoke_async(self, region: str, name: str, payload: bytes) -> None:
+        """Queue an invocation; it is delivered while a host is open, like a message."""
+        if self.get_function(region, name) is None:
+            raise ResourceNotFoundError(
+                f"there is no function '{name}' in {region}.", operation="invoke_async", region=region
+            )
+        if len(payload) > MAXIMUM_EVENT_BYTES:
+            raise CloudError(
+                f"the payload has {len(payload):,} bytes; an event takes at most {MAXIMUM_EVENT_BYTES:,}.",
+                operation="invoke_async",
+                region=region,
+            )
+        self._enqueue(region, name, payload)
 
     def used_packages(self) -> frozenset[str]:
         """Hashes of the packages that functions use."""

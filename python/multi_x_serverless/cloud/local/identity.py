@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from multi_x_serverless.cloud.local.database import Database
+from multi_x_serverless.cloud.ports import TrustedService
 from multi_x_serverless.errors import CloudError
 
 ACCOUNT_ID = "000000000000"
@@ -26,7 +27,7 @@ class LocalIdentity:
         """Who is calling."""
         return ACCOUNT_ID
 
-    def create_role(self, name: str, policy: str) -> str:
+    def create_role(self, name: str, policy: str, *, trusted: TrustedService = "functions") -> str:  # noqa: ARG002
         """Make or update a role; its policy must at least be one."""
         try:
             document = json.loads(policy)

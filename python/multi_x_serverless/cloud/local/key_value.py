@@ -132,6 +132,15 @@ class LocalKeyValueStore:
         """All items of a table ordered by key."""
         return self._pages("table_id = ?", (self._table_id(region, table, "scan"),))
 
+    def keys(self, region: str, table: str) -> tuple[Key, ...]:
+        """The keys of all items of a table, in order."""
+        rows = self._database.rows(
+            "SELECT partition, sort FROM kv_item WHERE table_id = ? AND (expires_at IS NULL OR expires_at > ?) "
+            "ORDER BY partition, sort",
+            (self._table_id(region, table, "keys"), self._clock()),
+        )
+        return tuple(Key(*row) for row in rows)
+
     def sweep_expired(self) -> None:
         """Delete the items whose time is over; they have not been seen by anybody since."""
         with self._database.transaction("sweep_expired") as connection:

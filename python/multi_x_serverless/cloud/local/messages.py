@@ -18,6 +18,9 @@ from multi_x_serverless.errors import CloudError, ResourceNotFoundError
 MAXIMUM_MESSAGE_BYTES = 256 * 1024
 """Largest message (Amazon SNS quotas)."""
 
+NO_TOPIC = ""
+"""In the place of the topic of an asynchronous invocation; no topic has an empty name."""
+
 
 @dataclass(frozen=True)
 class QueueEntry:
@@ -31,7 +34,7 @@ class QueueEntry:
 
 @dataclass(frozen=True)
 class QueuedMessage:
-    """A message with its history. `attempts` counts the failed ones."""
+    """A message with its history. `attempts` counts the failed ones; without a topic it is the event itself."""
 
     id: int
     message_id: str
@@ -137,6 +140,13 @@ class LocalMessageService:
             entries = [_insert(connection, message, available_at) for _ in range(copies)]
         self._announce(entries)
 
+    def enqueue(self, region: str, function: str, event: bytes) -> None:
+        """Queue an asynchronous invocation, which comes by no topic."""
+        message = QueuedMessage(0, str(uuid.uuid4()), region, NO_TOPIC, function, event, self._clock(), 0)
+        with self._database.transaction("invoke_async") as connection:
+            entry = _insert(connection, message, message.published_at)
+        self._announce([entry])
+
     def dead_letters(self, region: str, prefix: str) -> tuple[DeadLetter, ...]:
         """Messages given up, of functions whose name starts with `prefix`, oldest first."""
         self._regions.require(region, "dead_letters")
@@ -160,6 +170,12 @@ class LocalMessageService:
                     f"there is no dead letter '{letter_id}' in {region}.", operation="redrive", region=region
                 )
             message_id, topic, function, body, published_at = row
+            if topic == NO_TOPIC:
+                raise CloudError(
+                    f"the dead letter '{letter_id}' came by no topic: invoke '{function}' instead.",
+                    operation="redrive",
+                    region=region,
+                )
             if (
                 connection.execute("SELECT 1 FROM topic WHERE region = ? AND name = ?", (region, topic)).fetchone()
                 is None

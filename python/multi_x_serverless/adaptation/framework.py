@@ -1,0 +1,294 @@
+"""The framework's jobs as functions on a schedule: what an invocation does.
+
+::
+
+    schedule --> {"job": "data_sync"} --> which workflows are there?   (ids only: no record is read)
+                                            |        |        |
+                                            v        v        v          one queued invocation of the same function each
+                                          {"job": "data_sync", "workflow": "text-0.0.1", ...}
+                                            |
+                                            +-- done, or left to the next schedule, or failed: retried, dead-lettered
+
+* How many run at once is the function's reserved concurrency; what is queued waits. What waited for longer than
+  `EVENT_LIFE_S` is dropped: by then a newer invocation is queued for the same workflow.
+* A failure is logged as one line of JSON and raised, so that the cloud retries it and then keeps it as a dead letter.
+  It is that workflow's alone: no other workflow is in the invocation.
+* Invocations may come twice. What changes a workflow holds its lock; a lock that is held by another is no failure, the
+  next schedule does the work. A workflow that was handled in a tick is not handled in it again.
+* An invocation stops before the time limit of its function: logs are read up to some moment, the solver returns the
+  best plan that it has, a migration keeps what it made. The log says so and the next schedule goes on from there.
+
+An invocation starts others one after the other, and, when its time is nearly over, one more that goes on from there.
+That chain has few links: one starts some ten thousand. (AWS ends a chain of about 16 as a runaway loop.)
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import orjson
+
+from multi_x_serverless.adaptation.check_deployment import check_deployment
+from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
+from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals, regions_in_use
+from multi_x_serverless.adaptation.statistics import workflow_statistics
+from multi_x_serverless.adaptation.workflows import deployed_workflow, log_sources, require_tables
+from multi_x_serverless.cloud.locks import lock
+from multi_x_serverless.cloud.ports import Cloud, Key
+from multi_x_serverless.cloud.tables import physical_name
+from multi_x_serverless.errors import (
+    ConflictError,
+    JobFailedError,
+    MultiXServerlessError,
+    OutOfTimeError,
+    UnknownWorkflowError,
+)
+from multi_x_serverless.model.framework import FrameworkEvent, Job
+from multi_x_serverless.observation.sync import sync_logs
+
+STOP_BEFORE_S = 60.0
+"""Work stops when less than this is left of an invocation: its longest single step, making a function, takes less."""
+
+EVENT_LIFE_S = 3_600.0
+"""How long an invocation for a workflow may wait for its turn."""
+
+REMEMBER_TICK_S = 6 * 3_600.0
+"""How long it is remembered that a workflow was handled: an event is delivered for so long at most (Lambda)."""
+
+LOG_SCHEMA = "multi-x-serverless/framework-log"
+LOG_VERSION = 1
+
+Outcome: TypeAlias = Literal["started", "done", "repeated", "busy", "gone", "superseded", "out of time", "failed"]
+"""What became of an invocation.
+
+``started``: other invocations were queued. ``repeated``: the workflow was handled in this tick before. ``busy``:
+somebody else works on it. ``gone``: it is not deployed any more. ``superseded``: it waited too long for its turn.
+``out of time``: the next schedule goes on with it.
+"""
+
+_CODES: Mapping[str | None, Outcome] = {
+    ConflictError.code: "busy",
+    OutOfTimeError.code: "out of time",
+    UnknownWorkflowError.code: "gone",
+}
+"""Errors that are no failures of the job."""
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """What an invocation knows of itself.
+
+    Attributes:
+        request_id: Its id; equal for all attempts at one event.
+        time_left_s: Seconds until it is ended.
+        invoke: Queues an invocation of the same function.
+        log: Writes one line.
+    """
+
+    request_id: str
+    time_left_s: Callable[[], float]
+    invoke: Callable[[FrameworkEvent], None]
+    log: Callable[[str], None]
+
+    @property
+    def is_nearly_over(self) -> bool:
+        """Whether work has to stop."""
+        return self.time_left_s() < STOP_BEFORE_S
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What an invocation did; `details` are JSON values."""
+
+    outcome: Outcome
+    details: Mapping[str, Any]
+
+
+def run_job(cloud: Cloud, event: FrameworkEvent, context: JobContext) -> JobResult:
+    """Do what an event asks for and log it as one line.
+
+    Raises:
+        Exception: It failed; the cloud is to try again. The line with the reason is in the log.
+    """
+    started = cloud.now()
+    try:
+        result = _start_all(cloud, event, context) if event.workflow_id is None else _handle(cloud, event, context)
+    except Exception as error:
+        details: dict[str, Any] = {"error": type(error).__name__, "message": str(error)}
+        if isinstance(error, MultiXServerlessError):
+            details["code"] = error.code
+        else:  # a defect: where it is helps whoever mends it
+            details["traceback"] = traceback.format_exception(error)
+        _log(context, event, JobResult("failed", details), cloud.now() - started)
+        raise
+    _log(context, event, result, cloud.now() - started)
+    return result
+
+
+def _log(context: JobContext, event: FrameworkEvent, result: JobResult, duration_s: float) -> None:
+    members = {
+        "schema": LOG_SCHEMA,
+        "version": LOG_VERSION,
+        "job": event.job,
+        "workflow": event.workflow_id,
+        "request": context.request_id,
+        "outcome": result.outcome,
+        "duration_s": round(duration_s, 3),
+        "details": result.details,
+    }
+    context.log(orjson.dumps(members, option=orjson.OPT_NON_STR_KEYS, default=str).decode())
+
+
+# --- all workflows -------------------------------------------------------------------------------------------
+
+
+def _start_all(cloud: Cloud, event: FrameworkEvent, context: JobContext) -> JobResult:
+    """Queue one invocation per workflow; what fails for one is told at the end, when the others are queued."""
+    require_tables(cloud)
+    problems: list[str] = []
+    details: dict[str, Any] = {}
+    if event.job == "data_collect" and event.after is None:
+        problems += _collect_shared(cloud, details)
+    keys = cloud.key_value.keys(cloud.system_region, physical_name("workflows"))
+    waiting = sorted({key.partition for key in keys if event.after is None or key.partition > event.after})
+    tick = event.tick or context.request_id
+    started = 0
+    for index, workflow_id in enumerate(waiting):
+        # At least one is started by each link of the chain, so that it has an end.
+        if index and context.is_nearly_over:
+            context.invoke(replace(event, tick=tick, after=waiting[index - 1]))
+            details["continued_after"] = waiting[index - 1]
+            break
+        try:
+            context.invoke(FrameworkEvent(event.job, workflow_id, tick=tick, valid_until=cloud.now() + EVENT_LIFE_S))
+            started += 1
+        except MultiXServerlessError as error:
+            problems.append(f"{workflow_id}: {error}")
+    details["workflows"] = started
+    if problems:
+        raise JobFailedError(f"{event.job} started {started} workflows, but {'; '.join(problems)}")
+    return JobResult("started", details)
+
+
+def _collect_shared(cloud: Cloud, details: dict[str, Any]) -> list[str]:
+    """Refresh the signals that all workflows share; returns what went wrong."""
+    try:
+        reports = collect_signals(cloud, COLLECTORS, regions_in_use(cloud))
+    except MultiXServerlessError as error:
+        return [f"the signals were not refreshed: {error}"]
+    details["refreshed"] = {report.collector: len(report.refreshed) for report in reports}
+    details["notes"] = sorted({note for report in reports for note in report.notes})
+    return [
+        f"{outcome.kind} of {outcome.region} was not refreshed: {outcome.error}"
+        for report in reports
+        for outcome in report.failures
+    ]
+
+
+# --- one workflow --------------------------------------------------------------------------------------------
+
+
+def _handle(cloud: Cloud, event: FrameworkEvent, context: JobContext) -> JobResult:
+    workflow_id = event.workflow_id or ""
+    if event.valid_until is not None and cloud.now() >= event.valid_until:
+        return JobResult("superseded", {"message": "it waited too long for its turn; the next schedule does the work."})
+    tick = event.tick or context.request_id
+    if _is_handled(cloud, event.job, workflow_id, tick):
+        return JobResult("repeated", {})
+    if context.is_nearly_over:
+        return JobResult("out of time", {"message": "there was no time to begin; the next schedule does the work."})
+    try:
+        result = _WORK[event.job](cloud, workflow_id, context)
+    except (ConflictError, OutOfTimeError, UnknownWorkflowError) as error:
+        return JobResult(_CODES[error.code], {"message": str(error)})
+    if result.outcome == "done":
+        _note_handled(cloud, event.job, workflow_id, tick)
+    return result
+
+
+def _handled_key(job: Job, workflow_id: str) -> Key:
+    return Key(f"{workflow_id} (handled by {job})")
+
+
+def _is_handled(cloud: Cloud, job: Job, workflow_id: str, tick: str) -> bool:
+    item = cloud.key_value.get(cloud.system_region, physical_name("locks"), _handled_key(job, workflow_id))
+    return item is not None and item.attributes.get("tick") == tick
+
+
+def _note_handled(cloud: Cloud, job: Job, workflow_id: str, tick: str) -> None:
+    cloud.key_value.put(
+        cloud.system_region,
+        physical_name("locks"),
+        _handled_key(job, workflow_id),
+        # Whoever takes it for a lock sees that its lease is over.
+        {"tick": tick, "lease_ends_at": 0.0},
+        expires_at=cloud.now() + REMEMBER_TICK_S,
+    )
+
+
+def _data_sync(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:
+    record = deployed_workflow(cloud, workflow_id)
+    report = sync_logs(
+        cloud,
+        workflow_id,
+        record.graph,
+        log_sources(cloud, record),
+        should_stop=lambda: context.is_nearly_over,
+    )
+    return JobResult("out of time" if report.is_cut_short else "done", asdict(report))
+
+
+def _data_collect(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:  # noqa: ARG001  # as the others
+    (statistics,) = workflow_statistics(cloud, (workflow_id,))
+    return JobResult("done", asdict(statistics))
+
+
+def _update_check_solver(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:
+    # Two checks at once would both solve, and stage the same plan twice.
+    with lock(cloud, f"{workflow_id} (update_check_solver)"):
+        (decision,) = check_solver(cloud, CheckSettings(), workflow_ids=(workflow_id,), time_left_s=context.time_left_s)
+    if decision.verdict == "failed":
+        return _not_done("update_check_solver", workflow_id, decision.reason, decision.error_code)
+    return JobResult("done", asdict(decision))
+
+
+def _update_check_deployment(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:
+    (outcome,) = check_deployment(cloud, progress=_StopInTime(context), workflow_ids=(workflow_id,))
+    if outcome.outcome == "failed":
+        return _not_done("update_check_deployment", workflow_id, outcome.message, outcome.error_code)
+    return JobResult("done", asdict(outcome))
+
+
+def _not_done(job: Job, workflow_id: str, reason: str, code: str | None) -> JobResult:
+    if code in _CODES:
+        return JobResult(_CODES[code], {"message": reason})
+    raise JobFailedError(f"{job} of '{workflow_id}' failed: {reason}")
+
+
+_WORK: Mapping[Job, Callable[[Cloud, str, JobContext], JobResult]] = {
+    "data_sync": _data_sync,
+    "data_collect": _data_collect,
+    "update_check_solver": _update_check_solver,
+    "update_check_deployment": _update_check_deployment,
+}
+
+
+class _StopInTime:
+    """A progress that ends a migration between two steps when the invocation is nearly over."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+
+    def start(self, title: str, steps: int) -> None:
+        """See `multi_x_serverless.deployment.progress.Progress.start`."""
+
+    def advance(self, step: str) -> None:
+        """See `Progress.advance`; raises `OutOfTimeError`."""
+        if self._context.is_nearly_over:
+            raise OutOfTimeError(f"the time was over after '{step}'; the next check goes on from there.")
+
+    def finish(self) -> None:
+        """See `Progress.finish`."""
