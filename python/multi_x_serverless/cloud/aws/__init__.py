@@ -8,6 +8,8 @@
         |                                      |                   |
         |                                      +-- dead_letters (SQS) --+
         |
+    health        what is wrong with all of these, asked by `doctor`
+        |
     session       the only door to boto3: clients, retries, time-outs, errors
 
 This is the only package beside the SDK's backend that may import boto3 (a contract in ``pyproject.toml``).

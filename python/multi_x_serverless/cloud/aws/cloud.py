@@ -10,6 +10,7 @@ from typing import Literal
 
 from multi_x_serverless.cloud.aws.dead_letters import DeadLetterQueues
 from multi_x_serverless.cloud.aws.functions import AwsFunctionService
+from multi_x_serverless.cloud.aws.health import AwsHealth
 from multi_x_serverless.cloud.aws.identity import AwsIdentity
 from multi_x_serverless.cloud.aws.key_value import AwsKeyValueStore
 from multi_x_serverless.cloud.aws.logs import AwsLogService
@@ -52,6 +53,7 @@ class AwsCloud:
         self._functions = AwsFunctionService(self._session, self._objects, self._logs, letters)
         self._messages = AwsMessageService(self._session, letters)
         self._identity = AwsIdentity(self._session)
+        self._health = AwsHealth(self._session, letters, clock)
 
     @property
     def name(self) -> Literal["aws"]:
@@ -97,6 +99,11 @@ class AwsCloud:
     def identity(self) -> AwsIdentity:
         """Accounts and roles."""
         return self._identity
+
+    @property
+    def health(self) -> AwsHealth:
+        """What is wrong with the account and what was made in it."""
+        return self._health
 
     def now(self) -> float:
         """The time of this machine, which AWS takes for its own (it refuses requests that are minutes off)."""

@@ -18,6 +18,7 @@ from multi_x_serverless.cloud.local.dispatcher import Dispatcher
 from multi_x_serverless.cloud.local.endpoint import DataEndpoint
 from multi_x_serverless.cloud.local.faults import FaultInjector, FaultPlan, read_fault_plan
 from multi_x_serverless.cloud.local.functions import LocalFunctionService
+from multi_x_serverless.cloud.local.health import LocalHealth
 from multi_x_serverless.cloud.local.identity import LocalIdentity
 from multi_x_serverless.cloud.local.key_value import LocalKeyValueStore
 from multi_x_serverless.cloud.local.logs import LocalLogService
@@ -160,6 +161,11 @@ class LocalCloud:
     def identity(self) -> LocalIdentity:
         """Account and roles."""
         return self._identity
+
+    @property
+    def health(self) -> LocalHealth:
+        """What is wrong with it."""
+        return LocalHealth(self._directory, self._database, self._regions, self.faults.plan)
 
     def now(self) -> float:
         """The cloud's time."""
