@@ -55,6 +55,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "update_check_deployment", "Migrate workflows to their staged plans and clean up."
     ),
     "report": CommandEntry("report", "Show what was saved: expected, and modelled from observed runs."),
+    "doctor": CommandEntry("doctor", "Show what is wrong and the command that mends it."),
     "remove": CommandEntry("remove", "Delete a workflow and everything it made."),
     "teardown": CommandEntry("teardown", "Delete the framework's tables with all they hold."),
     "version": CommandEntry("version", "Show the version of the program and of its engine."),
