@@ -1,4 +1,4 @@
-"""The command line as a fixture: each test has an embedded cloud of its own."""
+"""The command line as a fixture: each test has an embedded cloud, or an account of simulated AWS, of its own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.aws.account import CREDENTIALS, AwsAccount, aws_account
 
 TIMEOUT_S = 300.0
 """A command that takes longer hangs; none takes a tenth of it."""
@@ -35,10 +38,12 @@ class CommandLine:
     """Runs public commands on one state directory."""
 
     state: Path
+    cloud: tuple[str, ...] = ("--cloud", "local")
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def arguments(self, *arguments: str, output: str = "json") -> list[str]:
         """The command as it is started."""
-        options = ["--cloud", "local", "--state-dir", str(self.state), "--output", output, "--yes"]
+        options = [*self.cloud, "--state-dir", str(self.state), "--output", output, "--yes"]
         return [sys.executable, "-m", "multi_x_serverless", *options, *arguments]
 
     def start(self, *arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
@@ -46,7 +51,7 @@ class CommandLine:
         return subprocess.Popen(
             self.arguments(*arguments),
             cwd=cwd or self.state.parent,
-            env=os.environ | {"NO_COLOR": "1"},
+            env=os.environ | {"NO_COLOR": "1"} | self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -57,7 +62,7 @@ class CommandLine:
         finished = subprocess.run(
             self.arguments(*arguments, output=output),
             cwd=cwd or self.state.parent,
-            env=os.environ | {"NO_COLOR": "1", "COLUMNS": "200"},
+            env=os.environ | {"NO_COLOR": "1", "COLUMNS": "200"} | self.environment,
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,
@@ -76,3 +81,22 @@ class CommandLine:
 def command_line(tmp_path: Path) -> CommandLine:
     """A command line with an empty embedded cloud."""
     return CommandLine(tmp_path / "state")
+
+
+@dataclass(frozen=True)
+class AwsCommandLine(CommandLine):
+    """A command line on an account: moto as a server, whose functions run what was deployed (`tests/aws`)."""
+
+    account: AwsAccount = field(kw_only=True)
+
+
+@pytest.fixture
+def aws_command_line(tmp_path: Path) -> Iterator[AwsCommandLine]:
+    """A command line with an empty account."""
+    with aws_account(tmp_path / "aws") as account:
+        yield AwsCommandLine(
+            tmp_path / "state",
+            cloud=("--cloud", "aws"),
+            environment={**CREDENTIALS, "AWS_ENDPOINT_URL": account.endpoint, "MULTI_X_SERVERLESS_CLOUD": "aws"},
+            account=account,
+        )

@@ -209,6 +209,9 @@ class FakeObjectStore:
     def delete_object(self, region: str, key: str) -> None:
         self.faults.run("delete_object", lambda: self.objects.pop((region, key), None), region, key)
 
+    def has_object(self, region: str, key: str) -> bool:
+        return self.faults.run("has_object", lambda: (region, key) in self.objects, region, key)
+
     def list_objects(self, region: str, prefix: str) -> tuple[str, ...]:
         def work() -> tuple[str, ...]:
             return tuple(sorted(key for place, key in self.objects if place == region and key.startswith(prefix)))
@@ -313,6 +316,9 @@ class FakeMessageService:
     def delete_topic(self, region: str, name: str) -> None:
         self.faults.run("delete_topic", lambda: self.topics.pop((region, name), None), region, name)
 
+    def has_topic(self, region: str, name: str) -> bool:
+        return self.faults.run("has_topic", lambda: (region, name) in self.topics, region, name)
+
     def list_topics(self, region: str, prefix: str) -> tuple[str, ...]:
         def work() -> tuple[str, ...]:
             return tuple(sorted(name for place, name in self.topics if place == region and name.startswith(prefix)))
@@ -377,6 +383,9 @@ class FakeIdentity:
     def delete_role(self, name: str) -> None:
         self.faults.run("delete_role", lambda: self.roles.pop(f"role/{name}", None), name)
 
+    def has_role(self, name: str) -> bool:
+        return self.faults.run("has_role", lambda: f"role/{name}" in self.roles, name)
+
     def list_roles(self, prefix: str) -> tuple[str, ...]:
         def work() -> tuple[str, ...]:
             names = sorted(role.removeprefix("role/") for role in self.roles)
@@ -432,6 +441,18 @@ class FakeCloud:
 
     def now(self) -> float:
         return self.time
+
+    def usable_regions(self) -> tuple[str, ...]:
+        return self.faults.run("usable_regions", lambda: self.regions)
+
+    def prepare_region(self, region: str) -> None:
+        self.faults.run("prepare_region", lambda: None, region)
+
+    def clear_region(self, region: str) -> tuple[str, ...]:
+        return ()
+
+    def tagged_resources(self, region: str) -> tuple[str, ...]:
+        return ()
 
     @contextmanager
     def host(self) -> Iterator[Host]:

@@ -114,19 +114,17 @@ def test_code_that_is_not_there_is_refused(cloud: Cloud, region: str, specificat
     assert cloud.functions.get_function(region, specification.name) is None
 
 
-def test_a_function_answers(running_cloud: Cloud, region: str, specification: FunctionSpecification) -> None:
-    running_cloud.functions.put_function(region, specification)
-    result = running_cloud.functions.invoke(region, specification.name, b'{"n": [1, null]}', timeout_s=30)
+def test_a_function_answers(cloud: Cloud, region: str, specification: FunctionSpecification) -> None:
+    cloud.functions.put_function(region, specification)
+    result = cloud.functions.invoke(region, specification.name, b'{"n": [1, null]}', timeout_s=30)
     assert result.error is None
     assert json.loads(result.payload) == {"event": {"n": [1, None]}, "function": specification.name}
     assert result.duration_s > 0
 
 
-def test_an_error_of_a_function_is_told(
-    running_cloud: Cloud, region: str, specification: FunctionSpecification
-) -> None:
-    running_cloud.functions.put_function(region, specification)
-    result = running_cloud.functions.invoke(region, specification.name, b'{"fail": "no luck"}', timeout_s=30)
+def test_an_error_of_a_function_is_told(cloud: Cloud, region: str, specification: FunctionSpecification) -> None:
+    cloud.functions.put_function(region, specification)
+    result = cloud.functions.invoke(region, specification.name, b'{"fail": "no luck"}', timeout_s=30)
     assert result.error is not None
     assert "ValueError" in result.error
     assert "no luck" in result.error

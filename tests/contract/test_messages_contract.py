@@ -91,55 +91,53 @@ def test_a_message_over_256_kib_is_refused(cloud: Cloud, region: str, name: str)
     cloud.messages.delete_topic(region, name)
 
 
-def test_a_message_reaches_its_function_as_an_event_of_sns(running_cloud: Cloud, region: str, topic: str) -> None:
+def test_a_message_reaches_its_function_as_an_event_of_sns(cloud: Cloud, region: str, topic: str) -> None:
     body = 'naïve "quoted" \\ text'
-    with running_cloud.host() as host:
-        running_cloud.messages.publish(region, topic, body.encode())
+    with cloud.host() as host:
+        cloud.messages.publish(region, topic, body.encode())
         assert host.wait_until_idle(30)
         assert host.pending() == 0
-    [line] = [line for line in lines(running_cloud, region, topic) if line.startswith("got ")]
+    [line] = [line for line in lines(cloud, region, topic) if line.startswith("got ")]
     [record] = json.loads(line.removeprefix("got "))["Records"]
     assert record["EventSource"] == "aws:sns"
     assert record["Sns"]["Type"] == "Notification"
     assert record["Sns"]["Message"] == body
-    assert record["Sns"]["TopicArn"].endswith(f":{region}:000000000000:{topic}") or running_cloud.name == "aws"
+    assert record["Sns"]["TopicArn"].endswith(f":{region}:000000000000:{topic}") or cloud.name == "aws"
     assert record["Sns"]["MessageId"]
 
 
-def test_every_message_arrives(running_cloud: Cloud, region: str, topic: str) -> None:
+def test_every_message_arrives(cloud: Cloud, region: str, topic: str) -> None:
     sent = [f"message {index}" for index in range(30)]
-    with running_cloud.host() as host:
+    with cloud.host() as host:
         for body in sent:
-            running_cloud.messages.publish(region, topic, body.encode())
+            cloud.messages.publish(region, topic, body.encode())
         assert host.wait_until_idle(60)
-    assert set(received(running_cloud, region, topic)) == set(sent)
+    assert set(received(cloud, region, topic)) == set(sent)
 
 
-def test_what_always_fails_becomes_a_dead_letter_after_two_retries(
-    running_cloud: Cloud, region: str, topic: str
-) -> None:
-    make_function(running_cloud, region, topic, FAIL)
-    with running_cloud.host() as host:
-        running_cloud.messages.publish(region, topic, b"doomed")
+def test_what_always_fails_becomes_a_dead_letter_after_two_retries(cloud: Cloud, region: str, topic: str) -> None:
+    make_function(cloud, region, topic, FAIL)
+    with cloud.host() as host:
+        cloud.messages.publish(region, topic, b"doomed")
         assert host.wait_until_idle(30)
-    assert lines(running_cloud, region, topic).count("about to fail") == 3
-    [letter] = running_cloud.messages.dead_letters(region, topic)
+    assert lines(cloud, region, topic).count("about to fail") == 3
+    [letter] = cloud.messages.dead_letters(region, topic)
     assert (letter.function, letter.body, letter.region) == (topic, b"doomed", region)
     assert "never works" in letter.error
 
 
-def test_a_redriven_letter_is_delivered_again(running_cloud: Cloud, region: str, topic: str) -> None:
-    make_function(running_cloud, region, topic, FAIL)
-    with running_cloud.host() as host:
-        running_cloud.messages.publish(region, topic, b"second chance")
+def test_a_redriven_letter_is_delivered_again(cloud: Cloud, region: str, topic: str) -> None:
+    make_function(cloud, region, topic, FAIL)
+    with cloud.host() as host:
+        cloud.messages.publish(region, topic, b"second chance")
         assert host.wait_until_idle(30)
-    [letter] = running_cloud.messages.dead_letters(region, topic)
-    make_function(running_cloud, region, topic, ECHO)
-    with running_cloud.host() as host:
-        running_cloud.messages.redrive(region, letter.id)
+    [letter] = cloud.messages.dead_letters(region, topic)
+    make_function(cloud, region, topic, ECHO)
+    with cloud.host() as host:
+        cloud.messages.redrive(region, letter.id)
         assert host.wait_until_idle(30)
-    assert running_cloud.messages.dead_letters(region, topic) == ()
-    assert received(running_cloud, region, topic) == ["second chance"]
+    assert cloud.messages.dead_letters(region, topic) == ()
+    assert received(cloud, region, topic) == ["second chance"]
 
 
 def test_a_letter_that_is_not_there_is_named(cloud: Cloud, region: str) -> None:
@@ -147,27 +145,27 @@ def test_a_letter_that_is_not_there_is_named(cloud: Cloud, region: str) -> None:
         cloud.messages.redrive(region, "no-such-letter")
 
 
-def test_lines_have_unique_ids_and_are_in_order(running_cloud: Cloud, region: str, topic: str) -> None:
-    before = running_cloud.now()
-    with running_cloud.host() as host:
+def test_lines_have_unique_ids_and_are_in_order(cloud: Cloud, region: str, topic: str) -> None:
+    before = cloud.now()
+    with cloud.host() as host:
         for index in range(20):
-            running_cloud.messages.publish(region, topic, str(index).encode())
+            cloud.messages.publish(region, topic, str(index).encode())
         assert host.wait_until_idle(30)
-    after = running_cloud.now()
-    events = list(running_cloud.logs.read_logs(region, topic, before - 1, after + 1))
+    after = cloud.now()
+    events = list(cloud.logs.read_logs(region, topic, before - 1, after + 1))
     assert len({event.id for event in events}) == len(events) >= 20
     assert [(event.timestamp, event.id) for event in events] == sorted((event.timestamp, event.id) for event in events)
-    assert list(running_cloud.logs.read_logs(region, topic, after + 10, after + 20)) == []
+    assert list(cloud.logs.read_logs(region, topic, after + 10, after + 20)) == []
     middle = events[10].timestamp
-    early = list(running_cloud.logs.read_logs(region, topic, before - 1, middle))
-    late = list(running_cloud.logs.read_logs(region, topic, middle, after + 1))
+    early = list(cloud.logs.read_logs(region, topic, before - 1, middle))
+    late = list(cloud.logs.read_logs(region, topic, middle, after + 1))
     assert early + late == events
 
 
-def test_logs_are_listed_and_deleted(running_cloud: Cloud, region: str, topic: str) -> None:
-    running_cloud.functions.invoke(region, topic, b"{}", timeout_s=30)
-    assert running_cloud.logs.list_logs(region, topic) == (topic,)
+def test_logs_are_listed_and_deleted(cloud: Cloud, region: str, topic: str) -> None:
+    cloud.functions.invoke(region, topic, b"{}", timeout_s=30)
+    assert cloud.logs.list_logs(region, topic) == (topic,)
     for _ in range(2):
-        running_cloud.logs.delete_logs(region, topic)
-    assert running_cloud.logs.list_logs(region, topic) == ()
-    assert lines(running_cloud, region, topic) == []
+        cloud.logs.delete_logs(region, topic)
+    assert cloud.logs.list_logs(region, topic) == ()
+    assert lines(cloud, region, topic) == []

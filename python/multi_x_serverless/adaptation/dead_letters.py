@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from multi_x_serverless.adaptation.runs import follow_runs
 from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, log_sources
 from multi_x_serverless.cloud.ports import Cloud, DeadLetter, Key
 from multi_x_serverless.cloud.tables import physical_name
@@ -105,6 +107,7 @@ def redrive(
     run_id: str | None = None,
     wait: bool = True,
     timeout_s: float = 600.0,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> RedriveResult:
     """Put dead letters back on their topics: those named, those of a run, or all of the workflow.
 
@@ -113,6 +116,7 @@ def redrive(
         run_id: Only letters of this run.
         wait: Keep messages moving until none is under way.
         timeout_s: How long to wait, in seconds.
+        sleep: Waits between two looks at the logs, where the cloud keeps messages moving by itself.
 
     Raises:
         UnknownWorkflowError: There is no workflow of that id.
@@ -141,16 +145,20 @@ def redrive(
             f"the nodes of {len(held)} dead letters are still claimed by attempts that were killed; nothing was put "
             f"back: try again in {max(1.0, wait_s):.0f} s."
         )
+    run_ids = tuple(dict.fromkeys(message.run_id for message in chosen if message.run_id))
+    since, deadline = now - LONGEST_RUN_S, now + timeout_s
+    sources = log_sources(cloud, record)
+    waits_for_logs = wait and cloud.name != "local"
+    before = trace_runs(cloud, workflow_id, record.graph, sources, run_ids, since) if waits_for_logs else ()
     with cloud.host() as host:
         for message in chosen:
             cloud.messages.redrive(message.letter.region, message.letter.id)
         if not wait:
             return RedriveResult(chosen, (), held)
         host.wait_until_idle(timeout_s)
-    run_ids = tuple(dict.fromkeys(message.run_id for message in chosen if message.run_id))
-    since = cloud.now() - LONGEST_RUN_S
-    sources = log_sources(cloud, record)
-    return RedriveResult(chosen, trace_runs(cloud, workflow_id, record.graph, sources, run_ids, since), held)
+    failures = {trace.run_id: len(trace.failures) for trace in before}
+    traces = follow_runs(cloud, record, run_ids, since, deadline=deadline, failures_before=failures, sleep=sleep)
+    return RedriveResult(chosen, traces, held)
 
 
 def _lease_ends(

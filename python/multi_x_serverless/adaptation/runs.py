@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,10 @@ from multi_x_serverless.observation.trace import RunTrace, trace_runs
 from multi_x_serverless.sdk.envelope import new_trigger, split_large_payload
 from multi_x_serverless.sdk.errors import PayloadError
 from multi_x_serverless.sdk.payload import ABSENT_PAYLOAD, Payload
+
+FIRST_LOOK_S, LONGEST_PAUSE_S = 1.0, 5.0
+"""Pauses between two looks at the logs of a cloud that keeps messages moving by itself, in seconds: they grow, because
+CloudWatch Logs answers few such requests per second."""
 
 POLL_S = 0.005
 """How often the number of messages under way is looked at, in seconds; shorter than a warm invocation."""
@@ -78,14 +83,18 @@ def run_and_wait(
     concurrency: int,
     timeout_s: float,
     progress: Callable[[int], None] = lambda _started: None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[RunTrace, ...]:
     """Start runs, keep messages moving until all have ended or the time is up, and return what the logs say.
+
+    A cloud that keeps messages moving by itself is asked for its logs again and again instead.
 
     Args:
         concurrency: Messages under way above which the next run waits, so that runs do not queue behind each other
             and the latencies they log are the network's.
         timeout_s: How long to wait in all, in seconds.
         progress: Called with the number of runs started so far.
+        sleep: Waits between two looks at the logs.
     """
     deadline = cloud.now() + timeout_s
     count = 0
@@ -102,11 +111,39 @@ def run_and_wait(
         progress(count)
         while not host.wait_until_idle(1.0) and cloud.now() < deadline:
             pass
-    return trace_runs(
-        cloud,
-        workflow_id,
-        started.record.graph,
-        log_sources(cloud, started.record),
-        started.run_ids,
-        started.started_at,
-    )
+    return follow_runs(cloud, started.record, started.run_ids, started.started_at, deadline=deadline, sleep=sleep)
+
+
+def follow_runs(
+    cloud: Cloud,
+    record: WorkflowRecord,
+    run_ids: Sequence[str],
+    since: float,
+    *,
+    deadline: float,
+    failures_before: Mapping[str, int] | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> tuple[RunTrace, ...]:
+    """What the logs say of some runs, on AWS once all have ended or the time is up.
+
+    Args:
+        since: When the first of them began, seconds since the epoch.
+        deadline: Until when to wait, seconds since the epoch.
+        failures_before: Run id -> attempts that had failed before its messages were put back; a run that has no more
+            than those has not ended again yet.
+        sleep: Waits between two looks at the logs.
+    """
+    before = failures_before or {}
+    pause_s = FIRST_LOOK_S
+    while True:
+        sources = log_sources(cloud, record)
+        traces = trace_runs(cloud, record.workflow_id, record.graph, sources, run_ids, since)
+        ended = all(_has_ended(trace, before.get(trace.run_id, -1)) for trace in traces)
+        if cloud.name == "local" or ended or cloud.now() + pause_s > deadline:
+            return traces
+        sleep(pause_s)
+        pause_s = min(LONGEST_PAUSE_S, pause_s * 1.5)
+
+
+def _has_ended(trace: RunTrace, failures_before: int) -> bool:
+    return trace.status == "complete" or (trace.status == "failed" and len(trace.failures) > failures_before)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
+from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name, workflow_table
+from multi_x_serverless.deployment.names import workflow_prefix
 from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError, UnknownWorkflowError
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.sync import LogSource
@@ -88,10 +91,11 @@ def model_of(record: WorkflowRecord) -> WorkflowModel:
 def log_sources(cloud: Cloud, record: WorkflowRecord) -> tuple[LogSource, ...]:
     """Where the workflow's functions have logs: also in regions that they have left."""
     names = {resource.name for resource in record.resources if resource.kind == "function"}
+    prefix = workflow_prefix(record.workflow_id)
+    found = run_all([partial(cloud.logs.list_logs, region, prefix) for region in record.regions])
     return tuple(
         LogSource(region, function)
-        for region in record.regions
-        for name in sorted(names)
-        for function in cloud.logs.list_logs(region, name)
-        if function == name
+        for region, functions in zip(record.regions, found, strict=True)
+        for function in functions
+        if function in names
     )

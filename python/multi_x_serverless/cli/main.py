@@ -113,6 +113,14 @@ def _default_color() -> bool:
     help="AWS, or the embedded cloud on this machine (no account, no Docker, no key).",
 )
 @click.option(
+    "--system-region",
+    metavar="REGION",
+    default="us-east-1",
+    show_default=True,
+    envvar="MULTI_X_SERVERLESS_SYSTEM_REGION",
+    help="Region of the framework's own tables.",
+)
+@click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
     envvar="MULTI_X_SERVERLESS_STATE_DIR",
@@ -150,6 +158,7 @@ def _default_color() -> bool:
 def cli(  # the options are documented by their help
     context: click.Context,
     cloud: str,
+    system_region: str,
     state_dir: Path | None,
     time_scale: float,
     profile: str | None,
@@ -170,6 +179,7 @@ def cli(  # the options are documented by their help
     """
     context.obj = Settings(
         cloud=cloud,
+        system_region=system_region,
         state_dir=state_dir,
         time_scale=time_scale,
         profile=profile,

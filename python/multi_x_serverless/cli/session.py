@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from multi_x_serverless.errors import NotConfirmedError, UnsupportedError
+from multi_x_serverless.errors import NotConfirmedError
 
 if TYPE_CHECKING:
+    from multi_x_serverless.cloud.aws import AwsCloud
     from multi_x_serverless.cloud.ports import Cloud
 
 APPLICATION = "multi-x-serverless"
@@ -24,6 +25,7 @@ class Settings:
     """The global options, see ``multi_x_serverless --help``."""
 
     cloud: str
+    system_region: str
     state_dir: Path | None
     time_scale: float
     profile: str | None
@@ -46,18 +48,21 @@ class Settings:
             exclusive: The command changes something. Commands that only read may run beside another one.
 
         Raises:
-            UnsupportedError: The cloud is not available in this version.
             StateDirectoryBusyError: Another command holds the embedded cloud.
         """
-        if self.cloud != "local":
-            raise UnsupportedError(
-                "this version runs on the embedded cloud only: add '--cloud local' before the command "
-                "(AWS is being built; see CHANGELOG)."
-            )
+        if self.cloud == "aws":
+            with self._open_aws() as aws:
+                yield aws
+            return
         from multi_x_serverless.cloud.local import LocalCloud
         from multi_x_serverless.cloud.tables import SYSTEM_TABLES, break_locks, physical_name
 
-        cloud = LocalCloud(self.local_state_directory(), time_scale=self.time_scale, exclusive=exclusive)
+        cloud = LocalCloud(
+            self.local_state_directory(),
+            system_region=self.system_region,
+            time_scale=self.time_scale,
+            exclusive=exclusive,
+        )
         try:
             if exclusive and physical_name(SYSTEM_TABLES[0]) in cloud.key_value.list_tables(cloud.system_region):
                 # Whoever held these locks is gone: nobody else can hold the state directory now.
@@ -65,6 +70,12 @@ class Settings:
             yield cloud
         finally:
             cloud.close()
+
+    def _open_aws(self) -> AwsCloud:
+        from multi_x_serverless import data
+        from multi_x_serverless.cloud.aws import AwsCloud
+
+        return AwsCloud(regions=tuple(data.regions()), system_region=self.system_region, profile=self.profile)
 
     def local_state_directory(self) -> Path:
         """Where the embedded cloud lives."""

@@ -119,6 +119,9 @@ class ObjectStore(Protocol):
     def delete_object(self, region: str, key: str) -> None:
         """Delete an object."""
 
+    def has_object(self, region: str, key: str) -> bool:
+        """Whether there is an object of exactly this key."""
+
     def list_objects(self, region: str, prefix: str) -> tuple[str, ...]:
         """Keys that start with `prefix`, sorted, through all pages."""
 
@@ -218,6 +221,9 @@ class MessageService(Protocol):
     def delete_topic(self, region: str, name: str) -> None:
         """Delete a topic and its subscription."""
 
+    def has_topic(self, region: str, name: str) -> bool:
+        """Whether there is a topic of exactly this name."""
+
     def list_topics(self, region: str, prefix: str) -> tuple[str, ...]:
         """Names of topics that start with `prefix`, sorted."""
 
@@ -270,6 +276,9 @@ class Identity(Protocol):
 
     def delete_role(self, name: str) -> None:
         """Delete a role."""
+
+    def has_role(self, name: str) -> bool:
+        """Whether there is a role of exactly this name."""
 
     def list_roles(self, prefix: str) -> tuple[str, ...]:
         """Names of roles that start with `prefix`, sorted."""
@@ -352,7 +361,22 @@ class Cloud(Protocol):
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """Regions that can be used."""
+        """Regions that can be named; whether the account may use them, `usable_regions` tells."""
+
+    def usable_regions(self) -> tuple[str, ...]:
+        """Regions that the account may use now; asks the cloud."""
+
+    def prepare_region(self, region: str) -> None:
+        """Make what all workflows of a region share beside tables: its bucket and its queue of dead letters."""
+
+    def clear_region(self, region: str) -> tuple[str, ...]:
+        """The inverse of `prepare_region`, with all that is held there; returns what was deleted, in words."""
+
+    def tagged_resources(self, region: str) -> tuple[str, ...]:
+        """Everything in a region that carries the installation's tag, by its id (an ARN on AWS), sorted.
+
+        The cloud may list what was just deleted for a while longer.
+        """
 
     @property
     def key_value(self) -> KeyValueStore:

@@ -24,8 +24,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 
 from multi_x_serverless.cloud.documents import DocumentTable
+from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key
 from multi_x_serverless.errors import CloudError, ConflictError, CorruptedStateError
 from multi_x_serverless.model.plan import Plan
@@ -53,23 +56,28 @@ def physical_name(table: str) -> str:
 
 
 def create_tables(cloud: Cloud, regions: tuple[str, ...]) -> None:
-    """Make the system tables and the run-time tables of `regions`; what exists stays."""
-    for table in SYSTEM_TABLES:
-        cloud.key_value.create_table(cloud.system_region, physical_name(table))
-    for region in regions:
-        for table in REGION_TABLES:
-            cloud.key_value.create_table(region, physical_name(table))
+    """Make the system tables, the run-time tables of `regions` and what else a region needs; what exists stays."""
+    places = [(cloud.system_region, table) for table in SYSTEM_TABLES]
+    places += [(region, table) for region in regions for table in REGION_TABLES]
+    run_all([partial(cloud.key_value.create_table, region, physical_name(table)) for region, table in places])
+    run_all([partial(cloud.prepare_region, region) for region in dict.fromkeys((cloud.system_region, *regions))])
 
 
-def delete_tables(cloud: Cloud) -> tuple[str, ...]:
-    """Delete every table of the product in every region; returns ``region/table`` of each."""
-    deleted = []
-    for region in cloud.regions:
-        for table in cloud.key_value.list_tables(region):
-            if table.startswith(TABLE_PREFIX):
-                cloud.key_value.delete_table(region, table)
-                deleted.append(f"{region}/{table}")
-    return tuple(deleted)
+def delete_tables(cloud: Cloud, regions: tuple[str, ...]) -> tuple[str, ...]:
+    """Delete the product's tables, and what else regions share, with all they hold; those of the system last.
+
+    Returns:
+        What was deleted, each as ``region/name``.
+    """
+    elsewhere = [region for region in regions if region != cloud.system_region]
+    deleted = run_all([partial(_delete_tables_of, cloud, region) for region in elsewhere])
+    return (*chain.from_iterable(deleted), *_delete_tables_of(cloud, cloud.system_region))
+
+
+def _delete_tables_of(cloud: Cloud, region: str) -> tuple[str, ...]:
+    tables = [table for table in cloud.key_value.list_tables(region) if table.startswith(TABLE_PREFIX)]
+    run_all([partial(cloud.key_value.delete_table, region, table) for table in tables])
+    return tuple(f"{region}/{name}" for name in (*tables, *cloud.clear_region(region)))
 
 
 def workflow_table(cloud: Cloud) -> DocumentTable[WorkflowRecord]:

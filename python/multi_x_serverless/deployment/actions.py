@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.deployment.desired import Desired, key_of
 from multi_x_serverless.model.workflow import RESOURCE_KINDS, Resource, ResourceKind
 
@@ -63,43 +65,22 @@ def plan_deletions(resources: Collection[Resource]) -> tuple[Action, ...]:
     )
 
 
-def existing_resources(cloud: Cloud, prefix: str, recorded: Collection[Resource]) -> tuple[Resource, ...]:
-    """The recorded resources that are still there.
+def existing_resources(cloud: Cloud, recorded: Collection[Resource]) -> tuple[Resource, ...]:
+    """The recorded resources that are still there, each looked up by its exact name."""
+    resources = tuple(recorded)
+    are_there = run_all([partial(_is_there, cloud, resource) for resource in resources])
+    return tuple(resource for resource, is_there in zip(resources, are_there, strict=True) if is_there)
 
-    Args:
-        cloud: Where to look.
-        prefix: What the names of all resources of the workflow start with.
-        recorded: What the record lists.
-    """
-    regions = sorted({resource.region for resource in recorded if resource.region is not None})
-    roles = set(cloud.identity.list_roles(prefix))
-    functions = {
-        (region, description.specification.name)
-        for region in regions
-        for description in cloud.functions.list_functions(region, prefix)
-    }
-    topics = {(region, name) for region in regions for name in cloud.messages.list_topics(region, prefix)}
-    packages = {
-        (resource.region, resource.name)
-        for resource in recorded
-        if resource.kind == "package"
-        and resource.region is not None
-        and cloud.objects.list_objects(resource.region, resource.name)
-    }
-    existing: list[Resource] = []
-    for resource in recorded:
-        place = (resource.region or "", resource.name)
-        if resource.kind == "role":
-            is_there = resource.name in roles
-        elif resource.kind == "function":
-            is_there = place in functions
-        elif resource.kind == "topic":
-            is_there = place in topics
-        else:
-            is_there = place in packages
-        if is_there:
-            existing.append(resource)
-    return tuple(existing)
+
+def _is_there(cloud: Cloud, resource: Resource) -> bool:
+    region, name = resource.region, resource.name
+    if region is None:
+        return cloud.identity.has_role(name)
+    if resource.kind == "function":
+        return cloud.functions.get_function(region, name) is not None
+    if resource.kind == "topic":
+        return cloud.messages.has_topic(region, name)
+    return cloud.objects.has_object(region, name)
 
 
 def without_fingerprint(resources: Collection[Resource], touched: Collection[Resource]) -> tuple[Resource, ...]:

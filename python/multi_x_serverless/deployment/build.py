@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from multi_x_serverless.cloud.usable import not_enabled
 from multi_x_serverless.deployment.analysis import Analysis, analyse
 from multi_x_serverless.deployment.manifest import build_manifest
 from multi_x_serverless.deployment.names import package_key
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from multi_x_serverless.sdk.manifest import Manifest
 
 _APPLICATION = "multi-x-serverless"
+_CONFIGURATION = f"{CONFIGURATION_DIRECTORY}/{CONFIGURATION_FILE}"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,11 @@ class CheckedProject:
 
 
 def check_project(
-    project: Path, known_regions: Collection[str], configuration: WorkflowConfiguration | None = None
+    project: Path,
+    known_regions: Collection[str],
+    configuration: WorkflowConfiguration | None = None,
+    *,
+    usable_regions: Collection[str] | None = None,
 ) -> CheckedProject:
     """Read and check a project.
 
@@ -74,6 +80,8 @@ def check_project(
         project: The project's directory.
         known_regions: Codes of the regions that exist.
         configuration: Used instead of the project's file.
+        usable_regions: Codes of those that the account may use, by default all. Where the project names no regions
+            these are meant; one that it names and that is not among them is refused.
 
     Raises:
         InvalidConfigurationError: The configuration is refused.
@@ -82,8 +90,14 @@ def check_project(
     configuration = configuration or load_configuration(project, known_regions)
     analysis = analyse(project)
     _check_identity(configuration, analysis)
-    merged = merge(configuration, analysis.declarations, known_regions)
+    usable = known_regions if usable_regions is None else usable_regions
+    if configuration.home_region not in usable:
+        raise InvalidConfigurationError(not_enabled([configuration.home_region]), file=_CONFIGURATION)
+    merged = merge(configuration, analysis.declarations, usable)
     functions = {name: merged[name] for name in analysis.graph.functions}
+    closed = {region for function in functions.values() for region in function.allowed_regions} - set(usable)
+    if closed:
+        raise InvalidConfigurationError(not_enabled(closed), file=_CONFIGURATION)
     manifest = build_manifest(analysis, configuration, functions)
     return CheckedProject(configuration, analysis, functions, manifest, _architecture(configuration, functions))
 
@@ -96,7 +110,7 @@ def build(cloud: Cloud, project: Path) -> Build:
         InvalidWorkflowError: The source is refused.
         DeploymentError: The package cannot be built.
     """
-    checked = check_project(project, cloud.regions)
+    checked = check_project(project, cloud.regions, usable_regions=cloud.usable_regions())
     configuration, analysis = checked.configuration, checked.analysis
     functions, manifest = checked.functions, checked.manifest
     policy_file = configuration.iam_policy_file

@@ -145,7 +145,7 @@ def _intend(cloud: Cloud, record: WorkflowRecord, state: WorkflowState) -> _Inte
         )
     plan = state.plan if previous is not None and state.plan is not None and plan_fits(state.plan, record) else None
     desired = desired_resources(cloud, record, function_places(record.graph, record.home_region, plan))
-    trusted = trusted_resources(cloud, record.workflow_id, state)
+    trusted = trusted_resources(cloud, state)
     changes = plan_changes(desired, trusted)
     wanted = {key_of(resource) for resource in desired}
     changed = {(action.kind, action.region or "", action.name) for action in changes}

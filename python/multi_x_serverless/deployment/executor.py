@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.deployment.desired import (
     Desired,
     DesiredFunction,
@@ -33,7 +33,6 @@ ATTEMPTS = 5
 FIRST_PAUSE_S = 0.5
 """Before the second attempt, in seconds; doubles with every further one."""
 
-PARALLEL_ACTIONS = 8
 PROBE_TIMEOUT_S = 60.0
 """A probe runs nothing of the developer's but the module's import."""
 
@@ -77,14 +76,14 @@ class Executor:
         """
         made: list[Resource] = []
         for phase in self._phases(actions):
-            made += self._all([partial(self._make, action) for action in phase])
+            made += run_all([partial(self._make, action) for action in phase])
         return tuple(made)
 
     def delete(self, actions: Sequence[Action]) -> tuple[tuple[Action, CloudError], ...]:
         """Delete as far as possible; returns what could not be deleted, and why."""
         left: list[tuple[Action, CloudError]] = []
         for phase in self._phases(actions):
-            errors = self._all([partial(self._try_to_delete, action) for action in phase])
+            errors = run_all([partial(self._try_to_delete, action) for action in phase])
             pairs = zip(phase, errors, strict=True)
             left += [(action, error) for action, error in pairs if error is not None]
         return tuple(left)
@@ -96,7 +95,7 @@ class Executor:
             DeploymentError: One does not; the message holds what it said.
             CloudError: One cannot be invoked.
         """
-        self._all([partial(self._probe, function, manifest_id) for function in functions])
+        run_all([partial(self._probe, function, manifest_id) for function in functions])
 
     def _make(self, action: Action) -> Resource:
         wanted = action.desired
@@ -167,20 +166,6 @@ class Executor:
         if answer != expected:
             raise DeploymentError(f"{where} answered a probe with {result.payload[:200]!r}, not as this package would.")
         self._progress.advance(f"probe function {function.function} in {function.region}")
-
-    def _all(self, steps: list[Callable[[], Result]]) -> list[Result]:
-        """Results of all steps in their order; after a failure no further step is started."""
-        if len(steps) <= 1:
-            return [step() for step in steps]
-        with ThreadPoolExecutor(min(PARALLEL_ACTIONS, len(steps)), thread_name_prefix="deployment") as pool:
-            futures = [pool.submit(step) for step in steps]
-            wait(futures, return_when=FIRST_EXCEPTION)
-            for future in futures:
-                future.cancel()
-        failed = [future for future in futures if not future.cancelled() and future.exception() is not None]
-        if failed:
-            return [failed[0].result()]
-        return [future.result() for future in futures]
 
     def _with_retries(self, step: Callable[[], Result]) -> Result:
         pause = FIRST_PAUSE_S

@@ -102,7 +102,7 @@ def migrate(
             )
         ensure_tables(cloud, staged.regions)
         desired = desired_resources(cloud, record, function_places(record.graph, record.home_region, staged))
-        trusted = trusted_resources(cloud, workflow_id, state)
+        trusted = trusted_resources(cloud, state)
         changes = plan_changes(desired, trusted)
         role = next((resource.id for resource in trusted if resource.kind == "role"), None)
         executor = Executor(cloud, record.home_region, progress, role_id=role, sleep=sleep)

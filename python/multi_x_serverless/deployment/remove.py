@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import PlanStore, lock, physical_name, workflow_table
 from multi_x_serverless.deployment.actions import plan_deletions
@@ -86,8 +88,8 @@ def remove(
         ]
         regions = {item.region for item in resources if item.region is not None}
         regions |= set() if record is None else set(record.regions)
-        for region in sorted(regions):
-            traces, problem = _delete_traces(cloud, workflow_id, region, keep_logs=keep_logs)
+        steps = [partial(_delete_traces, cloud, workflow_id, region, keep_logs=keep_logs) for region in sorted(regions)]
+        for traces, problem in run_all(steps):
             deleted += traces
             left += [] if problem is None else [problem]
         remaining = tuple(resource for resource in resources if resource.key in failed_keys)

@@ -15,7 +15,6 @@ from multi_x_serverless.cloud.tables import (
 )
 from multi_x_serverless.deployment.actions import existing_resources, without_fingerprint
 from multi_x_serverless.deployment.journal import Journal
-from multi_x_serverless.deployment.names import workflow_prefix
 from multi_x_serverless.errors import ConflictError, UnknownWorkflowError
 from multi_x_serverless.sdk.tables import REGION_TABLES
 
@@ -81,9 +80,9 @@ def write_record(cloud: Cloud, record: WorkflowRecord, replaces: Stored[Workflow
     return version
 
 
-def trusted_resources(cloud: Cloud, workflow_id: str, state: WorkflowState) -> tuple[Resource, ...]:
+def trusted_resources(cloud: Cloud, state: WorkflowState) -> tuple[Resource, ...]:
     """Recorded resources that are there and, as far as is known, as they were recorded."""
-    existing = existing_resources(cloud, workflow_prefix(workflow_id), state.resources)
+    existing = existing_resources(cloud, state.resources)
     return without_fingerprint(existing, state.journal)
 
 

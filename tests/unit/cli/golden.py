@@ -25,6 +25,7 @@ def table_settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("COLUMNS", WIDTH)
     return Settings(
         cloud="local",
+        system_region="us-east-1",
         state_dir=None,
         time_scale=0.0,
         profile=None,

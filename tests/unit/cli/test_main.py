@@ -62,9 +62,9 @@ def test_errors_are_json_when_output_is(capsys: pytest.CaptureFixture[str], tmp_
     assert json.loads(captured.err)["error"]["code"] == "usage"
 
 
-def test_aws_is_refused_with_the_way_out(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["--cloud", "aws", "list"]) == 1
-    assert "--cloud local" in capsys.readouterr().err
+def test_a_system_region_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--cloud", "aws", "--system-region", "us-east-9", "list"]) == 2
+    assert "us-east-9" in capsys.readouterr().err
 
 
 def test_argument_named_json_is_no_output_option(capsys: pytest.CaptureFixture[str]) -> None:

@@ -93,8 +93,8 @@ def test_broken_lock_can_be_taken(cloud: FakeCloud) -> None:
 
 def test_tables_are_made_once_and_deleted_everywhere(cloud: FakeCloud) -> None:
     create_tables(cloud, cloud.regions)
-    assert len(delete_tables(cloud)) == 9 + 4 * len(cloud.regions)
-    assert delete_tables(cloud) == ()
+    assert len(delete_tables(cloud, cloud.regions)) == 9 + 4 * len(cloud.regions)
+    assert delete_tables(cloud, cloud.regions) == ()
 
 
 @pytest.mark.parametrize("size", [0, 10, COMPRESS_ABOVE_BYTES + 1, 5_000_000])

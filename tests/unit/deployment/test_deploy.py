@@ -125,7 +125,17 @@ def test_same_project_again_changes_nothing(cloud: FakeCloud, project: Path) -> 
     assert writes == {"put", "delete"}
 
 
-_READS = {"get", "query", "scan", "list_tables", "list_functions", "list_topics", "list_roles", "list_objects"}
+_READS = {
+    "get",
+    "get_function",
+    "has_object",
+    "has_role",
+    "has_topic",
+    "list_tables",
+    "query",
+    "scan",
+    "usable_regions",
+}
 
 
 def test_dry_run_reports_the_same_actions_and_changes_nothing(cloud: FakeCloud, project: Path) -> None:

@@ -7,6 +7,7 @@ from itertools import groupby
 
 import click
 
+from multi_x_serverless.cli.options import regions_option
 from multi_x_serverless.cli.output import Column, write_json, write_table
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -15,7 +16,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, UsageError
 
 @click.command("data_collect")
 @click.argument("collector", type=click.Choice(["carbon", "provider", "performance", "workflow", "all"]))
-@click.option("--region", "regions", multiple=True, help="Only this region; may be repeated.")
+@regions_option("Only this region; may be given several times.")
 @pass_settings
 def command(settings: Settings, collector: str, regions: tuple[str, ...]) -> int:
     r"""Refresh what the solver is fed with.

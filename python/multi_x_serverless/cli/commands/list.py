@@ -7,15 +7,26 @@ from typing import Any
 
 import click
 
+from multi_x_serverless.cli.options import regions_option
 from multi_x_serverless.cli.output import Column, write_json, write_table, write_text
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 
 
 @click.command("list")
+@click.option("--tagged", is_flag=True, help="List every resource that carries the installation's tag instead.")
+@regions_option("With --tagged: only this region; may be given several times.  [default: all usable]")
 @pass_settings
-def command(settings: Settings) -> int:
-    """List the deployed workflows, and those whose removal did not reach its end."""
+def command(settings: Settings, tagged: bool, regions: tuple[str, ...]) -> int:
+    """List the deployed workflows, and those whose removal did not reach its end.
+
+    With --tagged: all that this installation has made in the account and that is still there, workflow or not. AWS may
+    list what was just deleted for some minutes.
+    """
+    if tagged:
+        return _list_tagged(settings, regions)
+    if regions:
+        raise click.UsageError("--region is for --tagged.")
     with settings.open_cloud(exclusive=False) as cloud:
         from multi_x_serverless.adaptation.workflows import find_workflows
         from multi_x_serverless.cloud.tables import PlanStore
@@ -73,3 +84,23 @@ def command(settings: Settings) -> int:
             ],
         )
     return EXIT_FAILURE if found.unreadable else EXIT_OK
+
+
+def _list_tagged(settings: Settings, regions: tuple[str, ...]) -> int:
+    from functools import partial
+
+    with settings.open_cloud(exclusive=False) as cloud:
+        from multi_x_serverless.cloud.parallel import run_all
+        from multi_x_serverless.cloud.usable import require_usable
+
+        chosen = require_usable(cloud, regions) if regions else cloud.usable_regions()
+        listed = run_all([partial(cloud.tagged_resources, region) for region in chosen])
+    found = [(region, resource) for region, resources in zip(chosen, listed, strict=True) for resource in resources]
+    if settings.is_json:
+        write_json("list", {"tagged": [{"region": region, "id": resource} for region, resource in found]})
+    elif not found:
+        write_text(f"Nothing carries the tag in {len(chosen)} regions.")
+    else:
+        for region, resource in found:
+            write_text(f"{region}  {resource}")
+    return EXIT_OK

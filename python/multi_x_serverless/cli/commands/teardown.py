@@ -11,7 +11,7 @@ from multi_x_serverless.cli.session import Settings, pass_settings
 @click.command("teardown")
 @pass_settings
 def command(settings: Settings) -> None:
-    """Delete the framework's tables with all they hold: the inverse of setup_tables.
+    """Delete the framework's tables, buckets and queues with all they hold: the inverse of setup_tables.
 
     Workflows that are still deployed are refused: remove them first.
     """
@@ -31,8 +31,8 @@ def command(settings: Settings) -> None:
                 + " ".join(found.unreadable.values())
             )
         settings.confirm("Delete all tables with the history of all runs?")
-        deleted = delete_tables(cloud)
+        deleted = delete_tables(cloud, cloud.usable_regions())
         if settings.is_json:
             write_json("teardown", {"deleted": list(deleted)})
         else:
-            write_text(f"Deleted {len(deleted)} tables.")
+            write_text(f"Deleted {len(deleted)} tables and stores.")

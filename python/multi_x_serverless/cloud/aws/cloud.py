@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 from multi_x_serverless.cloud.aws.dead_letters import DeadLetterQueues
 from multi_x_serverless.cloud.aws.functions import AwsFunctionService
@@ -15,6 +16,7 @@ from multi_x_serverless.cloud.aws.identity import AwsIdentity
 from multi_x_serverless.cloud.aws.key_value import AwsKeyValueStore
 from multi_x_serverless.cloud.aws.logs import AwsLogService
 from multi_x_serverless.cloud.aws.messages import AwsMessageService
+from multi_x_serverless.cloud.aws.names import DEAD_LETTER_QUEUE
 from multi_x_serverless.cloud.aws.objects import AwsObjectStore
 from multi_x_serverless.cloud.aws.session import AwsSession
 from multi_x_serverless.errors import UsageError
@@ -46,7 +48,9 @@ class AwsCloud:
             raise UsageError(f"the system region '{system_region}' is none of {', '.join(regions)}.")
         self._session = AwsSession(regions, system_region, installation=installation, profile=profile, pause=pause)
         self._clock = clock
-        letters = DeadLetterQueues(self._session)
+        self._lock = threading.Lock()
+        self._usable: tuple[str, ...] | None = None
+        letters = self._letters = DeadLetterQueues(self._session)
         self._key_value = AwsKeyValueStore(self._session, clock)
         self._objects = AwsObjectStore(self._session)
         self._logs = AwsLogService(self._session)
@@ -67,8 +71,42 @@ class AwsCloud:
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """Regions that can be used."""
+        """Regions that can be named."""
         return self._session.regions
+
+    def usable_regions(self) -> tuple[str, ...]:
+        """Regions that the account has enabled, asked once."""
+        with self._lock:
+            if self._usable is None:
+                with self._session.errors("usable_regions", None, "the account's regions"):
+                    found = self._session.regions_service().describe_regions(AllRegions=False)["Regions"]
+                enabled = {entry["RegionName"] for entry in found if entry["OptInStatus"] != "not-opted-in"}
+                self._usable = tuple(region for region in self.regions if region in enabled)
+            return self._usable
+
+    def prepare_region(self, region: str) -> None:
+        """Make a region's bucket and its queue of dead letters."""
+        self._objects.provide_bucket(region)
+        self._letters.provide(region)
+
+    def clear_region(self, region: str) -> tuple[str, ...]:
+        """Delete a region's bucket and queue with all they hold."""
+        deleted = []
+        if self._objects.delete_bucket(region):
+            deleted.append(f"bucket {self._objects.bucket(region)}")
+        if self._letters.remove(region):
+            deleted.append(f"queue {DEAD_LETTER_QUEUE}")
+        return tuple(deleted)
+
+    def tagged_resources(self, region: str) -> tuple[str, ...]:
+        """ARNs of everything in a region that carries the installation's tag, and of its roles in the system region."""
+        filters: Any = [{"Key": key, "Values": [value]} for key, value in self._session.tags.items()]
+        client = self._session.tagging(region)
+        with self._session.errors("tagged_resources", region, "tagged resources"):
+            pages = client.get_paginator("get_resources").paginate(TagFilters=filters)
+            found = [entry["ResourceARN"] for page in pages for entry in page["ResourceTagMappingList"]]
+        roles = self._identity.tagged_roles() if region == self.system_region else ()
+        return tuple(sorted({*found, *roles}))
 
     @property
     def key_value(self) -> AwsKeyValueStore:

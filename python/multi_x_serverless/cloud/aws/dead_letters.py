@@ -7,6 +7,7 @@ that is interrupted loses nothing, its messages come back when `LISTING_S` have 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,13 +51,34 @@ class DeadLetterQueues:
 
     def __init__(self, session: AwsSession) -> None:
         self._session = session
+        self._lock = threading.Lock()
+        self._ready: set[str] = set()
 
     def arn(self, region: str) -> str:
         """ARN of a region's queue."""
         return resource_name("sqs", region, self._session.account_id(), DEAD_LETTER_QUEUE)
 
     def provide(self, region: str) -> str:
-        """Make a region's queue; returns its ARN."""
+        """Make a region's queue, or give the one that is there its properties; returns its ARN."""
+        with self._lock:
+            if region not in self._ready:
+                self._provide(region)
+                self._ready.add(region)
+        return self.arn(region)
+
+    def remove(self, region: str) -> bool:
+        """Delete a region's queue with all it holds; whether there was one."""
+        client = self._session.sqs(region)
+        with self._lock:
+            self._ready.discard(region)
+        with self._session.errors("delete_queue", region, f"queue '{DEAD_LETTER_QUEUE}'"):
+            url = self._url(client)
+            if url is None:
+                return False
+            client.delete_queue(QueueUrl=url)
+        return True
+
+    def _provide(self, region: str) -> None:
         client = self._session.sqs(region)
         attributes: Any = {"MessageRetentionPeriod": str(RETENTION_S), "SqsManagedSseEnabled": "true"}
         with self._session.errors("create_queue", region, f"queue '{DEAD_LETTER_QUEUE}'"):
@@ -65,7 +87,7 @@ class DeadLetterQueues:
                 client.create_queue(QueueName=DEAD_LETTER_QUEUE, Attributes=attributes, tags=self._session.tags)
             else:
                 client.set_queue_attributes(QueueUrl=url, Attributes=attributes)
-        return self.arn(region)
+                client.tag_queue(QueueUrl=url, Tags=self._session.tags)
 
     def count(self, region: str) -> int | None:
         """How many letters there are, about (SQS knows no better) and without taking them; `None` without a queue."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from multi_x_serverless.cloud.aws.names import DEAD_LETTER_QUEUE, partition_of
+from multi_x_serverless.cloud.aws.names import DEAD_LETTER_QUEUE, ROLE_PREFIX, partition_of
 from multi_x_serverless.cloud.aws.session import AwsSession, code_of, is_missing
 from multi_x_serverless.errors import CloudError
 
@@ -78,6 +78,19 @@ class AwsIdentity:
                 if not is_missing(error):
                     raise
 
+    def has_role(self, name: str) -> bool:
+        """Whether there is a role of exactly this name."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        with self._session.errors("has_role", None, f"role '{name}'"):
+            try:
+                self._session.iam().get_role(RoleName=name)
+            except ClientError as error:
+                if is_missing(error):
+                    return False
+                raise
+        return True
+
     def list_roles(self, prefix: str) -> tuple[str, ...]:
         """Names of roles that start with `prefix`, sorted."""
         client = self._session.iam()
@@ -86,6 +99,23 @@ class AwsIdentity:
                 role["RoleName"] for page in client.get_paginator("list_roles").paginate() for role in page["Roles"]
             ]
         return tuple(sorted(name for name in names if name.startswith(prefix)))
+
+    def tagged_roles(self) -> tuple[str, ...]:
+        """ARNs of the roles that carry the installation's tag; the service that lists tags leaves roles out."""
+        client = self._session.iam()
+        with self._session.errors("tagged_roles", None, "roles"):
+            roles = [
+                role
+                for page in client.get_paginator("list_roles").paginate()
+                for role in page["Roles"]
+                if role["RoleName"].startswith(ROLE_PREFIX)
+            ]
+            return tuple(role["Arn"] for role in roles if self._has_tag(role["RoleName"]))
+
+    def _has_tag(self, role: str) -> bool:
+        pages = self._session.iam().get_paginator("list_role_tags").paginate(RoleName=role)
+        tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+        return self._session.tags.items() <= tags.items()
 
     def _delete_policy(self, role: str, policy: str) -> None:
         from botocore.exceptions import ClientError  # noqa: PLC0415

@@ -75,6 +75,20 @@ class AwsMessageService:
                 if not is_missing(error):
                     raise
 
+    def has_topic(self, region: str, name: str) -> bool:
+        """Whether there is a topic of exactly this name."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        arn = self._arn(region, name)
+        with self._session.errors("has_topic", region, f"topic '{name}'"):
+            try:
+                self._session.sns(region).get_topic_attributes(TopicArn=arn)
+            except ClientError as error:
+                if is_missing(error):
+                    return False
+                raise
+        return True
+
     def list_topics(self, region: str, prefix: str) -> tuple[str, ...]:
         """Names of topics that start with `prefix`, sorted."""
         client = self._session.sns(region)

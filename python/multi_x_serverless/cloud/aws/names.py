@@ -12,6 +12,10 @@ DEAD_LETTER_QUEUE = "multi-x-serverless-dead-letters"
 """Name of the queue of each region that takes the invocations that were given up."""
 
 
+ROLE_PREFIX = "mxs-"
+"""What the names of all roles of workflows start with (`deployment.names`)."""
+
+
 def bucket_name(account: str, region: str) -> str:
     """Name of a region's bucket; names of buckets are global to AWS, so it holds the account."""
     return f"multi-x-serverless-{account}-{region}"

@@ -63,6 +63,20 @@ class AwsObjectStore:
                 if not is_missing(error):
                     raise
 
+    def has_object(self, region: str, key: str) -> bool:
+        """Whether there is an object of exactly this key."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        client = self._session.s3(region)
+        with self._session.errors("has_object", region, f"object '{key}'"):
+            try:
+                client.head_object(**self._bucket(region), Key=key)
+            except ClientError as error:
+                if is_missing(error):
+                    return False
+                raise
+        return True
+
     def list_objects(self, region: str, prefix: str) -> tuple[str, ...]:
         """Keys that start with `prefix`, sorted."""
         from botocore.exceptions import ClientError  # noqa: PLC0415
@@ -104,6 +118,30 @@ class AwsObjectStore:
     def bucket(self, region: str) -> str:
         """Name of a region's bucket."""
         return bucket_name(self._session.account_id(), region)
+
+    def provide_bucket(self, region: str) -> None:
+        """Make a region's bucket, or give the one that is there its properties."""
+        self._provide_bucket(self._session.s3(region), region)
+
+    def delete_bucket(self, region: str) -> bool:
+        """Delete a region's bucket with all it holds; whether there was one."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        client = self._session.s3(region)
+        with self._lock:
+            self._ready.discard(region)
+        with self._session.errors("delete_bucket", region, f"bucket '{self.bucket(region)}'"):
+            try:
+                for page in client.get_paginator("list_objects_v2").paginate(**self._bucket(region)):
+                    keys: Any = [{"Key": entry["Key"]} for entry in page.get("Contents", ())]
+                    if keys:
+                        client.delete_objects(**self._bucket(region), Delete={"Objects": keys, "Quiet": True})
+                client.delete_bucket(**self._bucket(region))
+            except ClientError as error:
+                if is_missing(error):
+                    return False
+                raise
+        return True
 
     def _bucket(self, region: str) -> Any:  # keyword arguments of every call
         return {"Bucket": self.bucket(region), "ExpectedBucketOwner": self._session.account_id()}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam.client import IAMClient
     from mypy_boto3_lambda.client import LambdaClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
+    from mypy_boto3_resourcegroupstaggingapi.client import ResourceGroupsTaggingAPIClient
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_sns.client import SNSClient
     from mypy_boto3_sqs.client import SQSClient
@@ -55,6 +56,9 @@ _NOT_FOUND = frozenset(
         "ResourceNotFoundException",
     }
 )
+_UNKNOWN_CREDENTIALS = frozenset({"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"})
+"""How services answer in a region that the account has not enabled, or to credentials that are none."""
+
 _RETRYABLE = frozenset(
     {
         "ConcurrentModification",
@@ -159,6 +163,14 @@ class AwsSession:
         """CloudWatch Logs."""
         return cast("CloudWatchLogsClient", self._client("logs", region))
 
+    def regions_service(self) -> Any:
+        """EC2, whose list of regions says which the account may use (nothing else of it is used)."""
+        return self._client("ec2", self.system_region)
+
+    def tagging(self, region: str) -> ResourceGroupsTaggingAPIClient:
+        """What carries which tag."""
+        return cast("ResourceGroupsTaggingAPIClient", self._client("resourcegroupstaggingapi", region))
+
     def s3(self, region: str) -> S3Client:
         """Objects."""
         return cast("S3Client", self._client("s3", region))
@@ -202,6 +214,14 @@ class AwsSession:
         except ClientError as error:
             code = code_of(error)
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if code in _UNKNOWN_CREDENTIALS and region is not None:
+                raise CloudError(
+                    f"{operation} of {what}{where} was refused: the credentials are not known there. If they work in "
+                    f"other regions, the account has not enabled this one "
+                    f"(aws account enable-region --region-name {region}).",
+                    operation=operation,
+                    region=region,
+                ) from error
             if code in _NOT_FOUND:
                 raise ResourceNotFoundError(
                     f"there is no {what}{where}, or something it needs is missing ({error}).",

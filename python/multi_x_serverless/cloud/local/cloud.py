@@ -19,10 +19,10 @@ from multi_x_serverless.cloud.local.endpoint import DataEndpoint
 from multi_x_serverless.cloud.local.faults import FaultInjector, FaultPlan, read_fault_plan
 from multi_x_serverless.cloud.local.functions import LocalFunctionService
 from multi_x_serverless.cloud.local.health import LocalHealth
-from multi_x_serverless.cloud.local.identity import LocalIdentity
+from multi_x_serverless.cloud.local.identity import LocalIdentity, role_id
 from multi_x_serverless.cloud.local.key_value import LocalKeyValueStore
 from multi_x_serverless.cloud.local.logs import LocalLogService
-from multi_x_serverless.cloud.local.messages import LocalMessageService
+from multi_x_serverless.cloud.local.messages import LocalMessageService, topic_id
 from multi_x_serverless.cloud.local.objects import LocalObjectStore
 from multi_x_serverless.cloud.local.packages import PackageCache
 from multi_x_serverless.cloud.local.regions import Regions
@@ -131,6 +131,28 @@ class LocalCloud:
     def regions(self) -> tuple[str, ...]:
         """Regions that can be used."""
         return self._regions.codes
+
+    def usable_regions(self) -> tuple[str, ...]:
+        """All of them."""
+        return self._regions.codes
+
+    def prepare_region(self, region: str) -> None:
+        """Nothing has to be made: objects and dead letters lie in the one database."""
+        self._regions.require(region, "prepare_region")
+
+    def clear_region(self, region: str) -> tuple[str, ...]:
+        """Delete a region's objects; dead letters end with their functions."""
+        keys = self._objects.list_objects(region, "")
+        for key in keys:
+            self._objects.delete_object(region, key)
+        return (f"{len(keys)} objects",) if keys else ()
+
+    def tagged_resources(self, region: str) -> tuple[str, ...]:
+        """All functions and topics of a region, and in the system region all roles: nothing here is anybody else's."""
+        functions = (description.id for description in self._functions.list_functions(region, ""))
+        topics = (topic_id(region, name) for name in self._messages.list_topics(region, ""))
+        roles = self._identity.list_roles("") if region == self._system_region else ()
+        return tuple(sorted({*functions, *topics, *(role_id(name) for name in roles)}))
 
     @property
     def key_value(self) -> LocalKeyValueStore:

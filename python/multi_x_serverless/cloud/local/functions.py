@@ -62,7 +62,7 @@ class LocalFunctionService:
                 operation="put_function",
                 region=region,
             )
-        if not self._identity.has_role(specification.role):
+        if not self._identity.knows(specification.role):
             raise ResourceNotFoundError(
                 f"the function '{specification.name}' cannot be made: there is no role '{specification.role}'.",
                 operation="put_function",

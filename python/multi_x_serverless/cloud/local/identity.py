@@ -52,7 +52,11 @@ class LocalIdentity:
         )
         return tuple(row[0] for row in rows)
 
-    def has_role(self, identifier: str) -> bool:
+    def has_role(self, name: str) -> bool:
+        """Whether there is a role of exactly this name."""
+        return bool(self._database.rows("SELECT name FROM role WHERE name = ?", (name,)))
+
+    def knows(self, identifier: str) -> bool:
         """Whether there is a role of this id."""
         return any(role_id(row[0]) == identifier for row in self._database.rows("SELECT name FROM role"))
 

@@ -98,6 +98,11 @@ class LocalMessageService:
         with self._database.transaction("delete_topic") as connection:
             connection.execute("DELETE FROM topic WHERE region = ? AND name = ?", (region, name))
 
+    def has_topic(self, region: str, name: str) -> bool:
+        """Whether there is a topic of exactly this name."""
+        self._regions.require(region, "has_topic")
+        return bool(self._database.rows("SELECT name FROM topic WHERE region = ? AND name = ?", (region, name)))
+
     def list_topics(self, region: str, prefix: str) -> tuple[str, ...]:
         """Names of topics that start with `prefix`, sorted."""
         self._regions.require(region, "list_topics")

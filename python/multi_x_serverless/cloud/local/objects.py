@@ -63,6 +63,11 @@ class LocalObjectStore:
                     connection.execute("DELETE FROM object WHERE region = ? AND key = ?", (region, key))
                 self._delete_body_unless_used(row[0])
 
+    def has_object(self, region: str, key: str) -> bool:
+        """Whether there is an object of exactly this key."""
+        self._regions.require(region, "has_object")
+        return bool(self._database.rows("SELECT key FROM object WHERE region = ? AND key = ?", (region, key)))
+
     def list_objects(self, region: str, prefix: str) -> tuple[str, ...]:
         """Keys that start with `prefix`, sorted."""
         self._regions.require(region, "list_objects")

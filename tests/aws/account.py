@@ -1,0 +1,74 @@
+"""An AWS account for tests: moto in this process for the code under test, and as a server for everybody else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from moto import mock_aws
+from moto.dynamodb.responses import DynamoHandler
+from moto.server import ThreadedMotoServer
+
+from tests.aws.function_plane import FunctionPlane
+
+
+@dataclass(frozen=True)
+class AwsAccount:
+    """What a test needs to know of the account.
+
+    Attributes:
+        endpoint: Address of the server, for `AWS_ENDPOINT_URL` of other processes.
+        plane: What runs the functions.
+    """
+
+    endpoint: str
+    plane: FunctionPlane
+
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_SESSION_TOKEN": "testing"}
+
+
+@contextmanager
+def aws_account(directory: Path) -> Iterator[AwsAccount]:
+    """An empty account inside the `with` block; calls of this process go to moto without a network."""
+    with aws_in_memory():
+        server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        server.start()
+        plane = FunctionPlane(directory)
+        try:
+            host, port = server.get_host_and_port()
+            plane.endpoint = f"http://{host}:{port}"
+            with plane.installed():
+                yield AwsAccount(plane.endpoint, plane)
+        finally:
+            plane.close()
+            server.stop()
+
+
+@contextmanager
+def aws_in_memory() -> Iterator[None]:
+    """AWS as moto imitates it: no network, no credentials of anybody, and no functions that run."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in CREDENTIALS.items():
+            environment.setenv(name, value)
+        environment.delenv("AWS_PROFILE", raising=False)
+        environment.delenv("AWS_ENDPOINT_URL", raising=False)
+        serialise_tables(environment)
+        with mock_aws():
+            yield
+
+
+def serialise_tables(patch: pytest.MonkeyPatch) -> None:
+    """One request at a time: moto reads, checks and writes without a lock, where DynamoDB is atomic per item."""
+    lock = threading.Lock()
+    unguarded = DynamoHandler.call_action
+
+    def call_action(handler: DynamoHandler) -> object:
+        with lock:
+            return unguarded(handler)
+
+    patch.setattr(DynamoHandler, "call_action", call_action)
