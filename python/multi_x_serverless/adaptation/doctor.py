@@ -15,7 +15,6 @@ Every check runs on its own: what one raises is its finding and stops no other.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,6 +28,7 @@ from multi_x_serverless.adaptation.state_checks import (
     state_checks,
 )
 from multi_x_serverless.adaptation.workflows import find_workflows
+from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import Check, Cloud, Finding
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.state import regions_of
@@ -45,9 +45,6 @@ from multi_x_serverless.model.config import (
     load_configuration,
 )
 from multi_x_serverless.model.workflow import WorkflowRecord
-
-REGIONS_AT_ONCE = 8
-"""Regions that are looked at side by side: their answers are waited for, hardly anything is computed."""
 
 
 def examine(
@@ -164,12 +161,8 @@ def _scope(
 
 def _examine_regions(cloud: Cloud, scope: _Scope) -> list[Finding]:
     """All regions, several at once; their findings in the order of the regions."""
-
-    def look(region: str) -> list[Finding]:
-        return _examine_region(cloud, region, scope)
-
-    with ThreadPoolExecutor(REGIONS_AT_ONCE, thread_name_prefix="doctor") as pool:
-        found = list(pool.map(look, (*scope.needed, *scope.possible)))
+    looks = [partial(_examine_region, cloud, region, scope) for region in (*scope.needed, *scope.possible)]
+    found = run_all(looks)
     # By check, then by region: what is the same of many regions is then one line.
     findings = [finding for entries in found for finding in entries]
     order = {name: index for index, name in enumerate(dict.fromkeys(finding.check for finding in findings))}

@@ -18,6 +18,7 @@ from multi_x_serverless.cloud.tables import (
     PlanStore,
     held_locks,
     physical_name,
+    setup_command,
     workflow_table,
 )
 from multi_x_serverless.deployment.journal import open_journals
@@ -32,7 +33,6 @@ from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.sdk.tables import REGION_TABLES
 
-SETUP = "multi_x_serverless setup_tables"
 UPGRADE = "python -m pip install --upgrade multi-x-serverless"
 
 _NOBODY = Key("doctor", "-")  # an item that nobody writes: reading it shows that a table can be read
@@ -88,7 +88,7 @@ def check_region_tables(cloud: Cloud, region: str, *, in_use: bool) -> tuple[Fin
     missing = [table for table in REGION_TABLES if physical_name(table) not in there]
     if missing and in_use:
         message = f"{_listed(missing)} {_are(missing)} missing: runs fail there"
-        return (Finding("tables", "problem", message, SETUP, (region,)),)
+        return (Finding("tables", "problem", message, setup_command(region), (region,)),)
     if missing:
         return (
             Finding("tables", "ok", "no run-time tables yet, the first function there brings them", regions=(region,)),
@@ -101,10 +101,10 @@ def _check_system_tables(cloud: Cloud, state: DeployedState) -> tuple[Finding, .
     missing = [table for table in SYSTEM_TABLES if physical_name(table) not in state.tables]
     if not any(table.startswith(TABLE_PREFIX) for table in state.tables):
         message = "there are none yet; 'deploy' makes what it needs, 'setup_tables' makes all"
-        return (Finding("tables", "note", message, SETUP, region),)
+        return (Finding("tables", "note", message, setup_command(), region),)
     if missing:
         message = f"{_listed(missing)} {_are(missing)} missing in the system region"
-        return (Finding("tables", "problem", message, SETUP, region),)
+        return (Finding("tables", "problem", message, setup_command(cloud.system_region), region),)
     return _check_readable(cloud, cloud.system_region, SYSTEM_TABLES)
 
 

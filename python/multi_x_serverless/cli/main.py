@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from multi_x_serverless.cli.session import Settings
+from multi_x_serverless.cli.session import DEFAULT_SYSTEM_REGION, Settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_USAGE, MultiXServerlessError
 
 EXIT_INTERRUPTED = 130
@@ -115,7 +115,7 @@ def _default_color() -> bool:
 @click.option(
     "--system-region",
     metavar="REGION",
-    default="us-east-1",
+    default=DEFAULT_SYSTEM_REGION,
     show_default=True,
     envvar="MULTI_X_SERVERLESS_SYSTEM_REGION",
     help="Region of the framework's own tables.",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 APPLICATION = "multi-x-serverless"
 PROGRAM = "multi_x_serverless"
+DEFAULT_SYSTEM_REGION = "us-east-1"
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,8 @@ class Settings:
             options += ["--state-dir", str(self.state_dir)]
         if self.cloud == "aws" and self.profile is not None:
             options += ["--profile", self.profile]
+        if self.system_region != DEFAULT_SYSTEM_REGION:
+            options += ["--system-region", self.system_region]
         if self.project_dir != Path():
             options += ["--project-dir", str(self.project_dir)]
         if not options:

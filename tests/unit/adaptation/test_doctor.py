@@ -20,6 +20,7 @@ from tests.fakes import Call, FakeCloud, refuse_call
 from tests.unit.adaptation.deployed import HOME, deployed_example
 from tests.unit.deployment.projects import CONFIGURATION, WORKFLOW_ID, make_project, record_of, stage
 
+SETUP_HOME = f"multi_x_serverless setup_tables --region {HOME}"
 READING = {"list_tables", "get", "query", "scan"}
 ELSEWHERE = "us-west-1"  # allowed, but without functions
 
@@ -75,7 +76,7 @@ def test_a_missing_system_table(cloud: FakeCloud, no_project: Path) -> None:
     finding = found(cloud, no_project, "tables")
 
     assert (finding.status, finding.message) == ("problem", "ledger is missing in the system region")
-    assert finding.remedy == "multi_x_serverless setup_tables"
+    assert finding.remedy == SETUP_HOME
 
 
 @pytest.mark.parametrize("table", ["workflows", "plans", "plan_pointers", "signals", "locks", "journal"])
@@ -85,7 +86,7 @@ def test_checks_of_a_missing_table_add_nothing(cloud: FakeCloud, no_project: Pat
     problems = [finding for finding in examine_cloud(cloud, no_project) if finding.status != "ok"]
 
     assert problems[0].message.startswith(table)
-    assert {finding.remedy for finding in problems if finding.check == "tables"} == {"multi_x_serverless setup_tables"}
+    assert {finding.remedy for finding in problems if finding.check == "tables"} == {SETUP_HOME}
 
 
 def test_a_missing_run_time_table_where_functions_are(cloud: FakeCloud, no_project: Path) -> None:
@@ -95,7 +96,7 @@ def test_a_missing_run_time_table_where_functions_are(cloud: FakeCloud, no_proje
 
     assert (finding.status, finding.regions) == ("problem", (HOME,))
     assert "claims is missing" in finding.message
-    assert finding.remedy == "multi_x_serverless setup_tables"
+    assert finding.remedy == SETUP_HOME
 
 
 def test_run_time_tables_where_no_function_is_may_be_missing(cloud: FakeCloud, tmp_path: Path) -> None:

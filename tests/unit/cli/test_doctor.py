@@ -95,6 +95,7 @@ def test_colours_are_an_option(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         ({"cloud": "aws", "profile": "my work"}, "multi_x_serverless --profile 'my work'"),
         ({"cloud": "local"}, "multi_x_serverless --cloud local"),
         ({"state_dir": Path("/s"), "profile": "x"}, "multi_x_serverless --cloud local --state-dir /s"),
+        ({"cloud": "aws", "system_region": "eu-west-1"}, "multi_x_serverless --system-region eu-west-1"),
         ({"cloud": "aws", "project_dir": Path("a\\1")}, "multi_x_serverless --project-dir 'a\\1'"),
     ],
 )

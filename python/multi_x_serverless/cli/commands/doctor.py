@@ -7,6 +7,7 @@ from dataclasses import replace
 import click
 
 from multi_x_serverless.cli.finding_lines import finding_members, show_findings
+from multi_x_serverless.cli.options import regions_option
 from multi_x_serverless.cli.output import write_json
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -14,7 +15,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 
 
 @click.command("doctor")
-@click.option("--region", "regions", metavar="REGION", multiple=True, help="Look at this region only; may be repeated.")
+@regions_option("Look at this region only; may be given several times.")
 @pass_settings
 def command(settings: Settings, regions: tuple[str, ...]) -> int:
     """Show what is wrong and the command that mends it. Changes nothing.

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from multi_x_serverless.cloud.aws.session import AwsSession, code_of, message_of
+from multi_x_serverless.cloud.aws.session import UNKNOWN_CREDENTIALS, AwsSession, code_of, message_of
 from multi_x_serverless.cloud.ports import Finding
 from multi_x_serverless.errors import CloudError
 
@@ -32,7 +32,6 @@ NOTED_SKEW_S = 60.0
 
 _SKEWED = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
-_UNKNOWN_KEY = frozenset({"AuthFailure", "InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException"})
 _WRONG_SIGNATURE = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch"})
 _WRONG_TIME = ("Signature expired", "Signature not yet current")
 
@@ -80,7 +79,7 @@ def check_region(session: AwsSession, region: str, opt_in_status: str | None) ->
     try:
         session.probe("sts", region).get_caller_identity()
     except ClientError as error:
-        if code_of(error) in _UNKNOWN_KEY:
+        if code_of(error) in UNKNOWN_CREDENTIALS:
             message = "refuses credentials that AWS took elsewhere, as a region does that is not enabled"
             return Finding(REGION, "problem", message, enable, (region,))
         return Finding(REGION, "problem", f"refuses requests: {error}", "", (region,))
@@ -121,7 +120,7 @@ def _explain_refusal(session: AwsSession, error: ClientError) -> Finding:
             aws_command(session, "sso login") + "\n# or, without IAM Identity Center: get new temporary credentials"
             " the way you got these"
         )
-    elif code in _UNKNOWN_KEY:
+    elif code in UNKNOWN_CREDENTIALS:
         message, remedy = "AWS does not know the access key: it was deleted, or is of another partition", configure
     elif code in _WRONG_SIGNATURE:
         message, remedy = "the secret key does not belong to the access key", configure

@@ -14,14 +14,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from multi_x_serverless.cloud.aws.access import aws_command, check_access, check_region
-from multi_x_serverless.cloud.aws.dead_letters import RETENTION_S, DeadLetterQueues
+from multi_x_serverless.cloud.aws.dead_letters import DeadLetterQueues
 from multi_x_serverless.cloud.aws.names import DEAD_LETTER_QUEUE, TAG, bucket_name
 from multi_x_serverless.cloud.aws.objects import NO_PUBLIC_ACCESS, PAYLOAD_DAYS
 from multi_x_serverless.cloud.aws.session import AwsSession, code_of, is_missing
 from multi_x_serverless.cloud.ports import Check, Finding, FindingStatus
-from multi_x_serverless.cloud.tables import SYSTEM_TABLES, physical_name
+from multi_x_serverless.cloud.tables import SYSTEM_TABLES, physical_name, setup_command
 from multi_x_serverless.errors import CloudError
-from multi_x_serverless.sdk.dynamodb_items import EXPIRES_AT
 from multi_x_serverless.sdk.tables import PAYLOAD_OBJECT_PREFIX, REGION_TABLES
 
 if TYPE_CHECKING:
@@ -198,12 +197,8 @@ class AwsHealth:
         if has_lifetime:
             lifetime = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
             if lifetime["TimeToLiveStatus"] not in ("ENABLED", "ENABLING"):
-                remedy = self._aws(
-                    f"dynamodb update-time-to-live --table-name {table} --time-to-live-specification"
-                    f" Enabled=true,AttributeName={EXPIRES_AT} --region {region}"
-                )
                 message = f"{table} has no time to live: what runs leave in it is never swept"
-                findings.append(Finding("tables", "problem", message, remedy, (region,)))
+                findings.append(Finding("tables", "problem", message, setup_command(region), (region,)))
         tags = {tag["Key"]: tag["Value"] for tag in client.list_tags_of_resource(ResourceArn=arn).get("Tags", [])}
         owner = tags.get(TAG)
         if owner != self._session.installation:
@@ -234,76 +229,19 @@ class AwsHealth:
                 return (Finding("bucket", "ok", "there is none yet", regions=(region,)),)
             message = f"{name} is gone, with the packages of the functions"
             return (Finding("bucket", "problem", message, "multi_x_serverless deploy", (region,)),)
-        findings = (
-            self._check_public_access(client, of_bucket, region),
-            self._check_encryption(client, of_bucket, region),
-            self._check_lifecycle(client, of_bucket, region),
-        )
-        wrong = tuple(finding for finding in findings if finding is not None)
-        return wrong or (Finding("bucket", "ok", "private, encrypted, swept", regions=(region,)),)
-
-    def _check_public_access(self, client: Any, of_bucket: dict[str, str], region: str) -> Finding | None:
-        answer = _optional(lambda: client.get_public_access_block(**of_bucket), "NoSuchPublicAccessBlockConfiguration")
-        if answer.get("PublicAccessBlockConfiguration") == NO_PUBLIC_ACCESS:
-            return None
-        blocks = ",".join(f"{name}=true" for name in NO_PUBLIC_ACCESS)
-        remedy = self._aws(
-            f"s3api put-public-access-block --bucket {of_bucket['Bucket']}"
-            f" --public-access-block-configuration {blocks} --region {region}"
-        )
-        message = f"{of_bucket['Bucket']} does not block public access"
-        return Finding("bucket", "problem", message, remedy, (region,))
-
-    def _check_encryption(self, client: Any, of_bucket: dict[str, str], region: str) -> Finding | None:
-        answer = _optional(
-            lambda: client.get_bucket_encryption(**of_bucket), "ServerSideEncryptionConfigurationNotFoundError"
-        )
-        if answer.get("ServerSideEncryptionConfiguration", {}).get("Rules"):
-            return None
-        remedy = self._aws(
-            f"s3api put-bucket-encryption --bucket {of_bucket['Bucket']} --server-side-encryption-configuration"
-            f" 'Rules=[{{ApplyServerSideEncryptionByDefault={{SSEAlgorithm=AES256}}}}]' --region {region}"
-        )
-        message = f"{of_bucket['Bucket']} is not encrypted by default"
-        return Finding("bucket", "problem", message, remedy, (region,))
-
-    def _check_lifecycle(self, client: Any, of_bucket: dict[str, str], region: str) -> Finding | None:
-        answer = _optional(
-            lambda: client.get_bucket_lifecycle_configuration(**of_bucket), "NoSuchLifecycleConfiguration"
-        )
-        rules = answer.get("Rules", [])
-        if any(
-            rule.get("Status") == "Enabled"
-            and _prefix(rule) == PAYLOAD_OBJECT_PREFIX
-            and rule.get("Expiration", {}).get("Days", 0) >= PAYLOAD_DAYS
-            for rule in rules
-        ):
-            return None
-        rule = (
-            f"ID=sweep-payloads,Status=Enabled,Filter={{Prefix={PAYLOAD_OBJECT_PREFIX}}},"
-            f"Expiration={{Days={PAYLOAD_DAYS}}}"
-        )
-        remedy = self._aws(
-            f"s3api put-bucket-lifecycle-configuration --bucket {of_bucket['Bucket']} --lifecycle-configuration"
-            f" 'Rules=[{{{rule}}}]' --region {region}"
-        )
-        if rules:
-            remedy = "# this replaces the rules that the bucket has:\n" + remedy
-        message = f"{of_bucket['Bucket']} does not delete large payloads after {PAYLOAD_DAYS} days"
-        return Finding("bucket", "problem", message, remedy, (region,))
+        missing = _missing_properties(client, of_bucket)
+        if missing:
+            message = f"{name} {' and '.join(missing)}"
+            return (Finding("bucket", "problem", message, setup_command(region), (region,)),)
+        return (Finding("bucket", "ok", "private, encrypted, swept", regions=(region,)),)
 
     def _check_queue(self, region: str, *, in_use: bool) -> tuple[Finding, ...]:
         if self._letters.count(region) is not None:
             return (Finding("queue", "ok", "takes the messages that are given up", regions=(region,)),)
         if not in_use:
             return (Finding("queue", "ok", "there is none yet", regions=(region,)),)
-        remedy = self._aws(
-            f"sqs create-queue --queue-name {DEAD_LETTER_QUEUE} --attributes"
-            f" MessageRetentionPeriod={RETENTION_S},SqsManagedSseEnabled=true"
-            f" --tags {TAG}={self._session.installation} --region {region}"
-        )
         message = f"{DEAD_LETTER_QUEUE} is gone: messages that are given up are lost"
-        return (Finding("queue", "problem", message, remedy, (region,)),)
+        return (Finding("queue", "problem", message, setup_command(region), (region,)),)
 
     def _aws(self, command: str) -> str:
         return aws_command(self._session, command)
@@ -314,6 +252,28 @@ def _check_endpoint() -> tuple[Finding, ...]:
     if not endpoint:
         return (Finding("endpoint", "ok", "AWS's own"),)
     return (Finding("endpoint", "note", f"requests go to {endpoint}, not to AWS", f"unset {_ENDPOINT}"),)
+
+
+def _missing_properties(client: Any, of_bucket: Mapping[str, str]) -> list[str]:
+    """What is not as `AwsObjectStore` makes a bucket, in words."""
+    private = _optional(lambda: client.get_public_access_block(**of_bucket), "NoSuchPublicAccessBlockConfiguration")
+    encrypted = _optional(
+        lambda: client.get_bucket_encryption(**of_bucket), "ServerSideEncryptionConfigurationNotFoundError"
+    )
+    swept = _optional(lambda: client.get_bucket_lifecycle_configuration(**of_bucket), "NoSuchLifecycleConfiguration")
+    properties = {
+        "does not block public access": private.get("PublicAccessBlockConfiguration") == NO_PUBLIC_ACCESS,
+        "is not encrypted by default": bool(encrypted.get("ServerSideEncryptionConfiguration", {}).get("Rules")),
+        f"does not delete large payloads after {PAYLOAD_DAYS} days": any(map(_sweeps_payloads, swept.get("Rules", []))),
+    }
+    return [words for words, holds in properties.items() if not holds]
+
+
+def _sweeps_payloads(rule: Mapping[str, Any]) -> bool:
+    """Whether a lifecycle rule, in today's form or the one before it, deletes payloads when they are no longer used."""
+    prefix = rule.get("Filter", {}).get("Prefix", rule.get("Prefix"))
+    is_late_enough = rule.get("Expiration", {}).get("Days", 0) >= PAYLOAD_DAYS
+    return rule.get("Status") == "Enabled" and prefix == PAYLOAD_OBJECT_PREFIX and is_late_enough
 
 
 def _optional(ask: Callable[[], Any], code: str) -> Any:  # as clients answer
@@ -332,9 +292,3 @@ def _permission(error: ClientError) -> str:
     """The permission that was missing, as far as AWS says."""
     said = _PERMISSION.search(str(error))
     return f"the permission {said.group(1)}" if said else f"the permission for {error.operation_name}"
-
-
-def _prefix(rule: Mapping[str, Any]) -> str | None:
-    """What the objects of a lifecycle rule start with: today's form, or the one before it."""
-    prefix = rule.get("Filter", {}).get("Prefix", rule.get("Prefix"))
-    return prefix if isinstance(prefix, str) else None

@@ -56,7 +56,9 @@ _NOT_FOUND = frozenset(
         "ResourceNotFoundException",
     }
 )
-_UNKNOWN_CREDENTIALS = frozenset({"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"})
+UNKNOWN_CREDENTIALS = frozenset(
+    {"AuthFailure", "InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException"}
+)
 """How services answer in a region that the account has not enabled, or to credentials that are none."""
 
 _RETRYABLE = frozenset(
@@ -214,7 +216,7 @@ class AwsSession:
         except ClientError as error:
             code = code_of(error)
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            if code in _UNKNOWN_CREDENTIALS and region is not None:
+            if code in UNKNOWN_CREDENTIALS and region is not None:
                 raise CloudError(
                     f"{operation} of {what}{where} was refused: the credentials are not known there. If they work in "
                     f"other regions, the account has not enabled this one "
