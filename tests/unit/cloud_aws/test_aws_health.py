@@ -5,8 +5,11 @@ moto keeps what was made; what it does not know (Lambda's quotas, missing permis
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -395,7 +398,7 @@ def opt_in(cloud: AwsCloud, **statuses: str) -> Iterator[None]:
 def test_regions_are_asked_for_once(cloud: AwsCloud) -> None:
     with opt_in(cloud, us_east_1="opt-in-not-required", us_west_2="not-opted-in"):
         assert cloud.health.reach(SYSTEM).status == "ok"
-        assert cloud.health.reach(REGION).message == "is not enabled in this account"
+        assert cloud.health.reach(REGION).message == "not enabled in this account"
         assert find_general(cloud, "regions").message == "1 of 2 are enabled in the account"
 
 
@@ -407,7 +410,7 @@ def test_regions_that_may_not_be_asked_for_are_tried(cloud: AwsCloud) -> None:
 
     assert reached.status == "ok"
     assert (finding.status, finding.message) == (
-        "note",
+        "problem",
         "cannot be told without the permission for DescribeRegions",
     )
 
@@ -422,19 +425,16 @@ def test_another_endpoint_is_a_note(cloud: AwsCloud, monkeypatch: pytest.MonkeyP
     assert "http://127.0.0.1:5000" in finding.message
 
 
-def test_nothing_is_changed(made: AwsCloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+def test_nothing_is_changed_and_the_guide_names_every_permission(made: AwsCloud) -> None:
+    asked: set[tuple[str, str]] = set()
 
     def note(model: Any, **_: object) -> None:
-        asked.append(model.name)
+        asked.add((model.service_model.service_name, model.name))
 
     for service in ("dynamodb", "ec2", "lambda", "s3", "sqs", "sts"):
         for region in (SYSTEM, REGION):
-            for events in {
-                client(made, service, region).meta.events,
-                made._session._client(service, region).meta.events,
-            }:
-                events.register("before-call.*.*", note)
+            for patience in (client(made, service, region), made._session._client(service, region)):
+                patience.meta.events.register("before-call.*.*", note)
     made.health.access()
     made.health.waiting_letters(REGION)
     for region in (SYSTEM, REGION):
@@ -442,5 +442,21 @@ def test_nothing_is_changed(made: AwsCloud, monkeypatch: pytest.MonkeyPatch) -> 
         for check in (*made.health.checks(), *made.health.region_checks(region, in_use=True)):
             check.look()
 
-    assert {"GetCallerIdentity", "DescribeTable", "HeadBucket", "GetQueueAttributes", "DescribeRegions"} <= set(asked)
-    assert {name for name in asked if not name.startswith(("Describe", "Get", "Head", "List"))} == set()
+    assert len(asked) > 10
+    assert {name for _, name in asked if not name.startswith(("Describe", "Get", "Head", "List"))} == set()
+    assert {S3_PERMISSIONS.get(name, f"{service}:{name}") for service, name in asked} <= permissions_of_the_guide()
+
+
+S3_PERMISSIONS = {
+    # Not named like the requests (Service Authorization Reference, Amazon S3).
+    "HeadBucket": "s3:ListBucket",
+    "GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+}
+
+
+def permissions_of_the_guide() -> set[str]:
+    guide = (Path(__file__).parents[3] / "docs" / "guide" / "doctor.md").read_text(encoding="utf-8")
+    (policy,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    return set(json.loads(policy)["Statement"][0]["Action"])

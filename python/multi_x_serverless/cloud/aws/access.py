@@ -75,7 +75,7 @@ def check_region(session: AwsSession, region: str, opt_in_status: str | None) ->
         + "\n# takes minutes to hours; or keep plans out of it: disallowed_regions in .multi-x-serverless/config.yml"
     )
     if opt_in_status == "not-opted-in":
-        return Finding(REGION, "problem", "is not enabled in this account", enable, (region,))
+        return Finding(REGION, "problem", "not enabled in this account", enable, (region,))
     try:
         session.probe("sts", region).get_caller_identity()
     except ClientError as error:

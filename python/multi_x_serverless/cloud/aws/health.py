@@ -71,7 +71,9 @@ class AwsHealth:
 
     def checks(self) -> tuple[Check, ...]:
         """What is about no region."""
-        return (self._check("regions", "the regions", self._check_opt_in), Check("endpoint", _check_endpoint))
+        # Without the list of regions 'deploy' and 'setup_tables' cannot begin.
+        opt_in = self._check("regions", "the regions", self._check_opt_in, denied="problem")
+        return (opt_in, Check("endpoint", _check_endpoint))
 
     def region_checks(self, region: str, *, in_use: bool) -> tuple[Check, ...]:
         """Quotas, tables, bucket and queue of a region."""
@@ -86,8 +88,10 @@ class AwsHealth:
         """How many messages of the region were given up, about."""
         return self._letters.count(region) or 0
 
-    def _check(self, name: str, what: str, look: Look, region: str | None = None) -> Check:
-        """A check in which a missing permission is a note."""
+    def _check(
+        self, name: str, what: str, look: Look, region: str | None = None, *, denied: FindingStatus = "note"
+    ) -> Check:
+        """A check in which a missing permission is a note, or what `denied` says."""
         regions = () if region is None else (region,)
 
         def guarded() -> tuple[Finding, ...]:
@@ -100,7 +104,7 @@ class AwsHealth:
                 cause = error.__cause__
                 if isinstance(cause, ClientError) and code_of(cause) in _DENIED:
                     remedy = "# docs/guide/doctor.md lists the permissions that doctor asks with"
-                    return (Finding(name, "note", f"cannot be told without {_permission(cause)}", remedy, regions),)
+                    return (Finding(name, denied, f"cannot be told without {_permission(cause)}", remedy, regions),)
                 if isinstance(cause, ClientError) and code_of(cause) in _NOT_OFFERED:
                     message = f"cannot be told: {cause.operation_name} is not offered by this endpoint"
                     return (Finding(name, "note", message, regions=regions),)
