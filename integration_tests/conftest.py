@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ class CommandLine:
 
     state: Path
     cloud: tuple[str, ...] = ("--cloud", "local")
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
 
     def arguments(self, *arguments: str, output: str = "json") -> list[str]:
         """The command as it is started."""

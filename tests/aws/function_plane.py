@@ -109,6 +109,13 @@ class FunctionPlane:
         with self._changed:
             return self._under_way
 
+    def forget(self) -> None:
+        """End all idle containers, so that the next invocation finds one that remembers nothing."""
+        with self._pool._changed:
+            idle = {(worker.function.region, worker.function.specification.name) for worker in self._pool._idle}
+        for region, name in idle:
+            self._pool.retire(region, name)
+
     def close(self) -> None:
         """End all workers."""
         self.wait_until_idle(30.0)

@@ -1,7 +1,7 @@
 """The clouds that must fulfil the contract of `multi_x_serverless.cloud.ports`.
 
 A test asks for `cloud`, for its `region` or another and for a `name` that no other test uses; it holds for every cloud.
-AWS is moto with functions that run (`tests/aws`).
+AWS is moto with functions that run, and every request is held to its service's model (`tests/aws`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from multi_x_serverless.cloud.aws import AwsCloud
 from multi_x_serverless.cloud.local import LocalCloud, LocalSettings
 from multi_x_serverless.cloud.ports import Cloud, Host
 from tests.aws.account import AwsAccount, aws_account
+from tests.aws.calls import ApiCalls
 
 REGIONS = ("us-east-1", "us-west-2", "ca-central-1")
 
@@ -36,7 +37,11 @@ class HostedAws(AwsCloud):
 @pytest.fixture(scope="module", params=["local", "aws"])
 def cloud(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     if request.param == "aws":
-        with aws_account(tmp_path_factory.mktemp("aws")) as account, HostedAws(account) as aws:
+        with (
+            aws_account(tmp_path_factory.mktemp("aws")) as account,
+            ApiCalls().recording(),
+            HostedAws(account) as aws,
+        ):
             yield aws
         return
     with LocalCloud(

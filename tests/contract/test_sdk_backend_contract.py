@@ -56,9 +56,6 @@ def test_items(backend: Backend, other_region: str, table: str, later: float) ->
     assert backend.get(other_region, table, "p", "s") == StoredItem(attributes, 1)
     assert backend.put(other_region, table, "p", "s", {"n": 1}, condition=1, expires_at=later) == 2
     assert backend.query(other_region, table, "p", "") == [("s", StoredItem({"n": 1}, 2))]
-    assert not backend.delete(other_region, table, "p", "s", condition=1)
-    assert backend.delete(other_region, table, "p", "s", condition=2)
-    assert backend.query(other_region, table, "p", "") == []
 
 
 def test_set_if_absent(backend: Backend, region: str, table: str, later: float) -> None:

@@ -56,10 +56,6 @@ class DynamoBackend(MemoryBackend):
         with self._operation("set_if_absent", region):
             return self._aws.set_if_absent(region, table, partition, sort, attribute, value, expires_at=expires_at)
 
-    def delete(self, region: str, table: str, partition: str, sort: str, *, condition: int) -> bool:
-        with self._operation("delete", region):
-            return self._aws.delete(region, table, partition, sort, condition=condition)
-
     def query(self, region: str, table: str, partition: str, prefix: str) -> list[tuple[str, StoredItem]]:
         with self._operation("query", region):
             return self._aws.query(region, table, partition, prefix)

@@ -12,15 +12,20 @@ PARALLEL_STEPS = 8
 """Steps at once: enough to hide the time of a round trip, few enough for the rates of AWS's control planes."""
 
 
-def run_all(steps: Sequence[Callable[[], Result]], *, limit: int = PARALLEL_STEPS) -> list[Result]:
+def run_all(steps: Sequence[Callable[[], Result]], *, limit: int | None = None) -> list[Result]:
     """Results of all steps in their order; after a failure no further step is started.
+
+    Args:
+        steps: What to do.
+        limit: Steps at once; `PARALLEL_STEPS` by default.
 
     Raises:
         Exception: What the first of the failed steps raised; those under way have ended.
     """
-    if len(steps) <= 1:
+    threads = min(limit or PARALLEL_STEPS, len(steps))
+    if threads <= 1:
         return [step() for step in steps]
-    with ThreadPoolExecutor(min(limit, len(steps)), thread_name_prefix="cloud") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix="cloud") as pool:
         futures = [pool.submit(step) for step in steps]
         wait(futures, return_when=FIRST_EXCEPTION)
         for future in futures:

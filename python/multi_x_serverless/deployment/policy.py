@@ -68,13 +68,7 @@ def build_policy(
         {
             "Sid": "MultiXServerlessRuns",
             "Effect": "Allow",
-            "Action": [
-                "dynamodb:GetItem",
-                "dynamodb:PutItem",
-                "dynamodb:UpdateItem",
-                "dynamodb:DeleteItem",
-                "dynamodb:Query",
-            ],
+            "Action": ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"],
             "Resource": [
                 f"arn:aws:dynamodb:*:{account_id}:table/{TABLE_PREFIX}{table}"
                 for table in (SYNC_STATUS, SYNC_PAYLOADS, CLAIMS)
@@ -91,7 +85,7 @@ def build_policy(
         {
             "Sid": "MultiXServerlessLargePayloads",
             "Effect": "Allow",
-            "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+            "Action": ["s3:GetObject", "s3:PutObject"],
             "Resource": [f"arn:aws:s3:::{bucket_prefix(account_id)}*/{PAYLOAD_OBJECT_PREFIX}{workflow_id}/*"],
         },
         *own_statements,

@@ -14,6 +14,8 @@ from multi_x_serverless.deployment.state import WorkflowState, regions_of
 from multi_x_serverless.errors import CloudError, DeploymentError, MultiXServerlessError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from multi_x_serverless.deployment.executor import Executor
     from multi_x_serverless.model.workflow import Resource, WorkflowRecord
 
@@ -39,7 +41,7 @@ def undo(
     try:
         touched = journal.read()
         if before.record is None:
-            problems = _remove_everything(cloud, workflow_id, touched, executor)
+            problems = _remove_everything(cloud, workflow_id, before, touched, executor)
         else:
             problems = _bring_back(cloud, before.record, before, touched, executor)
         if not problems:
@@ -58,9 +60,10 @@ def undo(
 
 
 def _remove_everything(
-    cloud: Cloud, workflow_id: str, touched: tuple[Resource, ...], executor: Executor
+    cloud: Cloud, workflow_id: str, before: WorkflowState, touched: tuple[Resource, ...], executor: Executor
 ) -> tuple[str, ...]:
     left = executor.delete(plan_deletions(touched))
+    _delete_new_logs(cloud, touched, before.read_at)
     for region in sorted({resource.region for resource in touched if resource.region is not None}):
         delete_replica(cloud, workflow_id, region)
     PlanStore(cloud).remove(workflow_id)
@@ -85,13 +88,24 @@ def _bring_back(
     changed = without_fingerprint(record.resources, touched)
     executor.apply(plan_changes(desired_resources(cloud, record, places), changed))
     recorded = {resource.key for resource in record.resources}
-    left = executor.delete(plan_deletions([resource for resource in touched if resource.key not in recorded]))
+    unrecorded = [resource for resource in touched if resource.key not in recorded]
+    left = executor.delete(plan_deletions(unrecorded))
+    _delete_new_logs(cloud, unrecorded, before.read_at)
     _bring_plan_back(cloud, record, before)
     table = workflow_table(cloud)
     stored = table.get(Key(record.workflow_id))
     if stored is None or stored.value != record:
         table.put(Key(record.workflow_id), record)
     return _described(left)
+
+
+def _delete_new_logs(cloud: Cloud, touched: Collection[Resource], since: float) -> None:
+    """Delete the logs of functions that are gone again; one with older lines tells of runs, and stays."""
+    for resource in touched:
+        if resource.kind != "function" or resource.region is None:
+            continue
+        if next(iter(cloud.logs.read_logs(resource.region, resource.name, 0.0, since)), None) is None:
+            cloud.logs.delete_logs(resource.region, resource.name)
 
 
 def _bring_plan_back(cloud: Cloud, record: WorkflowRecord, before: WorkflowState) -> None:

@@ -35,12 +35,14 @@ class WorkflowState:
         journal: What an operation that did not reach its end may have made or changed.
         plan: The plan in force.
         staged: The plan that waits for a migration.
+        read_at: When it was read, seconds since the epoch.
     """
 
     stored: Stored[WorkflowRecord] | None
     journal: tuple[Resource, ...]
     plan: Plan | None
     staged: Plan | None
+    read_at: float
 
     @property
     def record(self) -> WorkflowRecord | None:
@@ -53,7 +55,7 @@ class WorkflowState:
         return () if self.stored is None else self.stored.value.resources
 
 
-EMPTY_STATE = WorkflowState(None, (), None, None)
+EMPTY_STATE = WorkflowState(None, (), None, None, 0.0)
 
 
 def read_state(cloud: Cloud, workflow_id: str) -> WorkflowState:
@@ -64,6 +66,7 @@ def read_state(cloud: Cloud, workflow_id: str) -> WorkflowState:
         journal=Journal(cloud, workflow_id).read(),
         plan=plans.active(workflow_id),
         staged=plans.staged(workflow_id),
+        read_at=cloud.now(),
     )
 
 

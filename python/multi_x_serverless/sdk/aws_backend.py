@@ -6,6 +6,7 @@ Throttling and connection failures are retried by botocore (`ATTEMPTS`, "standar
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,11 +15,8 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    HTTPClientError,
-)
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 from multi_x_serverless.sdk import environment
 from multi_x_serverless.sdk.backend import ABSENT, Attribute, Attributes, StoredItem
@@ -45,7 +43,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient
 
 ATTEMPTS = 4
-"""How often botocore tries a request."""
+"""How often a request is tried."""
+
+LONGEST_PAUSE_S = 20.0
+"""Between two attempts to publish; they grow and are random, as botocore's are in its standard mode."""
+
+_THROTTLED = frozenset({"RequestLimitExceeded", "SlowDown", "Throttled", "Throttling", "ThrottlingException"})
 
 CONNECT_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 10.0
@@ -64,24 +67,33 @@ class AwsBackend:
         table_prefix: What physical table names start with.
         bucket_prefix: A region's bucket is this + the region's code; empty if there are no buckets.
         clock: Seconds since the epoch.
+        pause: Waits a number of seconds.
     """
 
     earliest_retry_s = FIRST_RETRY_OF_LAMBDA_S
     owns_network = True
 
     def __init__(
-        self, *, account: str, table_prefix: str, bucket_prefix: str, clock: Callable[[], float] = time.time
+        self,
+        *,
+        account: str,
+        table_prefix: str,
+        bucket_prefix: str,
+        clock: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._account = account
         self._table_prefix = table_prefix
         self._bucket_prefix = bucket_prefix
         self._clock = clock
+        self._pause = pause
         self._config = Config(
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
             max_pool_connections=32,
         )
+        self._once = self._config.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
         # Making a client is slow and not thread-safe; clients themselves are.
         self._lock = threading.Lock()
         self._session = boto3.session.Session()
@@ -90,10 +102,24 @@ class AwsBackend:
         self._objects: dict[str, S3Client] = {}
 
     def publish(self, region: str, topic: str, body: str) -> None:
-        """Publish a message."""
+        """Publish a message.
+
+        It is tried again here and not by botocore, which tells of the last attempt only: a message that may have got
+        through at any attempt must not be taken for one that certainly did not.
+        """
         arn = f"arn:{_partition_of(region)}:sns:{region}:{self._account}:{topic}"
-        with _errors("publish", region):
-            self._sns(region).publish(TopicArn=arn, Message=body)
+        is_unknown = False
+        for attempt in range(ATTEMPTS):
+            try:
+                with _errors("publish", region):
+                    self._sns(region).publish(TopicArn=arn, Message=body)
+            except BackendError as error:
+                is_unknown = error.outcome_unknown = error.outcome_unknown or is_unknown
+                if attempt == ATTEMPTS - 1 or not _is_worth_another_try(error):
+                    raise
+            else:
+                return
+            self._pause(random.random() * min(LONGEST_PAUSE_S, 2.0**attempt))  # noqa: S311  # jitter, no secret
 
     def get(self, region: str, table: str, partition: str, sort: str) -> StoredItem | None:
         """Read one item."""
@@ -172,24 +198,6 @@ class AwsBackend:
             raise BackendError("the item was written already expired", operation="set_if_absent", region=region)
         return item
 
-    def delete(self, region: str, table: str, partition: str, sort: str, *, condition: int) -> bool:
-        """Delete an item on a condition."""
-        expression, names, values = self._condition(condition)
-        with _errors("delete", region):
-            try:
-                self._dynamodb(region).delete_item(
-                    TableName=self._table_prefix + table,
-                    Key=encode_key(partition, sort),
-                    ConditionExpression=expression,
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues=values,
-                )
-            except ClientError as error:
-                if _code_of(error) == _CONDITION_FAILED:
-                    return False
-                raise
-        return True
-
     def query(self, region: str, table: str, partition: str, prefix: str) -> list[tuple[str, StoredItem]]:
         """Read the items of a partition in order, through all pages."""
         found: list[tuple[str, StoredItem]] = []
@@ -244,7 +252,7 @@ class AwsBackend:
     def _sns(self, region: str) -> SNSClient:
         with self._lock:
             if region not in self._topics:
-                self._topics[region] = self._session.client("sns", region_name=region, config=self._config)
+                self._topics[region] = self._session.client("sns", region_name=region, config=self._once)
             return self._topics[region]
 
     def _dynamodb(self, region: str) -> DynamoDBClient:
@@ -266,8 +274,20 @@ def _partition_of(region: str) -> str:
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
+def _is_worth_another_try(error: BackendError) -> bool:
+    cause = error.__cause__
+    if isinstance(cause, ClientError):
+        return _status_of(cause) >= 500 or _code_of(cause) in _THROTTLED
+    return isinstance(cause, HTTPClientError | NoConnectionError)
+
+
 def _code_of(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
+
+
+def _status_of(error: ClientError) -> int:
+    """HTTP status of an answer; one without is taken for a failure inside the service."""
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
 
 
 @contextmanager
@@ -276,12 +296,11 @@ def _errors(operation: str, region: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        metadata = error.response.get("ResponseMetadata", {})
-        # Of an attempt before the last one only its number is known: it may have got through.
-        unknown = metadata.get("HTTPStatusCode", 500) >= 500 or metadata.get("RetryAttempts", 0) > 0
+        # Of an attempt of botocore's before the last one only its number is known: it may have got through.
+        repeats = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)
+        unknown = _status_of(error) >= 500 or repeats > 0
         raise BackendError(str(error), operation=operation, region=region, outcome_unknown=unknown) from error
     except BotoCoreError as error:
-        # botocore's `ConnectionError`s are no `HTTPClientError`s: with them it never came to an exchange. It tells of
-        # the last attempt only; that an earlier one got through and its answer was lost is not seen here.
+        # botocore's `ConnectionError`s are no `HTTPClientError`s: with them it never came to an exchange.
         unknown = isinstance(error, HTTPClientError)
         raise BackendError(str(error), operation=operation, region=region, outcome_unknown=unknown) from error

@@ -79,9 +79,6 @@ class Backend(Protocol):
     ) -> StoredItem:
         """Set one attribute unless it has a value, creating the item if needed; returns the item as it is then."""
 
-    def delete(self, region: str, table: str, partition: str, sort: str, *, condition: int) -> bool:
-        """Delete an item if it has the version `condition`; `False` if it has not."""
-
     def query(self, region: str, table: str, partition: str, prefix: str) -> list[tuple[str, StoredItem]]:
         """All items of a partition whose sort key starts with `prefix`, with their sort keys, in order."""
 

@@ -134,11 +134,6 @@ class LocalBackend:
         )
         return _item(answer["item"])
 
-    def delete(self, region: str, table: str, partition: str, sort: str, *, condition: int) -> bool:
-        """Delete an item on a condition."""
-        answer = self._request("delete", region, {**self._key(table, partition), "sort": sort, "condition": condition})
-        return answer["deleted"] is True
-
     def query(self, region: str, table: str, partition: str, prefix: str) -> list[tuple[str, StoredItem]]:
         """Read the items of a partition in order."""
         answer = self._request("query", region, {**self._key(table, partition), "prefix": prefix})

@@ -143,16 +143,6 @@ class MemoryBackend:
             self._write(key, item, expires_at)
             return item
 
-    def delete(self, region: str, table: str, partition: str, sort: str, *, condition: int) -> bool:
-        """Delete an item on a condition."""
-        with self._operation("delete", region):
-            key = (region, table, partition, sort)
-            found = self._live(key)
-            if found is None or found.version != condition:
-                return False
-            del self.items[key]
-            return True
-
     def query(self, region: str, table: str, partition: str, prefix: str) -> list[tuple[str, StoredItem]]:
         """Read the items of a partition in order."""
         with self._operation("query", region):

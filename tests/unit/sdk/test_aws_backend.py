@@ -23,7 +23,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsBackend]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():
-        yield AwsBackend(account=ACCOUNT, table_prefix="mxs-", bucket_prefix="mxs-")
+        yield AwsBackend(account=ACCOUNT, table_prefix="mxs-", bucket_prefix="mxs-", pause=lambda _seconds: None)
 
 
 def test_without_a_bucket_a_large_payload_is_explained() -> None:
@@ -78,6 +78,60 @@ def test_whether_a_failed_request_may_have_been_carried_out(
     with pytest.raises(BackendError) as caught:
         backend.publish(REGION, "topic", "")
     assert caught.value.outcome_unknown is outcome_unknown
+
+
+@pytest.mark.parametrize(
+    ("script", "attempts", "outcome_unknown"),
+    [
+        (["timeout", "down", "down", "down"], 4, True),
+        (["down", "down", "down", "down"], 4, False),
+        ([500, 400], 2, True),
+        ([400], 1, False),
+        (["throttled", "throttled", "throttled", "throttled"], 4, False),
+        (["down", "timeout"], 3, None),
+        (["throttled"], 2, None),
+    ],
+    ids=str,
+)
+def test_a_publish_that_may_have_got_through_once_is_never_certainly_refused(
+    backend: AwsBackend,
+    monkeypatch: pytest.MonkeyPatch,
+    script: list[str | int],
+    attempts: int,
+    outcome_unknown: bool | None,
+) -> None:
+    throttled = refusal(429)
+    throttled.response["Error"]["Code"] = "Throttling"
+    errors: dict[str | int, Exception] = {
+        "timeout": ReadTimeoutError(endpoint_url="https://sns"),
+        "down": EndpointConnectionError(endpoint_url="https://sns"),
+        "throttled": throttled,
+        400: refusal(400),
+        500: refusal(500),
+    }
+    tried: list[None] = []
+
+    def publish(**arguments: object) -> None:
+        tried.append(None)
+        if len(tried) <= len(script):
+            raise errors[script[len(tried) - 1]]
+
+    monkeypatch.setattr(backend._sns(REGION), "publish", publish)
+
+    if outcome_unknown is None:
+        backend.publish(REGION, "topic", "")
+    else:
+        with pytest.raises(BackendError) as caught:
+            backend.publish(REGION, "topic", "")
+        assert caught.value.outcome_unknown is outcome_unknown
+    assert len(tried) == attempts
+
+
+def test_botocore_itself_tries_a_publish_once(backend: AwsBackend) -> None:
+    messages: Any = backend._sns(REGION).meta.config
+    tables: Any = backend._dynamodb(REGION).meta.config
+    assert messages.retries == {"mode": "standard", "total_max_attempts": 1}
+    assert tables.retries == {"mode": "standard", "total_max_attempts": 4}
 
 
 def test_a_client_is_made_once_per_service_and_region(backend: AwsBackend) -> None:

@@ -134,9 +134,6 @@ class Table:
     def set_if_absent(self, attribute: str, value: Attribute) -> StoredItem:
         return self.backend.set_if_absent(REGION, TABLE, self.partition, "s", attribute, value, expires_at=EXPIRY)
 
-    def delete(self, condition: int) -> bool:
-        return self.backend.delete(REGION, TABLE, self.partition, "s", condition=condition)
-
     def query(self, prefix: str) -> list[tuple[str, StoredItem]]:
         return self.backend.query(REGION, TABLE, self.partition, prefix)
 
@@ -199,16 +196,6 @@ def test_of_several_claims_exactly_one_is_taken(table: Table) -> None:
         versions = list(executor.map(lambda _: table.put(ABSENT), range(8)))
 
     assert sorted(version is not None for version in versions) == [False] * 7 + [True]
-
-
-def test_a_deletion_needs_the_version_it_expects(table: Table) -> None:
-    table.put(ABSENT)
-
-    assert not table.delete(2)
-    assert table.delete(1)
-    assert not table.delete(1)
-    assert table.get() is None
-    assert table.put(ABSENT) == 1
 
 
 def test_an_expired_item_is_absent(table: Table, clock: Clock) -> None:

@@ -148,17 +148,6 @@ def test_set_if_absent(endpoint: Endpoint, backend: LocalBackend) -> None:
     )
 
 
-def test_delete(endpoint: Endpoint, backend: LocalBackend) -> None:
-    endpoint.script = [(200, {"deleted": True}), (200, {"deleted": False})]
-
-    assert backend.delete("r", "claims", "p", "s", condition=3)
-    assert not backend.delete("r", "claims", "p", "s", condition=3)
-    assert sent(endpoint) == (
-        "/data/delete",
-        {"region": "r", "table": "mxs-claims", "partition": "p", "sort": "s", "condition": 3},
-    )
-
-
 def test_query(endpoint: Endpoint, backend: LocalBackend) -> None:
     endpoint.script = [(200, {"items": [ITEM, {**ITEM, "sort": "t"}]})]
 

@@ -101,11 +101,9 @@ class DataOperations:
             "get": self._get,
             "put": self._put,
             "set_if_absent": self._set_if_absent,
-            "delete": self._delete,
             "query": self._query,
             "put_object": self._put_object,
             "get_object": self._get_object,
-            "delete_object": self._delete_object,
         }
 
     def find(self, operation: str) -> Callable[[Fields], Json]:
@@ -152,12 +150,6 @@ class DataOperations:
         )
         return {"item": _item(item)}
 
-    def _delete(self, fields: Fields) -> Json:
-        deleted = self._key_value.delete(
-            fields.text("region"), fields.text("table"), fields.key(), condition=fields.condition()
-        )
-        return {"deleted": deleted}
-
     def _query(self, fields: Fields) -> Json:
         items = self._key_value.query(
             fields.text("region"),
@@ -174,10 +166,6 @@ class DataOperations:
 
     def _get_object(self, fields: Fields) -> Json:
         return {"body": encode_bytes(self._objects.get_object(fields.text("region"), fields.text("key")))}
-
-    def _delete_object(self, fields: Fields) -> Json:
-        self._objects.delete_object(fields.text("region"), fields.text("key"))
-        return {}
 
 
 def _item(item: Item) -> dict[str, str | int | dict[str, JsonAttribute]]:

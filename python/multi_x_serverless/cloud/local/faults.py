@@ -34,11 +34,9 @@ DATA_OPERATIONS = (
     "get",
     "put",
     "set_if_absent",
-    "delete",
     "query",
     "put_object",
     "get_object",
-    "delete_object",
 )
 """What functions ask of the embedded cloud; see `multi_x_serverless.cloud.local.endpoint`."""
 
