@@ -400,12 +400,16 @@ class FakeHealth:
 
     letters: list[DeadLetter]
     entrance: tuple[Finding, ...] = ()
+    alone: bool = False
     closed: set[str] = field(default_factory=set)
     general: list[Check] = field(default_factory=list)
     regional: Callable[[str, bool], tuple[Check, ...]] = field(default=lambda region, in_use: ())
 
     def access(self) -> tuple[Finding, ...]:
         return self.entrance
+
+    def is_alone(self) -> bool:
+        return self.alone
 
     def reach(self, region: str) -> Finding:
         if region in self.closed:

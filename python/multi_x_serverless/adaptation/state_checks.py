@@ -69,7 +69,7 @@ def state_checks(cloud: Cloud, state: DeployedState) -> tuple[Check, ...]:
     found = state.workflows
     if found is not None:
         checks += [
-            ("workflows", ("workflows",), lambda: _check_workflows(cloud, found)),
+            ("workflows", ("workflows", "locks"), lambda: _check_workflows(cloud, found)),
             ("journal", ("journal", "locks", "plan_pointers", "plans"), lambda: _check_journals(cloud, found)),
         ]
     checks.append(("locks", ("locks",), lambda: _check_locks(cloud)))
@@ -126,18 +126,24 @@ def _check_workflows(cloud: Cloud, found: FoundWorkflows) -> tuple[Finding, ...]
         Finding("workflows", "problem", f"the record of {workflow_id} cannot be read: {why}", _mend(cloud, workflow_id))
         for workflow_id, why in found.unreadable.items()
     ]
-    findings += [
-        Finding(
-            "workflows",
-            "problem",
-            f"the removal of {record.workflow_id} did not reach its end",
-            f"multi_x_serverless remove {record.workflow_id}",
-        )
-        for record in found.readable
-        if record.status == "removing"
-    ]
+    at_work = _at_work(cloud)
+    for record in found.readable:
+        if record.status != "removing":
+            continue
+        workflow_id = record.workflow_id
+        if workflow_id in at_work:
+            message = f"{workflow_id} is being removed, or the command that did it died"
+            findings.append(Finding("workflows", "note", message))
+        else:
+            message = f"the removal of {workflow_id} did not reach its end"
+            findings.append(Finding("workflows", "problem", message, f"multi_x_serverless remove {workflow_id}"))
     deployed = sum(record.status == "deployed" for record in found.readable)
     return tuple(findings) or (Finding("workflows", "ok", f"{deployed} deployed, all records can be read"),)
+
+
+def _at_work(cloud: Cloud) -> frozenset[str]:
+    """Names of the locks that a command may be holding now, be it alive or not."""
+    return frozenset() if cloud.health.is_alone() else frozenset(lock.name for lock in held_locks(cloud))
 
 
 def _mend(cloud: Cloud, workflow_id: str) -> str:
@@ -154,37 +160,46 @@ def _mend(cloud: Cloud, workflow_id: str) -> str:
 
 
 def _check_journals(cloud: Cloud, found: FoundWorkflows) -> tuple[Finding, ...]:
-    held = {lock.name for lock in held_locks(cloud)}
+    at_work = _at_work(cloud)
     records = {record.workflow_id: record for record in found.readable}
     findings = []
     for workflow_id in open_journals(cloud):
-        if workflow_id in held:
-            continue  # under way; the check of locks says so
         record = records.get(workflow_id)
         if record is not None and record.status == "removing":
             continue  # the check of workflows says so
-        if record is not None and PlanStore(cloud).staged(workflow_id) is not None:
-            message, remedy = "a migration", f"multi_x_serverless update_check_deployment {workflow_id}"
+        kind, remedy = _interrupted(cloud, workflow_id, record)
+        if workflow_id in at_work:
+            message = f"{kind} of {workflow_id} is under way, or its command died"
+            remedy = f"# if it died, when its lease has ended:\n{remedy}"
+            findings.append(Finding("journal", "note", message, remedy))
         else:
-            message, remedy = "a deployment", "# in the directory of its project:\nmulti_x_serverless deploy"
-            if record is None:
-                remedy += f"\n# or, to give it up:\nmulti_x_serverless remove {workflow_id}"
-        message += f" of {workflow_id} was interrupted; what it made is in the journal"
-        findings.append(Finding("journal", "problem", message, remedy))
+            message = f"{kind} of {workflow_id} was interrupted; what it made is in the journal"
+            findings.append(Finding("journal", "problem", message, remedy))
     return tuple(findings) or (Finding("journal", "ok", "no operation was interrupted"),)
 
 
+def _interrupted(cloud: Cloud, workflow_id: str, record: WorkflowRecord | None) -> tuple[str, str]:
+    """Which operation the journal is of, and what brings it to its end."""
+    if record is not None and PlanStore(cloud).staged(workflow_id) is not None:
+        return "a migration", f"multi_x_serverless update_check_deployment {workflow_id}"
+    remedy = "# in the directory of its project:\nmulti_x_serverless deploy"
+    if record is None:
+        remedy += f"\n# or, to give it up:\nmulti_x_serverless remove {workflow_id}"
+    return "a deployment", remedy
+
+
 def _check_locks(cloud: Cloud) -> tuple[Finding, ...]:
-    held = tuple(
-        Finding(
-            "locks",
-            "note",
+    is_alone = cloud.health.is_alone()
+    findings = []
+    for lock in held_locks(cloud):
+        message = (
             f"a command is working on {lock.name}, or died doing so: its lease ends in {lock.remaining_s:.0f} s at the "
-            "latest, until then others are refused",
+            "latest, until then others are refused"
         )
-        for lock in held_locks(cloud)
-    )
-    return held or (Finding("locks", "ok", "none are held"),)
+        if is_alone:
+            message = f"a command that worked on {lock.name} died; the next that changes something drops its lock"
+        findings.append(Finding("locks", "note", message))
+    return tuple(findings) or (Finding("locks", "ok", "none are held"),)
 
 
 def _plan_check(cloud: Cloud, record: WorkflowRecord) -> Callable[[], tuple[Finding, ...]]:

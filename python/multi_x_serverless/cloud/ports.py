@@ -322,6 +322,9 @@ class Health(Protocol):
     def access(self) -> tuple[Finding, ...]:
         """Whether the cloud lets the caller in; with a problem, nothing else of it can be looked at."""
 
+    def is_alone(self) -> bool:
+        """Whether certainly no other command is at work on the cloud; most clouds cannot know."""
+
     def reach(self, region: str) -> Finding:
         """Whether a region is open to the caller and answers; with a problem, nothing in it can be looked at."""
 

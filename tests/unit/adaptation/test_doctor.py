@@ -160,6 +160,17 @@ def test_a_removal_that_did_not_reach_its_end(cloud: FakeCloud, no_project: Path
     assert finding.remedy == "multi_x_serverless remove gone-0.0.1"
 
 
+def test_a_removal_that_may_be_under_way_is_a_note(cloud: FakeCloud, no_project: Path) -> None:
+    record = record_of(cloud)
+    assert record is not None
+    workflow_table(cloud).put(Key("gone-0.0.1"), replace(record, workflow_id="gone-0.0.1", status="removing"))
+    with lock(cloud, "gone-0.0.1"):
+        findings = wrong(cloud, no_project)
+
+    assert {check: finding.status for check, finding in findings.items()} == {"workflows": "note", "locks": "note"}
+    assert findings["workflows"].message.startswith("gone-0.0.1 is being removed")
+
+
 def interrupt(cloud: FakeCloud, workflow_id: str) -> None:
     record = record_of(cloud)
     assert record is not None
@@ -191,15 +202,34 @@ def test_an_interrupted_migration(cloud: FakeCloud, no_project: Path) -> None:
     assert problem.remedy == f"multi_x_serverless update_check_deployment {WORKFLOW_ID}"
 
 
-def test_an_operation_under_way_is_not_an_interrupted_one(cloud: FakeCloud, no_project: Path) -> None:
+def wrong(cloud: FakeCloud, project: Path) -> dict[str, Finding]:
+    """All that is not ok, by check."""
+    return {finding.check: finding for finding in examine_cloud(cloud, project) if finding.status != "ok"}
+
+
+def test_an_operation_that_may_be_under_way_is_a_note(cloud: FakeCloud, no_project: Path) -> None:
     interrupt(cloud, WORKFLOW_ID)
     with lock(cloud, WORKFLOW_ID, lease_s=900.0):
         cloud.time += 300.0
-        finding = found(cloud, no_project, "locks")
+        findings = wrong(cloud, no_project)
 
-    assert finding.status == "note"
-    assert WORKFLOW_ID in finding.message
-    assert "ends in 600 s" in finding.message
+    assert {check: finding.status for check, finding in findings.items()} == {"journal": "note", "locks": "note"}
+    assert findings["journal"].message.startswith(f"a deployment of {WORKFLOW_ID} is under way")
+    assert findings["journal"].remedy.splitlines()[0] == "# if it died, when its lease has ended:"
+    assert findings["journal"].remedy.splitlines()[-1] == "multi_x_serverless deploy"
+    assert WORKFLOW_ID in findings["locks"].message
+    assert "ends in 600 s" in findings["locks"].message
+
+
+def test_where_nobody_else_can_be_at_work_a_lock_is_left_over(cloud: FakeCloud, no_project: Path) -> None:
+    interrupt(cloud, WORKFLOW_ID)
+    cloud.health.alone = True
+    with lock(cloud, WORKFLOW_ID):
+        findings = wrong(cloud, no_project)
+
+    assert {check: finding.status for check, finding in findings.items()} == {"journal": "problem", "locks": "note"}
+    assert "was interrupted" in findings["journal"].message
+    assert "died; the next that changes something drops its lock" in findings["locks"].message
 
 
 def test_a_lease_that_has_ended_holds_nothing(cloud: FakeCloud, no_project: Path) -> None:

@@ -99,9 +99,13 @@ def test_another_command_owns_the_directory(directory: Path) -> None:
             assert other.stdout is not None
             assert other.stdout.readline() == "open\n"
             while_held = find(directory, "owner")
+            with open_beside(directory) as cloud:
+                assert not cloud.health.is_alone()
         finally:
             other.kill()
     after_its_death = find(directory, "owner")
+    with open_beside(directory) as cloud:
+        assert cloud.health.is_alone()
 
     assert while_held.status == "note"
     assert f"process {other.pid} holds" in while_held.message

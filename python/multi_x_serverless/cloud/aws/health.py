@@ -61,6 +61,10 @@ class AwsHealth:
         """Whether the credentials work, and how far the clock is off."""
         return check_access(self._session, self._clock)
 
+    def is_alone(self) -> bool:
+        """Never certain: others may work on the same account from anywhere."""
+        return False
+
     def reach(self, region: str) -> Finding:
         """Whether a region is open to the account and answers."""
         try:

@@ -37,6 +37,10 @@ class LocalHealth:
         """Nobody is kept out."""
         return ()
 
+    def is_alone(self) -> bool:
+        """Whether nobody owns the directory: who changes something does."""
+        return self._directory.owner() is None
+
     def reach(self, region: str) -> Finding:
         """Whether a region exists and is not out by the fault plan."""
         self._regions.require(region, "reach")
