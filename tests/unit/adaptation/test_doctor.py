@@ -156,7 +156,7 @@ def test_a_removal_that_did_not_reach_its_end(cloud: FakeCloud, no_project: Path
 
     finding = found(cloud, no_project, "workflows")
 
-    assert finding.message == "the removal of gone-0.0.1 did not reach its end"
+    assert (finding.status, finding.message) == ("problem", "the removal of gone-0.0.1 did not reach its end")
     assert finding.remedy == "multi_x_serverless remove gone-0.0.1"
 
 
@@ -281,7 +281,7 @@ def test_no_plan_in_force(cloud: FakeCloud, no_project: Path) -> None:
 
     finding = found(cloud, no_project, "plans")
 
-    assert finding.message == f"{WORKFLOW_ID} has no plan in force: runs go home"
+    assert (finding.status, finding.message) == ("problem", f"{WORKFLOW_ID} has no plan in force: runs go home")
     assert finding.remedy.endswith("multi_x_serverless deploy")
 
 
@@ -309,6 +309,12 @@ def test_messages_that_were_given_up_also_where_no_function_is_left(
     assert finding.message.startswith("2 messages were given up")
     commands = [line for line in finding.remedy.splitlines() if not line.startswith("#")]
     assert commands == ["multi_x_serverless dead_letters", "multi_x_serverless redrive WORKFLOW_ID"]
+
+
+def test_one_message_that_was_given_up(cloud: FakeCloud, no_project: Path) -> None:
+    cloud.messages.letters.append(DeadLetter("1", HOME, "f", b"", "boom", 0.0))
+
+    assert found(cloud, no_project, "letters").message.startswith("1 message was given up")
 
 
 DAY_S = 86_400.0

@@ -51,6 +51,12 @@ def test_a_python_that_lambda_may_not_have(monkeypatch: pytest.MonkeyPatch) -> N
     assert find("python", is_aws=False).status == "ok", "on the embedded cloud functions run here"
 
 
+def test_the_newest_python_that_lambda_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_checks, "NEWEST_LAMBDA_MINOR", sys.version_info.minor)
+
+    assert find("python").status == "ok"
+
+
 def test_an_engine_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "multi_x_serverless.solving.engine", None)
 

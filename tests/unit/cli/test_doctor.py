@@ -71,6 +71,16 @@ def test_a_broken_command_is_still_that_command(
     assert words(text[start : text.index("problem  workflows")]) == shlex.split(LONG)
 
 
+@pytest.mark.parametrize(("count", "start"), [(4, "r0, r1, r2, r3: x"), (5, "5 regions: x")])
+def test_many_regions_that_are_well_are_counted(
+    count: int, start: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    regions = tuple(f"r{number}" for number in range(count))
+    show_findings(table_settings(monkeypatch), [Finding("region", "ok", "x", regions=regions)])
+
+    assert capsys.readouterr().out.splitlines()[0].endswith(f"  {start}")
+
+
 def test_what_others_wrote_does_not_steer_the_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

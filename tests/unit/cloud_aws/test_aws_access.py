@@ -188,7 +188,7 @@ def test_commands_are_for_the_profile_in_use(monkeypatch: pytest.MonkeyPatch, se
     [
         (0.0, "ok", ""),
         (59.0, "ok", ""),
-        (61.0, "note", "61 s ahead of"),
+        (60.0, "note", "60 s ahead of"),
         (-299.0, "note", "299 s behind"),
         (300.0, "problem", "300 s ahead of"),
         (-7200.0, "problem", "7,200 s behind"),
@@ -271,6 +271,7 @@ def test_a_region_that_cannot_be_reached(session: AwsSession, monkeypatch: pytes
 
     finding = check_region(session, OTHER, "opted-in")
 
+    assert finding.status == "problem"
     assert finding.message.startswith("cannot be reached")
     assert "AWS_ENDPOINT_URL" in finding.remedy
 
