@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto import mock_aws
 from moto.dynamodb.responses import DynamoHandler
-from moto.server import ThreadedMotoServer
+from moto.moto_server import threaded_moto_server
+from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 from tests.aws.function_plane import FunctionPlane
+from tests.aws.policies import Guard
 
 
 @dataclass(frozen=True)
@@ -23,10 +28,12 @@ class AwsAccount:
     Attributes:
         endpoint: Address of the server, for `AWS_ENDPOINT_URL` of other processes.
         plane: What runs the functions.
+        guard: What holds them to their roles' policies.
     """
 
     endpoint: str
     plane: FunctionPlane
+    guard: Guard
 
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_SESSION_TOKEN": "testing"}
@@ -36,14 +43,23 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing
 def aws_account(directory: Path) -> Iterator[AwsAccount]:
     """An empty account inside the `with` block; calls of this process go to moto without a network."""
     with aws_in_memory():
-        server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-        server.start()
+        guards: list[Guard] = []
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line per request hides a failure
+
+        def guarded(*arguments: Any) -> Guard:
+            guards.append(Guard(DomainDispatcherApplication(*arguments)))
+            return guards[-1]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(threaded_moto_server, "DomainDispatcherApplication", guarded)
+            server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+            server.start()
         plane = FunctionPlane(directory)
         try:
             host, port = server.get_host_and_port()
             plane.endpoint = f"http://{host}:{port}"
             with plane.installed():
-                yield AwsAccount(plane.endpoint, plane)
+                yield AwsAccount(plane.endpoint, plane, guards[-1])
         finally:
             plane.close()
             server.stop()

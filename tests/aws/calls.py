@@ -18,9 +18,10 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
-FaultKind: TypeAlias = Literal["refused", "unavailable", "lost", "died"]
-"""What becomes of a request: refused for good; not carried out and worth another try; carried out, but the answer does
-not arrive; or the process dies before it is sent, and sends nothing any more."""
+FaultKind: TypeAlias = Literal["refused", "not enabled", "unavailable", "throttled", "lost", "died"]
+"""What becomes of a request: refused for good (as to anybody, or as in a region that the account has not enabled); not
+carried out and worth another try (two ways); carried out, but the answer does not arrive; or the process dies before it
+is sent, and sends nothing any more."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,14 @@ class ApiCall:
         return f"{self.service}:{self.operation}"
 
 
+_ERRORS: Mapping[str | None, tuple[str, int]] = {
+    "refused": ("AccessDenied", 403),
+    "not enabled": ("UnrecognizedClientException", 403),
+    "unavailable": ("ServiceUnavailable", 503),
+    "throttled": ("ThrottlingException", 400),
+}
+
+
 class InvalidRequestError(AssertionError):
     """A request that its service would refuse."""
 
@@ -53,11 +62,15 @@ class ApiCalls:
     Attributes:
         calls: Requests in the order in which they were begun.
         fault: Which fault the request of an index meets, if any.
+        is_dead: Whether the process has died.
+        most_at_once: Most requests that were under way at the same time.
     """
 
     calls: list[ApiCall] = field(default_factory=list)
     fault: Callable[[int, ApiCall], FaultKind | None] = lambda _index, _call: None
     is_dead: bool = False
+    most_at_once: int = 0
+    _now: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
@@ -67,7 +80,7 @@ class ApiCalls:
 
         def make_api_call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
             model = client.meta.service_model.operation_model(operation)
-            call = ApiCall(client.meta.service_model.service_name, operation, client.meta.region_name, parameters)
+            call = ApiCall(client.meta.service_model.service_name, operation, client.meta.region_name, dict(parameters))
             problems = list(find_problems(model.input_shape, parameters)) if model.input_shape is not None else []
             if problems:
                 raise InvalidRequestError(f"{call.action}: " + "; ".join(problems))
@@ -80,8 +93,8 @@ class ApiCalls:
             if kind == "died":
                 self.is_dead = True
                 raise ProcessDiedError
-            if kind in ("refused", "unavailable"):
-                code, status = ("AccessDenied", 403) if kind == "refused" else ("ServiceUnavailable", 503)
+            if kind in _ERRORS:
+                code, status = _ERRORS[kind]
                 raise ClientError(
                     {
                         "Error": {"Code": code, "Message": "on purpose"},
@@ -89,7 +102,8 @@ class ApiCalls:
                     },
                     operation,
                 )
-            answer = unpatched(client, operation, parameters)
+            with self._under_way():
+                answer = unpatched(client, operation, parameters)
             if kind == "lost":
                 raise ReadTimeoutError(endpoint_url=f"https://{call.service}.{call.region}")
             return answer
@@ -97,6 +111,17 @@ class ApiCalls:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(BaseClient, "_make_api_call", make_api_call)
             yield self
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        with self._lock:
+            self._now += 1
+            self.most_at_once = max(self.most_at_once, self._now)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._now -= 1
 
 
 def find_problems(shape: Shape, value: Any, path: str = "") -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 Functions run as on the embedded cloud, in processes of AWS's runtime client that see nothing but their package and what
 Lambda's runtime holds; here they reach moto over loopback (`AWS_ENDPOINT_URL`). A message reaches a function only if
-the function's own policy lets its topic invoke it, and a function runs only
-if its role is there: what AWS would refuse at run time does not happen here either.
+the function's own policy lets its topic invoke it, and a function does what its role allows (`policies`) and nothing if
+the role is gone: what AWS would refuse at run time does not happen here either.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -35,6 +35,7 @@ from multi_x_serverless.cloud.local.pool import WorkerPool
 from multi_x_serverless.cloud.local.process_groups import ProcessGroupReaper
 from multi_x_serverless.cloud.local.worker import Worker, WorkerPlaces, WorkerStartError
 from multi_x_serverless.cloud.ports import FunctionDescription, FunctionSpecification, InvocationResult
+from tests.aws.policies import access_key_of
 
 RETRY_DELAY_S = 0.02
 """Lambda waits a minute; what is retried does not depend on it."""
@@ -62,6 +63,8 @@ class FunctionPlane:
         self._changed = threading.Condition()
         self._under_way = 0
         self._logging = threading.Lock()
+        self.answer: Callable[[LambdaFunction, bytes], bytes] | None = None
+        """Answers in the place of all functions, for tests of what is around them."""
         self.broken: dict[tuple[str, str], str] = {}
         """(region, function) -> the error that its invocations end with, for tests that want one to fail."""
 
@@ -81,6 +84,8 @@ class FunctionPlane:
                 return b""
             if kind == "DryRun":
                 return b""
+            if plane.answer is not None:
+                return plane.answer(function, payload)
             result, tail = plane._run(function, payload)
             answered["X-Amz-Log-Result"] = base64.b64encode(tail[-_TAIL_BYTES:]).decode()
             if result.error is not None:
@@ -217,7 +222,7 @@ class FunctionPlane:
                 scratch=self._directory / "workers",
                 environment={
                     "AWS_ENDPOINT_URL": self.endpoint,
-                    "AWS_ACCESS_KEY_ID": "testing",
+                    "AWS_ACCESS_KEY_ID": access_key_of(description.specification.role),
                     "AWS_SECRET_ACCESS_KEY": "testing",
                     "AWS_SESSION_TOKEN": "testing",
                     "MULTI_X_SERVERLESS_CLOUD": "aws",

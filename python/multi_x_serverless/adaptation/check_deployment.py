@@ -17,7 +17,7 @@ from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.migrate import migrate, sweep, sweepable
 from multi_x_serverless.deployment.progress import Progress
-from multi_x_serverless.errors import MultiXServerlessError
+from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError
 from multi_x_serverless.model.workflow import WorkflowRecord
 
 GRACE_S = 3_600.0
@@ -70,6 +70,19 @@ def check_deployment(
     return (*unreadable, *(_handle(cloud, record, progress, dry_run=dry_run, grace_s=grace_s) for record in deployed))
 
 
+def _note_spending(cloud: Cloud, record: WorkflowRecord, created: Sequence[str]) -> str:
+    """Put what a migration took into the ledger; returns a sentence if that cannot be known."""
+    if not created:
+        return ""
+    places = [(function, region) for function, _, region in (entry.partition(" in ") for entry in created)]
+    try:
+        spending = migration_spending(record, places, read_signals(cloud), "best", at=cloud.now())
+    except NotEnoughDataError as error:
+        return f" What that took is not in the ledger: {error}"
+    Ledger(cloud).add(spending)
+    return ""
+
+
 def _handle(
     cloud: Cloud, record: WorkflowRecord, progress: Progress, *, dry_run: bool, grace_s: float
 ) -> MigrationOutcome:
@@ -89,14 +102,12 @@ def _handle(
             message = f"plan {staged.version} is staged."
             return MigrationOutcome(workflow_id, "would migrate", in_force, (), deleted, message)
         if staged is not None:
-            created = migrate(cloud, workflow_id, progress=progress).created
-            in_force = staged.version
-            message = f"plan {staged.version} is in force."
+            result = migrate(cloud, workflow_id, progress=progress)
+            # The plan that was staged by then: another one may have been staged since it was looked at here.
+            created, in_force = result.created, result.plan_version
+            message = f"plan {in_force} is in force."
             plans.prune(workflow_id, keep=KEEP_PLANS)
-            if created:
-                places = [(function, region) for function, _, region in (entry.partition(" in ") for entry in created)]
-                signals = read_signals(cloud)
-                Ledger(cloud).add(migration_spending(record, places, signals, "best", at=cloud.now()))
+            message += _note_spending(cloud, record, created)
         deleted = sweep(cloud, workflow_id, now=cloud.now(), grace_s=grace_s)
     except MultiXServerlessError as error:
         # What was reached before it is not undone by what failed after it.

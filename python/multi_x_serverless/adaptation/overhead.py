@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.ledger import LedgerEntry
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.workflow import WorkflowRecord
@@ -70,9 +71,15 @@ def migration_spending(
     Args:
         places: Function and region of each that is created.
         at: When, seconds since the epoch.
+
+    Raises:
+        NotEnoughDataError: Intensity or prices of one of the regions are not known.
     """
     home = record.configuration.home_region
     intensity = _intensities(signals, at)
+    unknown = sorted(({home} | {region for _, region in places}) - (set(intensity) & set(signals.prices)))
+    if unknown:
+        raise NotEnoughDataError(f"carbon intensity or prices of {', '.join(unknown)} are not known: run data_collect.")
     carbon = cost = 0.0
     for function, region in sorted(places):
         provider = record.functions[function].provider

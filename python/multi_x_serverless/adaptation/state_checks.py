@@ -11,12 +11,12 @@ from datetime import datetime, timezone
 
 from multi_x_serverless.adaptation.signals import DAY_S, OLDEST, read_signals
 from multi_x_serverless.adaptation.workflows import FoundWorkflows
+from multi_x_serverless.cloud.locks import held_locks
 from multi_x_serverless.cloud.ports import Check, Cloud, Finding, Key
 from multi_x_serverless.cloud.tables import (
     SYSTEM_TABLES,
     TABLE_PREFIX,
     PlanStore,
-    held_locks,
     physical_name,
     setup_command,
     workflow_table,

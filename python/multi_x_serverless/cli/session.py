@@ -56,7 +56,8 @@ class Settings:
                 yield aws
             return
         from multi_x_serverless.cloud.local import LocalCloud
-        from multi_x_serverless.cloud.tables import SYSTEM_TABLES, break_locks, physical_name
+        from multi_x_serverless.cloud.locks import break_locks
+        from multi_x_serverless.cloud.tables import SYSTEM_TABLES, physical_name
 
         cloud = LocalCloud(
             self.local_state_directory(),

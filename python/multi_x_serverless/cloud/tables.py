@@ -20,17 +20,13 @@ ledger          workflow id, time and kind   `model.ledger.LedgerEntry`
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
 from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key
-from multi_x_serverless.errors import CloudError, ConflictError, CorruptedStateError
+from multi_x_serverless.errors import ConflictError, CorruptedStateError
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.sdk.tables import REGION_TABLES
@@ -220,63 +216,3 @@ class PlanStore:
 
 def _plan_key(workflow_id: str, version: int) -> Key:
     return Key(workflow_id, f"v{version:08d}")
-
-
-@contextmanager
-def lock(cloud: Cloud, name: str, *, lease_s: float = 900.0) -> Iterator[None]:
-    """Hold a named lock with a lease: two commands never change the same workflow at once.
-
-    Raises:
-        ConflictError: Somebody else holds it and the lease has not ended.
-    """
-    table = physical_name("locks")
-    owner = uuid.uuid4().hex
-    key = Key(name)
-    now = cloud.now()
-    item = cloud.key_value.get(cloud.system_region, table, key)
-    if item is not None:
-        ends = item.attributes["lease_ends_at"]
-        if isinstance(ends, int | float) and ends > now:
-            raise ConflictError(
-                f"another command is working on '{name}'; its lease ends in {ends - now:.0f} s at the latest."
-            )
-    acquired = cloud.key_value.put(
-        cloud.system_region,
-        table,
-        key,
-        {"owner": owner, "lease_ends_at": now + lease_s},
-        condition=ABSENT if item is None else Condition(item.version),
-    )
-    if acquired is None:
-        raise ConflictError(f"another command has just started to work on '{name}'; try again.")
-    try:
-        yield
-    finally:
-        # A lock that cannot be given back ends with its lease; what was done under it is done.
-        with suppress(CloudError):
-            cloud.key_value.delete(cloud.system_region, table, key, condition=Condition(acquired))
-
-
-@dataclass(frozen=True)
-class HeldLock:
-    """A lock whose lease has not ended: `remaining_s` is left of it."""
-
-    name: str
-    remaining_s: float
-
-
-def held_locks(cloud: Cloud) -> tuple[HeldLock, ...]:
-    """All locks that are held, by name."""
-    now = cloud.now()
-    ends = {
-        item.key.partition: item.attributes.get("lease_ends_at")
-        for item in cloud.key_value.scan(cloud.system_region, physical_name("locks"))
-    }
-    return tuple(HeldLock(name, end - now) for name, end in ends.items() if isinstance(end, int | float) and end > now)
-
-
-def break_locks(cloud: Cloud) -> None:
-    """Drop all locks, for a caller who knows that nobody can hold one."""
-    table = physical_name("locks")
-    for item in list(cloud.key_value.scan(cloud.system_region, table)):
-        cloud.key_value.delete(cloud.system_region, table, item.key)

@@ -115,7 +115,7 @@ def build(cloud: Cloud, project: Path) -> Build:
     functions, manifest = checked.functions, checked.manifest
     policy_file = configuration.iam_policy_file
     statements = () if policy_file is None else read_policy_file(project, policy_file)
-    policy = build_policy(configuration.workflow_id, analysis.graph.functions, cloud.identity.account_id(), statements)
+    policy = build_policy(configuration.workflow_id, cloud.identity.account_id(), statements)
     target = Target(sys.version_info.minor, checked.architecture, is_this_machine=cloud.name == "local")
     package = build_package(
         project,

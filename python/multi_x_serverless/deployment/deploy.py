@@ -24,7 +24,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from multi_x_serverless.cloud.tables import PlanStore, lock
+from multi_x_serverless.cloud.locks import lock
+from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.actions import Action, Verb, plan_changes, plan_deletions
 from multi_x_serverless.deployment.build import Build, build
 from multi_x_serverless.deployment.desired import (
@@ -48,6 +49,7 @@ from multi_x_serverless.deployment.state import (
     plan_fits,
     read_state,
     regions_of,
+    require_record,
     trusted_resources,
     write_record,
 )
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from multi_x_serverless.cloud.locks import Lease
     from multi_x_serverless.cloud.ports import Cloud
     from multi_x_serverless.model.workflow import Resource, ResourceKind, WorkflowRecord
 
@@ -109,12 +112,12 @@ def deploy(
         state = read_state(cloud, workflow_id) if has_system_tables(cloud) else EMPTY_STATE
         return DeployResult(workflow_id, _intend(cloud, built.record, state).actions)
     ensure_tables(cloud, (built.record.home_region,))
-    with lock(cloud, workflow_id):
+    with lock(cloud, workflow_id) as lease:
         state = read_state(cloud, workflow_id)
         intent = _intend(cloud, built.record, state)
         if not intent.actions:
             return DeployResult(workflow_id, ())
-        return _apply(cloud, built, state, intent, progress, sleep)
+        return _apply(cloud, built, state, intent, lease, progress, sleep)
 
 
 @dataclass(frozen=True)
@@ -180,13 +183,14 @@ def _apply(
     built: Build,
     state: WorkflowState,
     intent: _Intent,
+    lease: Lease,
     progress: Progress,
     sleep: Callable[[float], None],
 ) -> DeployResult:
     workflow_id = built.record.workflow_id
     role = next((resource.id for resource in intent.kept if resource.kind == "role"), None)
     executor = Executor(
-        cloud, built.record.home_region, progress, package=built.package.body, role_id=role, sleep=sleep
+        cloud, built.record.home_region, progress, package=built.package.body, role_id=role, lease=lease, sleep=sleep
     )
     journal = Journal(cloud, workflow_id)
     progress.start(f"deploying {workflow_id}", len(intent.actions))
@@ -202,10 +206,11 @@ def _apply(
             plan_activated_at=_activation_time(cloud, state, intent),
             updated_at=cloud.now(),
         )
+        lease.keep()
         _put_plan_in_force(cloud, record, state, intent, regions_of((*intent.kept, *made)))
         write_record(cloud, record, state.stored)
     except MultiXServerlessError as error:
-        raise undo(cloud, workflow_id, state, executor, error) from error
+        raise undo(cloud, workflow_id, state, executor, lease, error) from error
     finally:
         progress.finish()
     left = _clean_up(cloud, record, intent.unwanted, executor, journal)
@@ -268,11 +273,12 @@ def remove_resources(
     kept = {(action.kind, action.region or "", action.name) for action, _ in left}
     deleted = tuple(resource for resource in unwanted if resource.key not in kept)
     gone = {resource.key for resource in deleted}
-    remaining = tuple(resource for resource in record.resources if resource.key not in gone)
+    # What another command has recorded meanwhile, after this one's lock had ended, is not written over.
+    stored = require_record(cloud, record.workflow_id)
+    remaining = tuple(resource for resource in stored.value.resources if resource.key not in gone)
     for region in sorted(regions_of(deleted) - regions_of(remaining)):
         delete_replica(cloud, record.workflow_id, region)
-    stored = read_state(cloud, record.workflow_id).stored
-    write_record(cloud, replace(record, resources=remaining, updated_at=cloud.now()), stored)
+    write_record(cloud, replace(stored.value, resources=remaining, updated_at=cloud.now()), stored)
     return deleted, tuple(f"{action}: {error}" for action, error in left)
 
 

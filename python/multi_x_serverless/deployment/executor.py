@@ -22,6 +22,7 @@ from multi_x_serverless.errors import CloudError, DeploymentError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from multi_x_serverless.cloud.locks import Lease
     from multi_x_serverless.cloud.ports import Cloud
     from multi_x_serverless.deployment.actions import Action
     from multi_x_serverless.deployment.progress import Progress
@@ -48,6 +49,7 @@ class Executor:
         progress: Told of every action that is done.
         package: The package's zip; `None` if home has it.
         role_id: Id of the role, if it exists and no action makes it.
+        lease: The lock under which this happens; it is kept, and every step is refused once it is lost.
         sleep: Waits between attempts.
     """
 
@@ -59,6 +61,7 @@ class Executor:
         *,
         package: bytes | None = None,
         role_id: str | None = None,
+        lease: Lease | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._cloud = cloud
@@ -66,7 +69,10 @@ class Executor:
         self._progress = progress
         self._package = package
         self._role_id = role_id
+        self._lease = lease
         self._sleep = sleep
+        self.touched: list[Resource] = []
+        """What was made or changed, or may have been, so far."""
 
     def apply(self, actions: Sequence[Action]) -> tuple[Resource, ...]:
         """Create and update; returns the records of what was made, in the order of `actions`.
@@ -101,6 +107,7 @@ class Executor:
         wanted = action.desired
         if wanted is None:
             raise DeploymentError(f"the action '{action}' makes nothing.")
+        self.touched.append(resource_of(wanted, ""))
         resource = self._with_retries(lambda: resource_of(wanted, self._put(wanted)))
         self._progress.advance(str(action))
         return resource
@@ -170,6 +177,8 @@ class Executor:
     def _with_retries(self, step: Callable[[], Result]) -> Result:
         pause = FIRST_PAUSE_S
         for _ in range(ATTEMPTS - 1):
+            if self._lease is not None:
+                self._lease.keep()
             try:
                 return step()
             except CloudError as error:

@@ -15,7 +15,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from multi_x_serverless.cloud.tables import PlanStore, lock
+from multi_x_serverless.cloud.locks import lock
+from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.actions import plan_changes
 from multi_x_serverless.deployment.deploy import remove_resources
 from multi_x_serverless.deployment.desired import (
@@ -81,7 +82,7 @@ def migrate(
         DeploymentError: It failed; the message says in which state things are.
     """
     require_record(cloud, workflow_id)
-    with lock(cloud, workflow_id):
+    with lock(cloud, workflow_id) as lease:
         state = read_state(cloud, workflow_id)
         record, staged = state.record, state.staged
         if record is None or record.status != "deployed":
@@ -105,7 +106,7 @@ def migrate(
         trusted = trusted_resources(cloud, state)
         changes = plan_changes(desired, trusted)
         role = next((resource.id for resource in trusted if resource.kind == "role"), None)
-        executor = Executor(cloud, record.home_region, progress, role_id=role, sleep=sleep)
+        executor = Executor(cloud, record.home_region, progress, role_id=role, lease=lease, sleep=sleep)
         journal = Journal(cloud, workflow_id)
         progress.start(f"migrating {workflow_id} to plan {staged.version}", len(changes))
         try:
@@ -120,13 +121,14 @@ def migrate(
                 plan_activated_at=now,
                 updated_at=now,
             )
+            lease.keep()
             write_record(cloud, record, state.stored)
             write_replicas(cloud, record, staged, regions_of(record.resources))
             PlanStore(cloud).activate(
                 workflow_id, staged.version, replaces=None if state.plan is None else state.plan.version
             )
         except MultiXServerlessError as error:
-            raise undo(cloud, workflow_id, state, executor, error) from error
+            raise undo(cloud, workflow_id, state, executor, lease, error) from error
         finally:
             progress.finish()
         try:
@@ -174,13 +176,13 @@ def sweep(
         DeploymentError: Something could not be deleted; the record keeps it and the next sweep tries again.
     """
     require_record(cloud, workflow_id)
-    with lock(cloud, workflow_id):
+    with lock(cloud, workflow_id) as lease:
         state = read_state(cloud, workflow_id)
         record = state.record
         unwanted = _unwanted(cloud, state, now=now, grace_s=grace_s)
         if record is None or not unwanted:
             return ()
-        executor = Executor(cloud, record.home_region, progress, sleep=sleep)
+        executor = Executor(cloud, record.home_region, progress, lease=lease, sleep=sleep)
         progress.start(f"sweeping {workflow_id}", len(unwanted))
         try:
             deleted, problems = remove_resources(cloud, record, unwanted, executor)

@@ -1,8 +1,9 @@
-"""The policy of a workflow's role: what its own functions need, by exact names, and what the developer adds.
+"""The policy of a workflow's role: what its own functions need, of its own resources, and what the developer adds.
 
-The role has no region, so names are given for every region (`*` in the place of the region, nowhere else);
-tables are shared by all workflows, so access is confined to items whose partition starts with the workflow's
-id.
+The role has no region, so names are given for every region (`*` in the place of the region). The names of topics and
+logs are given by the prefix that all names of this workflow and of no other start with (`deployment.names`), so that
+the policy does not grow with the workflow. Tables are shared by all workflows: access is confined to items whose
+partition is of the workflow's id.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from multi_x_serverless.cloud.tables import TABLE_PREFIX
-from multi_x_serverless.deployment.names import bucket_prefix, function_name, topic_name
+from multi_x_serverless.deployment.names import bucket_prefix, workflow_prefix
 from multi_x_serverless.errors import InvalidConfigurationError
 from multi_x_serverless.model.config import CONFIGURATION_DIRECTORY
 from multi_x_serverless.sdk.tables import (
@@ -35,35 +36,30 @@ _STATEMENT_KEYS = frozenset(
 )
 
 
-def build_policy(
-    workflow_id: str, functions: Sequence[str], account_id: str, own_statements: Sequence[Mapping[str, Any]]
-) -> str:
+def build_policy(workflow_id: str, account_id: str, own_statements: Sequence[Mapping[str, Any]]) -> str:
     """The role's policy as JSON; equal input gives equal text.
 
     Args:
         workflow_id: The workflow.
-        functions: Its functions.
         account_id: The account it is deployed in.
         own_statements: The developer's statements, as `read_policy_file` returns them.
 
     Raises:
         InvalidConfigurationError: The policy is longer than IAM takes.
     """
+    prefix = workflow_prefix(workflow_id)
     statements = [
         {
             "Sid": "MultiXServerlessLogs",
             "Effect": "Allow",
             "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": [
-                f"arn:aws:logs:*:{account_id}:log-group:/aws/lambda/{function_name(workflow_id, function)}:*"
-                for function in functions
-            ],
+            "Resource": [f"arn:aws:logs:*:{account_id}:log-group:/aws/lambda/{prefix}*"],
         },
         {
             "Sid": "MultiXServerlessMessages",
             "Effect": "Allow",
             "Action": ["sns:Publish"],
-            "Resource": [f"arn:aws:sns:*:{account_id}:{topic_name(workflow_id, function)}" for function in functions],
+            "Resource": [f"arn:aws:sns:*:{account_id}:{prefix}*"],
         },
         {
             "Sid": "MultiXServerlessRuns",

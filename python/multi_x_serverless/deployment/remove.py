@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import Cloud, Key
-from multi_x_serverless.cloud.tables import PlanStore, lock, physical_name, workflow_table
+from multi_x_serverless.cloud.tables import PlanStore, physical_name, workflow_table
 from multi_x_serverless.deployment.actions import plan_deletions
 from multi_x_serverless.deployment.executor import Executor
 from multi_x_serverless.deployment.journal import Journal
@@ -65,7 +66,7 @@ def remove(
     """
     if not has_system_tables(cloud):
         raise unknown_workflow(cloud, workflow_id)
-    with lock(cloud, workflow_id):
+    with lock(cloud, workflow_id) as lease:
         state = read_state(cloud, workflow_id)
         resources = tuple(known_resources(state).values())
         record = state.record
@@ -75,7 +76,7 @@ def remove(
             record = replace(record, status="removing", updated_at=cloud.now())
             write_record(cloud, record, state.stored)
         home = "" if record is None else record.home_region
-        executor = Executor(cloud, home, progress, sleep=sleep)
+        executor = Executor(cloud, home, progress, lease=lease, sleep=sleep)
         progress.start(f"removing {workflow_id}", len(resources))
         failed = executor.delete(plan_deletions(resources))
         progress.finish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from multi_x_serverless.cloud.ports import Cloud, Key
@@ -16,12 +17,18 @@ from multi_x_serverless.errors import CloudError, DeploymentError, MultiXServerl
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from multi_x_serverless.cloud.locks import Lease
     from multi_x_serverless.deployment.executor import Executor
     from multi_x_serverless.model.workflow import Resource, WorkflowRecord
 
 
 def undo(
-    cloud: Cloud, workflow_id: str, before: WorkflowState, executor: Executor, error: MultiXServerlessError
+    cloud: Cloud,
+    workflow_id: str,
+    before: WorkflowState,
+    executor: Executor,
+    lease: Lease,
+    error: MultiXServerlessError,
 ) -> DeploymentError:
     """Bring back the state before an operation that failed.
 
@@ -32,12 +39,20 @@ def undo(
         workflow_id: The workflow.
         before: What was known when the operation began.
         executor: Applies what is to be done.
+        lease: The lock under which the operation worked. Without it nothing is brought back, for what is there now is
+            another command's work; what this one made is noted in the journal for the next command to look after.
         error: Why it failed.
 
     Returns:
         The error to raise: why it failed, and in which state things are now.
     """
     journal = Journal(cloud, workflow_id)
+    try:
+        lease.keep()
+    except MultiXServerlessError as lost:
+        with suppress(MultiXServerlessError):
+            journal.add(executor.touched)
+        return DeploymentError(f"{error} Nothing was undone: {lost} Run the command again.")
     try:
         touched = journal.read()
         if before.record is None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from multi_x_serverless.cloud.documents import DocumentTable
+from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key, LogEvent
-from multi_x_serverless.cloud.tables import lock, physical_name
+from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.errors import ConflictError
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.run import ObservedRun, RunStatus

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from multi_x_serverless.adaptation.doctor import examine, examine_cloud, merged
+from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Check, Cloud, DeadLetter, Finding, Key
-from multi_x_serverless.cloud.tables import PlanStore, create_tables, lock, physical_name, workflow_table
+from multi_x_serverless.cloud.tables import PlanStore, create_tables, physical_name, workflow_table
 from multi_x_serverless.deployment.journal import Journal
 from multi_x_serverless.errors import CloudError, CorruptedStateError, NewerSchemaError, UnknownRegionError
 from multi_x_serverless.sdk.tables import CLAIMS

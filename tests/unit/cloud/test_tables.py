@@ -10,7 +10,8 @@ import pytest
 
 from multi_x_serverless.cloud.documents import COMPRESS_ABOVE_BYTES, MAXIMUM_STORED_BYTES, pack, unpack
 from multi_x_serverless.cloud.local import LocalCloud
-from multi_x_serverless.cloud.tables import PlanStore, break_locks, create_tables, delete_tables, lock
+from multi_x_serverless.cloud.locks import break_locks, lock
+from multi_x_serverless.cloud.tables import PlanStore, create_tables, delete_tables
 from multi_x_serverless.errors import CloudError, ConflictError, CorruptedStateError
 from multi_x_serverless.model.plan import Plan, home_plan
 from tests.fakes import FakeCloud

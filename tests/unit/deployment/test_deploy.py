@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import InvocationResult, Key
-from multi_x_serverless.cloud.tables import PlanStore, lock, workflow_table
+from multi_x_serverless.cloud.tables import PlanStore, workflow_table
 from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.deployment.manifest import manifest_of
 from multi_x_serverless.deployment.migrate import migrate

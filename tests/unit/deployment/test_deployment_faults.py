@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from multi_x_serverless.cloud.tables import PlanStore, break_locks
+from multi_x_serverless.cloud.locks import break_locks
+from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.migrate import migrate, sweep
 from multi_x_serverless.deployment.remove import remove
 from multi_x_serverless.errors import CloudError, DeploymentError, MultiXServerlessError

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import InvocationResult
-from multi_x_serverless.cloud.tables import PlanStore, lock
+from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.deployment.migrate import migrate, sweep
 from multi_x_serverless.errors import ConflictError, DeploymentError, NothingToDoError, UnknownWorkflowError

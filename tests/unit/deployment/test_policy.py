@@ -29,7 +29,7 @@ def allowed(policy: str, action: str, resource: str) -> bool:
 
 
 def test_policy_allows_what_the_workflow_needs_and_nothing_of_others() -> None:
-    policy = build_policy("example-0.0.1", ["first", "left"], ACCOUNT, [])
+    policy = build_policy("example-0.0.1", ACCOUNT, [])
     topic = topic_name("example-0.0.1", "left")
     for region in ("us-east-1", "ca-central-1"):
         assert allowed(policy, "sns:Publish", f"arn:aws:sns:{region}:{ACCOUNT}:{topic}")
@@ -55,7 +55,7 @@ def test_policy_allows_what_the_workflow_needs_and_nothing_of_others() -> None:
 
 
 def test_access_to_shared_tables_is_confined_to_the_workflows_items() -> None:
-    statements = json.loads(build_policy("example-0.0.1", ["first"], ACCOUNT, []))["Statement"]
+    statements = json.loads(build_policy("example-0.0.1", ACCOUNT, []))["Statement"]
     tables = [statement for statement in statements if statement["Action"][0].startswith("dynamodb:")]
     assert [statement["Condition"] for statement in tables] == [
         {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["example-0.0.1/*"]}},
@@ -66,10 +66,10 @@ def test_access_to_shared_tables_is_confined_to_the_workflows_items() -> None:
 
 def test_own_statements_are_added_and_the_size_is_checked() -> None:
     own = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::mine/*"}
-    policy = json.loads(build_policy("example-0.0.1", ["first"], ACCOUNT, [own]))
+    policy = json.loads(build_policy("example-0.0.1", ACCOUNT, [own]))
     assert policy["Statement"][-1] == own
     with pytest.raises(InvalidConfigurationError, match="IAM takes 10240"):
-        build_policy("example-0.0.1", ["first"], ACCOUNT, [own] * 200)
+        build_policy("example-0.0.1", ACCOUNT, [own] * 200)
 
 
 @pytest.mark.parametrize("is_wrapped", [False, True])

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key, LogEvent
-from multi_x_serverless.cloud.tables import lock
 from multi_x_serverless.errors import CloudError, ConflictError
 from multi_x_serverless.observation import sync
 from multi_x_serverless.observation.history import History

@@ -37,7 +37,10 @@ class AwsMessageService:
         return topic
 
     def subscribe(self, region: str, topic: str, function: str) -> None:
-        """Deliver the topic's messages to a function, and to no other any longer."""
+        """Deliver the topic's messages to a function, and to no other function any longer.
+
+        What else somebody has subscribed, an address to look on for example, stays.
+        """
         from botocore.exceptions import ClientError  # noqa: PLC0415  # slow; loaded when AWS is used
 
         arn = self._arn(region, topic)
@@ -58,7 +61,7 @@ class AwsMessageService:
                     raise
             client.subscribe(TopicArn=arn, Protocol="lambda", Endpoint=endpoint, ReturnSubscriptionArn=True)
             for subscription in self._subscriptions(region, arn):
-                if subscription.get("Endpoint") != endpoint:
+                if subscription.get("Protocol") == "lambda" and subscription.get("Endpoint") != endpoint:
                     self._unsubscribe(region, topic, subscription)
 
     def delete_topic(self, region: str, name: str) -> None:
@@ -138,6 +141,8 @@ class AwsMessageService:
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
         self._session.sns(region).unsubscribe(SubscriptionArn=subscription.get("SubscriptionArn", ""))
+        if subscription.get("Protocol") != "lambda":
+            return
         try:
             self._session.functions(region).remove_permission(
                 FunctionName=subscription.get("Endpoint", ""), StatementId=_statement_id(topic)
