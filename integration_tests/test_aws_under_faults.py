@@ -143,13 +143,13 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("faults")
-    clients: dict[tuple[str, str, int], Any] = {}
+    clients: dict[tuple[str, str, int, float], Any] = {}
     make_client = AwsSession._make_client
 
-    def make_client_once(session: AwsSession, service: str, region: str, timeout_s: int) -> Any:
-        key = (service, region, timeout_s)
+    def make_client_once(session: AwsSession, service: str, region: str, attempts: int, read_timeout_s: float) -> Any:
+        key = (service, region, attempts, read_timeout_s)
         if key not in clients:
-            clients[key] = make_client(session, service, region, timeout_s)
+            clients[key] = make_client(session, *key)
         return clients[key]
 
     with aws_account(directory / "aws") as account, pytest.MonkeyPatch.context() as patch:

@@ -69,6 +69,7 @@ def use_everything(account: AwsAccount, directory: Path) -> None:
     command("status", WORKFLOW_ID)
     command("report", WORKFLOW_ID)
     command("list")
+    command("doctor")
     (project / "app.py").write_text(
         SOURCE.replace("EDITION", '"two"').replace('return event["said"]', 'raise ValueError("no")'), encoding="utf-8"
     )

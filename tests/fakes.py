@@ -19,8 +19,10 @@ from typing import Literal, TypeVar
 from multi_x_serverless.cloud.ports import (
     Attribute,
     Attributes,
+    Check,
     Condition,
     DeadLetter,
+    Finding,
     FunctionDescription,
     FunctionSpecification,
     Host,
@@ -531,6 +533,38 @@ class FakeScheduleService:
         return self.faults.run("list_schedules", work, region, prefix)
 
 
+@dataclass
+class FakeHealth:
+    """Nothing is wrong but what a test says: `closed` regions, findings of `access`, checks."""
+
+    letters: list[DeadLetter]
+    entrance: tuple[Finding, ...] = ()
+    alone: bool = False
+    closed: set[str] = field(default_factory=set)
+    general: list[Check] = field(default_factory=list)
+    regional: Callable[[str, bool], tuple[Check, ...]] = field(default=lambda region, in_use: ())
+
+    def access(self) -> tuple[Finding, ...]:
+        return self.entrance
+
+    def is_alone(self) -> bool:
+        return self.alone
+
+    def reach(self, region: str) -> Finding:
+        if region in self.closed:
+            return Finding("region", "problem", "is closed", f"open {region}", (region,))
+        return Finding("region", "ok", "answers", regions=(region,))
+
+    def checks(self) -> tuple[Check, ...]:
+        return tuple(self.general)
+
+    def region_checks(self, region: str, *, in_use: bool) -> tuple[Check, ...]:
+        return self.regional(region, in_use)
+
+    def waiting_letters(self, region: str) -> int:
+        return sum(letter.region == region for letter in self.letters)
+
+
 class FakeCloud:
     """See `multi_x_serverless.cloud.ports.Cloud`; `time` is its clock."""
 
@@ -549,6 +583,7 @@ class FakeCloud:
         self.messages = FakeMessageService(self.faults)
         self.logs = FakeLogService(self.faults)
         self.schedules = FakeScheduleService(self.faults)
+        self.health = FakeHealth(self.messages.letters)
 
     def now(self) -> float:
         return self.time

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from multi_x_serverless.cli.session import Settings
+from multi_x_serverless.cli.session import DEFAULT_SYSTEM_REGION, Settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_USAGE, MultiXServerlessError
 
 EXIT_INTERRUPTED = 130
@@ -59,6 +59,7 @@ COMMANDS: dict[str, CommandEntry] = {
     ),
     "remove_framework": CommandEntry("remove_framework", "Take them off it and delete what they were made of."),
     "report": CommandEntry("report", "Show what was saved: expected, and modelled from observed runs."),
+    "doctor": CommandEntry("doctor", "Show what is wrong and the command that mends it."),
     "remove": CommandEntry("remove", "Delete a workflow and everything it made."),
     "teardown": CommandEntry("teardown", "Delete the framework's tables with all they hold."),
     "version": CommandEntry("version", "Show the version of the program and of its engine."),
@@ -118,7 +119,7 @@ def _default_color() -> bool:
 @click.option(
     "--system-region",
     metavar="REGION",
-    default="us-east-1",
+    default=DEFAULT_SYSTEM_REGION,
     show_default=True,
     envvar="MULTI_X_SERVERLESS_SYSTEM_REGION",
     help="Region of the framework's own tables.",

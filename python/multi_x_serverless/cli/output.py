@@ -67,9 +67,14 @@ def write_table(
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
+def printable(text: str) -> str:
+    """A text without what would steer a terminal; others may have written it."""
+    return text.translate(_CONTROLS)
+
+
 def write_text(text: str) -> None:
     """A line for people; what others wrote cannot steer their terminal."""
-    click.echo(text.translate(_CONTROLS))
+    click.echo(printable(text))
 
 
 BRIEF_CHARACTERS = 240

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from multi_x_serverless.cloud.ports import Cloud
 
 APPLICATION = "multi-x-serverless"
+PROGRAM = "multi_x_serverless"
+DEFAULT_SYSTEM_REGION = "us-east-1"
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,25 @@ class Settings:
         import platformdirs
 
         return platformdirs.user_state_path(APPLICATION)
+
+    def with_options(self, commands: str) -> str:
+        """Lines for a shell in which our own commands get the global options that this one was called with."""
+        options = ["--cloud", "local"] if self.cloud == "local" else []
+        if self.cloud == "local" and self.state_dir is not None:
+            options += ["--state-dir", str(self.state_dir)]
+        if self.cloud == "aws" and self.profile is not None:
+            options += ["--profile", self.profile]
+        if self.system_region != DEFAULT_SYSTEM_REGION:
+            options += ["--system-region", self.system_region]
+        if self.project_dir != Path():
+            options += ["--project-dir", str(self.project_dir)]
+        if not options:
+            return commands
+        import re
+        import shlex
+
+        called = shlex.join([PROGRAM, *options])
+        return re.sub(rf"^{PROGRAM}(?= )", lambda _: called, commands, flags=re.MULTILINE)
 
     def say(self, text: str, *, level: int = 0) -> None:
         """Progress for people, on standard error."""

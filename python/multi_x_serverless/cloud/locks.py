@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from multi_x_serverless.cloud.ports import ABSENT, Attributes, Cloud, Condition, Key
 from multi_x_serverless.cloud.tables import physical_name
@@ -101,6 +102,24 @@ def lock(cloud: Cloud, name: str, *, lease_s: float = LEASE_S) -> Iterator[Lease
         # A lock that cannot be given back ends with its lease; what was done under it is done.
         with suppress(CloudError):
             lease.give_back()
+
+
+@dataclass(frozen=True)
+class HeldLock:
+    """A lock whose lease has not ended: `remaining_s` is left of it."""
+
+    name: str
+    remaining_s: float
+
+
+def held_locks(cloud: Cloud) -> tuple[HeldLock, ...]:
+    """All locks that are held, by name."""
+    now = cloud.now()
+    ends = {
+        item.key.partition: item.attributes.get("lease_ends_at")
+        for item in cloud.key_value.scan(cloud.system_region, physical_name("locks"))
+    }
+    return tuple(HeldLock(name, end - now) for name, end in ends.items() if isinstance(end, int | float) and end > now)
 
 
 def break_locks(cloud: Cloud) -> None:

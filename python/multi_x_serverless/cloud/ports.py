@@ -13,7 +13,7 @@ processes) and `multi_x_serverless.cloud.aws` (boto3). Rules that hold for every
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
@@ -408,6 +408,60 @@ class ScheduleService(Protocol):
         """Schedules whose name starts with `prefix`, sorted by name."""
 
 
+# --- health --------------------------------------------------------------------------------------------------
+
+FindingStatus: TypeAlias = Literal["ok", "note", "problem"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found.
+
+    Attributes:
+        check: Name of the check.
+        status: ``note`` is worth knowing but keeps nothing from working, ``problem`` is to be mended.
+        message: What is the case, in one sentence without a full stop.
+        remedy: Lines for a shell: the commands that mend it, and ``#`` before what no command does.
+        regions: Where; none if it is about no region.
+    """
+
+    check: str
+    status: FindingStatus
+    message: str
+    remedy: str = ""
+    regions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something to look at: `look` reads, changes nothing, and may raise like any port."""
+
+    name: str
+    look: Callable[[], tuple[Finding, ...]]
+
+
+class Health(Protocol):
+    """What can be wrong with a cloud itself; nothing here changes anything."""
+
+    def access(self) -> tuple[Finding, ...]:
+        """Whether the cloud lets the caller in; with a problem, nothing else of it can be looked at."""
+
+    def is_alone(self) -> bool:
+        """Whether certainly no other command is at work on the cloud; most clouds cannot know."""
+
+    def reach(self, region: str) -> Finding:
+        """Whether a region is open to the caller and answers; with a problem, nothing in it can be looked at."""
+
+    def checks(self) -> tuple[Check, ...]:
+        """Checks that are about no region."""
+
+    def region_checks(self, region: str, *, in_use: bool) -> tuple[Check, ...]:
+        """Checks of a region; what is made with the first function must be there only where one is (`in_use`)."""
+
+    def waiting_letters(self, region: str) -> int:
+        """How many messages of the region were given up, counted without taking them from anybody."""
+
+
 # --- execution -----------------------------------------------------------------------------------------------
 
 
@@ -486,6 +540,10 @@ class Cloud(Protocol):
     @property
     def schedules(self) -> ScheduleService:
         """Schedules."""
+
+    @property
+    def health(self) -> Health:
+        """What is wrong with it."""
 
     def now(self) -> float:
         """The cloud's time."""

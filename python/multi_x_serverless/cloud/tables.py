@@ -51,6 +51,11 @@ def physical_name(table: str) -> str:
     return TABLE_PREFIX + table
 
 
+def setup_command(region: str | None = None) -> str:
+    """The command that makes what is missing of tables, bucket and queue, and gives those that are there their form."""
+    return "multi_x_serverless setup_tables" + ("" if region is None else f" --region {region}")
+
+
 def create_tables(cloud: Cloud, regions: tuple[str, ...]) -> None:
     """Make the system tables, the run-time tables of `regions` and what else a region needs; what exists stays."""
     places = [(cloud.system_region, table) for table in SYSTEM_TABLES]

@@ -66,3 +66,9 @@ class Journal:
     def clear(self) -> None:
         """Everything noted is either recorded or gone."""
         self._table.delete(self._key)
+
+
+def open_journals(cloud: Cloud) -> tuple[str, ...]:
+    """Ids of the workflows of which an operation is under way or did not reach its end."""
+    items = cloud.key_value.scan(cloud.system_region, physical_name("journal"))
+    return tuple(item.key.partition for item in items if item.key.sort == _SORT)

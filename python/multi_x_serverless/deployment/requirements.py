@@ -144,8 +144,14 @@ def _install(project: Path, file: Path, requirements: str, directory: Path, targ
         )
 
 
+def find_installer() -> str | None:
+    """What requirements are installed with: ``pip``, or else the path of ``uv``."""
+    return "pip" if importlib.util.find_spec("pip") is not None else shutil.which("uv")
+
+
 def _installer(target: Target) -> list[str]:
-    if importlib.util.find_spec("pip") is not None:
+    installer = find_installer()
+    if installer == "pip":
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-input"]
         command += ["--disable-pip-version-check"]
         if not target.is_this_machine:
@@ -154,14 +160,13 @@ def _installer(target: Target) -> list[str]:
             for platform in target.platforms:
                 command += ["--platform", platform]
         return command
-    uv = shutil.which("uv")
-    if uv is None:
+    if installer is None:
         raise DeploymentError(
             "the project has requirements, but neither pip nor uv is there to install them; install one of "
             "them. "
             "Nothing was deployed."
         )
-    command = [uv, "pip", "install", "--quiet", "--python", sys.executable]
+    command = [installer, "pip", "install", "--quiet", "--python", sys.executable]
     if not target.is_this_machine:
         newest = target.platforms[-1].rpartition(f"_{'aarch64' if target.architecture == 'arm64' else 'x86_64'}")[0]
         machine = "aarch64" if target.architecture == "arm64" else "x86_64"

@@ -78,6 +78,6 @@ def test_the_runtime_holds_the_client_and_boto3(tmp_path: Path) -> None:
 
 
 def test_a_missing_runtime_client_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages, "_REQUIRED_MODULES", ("no_such_runtime_client",))
+    monkeypatch.setattr(packages, "REQUIRED_MODULES", ("no_such_runtime_client",))
     with pytest.raises(CloudError, match="install awslambdaric"):
         packages.link_runtime(tmp_path / "runtime")

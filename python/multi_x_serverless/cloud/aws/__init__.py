@@ -10,6 +10,8 @@
         |
         +-- images (ECR) -- image_copy -- registry (OCI distribution, HTTP) -- image_manifest
         |
+    health        what is wrong with all of these, asked by `doctor`
+        |
     session       the only door to boto3: clients, retries, time-outs, errors
 
 This is the only package beside the SDK's backend that may import boto3 (a contract in ``pyproject.toml``).

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from multi_x_serverless.cloud.aws.dead_letters import DeadLetterQueues
 from multi_x_serverless.cloud.aws.functions import AwsFunctionService
+from multi_x_serverless.cloud.aws.health import AwsHealth
 from multi_x_serverless.cloud.aws.identity import AwsIdentity
 from multi_x_serverless.cloud.aws.images import AwsImageRegistry
 from multi_x_serverless.cloud.aws.key_value import AwsKeyValueStore
@@ -60,6 +61,7 @@ class AwsCloud:
         self._messages = AwsMessageService(self._session, letters)
         self._identity = AwsIdentity(self._session)
         self._schedules = AwsScheduleService(self._session, letters)
+        self._health = AwsHealth(self._session, letters, clock)
 
     @property
     def name(self) -> Literal["aws"]:
@@ -154,6 +156,11 @@ class AwsCloud:
     def schedules(self) -> AwsScheduleService:
         """Schedules."""
         return self._schedules
+
+    @property
+    def health(self) -> AwsHealth:
+        """What is wrong with the account and what was made in it."""
+        return self._health
 
     def now(self) -> float:
         """The time of this machine, which AWS takes for its own (it refuses requests that are minutes off)."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from multi_x_serverless.cloud.aws.names import DEAD_LETTER_QUEUE, resource_name
 from multi_x_serverless.cloud.aws.session import AwsSession, is_missing
@@ -28,6 +28,10 @@ RETENTION_S = 14 * 24 * 3600
 LISTING_S = 120
 """For how long the messages of an interrupted listing stay hidden."""
 
+_COUNTS: tuple[Literal["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"], ...] = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+)
 _BATCH = 10  # most messages of one request (SQS quotas)
 _WAIT_S = 1  # asks all servers of the queue, where a request without waiting asks some of them
 _MILLISECONDS = 1000
@@ -84,6 +88,16 @@ class DeadLetterQueues:
             else:
                 client.set_queue_attributes(QueueUrl=url, Attributes=attributes)
                 client.tag_queue(QueueUrl=url, Tags=self._session.tags)
+
+    def count(self, region: str) -> int | None:
+        """How many letters there are, about (SQS knows no better) and without taking them; `None` without a queue."""
+        client = self._session.sqs(region)
+        with self._session.errors("dead_letters", region, f"queue '{DEAD_LETTER_QUEUE}'"):
+            url = self._url(client)
+            if url is None:
+                return None
+            counted = client.get_queue_attributes(QueueUrl=url, AttributeNames=list(_COUNTS))["Attributes"]
+        return sum(int(counted.get(name, "0")) for name in _COUNTS)
 
     @contextmanager
     def hold(self, region: str) -> Iterator[tuple[HeldLetter, ...]]:

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 PAYLOAD_DAYS = 7
 """After how many days a large payload is deleted: longer than any message may ask for it."""
 
+NO_PUBLIC_ACCESS = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": True,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": True,
+}
+"""What keeps a bucket private whatever its policy says."""
+
 _REGION_WITHOUT_CONSTRAINT = "us-east-1"  # S3 refuses this one as a location constraint
 
 
@@ -163,16 +171,9 @@ class AwsObjectStore:
 
     def _configure_bucket(self, client: S3Client, region: str) -> None:
         tags: Any = self._session.tag_list
+        public_access: Any = NO_PUBLIC_ACCESS
         client.put_bucket_tagging(**self._bucket(region), Tagging={"TagSet": tags})
-        client.put_public_access_block(
-            **self._bucket(region),
-            PublicAccessBlockConfiguration={
-                "BlockPublicAcls": True,
-                "IgnorePublicAcls": True,
-                "BlockPublicPolicy": True,
-                "RestrictPublicBuckets": True,
-            },
-        )
+        client.put_public_access_block(**self._bucket(region), PublicAccessBlockConfiguration=public_access)
         client.put_bucket_encryption(
             **self._bucket(region),
             ServerSideEncryptionConfiguration={

@@ -38,6 +38,10 @@ READ_TIMEOUT_S = 60.0
 CONNECTIONS = 32
 """Connections kept per client: commands work on many resources at once."""
 
+PROBE_ATTEMPTS = 2
+PROBE_TIMEOUT_S = 10.0
+"""Of requests that only ask whether something is there and well: whoever asks wants an answer, be it a bad one."""
+
 _INVOCATION_MARGIN_S = 5.0  # between a function's answer and the end of waiting for it
 
 _NOT_FOUND = frozenset(
@@ -55,7 +59,9 @@ _NOT_FOUND = frozenset(
         "ResourceNotFoundException",
     }
 )
-_UNKNOWN_CREDENTIALS = frozenset({"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"})
+UNKNOWN_CREDENTIALS = frozenset(
+    {"AuthFailure", "InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException"}
+)
 """How services answer in a region that the account has not enabled, or to credentials that are none."""
 
 _RETRYABLE = frozenset(
@@ -100,12 +106,12 @@ class AwsSession:
         self.system_region = system_region
         self.installation = installation
         self.pause = pause
+        self.profile = profile
         self._known = frozenset(regions)
-        self._profile = profile
         # Making a client is not thread-safe; clients themselves are.
         self._lock = threading.RLock()
         self._session: Any = None
-        self._clients: dict[tuple[str, str, int], Any] = {}
+        self._clients: dict[tuple[str, str, int, float], Any] = {}
         self._account: str | None = None
 
     @property
@@ -159,7 +165,8 @@ class AwsSession:
 
     def invocations(self, region: str, timeout_s: float) -> LambdaClient:
         """Lambda for synchronous invocations, which are waited for as long as asked and never sent twice."""
-        return cast("LambdaClient", self._client("lambda", region, math.ceil(timeout_s)))
+        read_timeout_s = math.ceil(timeout_s) + _INVOCATION_MARGIN_S
+        return cast("LambdaClient", self._client("lambda", region, attempts=1, read_timeout_s=read_timeout_s))
 
     def logs(self, region: str) -> CloudWatchLogsClient:
         """CloudWatch Logs."""
@@ -193,6 +200,10 @@ class AwsSession:
         """Who is calling."""
         return cast("STSClient", self._client("sts", self.system_region))
 
+    def probe(self, service: str, region: str) -> Any:  # clients of many services
+        """A client of any service that gives up early: for whoever looks at what is there."""
+        return self._client(service, region, attempts=PROBE_ATTEMPTS, read_timeout_s=PROBE_TIMEOUT_S)
+
     @contextmanager
     def errors(self, operation: str, region: str | None, what: str) -> Iterator[None]:
         """Turn botocore's errors into ours.
@@ -216,7 +227,7 @@ class AwsSession:
         except ClientError as error:
             code = code_of(error)
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            if code in _UNKNOWN_CREDENTIALS and region is not None:
+            if code in UNKNOWN_CREDENTIALS and region is not None:
                 raise CloudError(
                     f"{operation} of {what}{where} was refused: the credentials are not known there. If they work in "
                     f"other regions, the account has not enabled this one "
@@ -251,28 +262,30 @@ class AwsSession:
                 client.close()
             self._clients.clear()
 
-    def _client(self, service: str, region: str, invocation_timeout_s: int = 0) -> Any:  # cast above
+    def _client(
+        self, service: str, region: str, *, attempts: int = ATTEMPTS, read_timeout_s: float = READ_TIMEOUT_S
+    ) -> Any:  # cast above
         self.require(region)
-        key = (service, region, invocation_timeout_s)
+        key = (service, region, attempts, read_timeout_s)
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = self._make_client(service, region, invocation_timeout_s)
+                self._clients[key] = self._make_client(service, region, attempts, read_timeout_s)
             return self._clients[key]
 
-    def _make_client(self, service: str, region: str, invocation_timeout_s: int) -> Any:
+    def _make_client(self, service: str, region: str, attempts: int, read_timeout_s: float) -> Any:
         import boto3  # noqa: PLC0415  # slow; loaded when AWS is used
         from botocore.config import Config  # noqa: PLC0415
         from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
 
         config = Config(
-            retries={"mode": "adaptive", "total_max_attempts": 1 if invocation_timeout_s else ATTEMPTS},
+            retries={"mode": "adaptive", "total_max_attempts": attempts},
             connect_timeout=CONNECT_TIMEOUT_S,
-            read_timeout=invocation_timeout_s + _INVOCATION_MARGIN_S if invocation_timeout_s else READ_TIMEOUT_S,
+            read_timeout=read_timeout_s,
             max_pool_connections=CONNECTIONS,
         )
         if self._session is None:
             try:
-                self._session = boto3.session.Session(profile_name=self._profile)
+                self._session = boto3.session.Session(profile_name=self.profile)
             except ProfileNotFound as error:
                 raise CloudError(f"{error}: name one that 'aws configure' made.", operation="session") from error
         return self._session.client(service, region_name=region, config=config)

@@ -18,6 +18,7 @@ from multi_x_serverless.cloud.local.dispatcher import Dispatcher
 from multi_x_serverless.cloud.local.endpoint import DataEndpoint
 from multi_x_serverless.cloud.local.faults import FaultInjector, FaultPlan, read_fault_plan
 from multi_x_serverless.cloud.local.functions import LocalFunctionService
+from multi_x_serverless.cloud.local.health import LocalHealth
 from multi_x_serverless.cloud.local.identity import LocalIdentity, role_id
 from multi_x_serverless.cloud.local.images import LocalImageRegistry
 from multi_x_serverless.cloud.local.key_value import LocalKeyValueStore
@@ -202,8 +203,10 @@ class LocalCloud:
         """Schedules, of which there are none here."""
         return LocalScheduleService()
 
-    def _enqueue(self, region: str, function: str, payload: bytes) -> None:
-        self._messages.enqueue(region, function, payload)
+    @property
+    def health(self) -> LocalHealth:
+        """What is wrong with it."""
+        return LocalHealth(self._directory, self._database, self._regions, self.faults.plan)
 
     def now(self) -> float:
         """The cloud's time."""
@@ -313,6 +316,9 @@ class LocalCloud:
                     clock=self._clock,
                 )
             return self._runtime
+
+    def _enqueue(self, region: str, function: str, payload: bytes) -> None:
+        self._messages.enqueue(region, function, payload)
 
     def _wake_dispatcher(self) -> None:
         dispatcher = self._dispatcher

@@ -18,7 +18,9 @@ from multi_x_serverless.errors import CloudError
 MAXIMUM_UNZIPPED_BYTES = 250 * 1024 * 1024
 """Largest unzipped package (AWS Lambda quotas)."""
 
-_REQUIRED_MODULES = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
+REQUIRED_MODULES = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
+"""What functions run with: AWS's runtime client and what it imports."""
+
 _PROVIDED_MODULES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 _INCOMING = ".incoming-"
 
@@ -90,10 +92,10 @@ def link_runtime(directory: Path) -> None:
     """
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    for module in (*_REQUIRED_MODULES, *_PROVIDED_MODULES):
+    for module in (*REQUIRED_MODULES, *_PROVIDED_MODULES):
         specification = importlib.util.find_spec(module)
         if specification is None or specification.origin is None:
-            if module in _REQUIRED_MODULES:
+            if module in REQUIRED_MODULES:
                 raise CloudError(
                     f"the package '{module}' is missing, without which functions cannot run here: "
                     "install awslambdaric into this environment.",

@@ -55,6 +55,17 @@ class StateDirectory:
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._lock = descriptor
 
+    def owner(self) -> int | None:
+        """Process id of the owner, as far as the lock's file tells; taking the lock to be sure would refuse others."""
+        try:
+            process = int(self._lock_path.read_text(encoding="ascii", errors="replace"))
+            os.kill(process, 0)
+        except (FileNotFoundError, ValueError, ProcessLookupError):
+            return None  # nobody, or one that was killed: the operating system ended its lock
+        except PermissionError:
+            pass  # somebody else's process
+        return process
+
     def release(self) -> None:
         """Stop being the owner."""
         if self._lock is not None:
