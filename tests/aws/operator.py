@@ -49,6 +49,7 @@ _WITHOUT_RESOURCE = frozenset(
         "lambda:GetAccountSettings",
         "lambda:ListFunctions",
         "sns:ListTopics",
+        "sns:Unsubscribe",
         "sqs:ListQueues",
         "dynamodb:ListTables",
         "tag:GetResources",
@@ -72,17 +73,15 @@ def needed(call: ApiCall) -> Iterator[Access]:
         return
     resource = _resource(service, region, parameters)
     yield Access(action, resource)
-    if (
-        call.operation == "GetFunction"
-    ):  # of a function that has tags (developer guide, "Using tags on Lambda functions")
+    if call.operation == "GetFunction":  # of one that has tags (developer guide, "Using tags on Lambda functions")
         yield Access("lambda:ListTags", resource)
     tags = parameters.get("Tags") or parameters.get("tags")
     if tags and call.operation.startswith("Create"):
         yield Access(_TAGGING[service], resource)
     if call.operation == "CreateFunction" or (call.operation == "UpdateFunctionConfiguration" and "Role" in parameters):
-        yield Access("iam:PassRole", parameters["Role"])
+        yield Access("iam:PassRole", parameters["Role"], passed_to="lambda.amazonaws.com")
     if service == "scheduler" and "Target" in parameters:
-        yield Access("iam:PassRole", parameters["Target"]["RoleArn"])
+        yield Access("iam:PassRole", parameters["Target"]["RoleArn"], passed_to="scheduler.amazonaws.com")
     code = parameters.get("Code", parameters)
     if "S3Key" in code:
         yield Access("s3:GetObject", f"arn:aws:s3:::{code['S3Bucket']}/{code['S3Key']}")

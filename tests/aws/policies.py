@@ -31,11 +31,17 @@ _CREDENTIAL = re.compile(r"Credential=(?P<key>[^,]+)/\d{8}/(?P<region>[a-z0-9-]+
 
 @dataclass(frozen=True)
 class Access:
-    """One thing that a request does: an action on a resource, and the partition keys of the items it is about."""
+    """One thing that a request does: an action on a resource.
+
+    Attributes:
+        leading_keys: Partition keys of the items it is about.
+        passed_to: The service that a role is passed to.
+    """
 
     action: str
     resource: str
     leading_keys: tuple[str, ...] = ()
+    passed_to: str = ""
 
 
 def is_allowed(statements: Iterable[Mapping[str, Any]], access: Access) -> bool:
@@ -65,6 +71,8 @@ def _applies(statement: Mapping[str, Any], access: Access) -> bool:
 
 
 def _holds(operator: str, terms: Mapping[str, Any], access: Access) -> bool:
+    if operator == "StringEquals" and set(terms) == {"iam:PassedToService"}:
+        return access.passed_to == str(terms["iam:PassedToService"])
     if operator not in ("ForAllValues:StringLike", "ForAllValues:StringEquals") or set(terms) != {
         "dynamodb:LeadingKeys"
     }:

@@ -210,7 +210,7 @@ class PlanStore:
         item = self._store.get(self._region, physical_name("plan_pointers"), Key(workflow_id, name))
         if item is None:
             return None, 0
-        version = item.attributes["plan_version"]
+        version = item.attributes.get("plan_version")
         if not isinstance(version, int):
             raise CorruptedStateError(f"the {name} plan pointer of '{workflow_id}' is {version!r}.")
         return version, item.version

@@ -22,7 +22,7 @@ from tests.unit.adaptation.deployed import HOME, deployed_example
 from tests.unit.deployment.projects import CONFIGURATION, WORKFLOW_ID, make_project, record_of, stage
 
 SETUP_HOME = f"multi_x_serverless setup_tables --region {HOME}"
-READING = {"list_tables", "get", "query", "scan"}
+READING = {"list_tables", "get", "keys", "query", "scan"}
 ELSEWHERE = "us-west-1"  # allowed, but without functions
 
 
