@@ -24,7 +24,7 @@ from multi_x_serverless.cloud.aws import AwsCloud
 from multi_x_serverless.cloud.ports import FunctionSpecification
 from multi_x_serverless.cloud.tables import PlanStore, create_tables
 from multi_x_serverless.deployment.deploy import deploy
-from multi_x_serverless.deployment.framework_policy import job_policy
+from multi_x_serverless.deployment.framework_policy import IMAGE_ACTIONS, job_policy
 from multi_x_serverless.deployment.names import framework_name, function_name
 from multi_x_serverless.deployment.policy import MAXIMUM_POLICY_CHARACTERS
 from multi_x_serverless.errors import MultiXServerlessError
@@ -44,6 +44,10 @@ DAY_S = 86_400.0
 UNUSED = {
     "logs:CreateLogStream": "Lambda itself writes the function's log, under the function's role",
     "logs:PutLogEvents": "as above",
+    **dict.fromkeys(
+        (*IMAGE_ACTIONS, "ecr:GetAuthorizationToken"),
+        "workflows packed as images, which need registries that moto does not have; see the test of the guide",
+    ),
 }
 """What a role allows and the job's code never asks for, and why."""
 

@@ -15,6 +15,7 @@ from multi_x_serverless.cloud.aws.names import DEAD_LETTER_QUEUE, SCHEDULE_GROUP
 from multi_x_serverless.deployment import framework_cost
 from multi_x_serverless.deployment.framework import CONCURRENCY, INTERVALS_MINUTES, LONGEST_WINDOW_MINUTES
 from multi_x_serverless.deployment.framework_cost import monthly_cost
+from multi_x_serverless.deployment.framework_policy import IMAGE_ACTIONS, job_policy
 from multi_x_serverless.deployment.names import FRAMEWORK_PREFIX
 from multi_x_serverless.model.config_types import Architecture
 from multi_x_serverless.model.framework import JOBS
@@ -86,3 +87,9 @@ def test_the_outcomes_are_those_of_the_code() -> None:
 def test_the_names_are_those_of_the_code() -> None:
     for name in (f"`{FRAMEWORK_PREFIX}<job>`", f"`{DEAD_LETTER_QUEUE}`", f"`{SCHEDULE_GROUP}`"):
         assert name in GUIDE
+
+
+def test_the_role_of_migrations_may_copy_images_as_the_guide_to_packages_says() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "packages.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`(ecr:\w+)`", guide)) == {*IMAGE_ACTIONS, "ecr:GetAuthorizationToken"}
+    assert set(IMAGE_ACTIONS) <= set(re.findall(r"ecr:\w+", job_policy("update_check_deployment", "1", "us-east-1")))

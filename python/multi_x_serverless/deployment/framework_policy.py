@@ -2,7 +2,7 @@
 
 What a job needs is written down here by hand; a test records every request that the jobs make and holds the policies
 against them in both directions. Where a resource is ``*``, AWS offers no other for the action (Service Authorization
-Reference): `dynamodb:ListTables` and `sns:Unsubscribe`.
+Reference): `dynamodb:ListTables`, `ecr:GetAuthorizationToken` and `sns:Unsubscribe`.
 
 No job may touch the framework itself: its names do not begin with ``mxs-`` as those of workflows do. No job may make or
 change a role: whoever may write policies and pass them on may do everything. A migration that finds the workflow's role
@@ -67,6 +67,31 @@ SYSTEM_TABLE_ACCESS: Mapping[Job, Sequence[Mapping[str, Sequence[str]]]] = {
     ),
 }
 """What each job does with the tables of the system region."""
+
+
+IMAGE_ACTIONS = tuple(
+    f"ecr:{action}"
+    for action in (
+        "BatchCheckLayerAvailability",
+        "BatchDeleteImage",
+        "BatchGetImage",
+        "CompleteLayerUpload",
+        "CreateRepository",
+        "DeleteRepository",
+        "DescribeImages",
+        "DescribeRepositories",
+        "GetDownloadUrlForLayer",
+        "GetRepositoryPolicy",
+        "InitiateLayerUpload",
+        "PutImage",
+        "PutImageTagMutability",
+        "PutLifecyclePolicy",
+        "SetRepositoryPolicy",
+        "TagResource",
+        "UploadLayerPart",
+    )
+)
+"""What copying images between repositories takes, and a sweep of them; most of it is asked of the registry itself."""
 
 
 def job_policy(job: Job, account_id: str, system_region: str) -> str:
@@ -199,6 +224,8 @@ def _migration(account_id: str) -> list[Statement]:
             [f"arn:aws:sqs:*:{account_id}:{DEAD_LETTER_QUEUE}"],
         ),
         _allow("Packages", ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], [f"{bucket}/packages/*"]),
+        _allow("Images", list(IMAGE_ACTIONS), [f"arn:aws:ecr:*:{account_id}:repository/{WORKFLOW_NAMES}"]),
+        _allow("RegistryCredentials", ["ecr:GetAuthorizationToken"], ["*"]),
         _allow(
             "Buckets",
             [
