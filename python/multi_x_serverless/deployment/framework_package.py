@@ -28,8 +28,8 @@ from multi_x_serverless.model.framework import DISTRIBUTION
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LEFT_OUT = frozenset({"awslambdaric", "boto3", "click", "rich"})
-"""Requirements that the functions do without: Lambda's runtime has the first two, the command line uses the others."""
+LEFT_OUT = frozenset({"awslambdaric", "boto3", "click", "rich", "urllib3"})
+"""Requirements that the functions do without: Lambda's runtime has those of AWS, the command line uses the others."""
 
 _PACKAGE = "multi_x_serverless"
 _ENGINE = "_core"
