@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from botocore.exceptions import (
 )
 
 import multi_x_serverless
+from multi_x_serverless.cloud.aws import AwsCloud
 from multi_x_serverless.cloud.aws.session import ATTEMPTS, AwsSession
 from multi_x_serverless.errors import CloudError, ResourceNotFoundError, UnknownRegionError
 
@@ -111,3 +113,18 @@ def test_importing_the_ports_does_not_import_boto3() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     assert answer.stdout == "False\n"
+
+
+def test_missing_credentials_are_said_with_the_ways_to_give_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with AwsCloud(regions=("us-east-1",), system_region="us-east-1") as cloud, pytest.raises(CloudError) as caught:
+        cloud.key_value.list_tables("us-east-1")
+    assert "aws configure" in str(caught.value)
+    assert "--cloud local" in str(caught.value)
+    assert not caught.value.retryable

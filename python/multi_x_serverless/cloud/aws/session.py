@@ -216,7 +216,11 @@ class AwsSession:
         from botocore.exceptions import (  # noqa: PLC0415  # slow; loaded when AWS is used
             BotoCoreError,
             ClientError,
+            CredentialRetrievalError,
             HTTPClientError,
+            NoCredentialsError,
+            PartialCredentialsError,
+            SSOError,
             WaiterError,
         )
         from botocore.exceptions import ConnectionError as NoConnectionError  # noqa: PLC0415
@@ -246,6 +250,14 @@ class AwsSession:
                 operation=operation,
                 region=region,
                 retryable=code in _RETRYABLE or status >= 500,
+            ) from error
+        except (CredentialRetrievalError, NoCredentialsError, PartialCredentialsError, SSOError) as error:
+            raise CloudError(
+                f"{operation} of {what}{where} was not asked of AWS: {str(error).rstrip('.')}. Give credentials ('aws "
+                "configure', 'aws sso login', or a profile by --profile), or use the embedded cloud (--cloud local); "
+                "'doctor' tells more.",
+                operation=operation,
+                region=region,
             ) from error
         except BotoCoreError as error:
             raise CloudError(
