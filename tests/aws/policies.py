@@ -72,7 +72,8 @@ def _applies(statement: Mapping[str, Any], access: Access) -> bool:
 
 def _holds(operator: str, terms: Mapping[str, Any], access: Access) -> bool:
     if operator == "StringEquals" and set(terms) == {"iam:PassedToService"}:
-        return access.passed_to == str(terms["iam:PassedToService"])
+        services = terms["iam:PassedToService"]
+        return access.passed_to in ([services] if isinstance(services, str) else services)
     if operator not in ("ForAllValues:StringLike", "ForAllValues:StringEquals") or set(terms) != {
         "dynamodb:LeadingKeys"
     }:

@@ -17,7 +17,10 @@ from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.errors import CloudError, ConflictError
 
 LEASE_S = 900.0
-"""Longer than any step between two renewals takes, with all its attempts."""
+"""Longer than a step between two renewals usually takes; whoever takes longer all the same is told at the next one."""
+
+RENEWAL_SHARE = 0.1
+"""Share of a lease after which it is renewed, so that a step begins with nearly all of it."""
 
 
 class Lease:
@@ -33,14 +36,14 @@ class Lease:
         self._lock = threading.Lock()
 
     def keep(self) -> None:
-        """Make sure that the lock is still held, and renew it once half of its time is over.
+        """Make sure that the lock is still held, and renew it once some of its time is over.
 
         Raises:
             ConflictError: It was lost: its time ended, and somebody else may be at work.
         """
         with self._lock:
             now = self._cloud.now()
-            if now < self._ends_at - self._length_s / 2:
+            if now < self._ends_at - self._length_s * (1 - RENEWAL_SHARE):
                 return
             renewed = self._put(now + self._length_s)
             if renewed is None:

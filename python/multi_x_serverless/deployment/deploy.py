@@ -268,6 +268,7 @@ def _apply(
         )
         lease.keep()
         _put_plan_in_force(cloud, record, state, intent, regions_of((*intent.kept, *made)))
+        lease.keep()
         write_record(cloud, record, state.stored)
     except MultiXServerlessError as error:
         raise undo(cloud, workflow_id, state, executor, lease, error) from error

@@ -235,17 +235,17 @@ class Executor:
 
     def _with_retries(self, step: Callable[[], Result]) -> Result:
         pause = FIRST_PAUSE_S
-        for _ in range(ATTEMPTS - 1):
+        for attempt in range(ATTEMPTS):
             if self._lease is not None:
                 self._lease.keep()
             try:
                 return step()
             except CloudError as error:
-                if not error.retryable:
+                if not error.retryable or attempt == ATTEMPTS - 1:
                     raise
             self._sleep(pause)
             pause *= 2
-        return step()
+        raise AssertionError("the last attempt returns or raises")
 
     def _phases(self, actions: Sequence[Action]) -> list[list[Action]]:
         """Neighbouring actions that may be done at once: one kind, but what is copied from home is there first."""

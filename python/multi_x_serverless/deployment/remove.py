@@ -30,6 +30,7 @@ from multi_x_serverless.sdk.tables import PAYLOAD_OBJECT_PREFIX, PLAN_REPLICAS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from multi_x_serverless.cloud.locks import Lease
     from multi_x_serverless.model.workflow import Resource
 
 
@@ -89,16 +90,22 @@ def remove(
         ]
         regions = {item.region for item in resources if item.region is not None}
         regions |= set() if record is None else set(record.regions)
-        steps = [partial(_delete_traces, cloud, workflow_id, region, keep_logs=keep_logs) for region in sorted(regions)]
+        steps = [
+            partial(_delete_traces, cloud, workflow_id, region, lease, keep_logs=keep_logs)
+            for region in sorted(regions)
+        ]
         for traces, problem in run_all(steps):
             deleted += traces
             left += [] if problem is None else [problem]
         remaining = tuple(resource for resource in resources if resource.key in failed_keys)
+        lease.keep()  # what follows would erase a deployment that another command has made since it was lost
         left += _forget(cloud, workflow_id, remaining, is_complete=not left)
     return RemoveResult(workflow_id, tuple(deleted), tuple(left))
 
 
-def _delete_traces(cloud: Cloud, workflow_id: str, region: str, *, keep_logs: bool) -> tuple[list[str], str | None]:
+def _delete_traces(
+    cloud: Cloud, workflow_id: str, region: str, lease: Lease, *, keep_logs: bool
+) -> tuple[list[str], str | None]:
     """Delete logs, large payloads and the plan's replica in one region, as far as possible."""
     deleted: list[str] = []
     try:
@@ -107,9 +114,11 @@ def _delete_traces(cloud: Cloud, workflow_id: str, region: str, *, keep_logs: bo
             return deleted, None
         if not keep_logs:
             for function in cloud.logs.list_logs(region, workflow_prefix(workflow_id)):
+                lease.keep()
                 cloud.logs.delete_logs(region, function)
                 deleted.append(f"log {function} in {region}")
         for key in cloud.objects.list_objects(region, f"{PAYLOAD_OBJECT_PREFIX}{workflow_id}/"):
+            lease.keep()
             cloud.objects.delete_object(region, key)
         delete_replica(cloud, workflow_id, region)
     except CloudError as error:

@@ -148,3 +148,21 @@ def test_only_functions_are_unsubscribed_by_another_function(cloud: AwsCloud) ->
         assert sorted(entry["Endpoint"].rpartition(":")[2] for entry in found) == ["f", "somebody@example.org"]
     cloud.messages.delete_topic(REGION, "t")
     assert not cloud.messages.has_topic(REGION, "t")
+
+
+@pytest.mark.parametrize("arn", ["PendingConfirmation", "Deleted", None])
+def test_a_topic_goes_with_subscriptions_that_cannot_be_ended(
+    cloud: AwsCloud, monkeypatch: pytest.MonkeyPatch, arn: str | None
+) -> None:
+    topic = cloud.messages.create_topic(REGION, "t")
+    client: Any = cloud._session.sns(REGION)
+    listed = {"SubscriptionArn": arn or f"{topic}:gone", "Protocol": "email", "Endpoint": "x@example.org"}
+
+    def unsubscribe(SubscriptionArn: str) -> None:  # noqa: N803  # AWS's name
+        assert SubscriptionArn == f"{topic}:gone", "SNS would refuse what is no ARN"
+        raise ClientError({"Error": {"Code": "NotFound", "Message": "no"}}, "Unsubscribe")
+
+    monkeypatch.setattr(client, "list_subscriptions_by_topic", lambda **_arguments: {"Subscriptions": [listed]})
+    monkeypatch.setattr(client, "unsubscribe", unsubscribe)
+    cloud.messages.delete_topic(REGION, "t")
+    assert not cloud.messages.has_topic(REGION, "t")

@@ -14,6 +14,7 @@ from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.deployment.journal import Journal
 from multi_x_serverless.deployment.migrate import migrate, sweep
+from multi_x_serverless.deployment.remove import remove
 from multi_x_serverless.errors import ConflictError, MultiXServerlessError
 from tests.unit.deployment.conftest import no_sleep
 from tests.unit.deployment.projects import SOURCE, WORKFLOW_ID, check_consistent, make_project, record_of, stage
@@ -126,3 +127,39 @@ def test_a_lock_is_renewed_by_who_is_slow_and_lost_by_who_slept(cloud: FakeCloud
             pass
         with pytest.raises(ConflictError, match="has taken it over"):
             lease.keep()
+
+
+def test_a_removal_that_slept_leaves_what_was_deployed_meanwhile(
+    cloud: FakeCloud, project: Path, quick_deploy: Deploy
+) -> None:
+    quick_deploy(cloud, project)
+    count = calls_of(cloud, lambda trial: remove(trial, WORKFLOW_ID, sleep=no_sleep))
+    for number in range(count):
+        trial = cloud.copy()
+
+        def other(trial: FakeCloud = trial) -> None:
+            with suppress(MultiXServerlessError):
+                remove(trial, WORKFLOW_ID, sleep=no_sleep)
+            quick_deploy(trial, project)
+
+        interrupted = interrupt(trial, number, other)
+        removed = False
+        with suppress(MultiXServerlessError):
+            removed = not remove(trial, WORKFLOW_ID, sleep=no_sleep).left
+        trial.faults.reset()
+        assert interrupted
+        record = record_of(trial)
+        if removed or record is None:
+            continue
+        if record.status == "removing":  # it slept at the very write that says so: the developer is told to go on
+            assert remove(trial, WORKFLOW_ID, sleep=no_sleep).left == ()
+        # The one deletion at which it slept may have hit what is new; deploying again makes good for that.
+        quick_deploy(trial, project)
+        record = record_of(trial)
+        assert record is not None
+        assert record.status == "deployed"
+        recorded = {resource.key for resource in record.resources}
+        assert {("function", *place) for place in trial.functions.functions} <= recorded
+        assert {key for key in recorded if key[0] == "function"} <= {
+            ("function", *place) for place in trial.functions.functions
+        }

@@ -112,7 +112,11 @@ class DeadLetterQueues:
         try:
             with self._session.errors("dead_letters", region, f"queue '{DEAD_LETTER_QUEUE}'"):
                 while messages := self._receive(client, url):
-                    held.update({message["MessageId"]: _read(region, message) for message in messages})
+                    read = {message["MessageId"]: _read(region, message) for message in messages}
+                    is_round = not held.keys().isdisjoint(read)  # the first ones are visible again: all were seen
+                    held.update(read)
+                    if is_round:
+                        break
             yield tuple(sorted(held.values(), key=lambda entry: (entry.letter.failed_at, entry.letter.id)))
         finally:
             self._release(client, url, region, list(held.values()))

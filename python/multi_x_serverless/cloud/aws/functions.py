@@ -33,7 +33,11 @@ _ROLE_DELAYS_S = (1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0)
 """Waits for a new role or repository to be known to Lambda: most are within 10 s, none is waited for over a minute."""
 
 _NOT_KNOWN_YET = {
-    "InvalidParameterValueException": ("cannot be assumed by Lambda", "does not have permissions to call SendMessage"),
+    "InvalidParameterValueException": (
+        "cannot be assumed by Lambda",
+        "does not have permissions to call SendMessage",
+        "KMS key is invalid for CreateGrant",  # of a function with variables, for the same reason
+    ),
     "AccessDeniedException": ("does not have permission to access the ECR image",),
 }
 _WAIT: Any = {"Delay": 1, "MaxAttempts": 300}

@@ -140,7 +140,13 @@ class AwsMessageService:
     def _unsubscribe(self, region: str, topic: str, subscription: SubscriptionTypeDef) -> None:
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
-        self._session.sns(region).unsubscribe(SubscriptionArn=subscription.get("SubscriptionArn", ""))
+        arn = subscription.get("SubscriptionArn", "")
+        if arn.startswith("arn:"):  # else it says that it awaits confirmation or is gone, and ends with its topic
+            try:
+                self._session.sns(region).unsubscribe(SubscriptionArn=arn)
+            except ClientError as error:
+                if not is_missing(error):  # SNS lists for a while what was ended
+                    raise
         if subscription.get("Protocol") != "lambda":
             return
         try:

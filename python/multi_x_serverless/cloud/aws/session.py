@@ -66,10 +66,15 @@ UNKNOWN_CREDENTIALS = frozenset(
 
 _RETRYABLE = frozenset(
     {
+        "AWS.SimpleQueueService.QueueDeletedRecently",
+        "ConcurrentAccess",
+        "ConcurrentAccessException",
         "ConcurrentModification",
         "LimitExceededException",
+        "OperationAborted",
         "OperationAbortedException",
         "ProvisionedThroughputExceededException",
+        "QueueDeletedRecently",
         "RequestLimitExceeded",
         "RequestTimeout",
         "ResourceConflictException",
