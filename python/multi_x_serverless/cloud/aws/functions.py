@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from multi_x_serverless.cloud.aws.dead_letters import DeadLetterQueues
@@ -15,10 +15,10 @@ from multi_x_serverless.cloud.aws.images import AwsImageRegistry
 from multi_x_serverless.cloud.aws.logs import AwsLogService
 from multi_x_serverless.cloud.aws.names import CODE_KEY_TAG, registry_host
 from multi_x_serverless.cloud.aws.objects import AwsObjectStore
-from multi_x_serverless.cloud.aws.session import AwsSession, code_of, is_missing, message_of
+from multi_x_serverless.cloud.aws.session import AwsSession, code_of, message_of
 from multi_x_serverless.cloud.function_limits import MAXIMUM_EVENT_BYTES, MAXIMUM_PAYLOAD_BYTES, find_problem
 from multi_x_serverless.cloud.ports import Architecture, FunctionDescription, FunctionSpecification, InvocationResult
-from multi_x_serverless.errors import CloudError
+from multi_x_serverless.errors import CloudError, ResourceNotFoundError
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.client import LambdaClient
@@ -112,19 +112,14 @@ class AwsFunctionService:
 
     def get_function(self, region: str, name: str) -> FunctionDescription | None:
         """Describe a function."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415  # slow; loaded when AWS is used
-
         client = self._session.functions(region)
         if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
             return None  # there is none of such a name, which Lambda would refuse to look for
-        with self._session.errors("get_function", region, f"function '{name}'"):
-            try:
-                answer = client.get_function(FunctionName=name)
-            except ClientError as error:
-                if is_missing(error):
-                    return None
-                raise
-        return _describe(region, answer)
+        try:
+            with self._session.errors("get_function", region, f"function '{name}'"):
+                return _describe(region, client.get_function(FunctionName=name))
+        except ResourceNotFoundError:
+            return None
 
     def list_functions(self, region: str, prefix: str) -> tuple[FunctionDescription, ...]:
         """Functions whose name starts with `prefix`, sorted by name."""
@@ -137,15 +132,9 @@ class AwsFunctionService:
 
     def delete_function(self, region: str, name: str) -> None:
         """Delete a function; its log stays."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
         client = self._session.functions(region)
-        with self._session.errors("delete_function", region, f"function '{name}'"):
-            try:
-                client.delete_function(FunctionName=name)
-            except ClientError as error:
-                if not is_missing(error):
-                    raise
+        with suppress(ResourceNotFoundError), self._session.errors("delete_function", region, f"function '{name}'"):
+            client.delete_function(FunctionName=name)
 
     def invoke(self, region: str, name: str, payload: bytes, *, timeout_s: float) -> InvocationResult:
         """Invoke synchronously; the duration is Lambda's own if it tells, else as it was waited for."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from multi_x_serverless.cloud.aws.names import DEAD_LETTER_QUEUE, ROLE_PREFIXES, SCHEDULE_GROUP, partition_of
 from multi_x_serverless.cloud.aws.session import AwsSession, code_of, is_missing
 from multi_x_serverless.cloud.ports import TrustedService
-from multi_x_serverless.errors import CloudError
+from multi_x_serverless.errors import CloudError, ResourceNotFoundError
 
 _POLICY = "multi-x-serverless"
 _DEAD_LETTER_POLICY = "multi-x-serverless-dead-letters"
@@ -57,33 +58,23 @@ class AwsIdentity:
 
     def delete_role(self, name: str) -> None:
         """Delete a role with its policies."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
         client = self._session.iam()
-        with self._session.errors("delete_role", None, f"role '{name}'"):
-            try:
-                for page in client.get_paginator("list_role_policies").paginate(RoleName=name):
-                    for policy in page["PolicyNames"]:
-                        self._delete_policy(name, policy)
-                for attached in client.get_paginator("list_attached_role_policies").paginate(RoleName=name):
-                    for entry in attached["AttachedPolicies"]:
-                        client.detach_role_policy(RoleName=name, PolicyArn=entry["PolicyArn"])
-                client.delete_role(RoleName=name)
-            except ClientError as error:
-                if not is_missing(error):
-                    raise
+        with suppress(ResourceNotFoundError), self._session.errors("delete_role", None, f"role '{name}'"):
+            for page in client.get_paginator("list_role_policies").paginate(RoleName=name):
+                for policy in page["PolicyNames"]:
+                    self._delete_policy(name, policy)
+            for attached in client.get_paginator("list_attached_role_policies").paginate(RoleName=name):
+                for entry in attached["AttachedPolicies"]:
+                    client.detach_role_policy(RoleName=name, PolicyArn=entry["PolicyArn"])
+            client.delete_role(RoleName=name)
 
     def has_role(self, name: str) -> bool:
         """Whether there is a role of exactly this name."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
-        with self._session.errors("has_role", None, f"role '{name}'"):
-            try:
+        try:
+            with self._session.errors("has_role", None, f"role '{name}'"):
                 self._session.iam().get_role(RoleName=name)
-            except ClientError as error:
-                if is_missing(error):
-                    return False
-                raise
+        except ResourceNotFoundError:
+            return False
         return True
 
     def list_roles(self, prefix: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import base64
 import json
 import shutil
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from multi_x_serverless.cloud.aws.image_copy import copy_image
 from multi_x_serverless.cloud.aws.image_manifest import is_digest, read_platform
 from multi_x_serverless.cloud.aws.names import partition_of
 from multi_x_serverless.cloud.aws.registry import Registry
-from multi_x_serverless.cloud.aws.session import AwsSession, code_of, is_missing
+from multi_x_serverless.cloud.aws.session import AwsSession, code_of
 from multi_x_serverless.cloud.ports import Architecture, ImageDescription, PushTarget
 from multi_x_serverless.errors import CloudError, ResourceNotFoundError
 
@@ -90,15 +90,12 @@ class AwsImageRegistry:
 
     def delete_repository(self, region: str, repository: str) -> None:
         """Delete a repository with all images in it."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
         client = self._session.ecr(region)
-        with self._session.errors("delete_repository", region, f"repository '{repository}'"):
-            try:
-                client.delete_repository(repositoryName=repository, force=True)
-            except ClientError as error:
-                if not is_missing(error):
-                    raise
+        with (
+            suppress(ResourceNotFoundError),
+            self._session.errors("delete_repository", region, f"repository '{repository}'"),
+        ):
+            client.delete_repository(repositoryName=repository, force=True)
 
     def list_repositories(self, region: str, prefix: str) -> tuple[str, ...]:
         """Names of the repositories that start with `prefix`, sorted."""
@@ -110,16 +107,12 @@ class AwsImageRegistry:
 
     def has_repository(self, region: str, repository: str) -> bool:
         """Whether there is a repository of exactly this name."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
         client = self._session.ecr(region)
-        with self._session.errors("has_repository", region, f"repository '{repository}'"):
-            try:
+        try:
+            with self._session.errors("has_repository", region, f"repository '{repository}'"):
                 client.describe_repositories(repositoryNames=[repository])
-            except ClientError as error:
-                if is_missing(error):
-                    return False
-                raise
+        except ResourceNotFoundError:
+            return False
         return True
 
     def push_target(self, region: str, repository: str) -> PushTarget:
@@ -129,17 +122,13 @@ class AwsImageRegistry:
 
     def find_image(self, region: str, repository: str, reference: str) -> ImageDescription | None:
         """An image by its tag or its digest."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
         client = self._session.ecr(region)
         wanted: Any = {"imageDigest" if is_digest(reference) else "imageTag": reference}
-        with self._session.errors("find_image", region, f"image '{reference}' of '{repository}'"):
-            try:
+        try:
+            with self._session.errors("find_image", region, f"image '{reference}' of '{repository}'"):
                 [found] = client.describe_images(repositoryName=repository, imageIds=[wanted])["imageDetails"]
-            except ClientError as error:
-                if is_missing(error):
-                    return None
-                raise
+        except ResourceNotFoundError:
+            return None
         return ImageDescription(found["imageDigest"], int(found.get("imageSizeInBytes") or 0))
 
     def check_image(self, region: str, repository: str, tag: str, architecture: Architecture) -> ImageDescription:
@@ -164,16 +153,12 @@ class AwsImageRegistry:
 
     def delete_image(self, region: str, repository: str, tag: str) -> None:
         """Delete an image of that tag."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
         client = self._session.ecr(region)
-        with self._session.errors("delete_image", region, f"image '{repository}:{tag}'"):
-            try:
+        try:
+            with self._session.errors("delete_image", region, f"image '{repository}:{tag}'"):
                 answer = client.batch_delete_image(repositoryName=repository, imageIds=[{"imageTag": tag}])
-            except ClientError as error:
-                if is_missing(error):
-                    return
-                raise
+        except ResourceNotFoundError:
+            return
         for failure in answer.get("failures", ()):
             if failure.get("failureCode") != "ImageNotFound":
                 raise CloudError(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from multi_x_serverless.cloud.aws.session import AwsSession, code_of, is_missing
+from multi_x_serverless.cloud.aws.session import AwsSession, code_of
 from multi_x_serverless.cloud.ports import Attribute, Attributes, Condition, Item, Key
-from multi_x_serverless.errors import CloudError
+from multi_x_serverless.errors import CloudError, ResourceNotFoundError
 from multi_x_serverless.sdk.dynamodb_items import (
     ATTRIBUTE_PREFIX,
     EMPTY_SORT,
@@ -74,16 +75,9 @@ class AwsKeyValueStore:
 
     def delete_table(self, region: str, table: str) -> None:
         """Delete a table with all it holds, and wait until its name is free."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
         client = self._session.dynamodb(region)
-        with self._session.errors("delete_table", region, f"table '{table}'"):
-            try:
-                client.delete_table(TableName=table)
-            except ClientError as error:
-                if is_missing(error):
-                    return
-                raise
+        with suppress(ResourceNotFoundError), self._session.errors("delete_table", region, f"table '{table}'"):
+            client.delete_table(TableName=table)
             client.get_waiter("table_not_exists").wait(TableName=table, WaiterConfig={"Delay": 2, "MaxAttempts": 60})
 
     def list_tables(self, region: str) -> tuple[str, ...]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from multi_x_serverless.cloud.aws.names import log_group
 from multi_x_serverless.cloud.aws.session import AwsSession, code_of, is_missing
 from multi_x_serverless.cloud.ports import LogEvent
+from multi_x_serverless.errors import ResourceNotFoundError
 
 if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
@@ -45,15 +47,12 @@ class AwsLogService:
 
     def delete_logs(self, region: str, function: str) -> None:
         """Delete a function's log."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
         client = self._session.logs(region)
-        with self._session.errors("delete_logs", region, f"log of function '{function}'"):
-            try:
-                client.delete_log_group(logGroupName=log_group(function))
-            except ClientError as error:
-                if not is_missing(error):
-                    raise
+        with (
+            suppress(ResourceNotFoundError),
+            self._session.errors("delete_logs", region, f"log of function '{function}'"),
+        ):
+            client.delete_log_group(logGroupName=log_group(function))
 
     def list_logs(self, region: str, prefix: str) -> tuple[str, ...]:
         """Names of functions that have a log and start with `prefix`, sorted."""

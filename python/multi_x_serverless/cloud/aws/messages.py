@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from multi_x_serverless.cloud.aws.dead_letters import DeadLetterQueues
@@ -66,30 +67,20 @@ class AwsMessageService:
 
     def delete_topic(self, region: str, name: str) -> None:
         """Delete a topic, its subscription and the function's permission."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
         arn = self._arn(region, name)
-        with self._session.errors("delete_topic", region, f"topic '{name}'"):
-            try:
-                for subscription in self._subscriptions(region, arn):
-                    self._unsubscribe(region, name, subscription)
-                self._session.sns(region).delete_topic(TopicArn=arn)
-            except ClientError as error:
-                if not is_missing(error):
-                    raise
+        with suppress(ResourceNotFoundError), self._session.errors("delete_topic", region, f"topic '{name}'"):
+            for subscription in self._subscriptions(region, arn):
+                self._unsubscribe(region, name, subscription)
+            self._session.sns(region).delete_topic(TopicArn=arn)
 
     def has_topic(self, region: str, name: str) -> bool:
         """Whether there is a topic of exactly this name."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
         arn = self._arn(region, name)
-        with self._session.errors("has_topic", region, f"topic '{name}'"):
-            try:
+        try:
+            with self._session.errors("has_topic", region, f"topic '{name}'"):
                 self._session.sns(region).get_topic_attributes(TopicArn=arn)
-            except ClientError as error:
-                if is_missing(error):
-                    return False
-                raise
+        except ResourceNotFoundError:
+            return False
         return True
 
     def list_topics(self, region: str, prefix: str) -> tuple[str, ...]:

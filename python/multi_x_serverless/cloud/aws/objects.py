@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from multi_x_serverless.cloud.aws.names import bucket_name
-from multi_x_serverless.cloud.aws.session import AwsSession, code_of, is_missing
+from multi_x_serverless.cloud.aws.session import AwsSession, code_of
+from multi_x_serverless.errors import ResourceNotFoundError
 from multi_x_serverless.sdk.tables import PAYLOAD_OBJECT_PREFIX
 
 if TYPE_CHECKING:
@@ -53,43 +55,29 @@ class AwsObjectStore:
 
     def delete_object(self, region: str, key: str) -> None:
         """Delete an object."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415  # slow; loaded when AWS is used
-
         client = self._session.s3(region)
-        with self._session.errors("delete_object", region, f"object '{key}'"):
-            try:
-                client.delete_object(**self._bucket(region), Key=key)
-            except ClientError as error:
-                if not is_missing(error):
-                    raise
+        with suppress(ResourceNotFoundError), self._session.errors("delete_object", region, f"object '{key}'"):
+            client.delete_object(**self._bucket(region), Key=key)
 
     def has_object(self, region: str, key: str) -> bool:
         """Whether there is an object of exactly this key."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
         client = self._session.s3(region)
-        with self._session.errors("has_object", region, f"object '{key}'"):
-            try:
+        try:
+            with self._session.errors("has_object", region, f"object '{key}'"):
                 client.head_object(**self._bucket(region), Key=key)
-            except ClientError as error:
-                if is_missing(error):
-                    return False
-                raise
+        except ResourceNotFoundError:
+            return False
         return True
 
     def list_objects(self, region: str, prefix: str) -> tuple[str, ...]:
         """Keys that start with `prefix`, sorted."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
         client = self._session.s3(region)
-        with self._session.errors("list_objects", region, f"bucket '{self.bucket(region)}'"):
-            try:
+        try:
+            with self._session.errors("list_objects", region, f"bucket '{self.bucket(region)}'"):
                 pages = client.get_paginator("list_objects_v2").paginate(**self._bucket(region), Prefix=prefix)
                 return tuple(sorted(entry["Key"] for page in pages for entry in page.get("Contents", ())))
-            except ClientError as error:
-                if is_missing(error):
-                    return ()
-                raise
+        except ResourceNotFoundError:
+            return ()
 
     def copy_object(self, source_region: str, key: str, target_region: str) -> int:
         """Copy an object between regions inside S3; returns the bytes moved."""
@@ -125,22 +113,18 @@ class AwsObjectStore:
 
     def delete_bucket(self, region: str) -> bool:
         """Delete a region's bucket with all it holds; whether there was one."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
         client = self._session.s3(region)
         with self._lock:
             self._ready.discard(region)
-        with self._session.errors("delete_bucket", region, f"bucket '{self.bucket(region)}'"):
-            try:
+        try:
+            with self._session.errors("delete_bucket", region, f"bucket '{self.bucket(region)}'"):
                 for page in client.get_paginator("list_objects_v2").paginate(**self._bucket(region)):
                     keys: Any = [{"Key": entry["Key"]} for entry in page.get("Contents", ())]
                     if keys:
                         client.delete_objects(**self._bucket(region), Delete={"Objects": keys, "Quiet": True})
                 client.delete_bucket(**self._bucket(region))
-            except ClientError as error:
-                if is_missing(error):
-                    return False
-                raise
+        except ResourceNotFoundError:
+            return False
         return True
 
     def _bucket(self, region: str) -> Any:  # keyword arguments of every call
