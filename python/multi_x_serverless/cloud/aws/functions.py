@@ -15,7 +15,7 @@ from multi_x_serverless.cloud.aws.images import AwsImageRegistry
 from multi_x_serverless.cloud.aws.logs import AwsLogService
 from multi_x_serverless.cloud.aws.names import CODE_KEY_TAG, registry_host
 from multi_x_serverless.cloud.aws.objects import AwsObjectStore
-from multi_x_serverless.cloud.aws.session import AwsSession, code_of, message_of
+from multi_x_serverless.cloud.aws.session import AwsSession
 from multi_x_serverless.cloud.function_limits import MAXIMUM_EVENT_BYTES, MAXIMUM_PAYLOAD_BYTES, find_problem
 from multi_x_serverless.cloud.ports import Architecture, FunctionDescription, FunctionSpecification, InvocationResult
 from multi_x_serverless.errors import CloudError, ResourceNotFoundError
@@ -247,19 +247,7 @@ class AwsFunctionService:
 
     def _when_all_is_known(self, request: Callable[[], object]) -> None:
         """Send a request again as long as Lambda does not know the role or the image, or not yet what it may do."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
-        for delay_s in (*_ROLE_DELAYS_S, None):
-            try:
-                request()
-            except ClientError as error:
-                sentences = _NOT_KNOWN_YET.get(code_of(error), ())
-                unknown = any(sentence in message_of(error) for sentence in sentences)
-                if delay_s is None or not unknown:
-                    raise
-                self._session.pause(delay_s)
-            else:
-                return
+        self._session.send_until_known(request, _NOT_KNOWN_YET, _ROLE_DELAYS_S)
 
 
 def read_error(kind: str, body: bytes) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from multi_x_serverless.cloud.aws.dead_letters import DeadLetterQueues
 from multi_x_serverless.cloud.aws.names import SCHEDULE_GROUP, resource_name
-from multi_x_serverless.cloud.aws.session import AwsSession, code_of, is_missing, message_of
+from multi_x_serverless.cloud.aws.session import AwsSession, code_of, is_missing
 from multi_x_serverless.cloud.ports import ScheduleSpecification
 from multi_x_serverless.errors import CloudError
 
@@ -23,7 +23,7 @@ _ATTEMPTS = 30
 """Looks at a new role that the scheduler does not know yet, or at a group that is being deleted: a minute."""
 
 _RATE = re.compile(r"rate\((\d+) minutes?\)")
-_ROLE_UNKNOWN = "to assume the role"
+_ROLE_UNKNOWN = {"ValidationException": ("to assume the role",)}
 
 
 class AwsScheduleService:
@@ -145,18 +145,7 @@ class AwsScheduleService:
 
     def _when_the_role_is_known(self, request: Callable[[], object]) -> None:
         """Send a request again as long as the scheduler does not know the role."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
-
-        for attempt in range(_ATTEMPTS):
-            try:
-                request()
-            except ClientError as error:
-                is_unknown = code_of(error) == "ValidationException" and _ROLE_UNKNOWN in message_of(error)
-                if not is_unknown or attempt == _ATTEMPTS - 1:
-                    raise
-                self._session.pause(_PAUSE_S)
-            else:
-                return
+        self._session.send_until_known(request, _ROLE_UNKNOWN, [_PAUSE_S] * (_ATTEMPTS - 1))
 
 
 def _describe(found: Any) -> ScheduleSpecification:

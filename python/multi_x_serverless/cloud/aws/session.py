@@ -10,7 +10,7 @@ import difflib
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -271,6 +271,29 @@ class AwsSession:
                 region=region,
                 retryable=isinstance(error, HTTPClientError | NoConnectionError | WaiterError),
             ) from error
+
+    def send_until_known(
+        self, request: Callable[[], object], not_known_yet: Mapping[str, Collection[str]], delays_s: Iterable[float]
+    ) -> None:
+        """Send a request again as long as a service says that it does not know yet what was just made elsewhere.
+
+        Args:
+            request: Sends it.
+            not_known_yet: Code of an error -> parts of sentences, one of which is in the error's own.
+            delays_s: Waits before each further attempt; after the last one the error stands.
+        """
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        for delay_s in (*delays_s, None):
+            try:
+                request()
+            except ClientError as error:
+                sentences = not_known_yet.get(code_of(error), ())
+                if delay_s is None or not any(sentence in message_of(error) for sentence in sentences):
+                    raise
+                self.pause(delay_s)
+            else:
+                return
 
     def close(self) -> None:
         """Close all connections."""
