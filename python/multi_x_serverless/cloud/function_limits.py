@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from multi_x_serverless.cloud.ports import FunctionSpecification
+from multi_x_serverless.cloud.ports import Architecture, FunctionSpecification
+from multi_x_serverless.errors import CloudError
 
 MAXIMUM_ENVIRONMENT_BYTES = 4096
 MAXIMUM_PAYLOAD_BYTES = 6_291_456
@@ -12,6 +14,9 @@ MAXIMUM_PAYLOAD_BYTES = 6_291_456
 
 MAXIMUM_EVENT_BYTES = 1_048_576
 """Largest payload of an asynchronous invocation (as above)."""
+
+IMAGE_PLATFORMS: Mapping[Architecture, str] = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
+"""What a container image must be made for, as Docker and registries write it."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _RUNTIME = re.compile(r"python3\.\d+")
@@ -74,3 +79,30 @@ def find_problem(specification: FunctionSpecification) -> str | None:
         ),
     )
     return next((problem for holds, problem in checks if not holds), None)
+
+
+def require_payload(payload: bytes, region: str) -> None:
+    """Refuse what is too large for a synchronous invocation.
+
+    Raises:
+        CloudError: It is.
+    """
+    _require_size(payload, MAXIMUM_PAYLOAD_BYTES, "an invocation", "invoke", region)
+
+
+def require_event(payload: bytes, region: str) -> None:
+    """Refuse what is too large for an asynchronous invocation.
+
+    Raises:
+        CloudError: It is.
+    """
+    _require_size(payload, MAXIMUM_EVENT_BYTES, "an event", "invoke_async", region)
+
+
+def _require_size(payload: bytes, limit: int, what: str, operation: str, region: str) -> None:
+    if len(payload) > limit:
+        raise CloudError(
+            f"the payload has {len(payload):,} bytes; {what} takes at most {limit:,}.",
+            operation=operation,
+            region=region,
+        )

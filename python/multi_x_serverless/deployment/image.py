@@ -25,13 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from multi_x_serverless.cloud.function_limits import IMAGE_PLATFORMS
 from multi_x_serverless.deployment.packaging import Entry
 from multi_x_serverless.errors import DeploymentError
 
 if TYPE_CHECKING:
     from multi_x_serverless.cloud.ports import PushTarget
     from multi_x_serverless.deployment.requirements import Target
-    from multi_x_serverless.model.config_types import Architecture
 
 DOCKERFILE = "Dockerfile"
 PACKAGE_DIRECTORY = "package"
@@ -50,7 +50,6 @@ PUSH_TIMEOUT_S = 3000.0
 BASE_IMAGE = "public.ecr.aws/lambda/python"
 """AWS's own base images; the tag is the version of Python."""
 
-_PLATFORMS: Mapping[Architecture, str] = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 _LINES_SHOWN = 20
 _WAY_OUT = "install and start Docker, or deploy with '--package zip'. Nothing was deployed."
 
@@ -98,7 +97,7 @@ def image_context(project: Path, entries: Mapping[str, Entry], target: Target, h
             "read large data from an object store instead. Nothing was deployed."
         )
     dockerfile = _own_dockerfile(project) or _generated_dockerfile(target, handler)
-    platform = _PLATFORMS[target.architecture]
+    platform = IMAGE_PLATFORMS[target.architecture]
     parts = [part for name, entry in files.items() for part in _parts(name, entry, entry.read())]
     return ImageContext(files, dockerfile, platform, _digest([platform, dockerfile, *parts]), size)
 

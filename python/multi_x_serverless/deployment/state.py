@@ -116,13 +116,12 @@ def ensure_tables(cloud: Cloud, regions: Iterable[str]) -> None:
 
     Tables belong to the installation and not to a workflow: nothing of a workflow's failure removes them.
     """
-    system = set(cloud.key_value.list_tables(cloud.system_region))
-    incomplete = [
-        region
-        for region in sorted(set(regions))
-        if not {physical_name(table) for table in REGION_TABLES} <= set(cloud.key_value.list_tables(region))
-    ]
-    if not {physical_name(table) for table in SYSTEM_TABLES} <= system:
+    wanted = sorted(set(regions))
+    places = dict.fromkeys((cloud.system_region, *wanted))
+    tables = {region: set(cloud.key_value.list_tables(region)) for region in places}
+    run_time = {physical_name(table) for table in REGION_TABLES}
+    incomplete = [region for region in wanted if not run_time <= tables[region]]
+    if not {physical_name(table) for table in SYSTEM_TABLES} <= tables[cloud.system_region]:
         create_tables(cloud, tuple(incomplete))
     elif incomplete:
         create_region_tables(cloud, tuple(incomplete))

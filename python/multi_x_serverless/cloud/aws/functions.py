@@ -16,7 +16,7 @@ from multi_x_serverless.cloud.aws.logs import AwsLogService
 from multi_x_serverless.cloud.aws.names import CODE_KEY_TAG, registry_host
 from multi_x_serverless.cloud.aws.objects import AwsObjectStore
 from multi_x_serverless.cloud.aws.session import AwsSession
-from multi_x_serverless.cloud.function_limits import MAXIMUM_EVENT_BYTES, MAXIMUM_PAYLOAD_BYTES, find_problem
+from multi_x_serverless.cloud.function_limits import find_problem, require_event, require_payload
 from multi_x_serverless.cloud.ports import Architecture, FunctionDescription, FunctionSpecification, InvocationResult
 from multi_x_serverless.errors import CloudError, ResourceNotFoundError
 
@@ -138,12 +138,7 @@ class AwsFunctionService:
 
     def invoke(self, region: str, name: str, payload: bytes, *, timeout_s: float) -> InvocationResult:
         """Invoke synchronously; the duration is Lambda's own if it tells, else as it was waited for."""
-        if len(payload) > MAXIMUM_PAYLOAD_BYTES:
-            raise CloudError(
-                f"the payload has {len(payload):,} bytes; an invocation takes at most {MAXIMUM_PAYLOAD_BYTES:,}.",
-                operation="invoke",
-                region=region,
-            )
+        require_payload(payload, region)
         client = self._session.invocations(region, timeout_s)
         started = time.monotonic()
         with (
@@ -159,12 +154,7 @@ class AwsFunctionService:
 
     def invoke_async(self, region: str, name: str, payload: bytes) -> None:
         """Queue an invocation; Lambda has it in several places when it answers."""
-        if len(payload) > MAXIMUM_EVENT_BYTES:
-            raise CloudError(
-                f"the payload has {len(payload):,} bytes; an event takes at most {MAXIMUM_EVENT_BYTES:,}.",
-                operation="invoke_async",
-                region=region,
-            )
+        require_event(payload, region)
         client = self._session.functions(region)
         with self._session.errors("invoke_async", region, f"function '{name}'"):
             client.invoke(FunctionName=name, InvocationType="Event", Payload=payload)

@@ -15,13 +15,13 @@ from multi_x_serverless.cloud.aws.image_manifest import is_digest, read_platform
 from multi_x_serverless.cloud.aws.names import partition_of
 from multi_x_serverless.cloud.aws.registry import Registry
 from multi_x_serverless.cloud.aws.session import AwsSession, code_of
+from multi_x_serverless.cloud.function_limits import IMAGE_PLATFORMS
 from multi_x_serverless.cloud.ports import Architecture, ImageDescription, PushTarget
 from multi_x_serverless.errors import CloudError, ResourceNotFoundError
 
 UNTAGGED_DAYS = 1
 """After how many days ECR deletes what an interrupted push left."""
 
-_PLATFORMS: dict[Architecture, str] = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 _EXPIRY = {
     "rules": [
         {
@@ -137,10 +137,10 @@ class AwsImageRegistry:
             manifest = registry.get_manifest(repository, tag)
             where = f"image '{registry.host}/{repository}:{tag}'"
             platform = read_platform(registry.read_blob(repository, manifest.configuration), where)
-        if platform != _PLATFORMS[architecture]:
+        if platform != IMAGE_PLATFORMS[architecture]:
             raise CloudError(
                 f"{where} is for {platform}, and the functions are configured for {architecture}: build it for "
-                f"{_PLATFORMS[architecture]}, or change 'architecture' in the configuration.",
+                f"{IMAGE_PLATFORMS[architecture]}, or change 'architecture' in the configuration.",
                 operation="check_image",
                 region=region,
             )

@@ -43,7 +43,7 @@ class AwsObjectStore:
     def put_object(self, region: str, key: str, body: bytes) -> None:
         """Store an object, replacing any of the same key."""
         client = self._session.s3(region)
-        self._provide_bucket(client, region)
+        self.provide_bucket(region)
         with self._session.errors("put_object", region, f"object '{key}'"):
             client.put_object(**self._bucket(region), Key=key, Body=body)
 
@@ -83,7 +83,7 @@ class AwsObjectStore:
         """Copy an object between regions inside S3; returns the bytes moved."""
         target = self._session.s3(target_region)
         size = self.require_object(source_region, key)
-        self._provide_bucket(target, target_region)
+        self.provide_bucket(target_region)
         with self._session.errors("copy_object", target_region, f"object '{key}'"):
             target.copy_object(
                 **self._bucket(target_region),
@@ -108,8 +108,15 @@ class AwsObjectStore:
         return bucket_name(self._session.account_id(), region)
 
     def provide_bucket(self, region: str) -> None:
-        """Make a region's bucket, or give the one that is there its properties."""
-        self._provide_bucket(self._session.s3(region), region)
+        """Make a bucket, or give the one that is there its properties (the making of it may have been interrupted)."""
+        client = self._session.s3(region)
+        with self._lock:
+            if region in self._ready:
+                return
+            with self._session.errors("create_bucket", region, f"bucket '{self.bucket(region)}'"):
+                self._create_bucket(client, region)
+                self._configure_bucket(client, region)
+            self._ready.add(region)
 
     def delete_bucket(self, region: str) -> bool:
         """Delete a region's bucket with all it holds; whether there was one."""
@@ -129,16 +136,6 @@ class AwsObjectStore:
 
     def _bucket(self, region: str) -> Any:  # keyword arguments of every call
         return {"Bucket": self.bucket(region), "ExpectedBucketOwner": self._session.account_id()}
-
-    def _provide_bucket(self, client: S3Client, region: str) -> None:
-        """Make a bucket, or give the one that is there its properties (the making of it may have been interrupted)."""
-        with self._lock:
-            if region in self._ready:
-                return
-            with self._session.errors("create_bucket", region, f"bucket '{self.bucket(region)}'"):
-                self._create_bucket(client, region)
-                self._configure_bucket(client, region)
-            self._ready.add(region)
 
     def _create_bucket(self, client: S3Client, region: str) -> None:
         from botocore.exceptions import ClientError  # noqa: PLC0415

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Protocol
 
-from multi_x_serverless.cloud.function_limits import MAXIMUM_EVENT_BYTES, MAXIMUM_PAYLOAD_BYTES, find_problem
+from multi_x_serverless.cloud.function_limits import find_problem, require_event, require_payload
 from multi_x_serverless.cloud.local.database import Database
 from multi_x_serverless.cloud.local.identity import LocalIdentity, resource_name
 from multi_x_serverless.cloud.local.images import LocalImageRegistry
@@ -129,12 +129,7 @@ class LocalFunctionService:
             raise ResourceNotFoundError(
                 f"there is no function '{name}' in {region}.", operation="invoke", region=region
             )
-        if len(payload) > MAXIMUM_PAYLOAD_BYTES:
-            raise CloudError(
-                f"the payload has {len(payload):,} bytes; an invocation takes at most {MAXIMUM_PAYLOAD_BYTES:,}.",
-                operation="invoke",
-                region=region,
-            )
+        require_payload(payload, region)
         call = _Call(self._runner(), function, self._new_request_id(), payload)
         result = call.wait(timeout_s)
         if result is None:
@@ -152,12 +147,7 @@ class LocalFunctionService:
             raise ResourceNotFoundError(
                 f"there is no function '{name}' in {region}.", operation="invoke_async", region=region
             )
-        if len(payload) > MAXIMUM_EVENT_BYTES:
-            raise CloudError(
-                f"the payload has {len(payload):,} bytes; an event takes at most {MAXIMUM_EVENT_BYTES:,}.",
-                operation="invoke_async",
-                region=region,
-            )
+        require_event(payload, region)
         self._enqueue(region, name, payload)
 
     def used_packages(self) -> frozenset[str]:
