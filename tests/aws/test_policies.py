@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from multi_x_serverless.deployment.policy import build_policy
 from tests.aws.account import AwsAccount, aws_account
 from tests.aws.policies import Access, access_key_of, is_allowed
+from tests.dynamodb import create_table
 
 ACCOUNT = "123456789012"
 TABLE = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/multi-x-serverless-claims"
@@ -63,15 +64,7 @@ def test_the_guard_refuses_over_http(account: AwsAccount) -> None:
     iam = boto3.client("iam")
     role = iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=build_policy("mine-0.0.1", ACCOUNT, []))
-    boto3.client("dynamodb", region_name="us-east-1").create_table(
-        TableName="multi-x-serverless-claims",
-        KeySchema=[{"AttributeName": "partition", "KeyType": "HASH"}, {"AttributeName": "sort", "KeyType": "RANGE"}],
-        AttributeDefinitions=[
-            {"AttributeName": "partition", "AttributeType": "S"},
-            {"AttributeName": "sort", "AttributeType": "S"},
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_table("us-east-1", "multi-x-serverless-claims")
     session = boto3.session.Session(aws_access_key_id=access_key_of(role), aws_secret_access_key="x")
     client = session.client("dynamodb", region_name="us-east-1", endpoint_url=account.endpoint)
     mine = {"partition": {"S": "mine-0.0.1/run"}, "sort": {"S": "s"}}

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from multi_x_serverless.cloud.aws import AwsCloud
 from multi_x_serverless.cloud.aws.images import AwsImageRegistry
@@ -22,6 +21,7 @@ from multi_x_serverless.deployment.migrate import migrate
 from multi_x_serverless.deployment.names import repository_name
 from multi_x_serverless.deployment.remove import remove
 from multi_x_serverless.sdk.environment import FUNCTION
+from tests.aws.account import aws_in_memory
 from tests.oci_images import MANIFEST_TYPE, OciRegistry, push, tiny_image
 from tests.unit.deployment.conftest import no_sleep
 from tests.unit.deployment.projects import WORKFLOW_ID, stage
@@ -92,12 +92,8 @@ class Aws:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with ExitStack() as stack:
-        stack.enter_context(mock_aws())
+        stack.enter_context(aws_in_memory())
         regions = (HOME, AWAY, "ca-central-1")
         cloud = stack.enter_context(AwsCloud(regions=regions, system_region=HOME, pause=no_sleep))
         password = f"{ACCOUNT}-auth-token"
