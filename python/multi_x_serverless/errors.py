@@ -174,6 +174,28 @@ class NotEnoughDataError(MultiXServerlessError):
     exit_code = EXIT_FAILURE
 
 
+class SignalSourceError(MultiXServerlessError):
+    """A source of signals (an API, a feed, a file of the user's) did not give what it was asked for.
+
+    Args:
+        message: What failed and, where there is a way, what mends it.
+        reason: One of ``unauthorized`` (no or a wrong key, or a plan that does not cover it), ``quota`` (asked too
+            often), ``unavailable`` (no answer, or an error of the server), ``unreadable`` (an answer of another form),
+            ``absurd`` (a value outside of what is possible), ``unknown`` (the source knows no such thing).
+    """
+
+    code = "signal-source"
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+    @property
+    def details(self) -> dict[str, str]:
+        """Why."""
+        return {"reason": self.reason}
+
+
 class NothingToDoError(MultiXServerlessError):
     """The command found nothing that it should do; no state was changed."""
 

@@ -36,6 +36,7 @@ class SignalOutcome:
         age_s: Seconds since that value was collected: 0 if it was refreshed now, None if there is none.
         error: Why it was not refreshed; None if it was.
         error_code: Stable code of that error.
+        warnings: What failed on the way although a value was found: sources that were asked before in vain.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class SignalOutcome:
     age_s: float | None
     error: str | None = None
     error_code: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_refreshed(self) -> bool:
