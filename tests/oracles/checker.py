@@ -7,16 +7,19 @@ precision, with the events of a run followed one after the other. Slow and simpl
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from statistics import NormalDist
-from typing import Any
+from typing import Any, TypeAlias
 
 from tests.oracles import counters
 from tests.oracles.counters import uniform
 
 GB = 2.0**30
+
+Sample: TypeAlias = list[tuple[float, float]]
+"""Observed values in order, each with how many runs it stands for."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Checker:
         }
         self.speed = {region: problem.get("relative_speed", {}).get(region, 1.0) for region in self.regions}
         self.runs: int = problem["observations"]["runs"]
+        self.weights: list[float] = problem["observations"].get("weights") or [1.0] * self.runs
         if self.runs:
             self._collect_samples()
         which = "scenarios" if first == counters.FIRST_PLANNING_SCENARIO else "validation_scenarios"
@@ -103,41 +107,41 @@ class Checker:
 
     def _collect_samples(self) -> None:
         observations = self.problem["observations"]
-        self.duration_samples: dict[tuple[str, str], list[float]] = {}
-        self.duration_reference: dict[str, list[float]] = {}
+        self.duration_samples: dict[tuple[str, str], Sample] = {}
+        self.duration_reference: dict[str, Sample] = {}
         for node in self.nodes:
             columns = observations["nodes"][node]
-            pooled: list[float] = []
+            pooled: Sample = []
             for run in range(self.runs):
                 region, duration = self._region_of(node, run), columns["duration_s"][run]
                 if columns["ran"][run] and region is not None and duration is not None:
-                    self.duration_samples.setdefault((node, region), []).append(duration)
-                    pooled.append(duration / self.speed[region])
+                    self.duration_samples.setdefault((node, region), []).append((duration, self.weights[run]))
+                    pooled.append((duration / self.speed[region], self.weights[run]))
             for region in self.regions:
                 self.duration_samples.setdefault((node, region), []).sort()
             at_home = self.duration_samples[node, self.home]
             enough = len(at_home) >= self.settings["min_samples"]
             self.duration_reference[node] = at_home if enough else sorted(pooled)
-        self.latency_samples: dict[tuple[int, str, str], list[float]] = {}
-        self.latency_reference: list[list[float]] = []
+        self.latency_samples: dict[tuple[int, str, str], Sample] = {}
+        self.latency_reference: list[Sample] = []
         for index, edge in enumerate(self.edges):
             columns = observations["edges"][index]
-            reduced: list[float] = []
+            reduced: Sample = []
             for run in range(self.runs):
                 source, target = self._region_of(edge["from"], run), self._region_of(edge["to"], run)
                 latency = columns["latency_s"][run]
                 if columns["called"][run] and latency is not None and source is not None and target is not None:
-                    self.latency_samples.setdefault((index, source, target), []).append(latency)
+                    self.latency_samples.setdefault((index, source, target), []).append((latency, self.weights[run]))
                     extra = self._distance(index, source, target)
                     extra += self._transfer(source, target, self._sent_bytes(index, columns["payload_bytes"][run]))
-                    reduced.append(max(0.0, latency - extra))
+                    reduced.append((max(0.0, latency - extra), self.weights[run]))
             for values in self.latency_samples.values():
                 values.sort()
             at_home = self.latency_samples.get((index, self.home, self.home), [])
             if len(at_home) >= self.settings["min_samples"]:
                 self.latency_reference.append(at_home)
             else:
-                self.latency_reference.append(sorted(reduced) or [self._base_latency(index)])
+                self.latency_reference.append(sorted(reduced) or [(self._base_latency(index), 1.0)])
 
     def _round_trip(self, source: str, target: str) -> float:
         matrix: list[list[float]] = self.problem["latency"]["round_trip_s"]
@@ -170,10 +174,7 @@ class Checker:
         edge_keys = self._edge_keys()
         if not self.runs:
             return self._imagined_fate(seed, counter, edge_keys)
-        if number < self.count // self.runs * self.runs:
-            run = number % self.runs
-        else:
-            run = int(uniform(seed, counters.RUN, counter, 0) * self.runs)
+        run = self._run_of(number, counter)
         nodes = self.problem["observations"]["nodes"]
         edges = self.problem["observations"]["edges"]
         ran = {name: bool(nodes[name]["ran"][run]) for name in self.nodes}
@@ -222,6 +223,26 @@ class Checker:
             trigger_bytes=self.problem["observations"]["trigger_bytes"][run],
         )
 
+    def _run_of(self, number: int, counter: int) -> int:
+        """The observed run that a scenario repeats."""
+        seed, weights = self.settings["seed"], self.weights
+        if len(set(weights)) == 1:
+            if number < self.count // self.runs * self.runs:
+                return number % self.runs
+            return int(uniform(seed, counters.RUN, counter, 0) * self.runs)
+        total = 0.0
+        for weight in weights:
+            total += weight
+        shares = [self.count * weight / total for weight in weights]
+        certain = 0
+        for run, share in enumerate(shares):
+            certain += int(share)
+            if number < certain:
+                return run
+        remaining = list(accumulate(share - int(share) for share in shares))
+        draw = uniform(seed, counters.RUN, counter, 0) * remaining[-1]
+        return next(run for run, sum_so_far in enumerate(remaining) if sum_so_far > draw)
+
     def _data_bytes(self, columns: dict[str, Any], run: int) -> float:
         if not columns["ran"][run]:
             return 0.0
@@ -229,9 +250,11 @@ class Checker:
         if value is not None:
             return value
         known = [
-            size for ran, size in zip(columns["ran"], columns["data_bytes"], strict=True) if ran and size is not None
+            (weight * size, weight)
+            for ran, size, weight in zip(columns["ran"], columns["data_bytes"], self.weights, strict=True)
+            if ran and size is not None
         ]
-        return sum(known) / len(known) if known else 0.0
+        return sum(size for size, _ in known) / sum(weight for _, weight in known) if known else 0.0
 
     def _edge_keys(self) -> list[int]:
         seen: dict[tuple[str, str], int] = {}
@@ -294,7 +317,7 @@ class Checker:
     def latency(self, fate: Fate, edge: int, source: str, target: str) -> float:
         """Seconds between the end of a call (or decline) and its arrival."""
         position = fate.latency_position[edge]
-        reference = self.latency_reference[edge] if self.runs else [self._base_latency(edge)]
+        reference = self.latency_reference[edge] if self.runs else [(self._base_latency(edge), 1.0)]
         size = self._sent_bytes(edge, fate.payload_bytes[edge]) if fate.called[edge] else 0.0
         seconds = _quantile(reference, position) + self._distance(edge, source, target)
         seconds = max(0.0, seconds + self._transfer(source, target, size))
@@ -550,12 +573,19 @@ def order_statistics(count: int, tail: float, confidence: float) -> tuple[int, i
     return estimate, None
 
 
-def _quantile(values: list[float], position: float) -> float:
-    return values[min(int(position * len(values)), len(values) - 1)]
+def _quantile(sample: Sample, position: float) -> float:
+    target = position * math.fsum(weight for _, weight in sample)
+    passed = 0.0
+    for value, weight in sample:
+        passed += weight
+        if passed > target:
+            return value
+    return sample[-1][0]
 
 
-def _position(values: list[float] | None, value: float | None, draw: float) -> float:
-    if values is None or value is None:
+def _position(sample: Sample | None, value: float | None, draw: float) -> float:
+    if sample is None or value is None:
         return draw
-    below, through = bisect_left(values, value), bisect_right(values, value)
-    return (below + draw * (through - below)) / len(values)
+    below = math.fsum(weight for other, weight in sample if other < value)
+    equal = math.fsum(weight for other, weight in sample if other == value)
+    return (below + draw * equal) / math.fsum(weight for _, weight in sample)

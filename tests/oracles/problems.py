@@ -207,8 +207,10 @@ def _random_observations(
                 )
                 entries["offset_fraction"].append(source.choice([1.0, source.random()]) if called else None)
                 entries["latency_s"].append(source.uniform(0.001, 0.3) if called and source.random() < 0.9 else None)
+    weights = {"weights": [source.choice([1.0, 2.5, 40.0]) for _ in range(runs)]} if source.random() < 0.4 else {}
     return {
         "runs": runs,
+        **weights,
         "trigger_bytes": [source.choice([10, 5_000, 300_000]) for _ in range(runs)],
         "nodes": columns,
         "edges": edge_columns,

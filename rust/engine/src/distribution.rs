@@ -4,6 +4,8 @@
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
     sorted: Vec<f64>,
+    /// Weight of the values up to and including each one; `None` when all weigh the same.
+    cumulative: Option<Vec<f64>>,
 }
 
 impl Sample {
@@ -11,7 +13,25 @@ impl Sample {
     #[must_use]
     pub fn new(mut values: Vec<f64>) -> Self {
         values.sort_unstable_by(f64::total_cmp);
-        Self { sorted: values }
+        Self { sorted: values, cumulative: None }
+    }
+
+    /// Sorts finite values, each with a positive weight.
+    #[must_use]
+    pub fn weighted(mut values: Vec<(f64, f64)>) -> Self {
+        values.sort_unstable_by(|one, other| one.0.total_cmp(&other.0).then(one.1.total_cmp(&other.1)));
+        let all_are_equal = values.iter().all(|(_, weight)| weight.to_bits() == values[0].1.to_bits());
+        let cumulative = (!all_are_equal).then(|| {
+            let mut sum = 0.0;
+            values
+                .iter()
+                .map(|(_, weight)| {
+                    sum += weight;
+                    sum
+                })
+                .collect()
+        });
+        Self { sorted: values.into_iter().map(|(value, _)| value).collect(), cumulative }
     }
 
     /// Number of values.
@@ -26,13 +46,20 @@ impl Sample {
         self.sorted.is_empty()
     }
 
-    /// The value at position `u` in [0, 1): every value owns an equal share of the interval, the last one included.
+    /// The value at position `u` in [0, 1): every value owns a share of the interval in proportion to its weight, the
+    /// last one included.
     ///
     /// # Panics
     /// When the sample is empty.
     #[must_use]
     pub fn quantile(&self, u: f64) -> f64 {
-        let index = (u * self.sorted.len() as f64) as usize;
+        let index = match &self.cumulative {
+            None => (u * self.sorted.len() as f64) as usize,
+            Some(cumulative) => {
+                let position = u * cumulative[cumulative.len() - 1];
+                cumulative.partition_point(|&weight| weight <= position)
+            }
+        };
         self.sorted[index.min(self.sorted.len() - 1)]
     }
 
@@ -40,27 +67,37 @@ impl Sample {
     #[must_use]
     pub fn share_of(&self, value: f64) -> Share {
         let below = self.sorted.partition_point(|&other| other < value);
-        let equal = self.sorted.partition_point(|&other| other <= value) - below;
-        Share { below: below as f64, equal: equal as f64, count: self.sorted.len() as f64 }
+        let not_above = self.sorted.partition_point(|&other| other <= value);
+        let weight_of_first = |count: usize| match &self.cumulative {
+            None => count as f64,
+            Some(_) if count == 0 => 0.0,
+            Some(cumulative) => cumulative[count - 1],
+        };
+        Share {
+            below: weight_of_first(below),
+            equal: weight_of_first(not_above) - weight_of_first(below),
+            total: weight_of_first(self.sorted.len()),
+        }
     }
 }
 
-/// Where an observed value lies within its sample: after `below` values, among `equal` ones, of `count`.
+/// Where an observed value lies within its sample, in weight (1 a value if all weigh the same): after `below`, within
+/// `equal`, of `total`.
 #[derive(Clone, Copy, Debug)]
 pub struct Share {
     below: f64,
     equal: f64,
-    count: f64,
+    total: f64,
 }
 
 impl Share {
     /// The whole interval, for a run that does not say.
-    pub const UNKNOWN: Self = Self { below: 0.0, equal: 1.0, count: 1.0 };
+    pub const UNKNOWN: Self = Self { below: 0.0, equal: 1.0, total: 1.0 };
 
     /// A position within the share; `uniform` in [0, 1) spreads ties evenly.
     #[must_use]
     pub fn position(self, uniform: f64) -> f64 {
-        (self.below + uniform * self.equal) / self.count
+        (self.below + uniform * self.equal) / self.total
     }
 }
 
@@ -167,6 +204,29 @@ mod tests {
                 let u = sample.share_of(value).position(uniform);
                 assert_eq!(sample.quantile(u).to_bits(), value.to_bits());
             }
+        }
+    }
+
+    #[test]
+    fn values_are_drawn_in_proportion_to_their_weights() {
+        let sample = Sample::weighted(vec![(3.0, 1.0), (1.0, 2.0), (2.0, 4.0), (2.0, 1.0)]);
+        let drawn: Vec<f64> = (0..8).map(|step| sample.quantile(f64::from(step) / 8.0)).collect();
+        assert_eq!(drawn, [1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 3.0]);
+        for value in [1.0, 2.0, 3.0] {
+            for uniform in [0.0, 0.4, 0.999_999] {
+                let u = sample.share_of(value).position(uniform);
+                assert_eq!(sample.quantile(u).to_bits(), value.to_bits());
+            }
+        }
+    }
+
+    #[test]
+    fn equal_weights_are_none() {
+        let weighted = Sample::weighted(vec![(3.0, 7.5), (1.0, 7.5), (2.0, 7.5)]);
+        let plain = Sample::new(vec![3.0, 1.0, 2.0]);
+        for step in 0..100 {
+            let u = f64::from(step) / 100.0;
+            assert_eq!(weighted.quantile(u).to_bits(), plain.quantile(u).to_bits());
         }
     }
 

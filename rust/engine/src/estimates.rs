@@ -127,16 +127,20 @@ fn estimate_duration(problem: &Problem, observations: &Observations, node: usize
     let observed = |run: usize| Some((columns.region[run]?, columns.duration_s[run]?));
     let mut by_region = vec![Vec::new(); problem.region_count()];
     let mut scaled_to_home = Vec::new();
-    for (region, duration) in (0..observations.runs).filter_map(observed) {
-        by_region[usize::from(region)].push(duration);
-        scaled_to_home.push(duration / problem.relative_speed[usize::from(region)]);
+    for run in 0..observations.runs {
+        if let Some((region, duration)) = observed(run) {
+            let weight = observations.weight(run);
+            by_region[usize::from(region)].push((duration, weight));
+            scaled_to_home.push((duration / problem.relative_speed[usize::from(region)], weight));
+        }
     }
     if scaled_to_home.is_empty() {
         return (Duration::Unknown, vec![Share::UNKNOWN; observations.runs]);
     }
-    let own: Vec<Sample> = by_region.into_iter().map(Sample::new).collect();
+    let own: Vec<Sample> = by_region.into_iter().map(Sample::weighted).collect();
     let home = &own[usize::from(problem.home)];
-    let reference = if home.len() >= problem.settings.min_samples { home.clone() } else { Sample::new(scaled_to_home) };
+    let reference =
+        if home.len() >= problem.settings.min_samples { home.clone() } else { Sample::weighted(scaled_to_home) };
     let share = |run| match observed(run) {
         Some((region, duration)) => own[usize::from(region)].share_of(duration),
         None => Share::UNKNOWN,
@@ -153,22 +157,23 @@ fn estimate_latency(problem: &Problem, observations: &Observations, edge: usize)
         let to = observations.nodes[ends.to].region[run]?;
         Some(((from, to), columns.latency_s[run]?))
     };
-    let mut by_pair: BTreeMap<(Region, Region), Vec<f64>> = BTreeMap::new();
+    let mut by_pair: BTreeMap<(Region, Region), Vec<(f64, f64)>> = BTreeMap::new();
     let mut reduced_to_home = Vec::new();
     for run in 0..observations.runs {
         if let Some(((from, to), latency)) = observed(run) {
-            by_pair.entry((from, to)).or_default().push(latency);
+            let weight = observations.weight(run);
+            by_pair.entry((from, to)).or_default().push((latency, weight));
             let bytes = moved_bytes(problem, edge, columns.payload_bytes[run]);
             let distance = distance_shift(problem, edge, from, to) + transfer_time(problem, from, to, bytes);
-            reduced_to_home.push((latency - distance).max(0.0));
+            reduced_to_home.push(((latency - distance).max(0.0), weight));
         }
     }
-    let own: BTreeMap<_, _> = by_pair.into_iter().map(|(pair, values)| (pair, Sample::new(values))).collect();
+    let own: BTreeMap<_, _> = by_pair.into_iter().map(|(pair, values)| (pair, Sample::weighted(values))).collect();
     let home = own.get(&(problem.home, problem.home));
     let reference = match home {
         Some(home) if home.len() >= problem.settings.min_samples => home.clone(),
         _ if reduced_to_home.is_empty() => base_reference(problem, edge),
-        _ => Sample::new(reduced_to_home),
+        _ => Sample::weighted(reduced_to_home),
     };
     let share = |run| observed(run).map_or(Share::UNKNOWN, |(pair, latency)| own[&pair].share_of(latency));
     let shares = (0..observations.runs).map(share).collect();

@@ -23,9 +23,19 @@ pub enum Evidence {
 #[allow(missing_docs)] // named and explained as in the document
 pub struct Observations {
     pub runs: usize,
+    /// How many runs each one stands for; `None` when all stand for equally many.
+    pub weights: Option<Vec<f64>>,
     pub trigger_bytes: Vec<f64>,
     pub nodes: Vec<NodeObservations>,
     pub edges: Vec<EdgeObservations>,
+}
+
+impl Observations {
+    /// How many runs one stands for.
+    #[must_use]
+    pub fn weight(&self, run: usize) -> f64 {
+        self.weights.as_ref().map_or(1.0, |weights| weights[run])
+    }
 }
 
 /// Where bytes that a node moves come from or go to.
@@ -42,6 +52,9 @@ pub const OUTSIDE: &str = "outside";
 
 /// Widest declared estimate: one standard deviation is a factor of 150.
 const LARGEST_SIGMA_LOG: f64 = 5.0;
+
+/// Largest number of runs that one may stand for.
+const LARGEST_WEIGHT: f64 = 1e12;
 
 /// Index in `region` of a region that the problem does not list.
 const UNLISTED_REGION: i32 = -1;
@@ -151,10 +164,13 @@ fn check_observations(document: ObservationsDocument, graph: &Graph, regions: &R
     for (run, &bytes) in document.trigger_bytes.iter().enumerate() {
         non_negative(&format!("observations.trigger_bytes[{run}]"), bytes)?;
     }
+    let weights = check_weights(document.weights, runs)?;
     let nodes = by_node("observations.nodes", document.nodes, graph)?
         .into_iter()
         .zip(&graph.names)
-        .map(|(node, name)| check_node(&format!("observations.nodes.{name}"), node, runs, regions))
+        .map(|(node, name)| {
+            check_node(&format!("observations.nodes.{name}"), node, runs, weights.as_deref(), regions)
+        })
         .collect::<Result<Vec<_>>>()?;
     if document.edges.len() != graph.edges.len() {
         let message = format!("needs one entry per edge, {} in all, found {}", graph.edges.len(), document.edges.len());
@@ -169,7 +185,7 @@ fn check_observations(document: ObservationsDocument, graph: &Graph, regions: &R
             check_edge(&format!("observations.edges[{index}]"), &edge, runs, caller_ran)
         })
         .collect::<Result<Vec<_>>>()?;
-    let observations = Observations { runs, trigger_bytes: document.trigger_bytes, nodes, edges };
+    let observations = Observations { runs, weights, trigger_bytes: document.trigger_bytes, nodes, edges };
     check_flow(&observations, graph)?;
     for (node, name) in observations.nodes.iter().zip(&graph.names) {
         let timed = |run: usize| node.region[run].is_some() && node.duration_s[run].is_some();
@@ -180,6 +196,21 @@ fn check_observations(document: ObservationsDocument, graph: &Graph, regions: &R
         }
     }
     Ok(observations)
+}
+
+fn check_weights(weights: Option<Vec<f64>>, runs: usize) -> Result<Option<Vec<f64>>> {
+    let Some(weights) = weights else { return Ok(None) };
+    check_length("observations.weights", weights.len(), runs)?;
+    for (run, &weight) in weights.iter().enumerate() {
+        let path = format!("observations.weights[{run}]");
+        positive(&path, weight)?;
+        if weight > LARGEST_WEIGHT {
+            let message = format!("must be at most {LARGEST_WEIGHT}, found {weight}");
+            return Err(EngineError::new(ErrorCode::OutOfRange, path, message));
+        }
+    }
+    let all_are_equal = weights.iter().all(|&weight| weight.to_bits() == weights[0].to_bits());
+    Ok((!all_are_equal).then_some(weights))
 }
 
 fn flag(path: &str, value: u8) -> Result<bool> {
@@ -194,6 +225,7 @@ fn check_node(
     path: &str,
     document: NodeObservationsDocument,
     runs: usize,
+    weights: Option<&[f64]>,
     regions: &RegionNames,
 ) -> Result<NodeObservations> {
     check_length(&format!("{path}.ran"), document.ran.len(), runs)?;
@@ -233,7 +265,7 @@ fn check_node(
         data.map_or(Ok(0.0), |value| non_negative(&format!("{path}.data_bytes[{run}]"), value))?;
         data_bytes.push(data);
     }
-    node.data_bytes = fill_in_mean(&data_bytes, &node.ran);
+    node.data_bytes = fill_in_mean(&data_bytes, &node.ran, weights);
     node.sent_bytes = check_bytes(&format!("{path}.sent_bytes"), document.sent_bytes, &node.ran, regions)?;
     node.received_bytes = check_bytes(&format!("{path}.received_bytes"), document.received_bytes, &node.ran, regions)?;
     Ok(node)
@@ -276,10 +308,16 @@ fn check_region(path: &str, index: i32, regions: &RegionNames) -> Result<Option<
 }
 
 /// Bytes that were not measured in a run count as the mean of the runs in which they were.
-fn fill_in_mean(column: &[Option<f64>], ran: &[bool]) -> Vec<f64> {
-    let measured = || column.iter().zip(ran).filter(|(_, &ran)| ran).filter_map(|(value, _)| *value);
-    let count = measured().count();
-    let mean = if count > 0 { measured().sum::<f64>() / count as f64 } else { 0.0 };
+fn fill_in_mean(column: &[Option<f64>], ran: &[bool], weights: Option<&[f64]>) -> Vec<f64> {
+    let (mut sum, mut total) = (0.0, 0.0);
+    for (run, value) in column.iter().enumerate() {
+        if let (true, Some(value)) = (ran[run], value) {
+            let weight = weights.map_or(1.0, |weights| weights[run]);
+            sum += weight * value;
+            total += weight;
+        }
+    }
+    let mean = if total > 0.0 { sum / total } else { 0.0 };
     column.iter().map(|value| value.unwrap_or(mean)).collect()
 }
 

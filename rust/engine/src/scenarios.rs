@@ -51,8 +51,16 @@ impl Scenarios {
     }
 }
 
-/// Every observed run equally often, and a random choice for what is left over.
-fn choose_runs(runs: usize, seed: u64, first: u64, count: usize) -> Vec<usize> {
+/// Every observed run as often as its weight demands, and a random choice for what is left over.
+fn choose_runs(observations: &Observations, seed: u64, first: u64, count: usize) -> Vec<usize> {
+    match &observations.weights {
+        None => choose_evenly(observations.runs, seed, first, count),
+        Some(weights) => choose_by_weight(weights, seed, first, count),
+    }
+}
+
+/// Every run equally often, and a random choice for what is left over.
+fn choose_evenly(runs: usize, seed: u64, first: u64, count: usize) -> Vec<usize> {
     let evenly = count / runs * runs;
     let choose = |scenario: usize| {
         if scenario < evenly {
@@ -62,6 +70,28 @@ fn choose_runs(runs: usize, seed: u64, first: u64, count: usize) -> Vec<usize> {
         }
     };
     (0..count).map(choose).collect()
+}
+
+/// Every run as often as its share of the weights has whole scenarios, and for what is left over a random choice in
+/// proportion to the fractions that remain.
+fn choose_by_weight(weights: &[f64], seed: u64, first: u64, count: usize) -> Vec<usize> {
+    let total: f64 = weights.iter().sum();
+    let mut chosen = Vec::with_capacity(count);
+    let mut remainders = Vec::with_capacity(weights.len());
+    let mut remaining = 0.0;
+    for (run, weight) in weights.iter().enumerate() {
+        let scenarios = count as f64 * weight / total;
+        // Rounding could make the whole parts one too many.
+        let whole = (scenarios as usize).min(count - chosen.len());
+        chosen.extend(std::iter::repeat_n(run, whole));
+        remaining += scenarios - scenarios.floor();
+        remainders.push(remaining);
+    }
+    for scenario in chosen.len()..count {
+        let position = uniform(seed, Stream::Run, first + scenario as u64, 0) * remaining;
+        chosen.push(remainders.partition_point(|&sum| sum <= position).min(weights.len() - 1));
+    }
+    chosen
 }
 
 fn positions(shares: &[Share], runs: &[usize], seed: u64, stream: Stream, first: u64, key: u64) -> Vec<f64> {
@@ -78,7 +108,7 @@ fn repeat_runs(
     first: u64,
     count: usize,
 ) -> Scenarios {
-    let runs = choose_runs(observations.runs, seed, first, count);
+    let runs = choose_runs(observations, seed, first, count);
     let pick = |column: &[f64]| runs.iter().map(|&run| column[run]).collect::<Vec<f64>>();
     let flags = |column: &[bool]| runs.iter().map(|&run| column[run]).collect::<Vec<bool>>();
     let by_end = |columns: &[(End, Vec<f64>)]| columns.iter().map(|(end, bytes)| (*end, pick(bytes))).collect();
@@ -176,7 +206,7 @@ mod tests {
 
     #[test]
     fn every_run_is_repeated_equally_often() {
-        let chosen = choose_runs(7, 3, FIRST_PLANNING_SCENARIO, 7 * 5 + 3);
+        let chosen = choose_evenly(7, 3, FIRST_PLANNING_SCENARIO, 7 * 5 + 3);
         for run in 0..7 {
             let times = chosen.iter().filter(|&&other| other == run).count();
             assert!((5..=8).contains(&times), "run {run}: {times}");
@@ -184,9 +214,37 @@ mod tests {
     }
 
     #[test]
+    fn runs_are_repeated_as_often_as_their_weights_say() {
+        let weights = [1.0, 10.0, 0.5, 3.25];
+        let total: f64 = weights.iter().sum();
+        let mut times = [0_usize; 4];
+        for seed in 0..50 {
+            for run in choose_by_weight(&weights, seed, FIRST_PLANNING_SCENARIO, 101) {
+                times[run] += 1;
+            }
+        }
+        assert_eq!(times.iter().sum::<usize>(), 50 * 101);
+        for (run, weight) in weights.iter().enumerate() {
+            let expected = 50.0 * 101.0 * weight / total;
+            // What is random is at most three draws of a set of 101: its standard deviation over 50 sets is below 9.
+            assert!((times[run] as f64 - expected).abs() < 36.0, "run {run}: {} of {expected}", times[run]);
+        }
+    }
+
+    #[test]
+    fn the_rarest_of_many_runs_can_be_drawn() {
+        let mut weights = vec![50.0; 100];
+        weights[99] = 1.0;
+        let chosen: Vec<usize> =
+            (0..200).flat_map(|seed| choose_by_weight(&weights, seed, FIRST_VALIDATION_SCENARIO, 100)).collect();
+        let times = chosen.iter().filter(|&&run| run == 99).count();
+        assert!((1..=20).contains(&times), "{times} of 200 x 100 draws, 4 expected");
+    }
+
+    #[test]
     fn the_last_of_many_runs_can_be_drawn() {
-        let chosen = choose_runs(50, 1, FIRST_VALIDATION_SCENARIO, 49);
-        let more: Vec<usize> = (0..40).flat_map(|seed| choose_runs(50, seed, FIRST_VALIDATION_SCENARIO, 49)).collect();
+        let chosen = choose_evenly(50, 1, FIRST_VALIDATION_SCENARIO, 49);
+        let more: Vec<usize> = (0..40).flat_map(|seed| choose_evenly(50, seed, FIRST_VALIDATION_SCENARIO, 49)).collect();
         assert_eq!(chosen.len(), 49);
         assert!(more.contains(&49) && more.contains(&0));
     }

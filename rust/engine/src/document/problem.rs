@@ -205,6 +205,8 @@ pub struct ProtocolDocument {
 #[allow(missing_docs)]
 pub struct ObservationsDocument {
     pub runs: usize,
+    #[serde(default)]
+    pub weights: Option<Vec<f64>>,
     pub trigger_bytes: Vec<f64>,
     #[serde(deserialize_with = "unique")]
     pub nodes: BTreeMap<String, NodeObservationsDocument>,
