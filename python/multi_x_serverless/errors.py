@@ -248,6 +248,12 @@ class ResourceNotFoundError(CloudError):
     code = "resource-not-found"
 
 
+class DocumentTooLargeError(CloudError):
+    """A document does not fit into one item of a table, even compressed; nothing was written."""
+
+    code = "document-too-large"
+
+
 class ConflictError(MultiXServerlessError):
     """Another writer changed the same thing meanwhile (compare-and-set failed); nothing was overwritten."""
 

@@ -27,9 +27,10 @@ from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import MultiXServerlessError, OutOfTimeError
 from multi_x_serverless.model.plan import Objective, Placement, Plan
+from multi_x_serverless.model.run import number_of_runs
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
-from multi_x_serverless.observation.sync import sync_logs
+from multi_x_serverless.observation.sync import sync_logs, unread_log_warning
 from multi_x_serverless.solving.problem import SolveSettings
 from multi_x_serverless.solving.simulation import Simulator
 from multi_x_serverless.solving.solution import plan_from_solution
@@ -190,7 +191,7 @@ class _Check:
         history = [
             run for run in History(cloud).runs(workflow_id, since=since) if run.manifest_id == record.manifest_id
         ]
-        self._runs = sum(run.status == "complete" for run in history)
+        self._runs = number_of_runs(run for run in history if run.status == "complete")
         if self._runs < self._settings.minimum_runs:
             return self._decision(
                 "wait",
@@ -204,7 +205,7 @@ class _Check:
             for report in reports
             for outcome in report.failures
         ]
-        self._warnings = (*stale, *problem.warnings)
+        self._warnings = (*self._warnings, *stale, *problem.warnings)
         simulator = Simulator(problem.document)
         cpu_before = time.process_time()
         solution = simulator.problem.solve(record.configuration.solver)
@@ -231,7 +232,9 @@ class _Check:
             if broken_then > broken_now:
                 return self._decision("keep", f"{counts}.")
         overhead = estimate_overhead(record, plan, solve_cpu_s, signals, self._settings.solve.transmission)
-        return self._weigh(plan, before, after, overhead, self._expected_runs(history[0].started_at, len(history), now))
+        return self._weigh(
+            plan, before, after, overhead, self._expected_runs(history[0].started_at, number_of_runs(history), now)
+        )
 
     def _sync(self) -> None:
         record = self._record
@@ -244,6 +247,7 @@ class _Check:
         )
         if report.is_cut_short:
             raise OutOfTimeError("there was no time to read all new logs; the next check reads on and decides.")
+        self._warnings = tuple(unread_log_warning(log) for log in report.unread)
 
     def _solve_settings(self) -> SolveSettings:
         """The settings with what is left of the caller's time as the deadline, if that is sooner."""

@@ -25,10 +25,15 @@ NORMAL_QUANTILE = 1.959964
 
 @dataclass(frozen=True)
 class HourlyValue:
-    """A quantity of one run, and the UTC hour of the day (0-23) in which the run started."""
+    """A quantity of one run, and the UTC hour of the day (0-23) in which the run started.
+
+    Attributes:
+        weight: How many runs it stands for.
+    """
 
     hour: int
     value: float
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,8 @@ def saving(
 
 def plan_weights(planned: Sequence[HourlyValue], groups: Sequence[frozenset[int]]) -> tuple[float, ...]:
     """Share of the plan's runs in each stratum."""
-    return tuple(sum(entry.hour in group for entry in planned) / len(planned) for group in groups)
+    total = sum(entry.weight for entry in planned)
+    return tuple(sum(entry.weight for entry in planned if entry.hour in group) / total for group in groups)
 
 
 def student_quantile(degrees: float) -> float:
@@ -145,10 +151,12 @@ def _means(
 ) -> list[_StratumMean]:
     parts = []
     for group, weight in zip(groups, weights, strict=True):
-        members = [entry.value for entry in values if entry.hour in group]
-        mean = sum(members) / len(members)
-        squares = sum((value - mean) ** 2 for value in members)
-        parts.append(_StratumMean(weight, mean, squares / (len(members) - 1) / len(members), len(members)))
+        members = [entry for entry in values if entry.hour in group]
+        total, count = sum(entry.weight for entry in members), len(members)
+        mean = sum(entry.weight * entry.value for entry in members) / total
+        # Variance of a ratio of weighted sums, linearised; with equal weights the usual one of a mean.
+        squares = sum((entry.weight * (entry.value - mean)) ** 2 for entry in members)
+        parts.append(_StratumMean(weight, mean, squares / total**2 * count / (count - 1), count))
     return parts
 
 

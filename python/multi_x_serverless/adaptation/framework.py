@@ -47,7 +47,7 @@ from multi_x_serverless.errors import (
     UnknownWorkflowError,
 )
 from multi_x_serverless.model.framework import FrameworkEvent, Job
-from multi_x_serverless.observation.sync import sync_logs
+from multi_x_serverless.observation.sync import sync_logs, unread_log_warning
 
 STOP_BEFORE_S = 60.0
 """Work stops when less than this is left of an invocation: its longest single step, making a function, takes less."""
@@ -238,6 +238,9 @@ def _data_sync(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult
         log_sources(cloud, record),
         should_stop=lambda: context.is_nearly_over,
     )
+    if report.unread:
+        # What could be read is saved. Failing makes Lambda try again soon, and shows in its metrics.
+        raise JobFailedError(f"data_sync of '{workflow_id}': {unread_log_warning(report.unread[0])}")
     return JobResult("out of time" if report.is_cut_short else "done", asdict(report))
 
 

@@ -33,7 +33,7 @@ from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.collection.forecast import hour_of_day
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.plan import Metrics, Plan
-from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.solving.accounting import Accounting, RunFootprint
 from multi_x_serverless.solving.model_constants import TransmissionPreset
@@ -197,11 +197,15 @@ def observed_savings(runs: Sequence[ObservedRun], plan_version: int, home: str, 
         and run.run_id not in compared
         and {node.region for node in run.nodes.values()} == {home}
     ]
-    planned = [(hour_of_day(run.started_at), accounting.footprint(run)) for run in plan_runs]
-    control = [(hour_of_day(run.started_at), accounting.footprint(run)) for run in control_runs]
-    groups = strata((hour for hour, _ in control), (hour for hour, _ in planned))
+    planned = [_Accounted(hour_of_day(run.started_at), accounting.footprint(run), run.weight) for run in plan_runs]
+    control = [_Accounted(hour_of_day(run.started_at), accounting.footprint(run), run.weight) for run in control_runs]
+    groups = strata((entry.hour for entry in control), (entry.hour for entry in planned))
     moments = [run.started_at for run in plan_runs]
-    other = [(0, accounting.footprint_as_if_at(run, moments)) for run in other_home] if moments else []
+    other = (
+        [_Accounted(0, accounting.footprint_as_if_at(run, moments), run.weight) for run in other_home]
+        if moments
+        else []
+    )
 
     def saved(quantity: str) -> Saving | None:
         return saving(_values(control, quantity), _values(planned, quantity), groups)
@@ -210,10 +214,10 @@ def observed_savings(runs: Sequence[ObservedRun], plan_version: int, home: str, 
         plan=_sample(planned, planned, groups),
         control=_sample(control, planned, groups),
         other_home=_sample(other, other, (frozenset({0}),)) if len(other) > 1 else None,
-        plan_runs=len(plan_runs),
-        control_runs=len(control_runs),
-        failed_plan_runs=len(routed) - len(plan_runs),
-        failed_control_runs=len(controls) - len(control_runs),
+        plan_runs=number_of_runs(plan_runs),
+        control_runs=number_of_runs(control_runs),
+        failed_plan_runs=number_of_runs(run for run in routed if run.status == "failed"),
+        failed_control_runs=number_of_runs(run for run in controls if run.status == "failed"),
         strata=len(groups),
         carbon=saved("carbon_gco2eq"),
         cost=saved("cost_usd"),
@@ -230,13 +234,22 @@ def _obstacle(plan_version: int, plan_runs: int, control_runs: int) -> str:
     )
 
 
-def _values(footprints: Sequence[tuple[int, RunFootprint]], quantity: str) -> list[HourlyValue]:
-    return [HourlyValue(hour, QUANTITIES[quantity](footprint)) for hour, footprint in footprints]
+@dataclass(frozen=True)
+class _Accounted:
+    """A run's hour of the day, its footprint, and how many runs it stands for."""
+
+    hour: int
+    footprint: RunFootprint
+    weight: float
+
+
+def _values(runs: Sequence[_Accounted], quantity: str) -> list[HourlyValue]:
+    return [HourlyValue(run.hour, QUANTITIES[quantity](run.footprint), run.weight) for run in runs]
 
 
 def _sample(
-    footprints: Sequence[tuple[int, RunFootprint]],
-    planned: Sequence[tuple[int, RunFootprint]],
+    runs: Sequence[_Accounted],
+    planned: Sequence[_Accounted],
     groups: Sequence[frozenset[int]],
 ) -> Sample | None:
     """Means over the strata, which weigh as the planned runs are spread."""
@@ -245,11 +258,11 @@ def _sample(
 
     def estimate(quantity: str) -> Estimate:
         weights = plan_weights(_values(planned, quantity), groups)
-        return stratified(_values(footprints, quantity), groups, weights)
+        return stratified(_values(runs, quantity), groups, weights)
 
     estimates = {quantity: estimate(quantity) for quantity in QUANTITIES}
     return Sample(
-        runs=len(footprints),
+        runs=round(sum(run.weight for run in runs)),
         mean=Average(**{quantity: found.mean for quantity, found in estimates.items()}),
         standard_error=Average(**{quantity: found.standard_error for quantity, found in estimates.items()}),
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from multi_x_serverless.adaptation.dead_letters import dead_letters
@@ -12,7 +11,7 @@ from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.model.plan import Plan
-from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 
@@ -86,11 +85,19 @@ def workflow_status(cloud: Cloud, workflow_id: str, *, last: int = 5) -> Workflo
 def _use(version: int, runs: list[ObservedRun], record: WorkflowRecord) -> PlanUse:
     return PlanUse(
         plan_version=version,
-        runs=len(runs),
-        failed=sum(run.status == "failed" for run in runs),
-        reasons=dict(sorted(Counter(run.reason for run in runs).items())),
+        runs=number_of_runs(runs),
+        failed=number_of_runs(run for run in runs if run.status == "failed"),
+        reasons=_count((run.reason, run.weight) for run in runs),
         regions={
-            node.name: dict(sorted(Counter(run.nodes[index].region for run in runs if index in run.nodes).items()))
+            node.name: _count((run.nodes[index].region, run.weight) for run in runs if index in run.nodes)
             for index, node in enumerate(record.graph.nodes)
         },
     )
+
+
+def _count(weighted: Iterable[tuple[str, float]]) -> dict[str, int]:
+    """Word -> how many runs it is said of, in alphabetical order."""
+    sums: dict[str, float] = {}
+    for word, weight in weighted:
+        sums[word] = sums.get(word, 0.0) + weight
+    return {word: round(total) for word, total in sorted(sums.items())}

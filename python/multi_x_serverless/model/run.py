@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -11,7 +11,8 @@ from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import Fields, as_number
 
 HISTORY_SCHEMA = "multi-x-serverless/history"
-HISTORY_VERSION = 1
+HISTORY_VERSION = 2
+"""2: runs may stand for several. Chunks in which none does are written as version 1, which older programs read."""
 
 RunStatus: TypeAlias = Literal["complete", "failed"]
 
@@ -146,6 +147,8 @@ class ObservedRun:
         nodes: Node index -> observation, for the nodes that ran.
         edges: Edge index -> observation, for the edges of nodes that ran.
         failed_attempts: Invocations that raised, by time. Those that were killed (time limit, memory) log nothing.
+        weight: How many runs this one stands for, 1 or more: above 1 when others were left out to bound the history
+            (`observation.reservoir`). Means over runs must be weighted by it.
     """
 
     run_id: str
@@ -160,6 +163,7 @@ class ObservedRun:
     nodes: Mapping[int, NodeObservation]
     edges: Mapping[int, EdgeObservation]
     failed_attempts: tuple[FailedAttempt, ...] = ()
+    weight: float = 1.0
 
     @property
     def duration_s(self) -> float:
@@ -181,6 +185,7 @@ class ObservedRun:
             "nodes": {str(index): node.to_members() for index, node in self.nodes.items()},
             "edges": {str(index): edge.to_members() for index, edge in self.edges.items()},
             "failed_attempts": [attempt.to_members() for attempt in self.failed_attempts],
+            **({} if self.weight == 1.0 else {"weight": self.weight}),
         }
 
     @classmethod
@@ -206,7 +211,16 @@ class ObservedRun:
             failed_attempts=tuple(map(FailedAttempt.from_fields, fields.sections("failed_attempts")))
             if "failed_attempts" in fields.values
             else (),
+            weight=_weight(fields) if "weight" in fields.values else 1.0,
         )
+
+
+def _weight(fields: Fields) -> float:
+    """A number of runs, 1 or more."""
+    weight = fields.number("weight")
+    if weight < 1.0:
+        raise InvalidDocumentError(fields.document, f"{fields.path}.weight", f"is {weight}, expected 1 or more")
+    return weight
 
 
 def _index(fields: Fields, key: str) -> int:
@@ -214,6 +228,11 @@ def _index(fields: Fields, key: str) -> int:
     if not (key.isascii() and key.isdigit()):
         raise InvalidDocumentError(fields.document, f"{fields.path}.{key}", "is not an index")
     return int(key)
+
+
+def number_of_runs(runs: Iterable[ObservedRun]) -> int:
+    """How many runs some runs of the history stand for: an estimate once the history is full."""
+    return round(sum(run.weight for run in runs))
 
 
 @dataclass(frozen=True)
@@ -224,7 +243,8 @@ class HistoryChunk:
 
     def to_document(self) -> bytes:
         """The chunk as a JSON document."""
-        return documents.write(HISTORY_SCHEMA, HISTORY_VERSION, {"runs": [run.to_members() for run in self.runs]})
+        version = HISTORY_VERSION if any(run.weight != 1.0 for run in self.runs) else 1
+        return documents.write(HISTORY_SCHEMA, version, {"runs": [run.to_members() for run in self.runs]})
 
     @classmethod
     def from_document(cls, text: bytes | str) -> HistoryChunk:

@@ -1,44 +1,59 @@
-"""The history of a workflow's runs: chunks per UTC day, 30 days, at most 5,000 runs."""
+"""The history of a workflow's runs: chunks per UTC day, 30 days, at most 5,000 runs.
+
+    History          reads the runs of a workflow; forgets them
+    HistoryWriter    adds runs: reads the chunks once, then writes only those that change
+
+A writer takes no run twice. Once the history is full it takes a sample of the runs that follow and thins out those
+that it has, see `observation.reservoir`. The thresholds of the sample are written before the chunks that they thinned
+out: a writer that dies in between, and repeats its runs, refuses again what it refused before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from multi_x_serverless.cloud.documents import DocumentTable, Stored, is_small_enough
+from multi_x_serverless.cloud.documents import DocumentTable, is_small_enough
 from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key
 from multi_x_serverless.cloud.tables import physical_name
-from multi_x_serverless.errors import ConflictError
+from multi_x_serverless.errors import ConflictError, DocumentTooLargeError
 from multi_x_serverless.model.run import HistoryChunk, ObservedRun
+from multi_x_serverless.model.sync_state import Thresholds
+from multi_x_serverless.observation.reservoir import take, thresholds_for
 
 CHUNK_RUNS = 250
 """Runs in a full chunk; fewer where they are so large that the item would be."""
 
 KEEP_DAYS = 30
+
 KEEP_RUNS = 5_000
+
+THINNED_SHARE = 0.9
+"""Part of `KEEP_RUNS` that is left when a full history is thinned out: each time all its chunks are written anew."""
+
+TAKE_ALL_SHARE = 0.8
+"""Below this part of `KEEP_RUNS`, because days went by, every run is taken again."""
 
 _ATTEMPTS = 10
 """How often a write that somebody else came before is tried anew."""
+
+_THRESHOLDS = "thresholds"
 
 
 class History:
     """Runs of all workflows of a cloud."""
 
     def __init__(self, cloud: Cloud) -> None:
-        self._table = DocumentTable[HistoryChunk](
-            cloud.key_value,
-            cloud.system_region,
-            physical_name("history"),
-            HistoryChunk.to_document,
-            HistoryChunk.from_document,
-        )
+        self._cloud = cloud
+        self._chunks = _chunk_table(cloud)
 
     def runs(self, workflow_id: str, *, since: float = 0.0) -> tuple[ObservedRun, ...]:
         """Runs that started at or after `since`, oldest first."""
-        first_day = _day(since)
+        first_day = day_of(since)
         found = [
             run
-            for stored in self._table.query(workflow_id)
+            for stored in self._chunks.query(workflow_id)
             if stored.key.sort >= first_day
             for run in stored.value.runs
             if run.started_at >= since
@@ -46,94 +61,222 @@ class History:
         return tuple(sorted(found, key=_age))
 
     def add(self, workflow_id: str, runs: Iterable[ObservedRun]) -> tuple[ObservedRun, ...]:
-        """Add runs that the history does not hold yet; returns those.
+        """Add runs that the history does not hold yet; returns those, whether or not they are kept.
+
+        Raises:
+            ConflictError: Somebody else kept writing the same chunks.
+        """
+        return HistoryWriter(self._cloud, workflow_id).add(runs)
+
+    def remove(self, workflow_id: str) -> None:
+        """Forget all runs of a workflow."""
+        for stored in list(self._chunks.query(workflow_id)):
+            self._chunks.delete(stored.key)
+        _threshold_table(self._cloud).delete(Key(workflow_id, _THRESHOLDS))
+
+
+@dataclass
+class _Chunk:
+    """A chunk as it is stored and as it is to be.
+
+    Attributes:
+        version: Of the stored item; `None` if there is none yet.
+        is_closed: Whether a run more made it too large.
+    """
+
+    key: Key
+    version: int | None
+    runs: list[ObservedRun]
+    is_changed: bool = False
+    is_closed: bool = False
+
+    @property
+    def day(self) -> str:
+        return self.key.sort.partition("#")[0]
+
+    @property
+    def number(self) -> int:
+        return int(self.key.sort.rpartition("#")[2])
+
+
+@dataclass
+class _Held:
+    """What the history of one workflow holds."""
+
+    chunks: list[_Chunk] = field(default_factory=list)
+    run_ids: set[str] = field(default_factory=set)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    thresholds_changed: bool = False
+
+    def runs(self) -> Iterator[ObservedRun]:
+        return (run for chunk in self.chunks for run in chunk.runs)
+
+
+class HistoryWriter:
+    """Adds runs to the history of one workflow.
+
+    Args:
+        cloud: Where.
+        workflow_id: Whose history. A second writer of it is noticed, and its runs are kept, but `data_sync`'s lock
+            should keep two apart.
+    """
+
+    def __init__(self, cloud: Cloud, workflow_id: str) -> None:
+        self._chunks = _chunk_table(cloud)
+        self._thresholds = _threshold_table(cloud)
+        self._workflow_id = workflow_id
+        self._held: _Held | None = None
+
+    def add(self, runs: Iterable[ObservedRun]) -> tuple[ObservedRun, ...]:
+        """Add runs that the history does not hold yet; returns those, whether or not they are kept.
 
         Adding the same runs again changes nothing, so a sync that died before it noted its progress may be repeated.
 
         Raises:
             ConflictError: Somebody else kept writing the same chunks.
         """
-        by_day: dict[str, list[ObservedRun]] = {}
-        for run in runs:
-            by_day.setdefault(_day(run.started_at), []).append(run)
-        added: list[ObservedRun] = []
-        for day, entries in sorted(by_day.items()):
-            added += self._add_to_day(workflow_id, day, entries)
-        return tuple(added)
+        distinct = {run.run_id: run for run in runs}
+        added: tuple[ObservedRun, ...] | None = None
+        for _ in range(_ATTEMPTS):
+            held = self._load()
+            fresh = [run for run in sorted(distinct.values(), key=_age) if run.run_id not in held.run_ids]
+            # A second attempt finds what the first one wrote; what was new was new at the first one.
+            added = tuple(fresh) if added is None else added
+            self._take(held, fresh)
+            if self._write(held):
+                return added
+            self._held = None
+        raise ConflictError(f"the history of '{self._workflow_id}' is being written by somebody else; try again.")
 
-    def prune(self, workflow_id: str, now: float) -> int:
-        """Drop runs of days more than 30 days ago, then the oldest ones beyond 5,000; returns how many.
+    def expire(self, now: float) -> int:
+        """Drop the runs of days more than 30 days before `now`; returns how many.
 
         A chunk that somebody else has just written stays as it is until the next time.
         """
-        oldest_day = _day(now - KEEP_DAYS * 86_400.0)
-        chunks = list(self._table.query(workflow_id))
-        recent = [run for stored in chunks if stored.key.sort >= oldest_day for run in stored.value.runs]
-        kept = {run.run_id for run in sorted(recent, key=_age)[-KEEP_RUNS:]}
-        dropped = 0
-        for stored in chunks:
-            runs = tuple(run for run in stored.value.runs if run.run_id in kept)
-            if len(runs) < len(stored.value.runs) and self._replace(stored, runs):
-                dropped += len(stored.value.runs) - len(runs)
+        held, oldest_day, dropped = self._load(), day_of(now - KEEP_DAYS * 86_400.0), 0
+        for chunk in [chunk for chunk in held.chunks if chunk.day < oldest_day]:
+            if chunk.version is not None and self._chunks.delete(chunk.key, condition=Condition(chunk.version)):
+                dropped += len(chunk.runs)
+                held.run_ids -= {run.run_id for run in chunk.runs}
+                held.chunks.remove(chunk)
+        # Here and not whenever there are few: a writer that died may have left fewer than it will have written.
+        if not held.thresholds.take_all and len(held.run_ids) < TAKE_ALL_SHARE * KEEP_RUNS:
+            held.thresholds = Thresholds()
+            self._thresholds.put(Key(self._workflow_id, _THRESHOLDS), held.thresholds)
         return dropped
 
-    def remove(self, workflow_id: str) -> None:
-        """Forget all runs of a workflow."""
-        for stored in list(self._table.query(workflow_id)):
-            self._table.delete(stored.key)
+    def _load(self) -> _Held:
+        if self._held is None:
+            chunks = [
+                _Chunk(stored.key, stored.version, list(stored.value.runs))
+                for stored in self._chunks.query(self._workflow_id)
+            ]
+            stored = self._thresholds.get(Key(self._workflow_id, _THRESHOLDS))
+            thresholds = Thresholds() if stored is None else stored.value
+            self._held = _Held(chunks, {run.run_id for chunk in chunks for run in chunk.runs}, thresholds)
+            # Changes nothing but for the chunks that a writer who died had not thinned out yet.
+            self._thin(self._held)
+        return self._held
 
-    def _replace(self, stored: Stored[HistoryChunk], runs: tuple[ObservedRun, ...]) -> bool:
-        condition = Condition(stored.version)
-        if not runs:
-            return self._table.delete(stored.key, condition=condition)
-        return self._table.put(stored.key, HistoryChunk(runs), condition=condition) is not None
+    def _take(self, held: _Held, runs: Sequence[ObservedRun]) -> None:
+        """Take runs in, and thin out if there are too many then."""
+        for run in runs:
+            taken = take(run, held.thresholds)
+            if taken is not None:
+                self._append(held, taken)
+        if len(held.run_ids) > KEEP_RUNS:
+            held.thresholds = thresholds_for(list(held.runs()), int(THINNED_SHARE * KEEP_RUNS))
+            held.thresholds_changed = True
+            self._thin(held)
 
-    def _add_to_day(self, workflow_id: str, day: str, runs: Sequence[ObservedRun]) -> list[ObservedRun]:
-        added: list[ObservedRun] = []
-        for _ in range(_ATTEMPTS):
-            chunks = list(self._table.query(workflow_id, prefix=day))
-            known = {run.run_id for stored in chunks for run in stored.value.runs}
-            fresh = sorted({run.run_id: run for run in runs if run.run_id not in known}.values(), key=_age)
-            written = self._append(workflow_id, day, chunks[-1] if chunks else None, fresh)
-            added += written
-            if len(written) == len(fresh):
-                return added
-        raise ConflictError(f"the history of '{workflow_id}' is being written by somebody else; try again.")
+    @staticmethod
+    def _thin(held: _Held) -> None:
+        """Keep what the thresholds let stay."""
+        if held.thresholds.take_all:
+            return
+        for chunk in held.chunks:
+            kept = [run for run in (take(run, held.thresholds) for run in chunk.runs) if run is not None]
+            if kept != chunk.runs:
+                chunk.runs, chunk.is_changed, chunk.is_closed = kept, True, False
+        held.run_ids = {run.run_id for run in held.runs()}
 
-    def _append(
-        self, workflow_id: str, day: str, last: Stored[HistoryChunk] | None, runs: list[ObservedRun]
-    ) -> list[ObservedRun]:
-        """Fill the last chunk of a day and add further ones; returns what was written until somebody else wrote."""
-        written = 0
-        while written < len(runs):
-            rest = runs[written:]
-            before: tuple[ObservedRun, ...] = () if last is None else last.value.runs
-            fitting = _fitting(before, rest)
-            if last is not None and fitting > 0:
-                key, condition = last.key, Condition(last.version)
+    def _append(self, held: _Held, run: ObservedRun) -> None:
+        held.run_ids.add(run.run_id)
+        day = day_of(run.started_at)
+        of_day = [chunk for chunk in held.chunks if chunk.day == day]
+        for chunk in of_day:
+            if len(chunk.runs) < CHUNK_RUNS and not chunk.is_closed:
+                chunk.runs.append(run)
+                chunk.is_changed = True
+                return
+        # After the last one and not by their number: the first chunks of a day may be gone already.
+        number = of_day[-1].number + 1 if of_day else 0
+        key = Key(self._workflow_id, f"{day}#{number:05d}")
+        held.chunks.append(_Chunk(key, None, [run], is_changed=True))
+
+    def _write(self, held: _Held) -> bool:
+        """Write what changed; `False` if somebody else wrote meanwhile."""
+        if held.thresholds_changed:
+            self._thresholds.put(Key(self._workflow_id, _THRESHOLDS), held.thresholds)
+            held.thresholds_changed = False
+        position = 0
+        while position < len(held.chunks):
+            chunk = held.chunks[position]
+            position += 1
+            if not chunk.is_changed:
+                continue
+            condition = ABSENT if chunk.version is None else Condition(chunk.version)
+            if not chunk.runs:
+                if chunk.version is not None and not self._chunks.delete(chunk.key, condition=condition):
+                    return False
             else:
-                # After the last one and not by their number: the first chunks of a day may be gone already.
-                number = 0 if last is None else int(last.key.sort.rpartition("#")[2]) + 1
-                key, condition, before = Key(workflow_id, f"{day}#{number:05d}"), ABSENT, ()
-                fitting = max(1, _fitting(before, rest))
-            chunk = HistoryChunk((*before, *rest[:fitting]))
-            version = self._table.put(key, chunk, condition=condition)
-            if version is None:
-                break
-            last = Stored(key, chunk, version)
-            written += fitting
-        return runs[:written]
+                version = self._put(held, chunk, condition)
+                if version is None:
+                    return False
+                chunk.version = version
+            chunk.is_changed = False
+        held.chunks = [chunk for chunk in held.chunks if chunk.runs]
+        return True
+
+    def _put(self, held: _Held, chunk: _Chunk, condition: Condition) -> int | None:
+        """Write a chunk; runs that make it too large for an item move into chunks of their own."""
+        try:
+            return self._chunks.put(chunk.key, HistoryChunk(tuple(chunk.runs)), condition=condition)
+        except DocumentTooLargeError:
+            fitting = _fitting(chunk.runs)
+        rest, chunk.runs, chunk.is_closed = chunk.runs[fitting:], chunk.runs[:fitting], True
+        for run in rest:
+            self._append(held, run)
+        return self._chunks.put(chunk.key, HistoryChunk(tuple(chunk.runs)), condition=condition)
 
 
-def _fitting(before: tuple[ObservedRun, ...], runs: Sequence[ObservedRun]) -> int:
-    """How many of the runs, from the first on, fit into a chunk that holds some already."""
+def _chunk_table(cloud: Cloud) -> DocumentTable[HistoryChunk]:
+    return DocumentTable[HistoryChunk](
+        cloud.key_value,
+        cloud.system_region,
+        physical_name("history"),
+        HistoryChunk.to_document,
+        HistoryChunk.from_document,
+    )
+
+
+def _threshold_table(cloud: Cloud) -> DocumentTable[Thresholds]:
+    return DocumentTable[Thresholds](
+        cloud.key_value,
+        cloud.system_region,
+        physical_name("statistics"),
+        Thresholds.to_document,
+        Thresholds.from_document,
+    )
+
+
+def _fitting(runs: Sequence[ObservedRun]) -> int:
+    """How many of the runs, which are too many, fit into a chunk from the first on; at least one."""
 
     def fits(count: int) -> bool:
-        return is_small_enough(HistoryChunk((*before, *runs[:count])).to_document())
+        return is_small_enough(HistoryChunk(tuple(runs[:count])).to_document())
 
-    least, most = 0, min(len(runs), CHUNK_RUNS - len(before))
-    if most <= 0 or fits(most):
-        return max(0, most)
+    least, most = 1, len(runs)
     while most - least > 1:
         middle = (least + most) // 2
         least, most = (middle, most) if fits(middle) else (least, middle)
@@ -144,5 +287,6 @@ def _age(run: ObservedRun) -> tuple[float, str]:
     return run.started_at, run.run_id
 
 
-def _day(moment: float) -> str:
+def day_of(moment: float) -> str:
+    """UTC day of a moment in seconds since the epoch, as chunks are named after it."""
     return datetime.fromtimestamp(moment, tz=timezone.utc).strftime("%Y-%m-%d")

@@ -4,26 +4,33 @@ Every sync reads from a little before where the last one ended (lines may arrive
 after every stretch. Records of runs that have not ended are carried over, one item per run. A run is counted once,
 however often its lines are read and wherever a sync dies: per stretch, first its ended runs go into the history, which
 takes no run twice, then they are noted as counted, then the open runs are written, and the cursor moves last.
+
+A log that cannot be read holds up no other: the cursor notes how far it was read, the next sync goes on from there,
+and until then no run is given up for want of a line that may stand in it.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any
+
+import orjson
 
 from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key, LogEvent
 from multi_x_serverless.cloud.tables import physical_name
-from multi_x_serverless.errors import ConflictError
+from multi_x_serverless.errors import CloudError, ConflictError
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.run import ObservedRun, RunStatus
 from multi_x_serverless.model.sync_state import CountedRuns, OpenRun, SyncCursor
 from multi_x_serverless.observation.fold import examine, fold
-from multi_x_serverless.observation.history import History
-from multi_x_serverless.sdk.records import MARKER, MalformedRecordError, parse_line
+from multi_x_serverless.observation.history import HistoryWriter, day_of
+from multi_x_serverless.sdk.records import MARKER, MalformedRecordError, NewerRecordError, parse_line
 
 OVERLAP_S = 120.0
 """How far back a sync reads again: CloudWatch shows lines within seconds, clocks differ by less."""
@@ -32,7 +39,13 @@ GIVE_UP_AFTER_S = 3_600.0
 """A run without a new line for this long is counted as failed: an invocation lasts 900 s at most, with 2 retries."""
 
 REMEMBER_S = 10 * OVERLAP_S
-"""How long counted runs are remembered; their lines may be read again for the overlap only."""
+"""How long counted runs are remembered, in time of the logs; their lines may be read again for the overlap only."""
+
+WAIT_FOR_LOG_S = 86_400.0
+"""For so long runs are not given up because a log cannot be read."""
+
+KEEP_BEHIND_S = 30 * 86_400.0
+"""How far back a log that was never read is taken up: functions' logs are kept for 30 days."""
 
 STRETCH_LINES = 20_000
 """Lines after which progress is saved: bounds memory and what a sync that dies has to repeat."""
@@ -55,6 +68,26 @@ class LogSource:
     region: str
     function: str
 
+    @property
+    def key(self) -> str:
+        """Its name in the cursor."""
+        return f"{self.region}/{self.function}"
+
+
+@dataclass(frozen=True)
+class UnreadLog:
+    """A log that could not be read to its end.
+
+    Attributes:
+        read_until: It is read up to here, seconds since the epoch.
+        error: Why not further.
+    """
+
+    region: str
+    function: str
+    read_until: float
+    error: str
+
 
 @dataclass(frozen=True)
 class SyncReport:
@@ -66,9 +99,11 @@ class SyncReport:
         failed: Runs added as failed.
         open: Runs that are not finished yet.
         malformed: Damaged records met.
+        newer: Records met that only a newer version of the program can read.
         rejected: Messages that functions refused.
         late: Records of runs that were counted before and are too late to change them.
         read_until: Logs are read up to here, seconds since the epoch.
+        unread: Logs that could not be read to their ends; the next sync goes on with them.
         is_cut_short: Whether it was stopped; the next sync goes on from `read_until`.
     """
 
@@ -78,10 +113,21 @@ class SyncReport:
     failed: int
     open: int
     malformed: int
+    newer: int
     rejected: int
     late: int
     read_until: float
+    unread: tuple[UnreadLog, ...] = ()
     is_cut_short: bool = False
+
+
+def unread_log_warning(log: UnreadLog) -> str:
+    """A sentence about a log that could not be read to its end."""
+    since = f" after {datetime.fromtimestamp(log.read_until, timezone.utc):%Y-%m-%dT%H:%MZ}" if log.read_until else ""
+    return (
+        f"the log of {log.function} in {log.region} could not be read{since} ({log.error.rstrip('.')}); the next "
+        "'data_sync' goes on there."
+    )
 
 
 def _never() -> bool:
@@ -119,6 +165,15 @@ def forget_sync(cloud: Cloud, workflow_id: str) -> None:
         cloud.key_value.delete(cloud.system_region, table, item.key)
 
 
+def decode_json(text: str) -> Any:
+    """What `json.loads` gives, three times as fast where there is nothing odd."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # It also refuses lone surrogates, which messages of exceptions may hold, and the words NaN and Infinity.
+        return json.loads(text)
+
+
 @dataclass
 class _Open:
     """Records of a run that has not ended, by the text of their lines: a line read twice is one.
@@ -142,6 +197,35 @@ class _Open:
         self.is_changed = self.is_touched = True
 
 
+@dataclass
+class _Stream:
+    """A log as this sync reads it.
+
+    Attributes:
+        known_until: Up to here an earlier sync has read it.
+        position: Up to here it is read; moved by `_Sync` but for a log that fails.
+        error: Why it cannot be read further.
+    """
+
+    source: LogSource
+    known_until: float
+    position: float
+    error: str | None = None
+
+
+@dataclass
+class _Counters:
+    """What a sync met; the cursor adds them up over all syncs."""
+
+    lines: int = 0
+    malformed: int = 0
+    newer: int = 0
+    rejected: int = 0
+    late: int = 0
+    completed: int = 0
+    failed: int = 0
+
+
 class _Sync:
     """One sync of one workflow."""
 
@@ -149,7 +233,7 @@ class _Sync:
         self._cloud = cloud
         self._workflow_id = workflow_id
         self._graph = graph
-        self._history = History(cloud)
+        self._history = HistoryWriter(cloud, workflow_id)
         store, region, table = cloud.key_value, cloud.system_region, physical_name("statistics")
         self._cursors = DocumentTable(store, region, table, SyncCursor.to_document, SyncCursor.from_document)
         self._open_runs = DocumentTable(store, region, table, OpenRun.to_document, OpenRun.from_document)
@@ -157,44 +241,67 @@ class _Sync:
         stored = self._cursors.get(Key(workflow_id, _CURSOR))
         self._before = SyncCursor() if stored is None else stored.value
         self._condition = ABSENT if stored is None else Condition(stored.version)
-        self._cursor = self._before
+        self._read_until = self._before.read_until
+        self._streams: tuple[_Stream, ...] = ()
+        self._met = _Counters()
         self._counted = self._load_counted()
         self._open = self._load_open()
-        self._completed = self._failed = 0
 
     def read(self, sources: tuple[LogSource, ...], now: float, should_stop: Callable[[], bool]) -> SyncReport:
         """Read everything up to `now`, or less if it is to stop."""
-        start = max(0.0, self._before.read_until - OVERLAP_S)
-        logs = self._cloud.logs
-        streams = [logs.read_logs(source.region, source.function, start, now) for source in sources]
-        lines, last = 0, start
-        for event in heapq.merge(*streams, key=_moment):
+        self._streams = tuple(
+            _Stream(source, known, max(known, now - KEEP_BEHIND_S))
+            for source in sources
+            for known in [self._before.behind.get(source.key, self._before.read_until)]
+        )
+        lines, last, take = 0, 0.0, self._take
+        # Tuples begin with the time and the number of the log, which no two of them share: events are not compared.
+        for timestamp, number, event in heapq.merge(*(self._events(at, now) for at in range(len(self._streams)))):
             # Between two moments and not within one, so that the cursor says exactly what was read.
-            if event.timestamp > last:
+            if timestamp > last:
                 if should_stop():
-                    self._save(event.timestamp, now)
+                    self._save(timestamp)
                     return self._report(is_cut_short=True)
                 if lines >= STRETCH_LINES:
-                    self._save(event.timestamp, now)
+                    self._save(timestamp)
                     lines = 0
-            self._take(event)
-            lines, last = lines + 1, event.timestamp
-        self._save(now, now, is_last=True)
-        self._forget_counted(now)
-        self._history.prune(self._workflow_id, now)
+            take(event, timestamp >= self._streams[number].known_until)
+            lines, last = lines + 1, timestamp
+        self._save(now, is_last=True)
+        self._forget_counted()
+        if day_of(now) != day_of(self._before.read_until):
+            self._history.expire(now)
         return self._report(is_cut_short=False)
 
+    def _events(self, number: int, now: float) -> Iterator[tuple[float, int, LogEvent]]:
+        """Lines of a log in order of time; an error ends them and is noted."""
+        stream = self._streams[number]
+        source, start = stream.source, max(0.0, stream.known_until - OVERLAP_S)
+        try:
+            for event in self._cloud.logs.read_logs(source.region, source.function, start, now):
+                yield event.timestamp, number, event
+                stream.position = max(stream.position, event.timestamp)
+        except CloudError as error:
+            stream.error = str(error)
+
     def _report(self, *, is_cut_short: bool) -> SyncReport:
+        met = self._met
         return SyncReport(
             workflow_id=self._workflow_id,
-            lines=self._cursor.lines - self._before.lines,
-            completed=self._completed,
-            failed=self._failed,
+            lines=met.lines,
+            completed=met.completed,
+            failed=met.failed,
             open=len(self._open),
-            malformed=self._cursor.malformed - self._before.malformed,
-            rejected=self._cursor.rejected - self._before.rejected,
-            late=self._cursor.late - self._before.late,
-            read_until=self._cursor.read_until,
+            malformed=met.malformed,
+            newer=met.newer,
+            rejected=met.rejected,
+            late=met.late,
+            read_until=self._read_until,
+            unread=tuple(
+                UnreadLog(stream.source.region, stream.source.function, stream.position, stream.error)
+                for stream in self._streams
+                if stream.error is not None
+            ),
             is_cut_short=is_cut_short,
         )
 
@@ -212,50 +319,56 @@ class _Sync:
                 continue
             run = _Open(is_stored=True)
             for line in stored.value.lines:
-                record = parse_line(line)
+                record = parse_line(line, decode_json)
                 if record is not None:
                     run.add(line, record)
             run.is_changed = run.is_touched = False
             runs[stored.value.run_id] = run
         return runs
 
-    def _take(self, event: LogEvent) -> None:
-        """Take in one line of a log. Lines of the overlap were counted by the sync before."""
-        cursor = self._cursor
-        is_new = event.timestamp >= self._before.read_until
+    def _take(self, event: LogEvent, is_new: bool) -> None:
+        """Take in one line of a log. Lines of the overlap, which are not new, were counted by the sync before."""
+        met, message = self._met, event.message
         try:
-            record = parse_line(event.message)
-        except MalformedRecordError:
-            self._cursor = replace(cursor, malformed=cursor.malformed + is_new)
+            record = parse_line(message, decode_json)
+        except NewerRecordError:
+            met.newer += is_new
             return
-        if record is None or record.get("wf") != self._workflow_id:
+        except MalformedRecordError:
+            met.malformed += is_new
+            return
+        if record is None or record["wf"] != self._workflow_id:
             return
         if record["t"] == "rejected":
-            self._cursor = replace(cursor, rejected=cursor.rejected + is_new)
+            met.rejected += is_new
             return
-        run_id = str(record.get("run", ""))
+        run_id = record["run"]
         counted_until = self._counted.get(run_id)
         if counted_until is not None:
             if is_new and event.timestamp >= counted_until:
-                self._cursor = replace(cursor, late=cursor.late + 1)
+                met.late += 1
             elif is_new:
                 # It was read when its run was counted, by a sync that died before it moved the cursor.
-                self._cursor = replace(cursor, lines=cursor.lines + 1)
+                met.lines += 1
             return
-        run = self._open.setdefault(run_id, _Open()) if run_id else None
+        run = self._open.get(run_id)
+        if run is None and run_id:
+            run = self._open[run_id] = _Open()
         if run is None or len(run.records) >= RUN_RECORDS:
-            self._cursor = replace(cursor, malformed=cursor.malformed + is_new)
+            met.malformed += is_new
             return
-        text = event.message[event.message.index(MARKER) :]
+        text = message if message.startswith(MARKER) else message[message.index(MARKER) :]
         is_known = text in run.records
         if not is_known:
             run.add(text, record)
-        if is_new or not is_known:
-            self._cursor = replace(cursor, lines=cursor.lines + 1)
+        met.lines += is_new or not is_known
 
-    def _save(self, read_until: float, now: float, *, is_last: bool = False) -> None:
+    def _save(self, read_until: float, *, is_last: bool = False) -> None:
         """Count the runs that ended and note how far the logs are read."""
-        read_until = max(read_until, self._cursor.read_until)
+        read_until = max(read_until, self._read_until)
+        for stream in self._streams:
+            if stream.error is None:
+                stream.position = max(stream.position, read_until)
         ended: list[str] = []
         observed: list[ObservedRun] = []
         for run_id, run in self._open.items():
@@ -264,10 +377,11 @@ class _Sync:
                 ended.append(run_id)
                 folded = fold(run_id, run.records.values(), self._graph, status)
                 observed += [] if folded is None else [folded]
-        added = self._history.add(self._workflow_id, observed)
-        self._completed += sum(run.status == "complete" for run in added)
-        self._failed += sum(run.status == "failed" for run in added)
-        self._note_counted(ended, read_until, now)
+        if observed:
+            added = self._history.add(observed)
+            self._met.completed += sum(run.status == "complete" for run in added)
+            self._met.failed += sum(run.status == "failed" for run in added)
+        self._note_counted(ended, read_until)
         for run_id in ended:
             if self._open.pop(run_id).is_stored:
                 self._open_runs.delete(self._open_key(run_id))
@@ -278,39 +392,56 @@ class _Sync:
         self._move_cursor(read_until)
 
     def _status(self, run: _Open, read_until: float, *, is_last: bool) -> RunStatus | None:
-        is_silent = read_until - run.newest > GIVE_UP_AFTER_S
+        slowest = min((stream.position for stream in self._streams if stream.error is not None), default=read_until)
+        is_silent = max(slowest, read_until - WAIT_FOR_LOG_S) - run.newest > GIVE_UP_AFTER_S
         # Within a sync the rest of the stretch may hold what is missing; only at its end is what is missing missing.
         if not (run.is_changed or is_silent or (is_last and run.is_touched)):
             return None
         state = examine(run.records.values(), self._graph)
         if state.is_complete:
             return "complete"
-        return "failed" if is_silent or (is_last and state.is_given_up) else None
+        has_all = is_last and slowest >= read_until
+        return "failed" if is_silent or (has_all and state.is_given_up) else None
 
-    def _note_counted(self, run_ids: list[str], read_until: float, now: float) -> None:
+    def _note_counted(self, run_ids: list[str], read_until: float) -> None:
+        now = self._cloud.now()
         for first in range(0, len(run_ids), COUNTED_IN_ITEM):
             entry = CountedRuns(now, read_until, tuple(run_ids[first : first + COUNTED_IN_ITEM]))
             # Named by its contents: a repeated stretch writes the same item again.
-            key = Key(self._workflow_id, f"{_COUNTED}{now:017.6f}#{entry.run_ids[0]}")
+            key = Key(self._workflow_id, f"{_COUNTED}{read_until:017.6f}#{entry.run_ids[0]}")
             self._counted_runs.put(key, entry)
+        oldest = read_until - REMEMBER_S
+        self._counted = {run_id: until for run_id, until in self._counted.items() if until >= oldest}
         self._counted |= dict.fromkeys(run_ids, read_until)
 
-    def _forget_counted(self, now: float) -> None:
+    def _forget_counted(self) -> None:
         for stored in list(self._counted_runs.query(self._workflow_id, prefix=_COUNTED)):
-            if stored.value.counted_at < now - REMEMBER_S:
+            if stored.value.read_until < self._read_until - REMEMBER_S:
                 self._counted_runs.delete(stored.key)
 
     def _move_cursor(self, read_until: float) -> None:
-        self._cursor = replace(self._cursor, read_until=read_until)
-        version = self._cursors.put(Key(self._workflow_id, _CURSOR), self._cursor, condition=self._condition)
+        before, met = self._before, self._met
+        # A log that is not asked for now (its function is gone) is not forgotten at once: it may be asked for again.
+        behind = dict(before.behind)
+        for stream in self._streams:
+            behind.pop(stream.source.key, None)
+            if stream.error is not None:
+                behind[stream.source.key] = stream.position
+        cursor = SyncCursor(
+            read_until=read_until,
+            behind={key: until for key, until in sorted(behind.items()) if until >= read_until - 2 * KEEP_BEHIND_S},
+            lines=before.lines + met.lines,
+            malformed=before.malformed + met.malformed,
+            newer=before.newer + met.newer,
+            rejected=before.rejected + met.rejected,
+            late=before.late + met.late,
+        )
+        version = self._cursors.put(Key(self._workflow_id, _CURSOR), cursor, condition=self._condition)
         if version is None:
             # Our lock must have ended before we did. Nothing is lost or counted twice: whoever took over reads on.
             raise ConflictError(f"another data_sync of '{self._workflow_id}' has taken over.")
         self._condition = Condition(version)
+        self._read_until = read_until
 
     def _open_key(self, run_id: str) -> Key:
         return Key(self._workflow_id, _OPEN + run_id)
-
-
-def _moment(event: LogEvent) -> float:
-    return event.timestamp

@@ -248,6 +248,8 @@ def _observations(workflow: WorkflowModel, regions: tuple[str, ...], runs: tuple
     graph = workflow.graph
     return {
         "runs": len(runs),
+        # Left out where there is nothing to say, as documents did before runs could stand for several.
+        **({"weights": [run.weight for run in runs]} if any(run.weight != 1.0 for run in runs) else {}),
         "trigger_bytes": [run.trigger_bytes for run in runs],
         "nodes": {
             node.name: _node_columns(

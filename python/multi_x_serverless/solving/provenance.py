@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.signals import CarbonSignal, PerformanceSignal, PriceSignal
 from multi_x_serverless.solving.model_constants import TransmissionPreset
 
@@ -31,11 +31,17 @@ def provenance(
         "latency": _origin(performance),
         "latency_estimated_from_distance": _estimated_round_trips(performance),
         "relative_speed": _relative_speed(performance),
-        "runs": f"{len(runs)} observed runs, {_time(runs[0].started_at)} to {_time(runs[-1].started_at)} UTC",
+        "runs": f"{len(runs)} observed runs{_stand_for(runs)}, {_time(runs[0].started_at)} to "
+        f"{_time(runs[-1].started_at)} UTC",
         "energy": "modelled from time, memory and CPU use; no meter was read",
         "transmission": f"preset '{preset}'",
     }
     return {subject: text for subject, text in subjects.items() if text}
+
+
+def _stand_for(runs: Sequence[ObservedRun]) -> str:
+    count = number_of_runs(runs)
+    return "" if count == len(runs) else f" that stand for about {count}"
 
 
 def _forecast_error(signals: Sequence[CarbonSignal]) -> str:

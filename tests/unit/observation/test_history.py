@@ -1,7 +1,8 @@
-"""The history keeps distinct runs, the newest ones, in items that fit."""
+"""The history keeps distinct runs, a bounded number of them, in items that fit."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
@@ -12,11 +13,11 @@ from hypothesis import strategies as st
 
 from multi_x_serverless.cloud.documents import MAXIMUM_STORED_BYTES
 from multi_x_serverless.cloud.ports import Cloud, Key
-from multi_x_serverless.errors import CorruptedStateError, InvalidDocumentError
+from multi_x_serverless.errors import CloudError, CorruptedStateError, InvalidDocumentError
 from multi_x_serverless.model.run import HistoryChunk, NodeObservation, ObservedRun
 from multi_x_serverless.observation import history as history_module
-from multi_x_serverless.observation.history import CHUNK_RUNS, History
-from tests.fakes import Call, FakeKeyValueStore
+from multi_x_serverless.observation.history import CHUNK_RUNS, History, HistoryWriter
+from tests.fakes import Call, FakeKeyValueStore, refuse_call
 
 WORKFLOW_ID = "text-0.0.1"
 REGION, TABLE = "us-east-1", "multi-x-serverless-history"
@@ -25,11 +26,15 @@ EPOCH = 1_699_920_000.0  # midnight, UTC
 
 
 def empty_store() -> FakeKeyValueStore:
-    return FakeKeyValueStore.of(REGION, "history")
+    return FakeKeyValueStore.of(REGION, "history", "statistics")
 
 
 def history_in(store: FakeKeyValueStore) -> History:
     return History(cast(Cloud, SimpleNamespace(key_value=store, system_region=REGION)))
+
+
+def writer_in(store: FakeKeyValueStore) -> HistoryWriter:
+    return HistoryWriter(cast(Cloud, SimpleNamespace(key_value=store, system_region=REGION)), WORKFLOW_ID)
 
 
 def run(number: int, started_at: float, nodes: int = 1) -> ObservedRun:
@@ -65,49 +70,105 @@ def run(number: int, started_at: float, nodes: int = 1) -> ObservedRun:
     steps=st.lists(
         st.one_of(
             st.tuples(st.just("add"), st.integers(1, 40), st.floats(0.0, 3.0)),
-            st.tuples(st.just("prune"), st.just(0), st.floats(0.0, 34.0)),
+            st.tuples(st.just("expire"), st.just(0), st.floats(0.0, 34.0)),
         ),
         max_size=12,
     )
 )
 @settings(max_examples=60, deadline=None)
-def test_any_sequence_keeps_exactly_the_newest_distinct_runs(steps: list[tuple[str, int, float]]) -> None:
+def test_any_sequence_keeps_a_bounded_number_of_distinct_runs(steps: list[tuple[str, int, float]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(history_module, "CHUNK_RUNS", 7)
         patch.setattr(history_module, "KEEP_RUNS", 50)
-        history = history_in(empty_store())
+        store = empty_store()
+        history = history_in(store)
         model: dict[str, ObservedRun] = {}
-        number = 0
+        number, was_full = 0, False
         for kind, count, days in steps:
             if kind == "add":
                 fresh = [run(number + index, EPOCH + days * DAY_S + index) for index in range(count)]
                 number += count
-                repeated = [*model.values()][:3]
+                repeated = [] if was_full else [*model.values()][:3]
                 added = history.add(WORKFLOW_ID, [*fresh, *repeated])
                 assert sorted(entry.run_id for entry in added) == [entry.run_id for entry in fresh]
                 model |= {entry.run_id: entry for entry in fresh}
             else:
-                now = EPOCH + days * DAY_S
+                writer_in(store).expire(EPOCH + days * DAY_S)
                 first_day = EPOCH + (days // 1 - 30) * DAY_S
-                kept = sorted(
-                    (entry for entry in model.values() if entry.started_at >= first_day),
-                    key=lambda entry: (entry.started_at, entry.run_id),
-                )[-50:]
-                assert history.prune(WORKFLOW_ID, now) == len(model) - len(kept)
-                model = {entry.run_id: entry for entry in kept}
+                model = {key: entry for key, entry in model.items() if entry.started_at >= first_day}
+            was_full |= len(model) > 50
             found = history.runs(WORKFLOW_ID)
-            assert {entry.run_id: entry for entry in found} == model
-            assert len(found) == len(model)
+            assert len({entry.run_id for entry in found}) == len(found) <= 50
+            assert all(replace(entry, weight=1.0) == model[entry.run_id] for entry in found)
+            if not was_full:
+                assert {entry.run_id: entry for entry in found} == model
 
 
-def test_runs_added_after_a_prune_replace_nothing() -> None:
+def test_expired_days_are_dropped_and_days_left_are_not() -> None:
+    store = empty_store()
+    history = history_in(store)
+    history.add(WORKFLOW_ID, [run(number, EPOCH + number * DAY_S) for number in range(33)])
+    assert writer_in(store).expire(EPOCH + 32 * DAY_S + 5.0) == 2
+    assert history.runs(WORKFLOW_ID)[0].started_at == EPOCH + 2 * DAY_S
+
+
+def test_runs_added_after_days_expired_replace_nothing() -> None:
+    store = empty_store()
+    history = history_in(store)
+    history.add(WORKFLOW_ID, [run(number, EPOCH + number) for number in range(3 * CHUNK_RUNS)])
+    first = next(iter(store.query(REGION, TABLE, WORKFLOW_ID)))
+    store.delete(REGION, TABLE, first.key)
+    history.add(WORKFLOW_ID, [run(9_999, EPOCH + 9_999)])
+    assert len(history.runs(WORKFLOW_ID)) == 2 * CHUNK_RUNS + 1
+
+
+def test_a_full_history_estimates_what_it_left_out() -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(history_module, "KEEP_RUNS", CHUNK_RUNS)
+        patch.setattr(history_module, "KEEP_RUNS", 500)
         history = history_in(empty_store())
-        history.add(WORKFLOW_ID, [run(number, EPOCH + number) for number in range(3 * CHUNK_RUNS)])
-        assert history.prune(WORKFLOW_ID, EPOCH) == 2 * CHUNK_RUNS
-        history.add(WORKFLOW_ID, [run(9_999, EPOCH + 9_999)])
-        assert len(history.runs(WORKFLOW_ID)) == CHUNK_RUNS + 1
+        for start in range(0, 6_000, 400):
+            history.add(WORKFLOW_ID, [run(number, EPOCH + number) for number in range(start, start + 400)])
+        kept = history.runs(WORKFLOW_ID)
+    assert 400 <= len(kept) <= 500
+    # Weights of a sample of 450 of 6,000 sum up to 6,000 but for chance: its standard deviation is about 5 %.
+    assert sum(entry.weight for entry in kept) == pytest.approx(6_000, rel=0.25)
+
+
+def test_a_history_that_emptied_takes_every_run_again() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(history_module, "KEEP_RUNS", 100)
+        store = empty_store()
+        history = history_in(store)
+        for start in range(0, 2_000, 100):
+            history.add(WORKFLOW_ID, [run(number, EPOCH + number) for number in range(start, start + 100)])
+        writer_in(store).expire(EPOCH + 40 * DAY_S)
+        assert history.runs(WORKFLOW_ID) == ()
+        late = [run(number, EPOCH + 40 * DAY_S) for number in range(5_000, 5_050)]
+        history.add(WORKFLOW_ID, late)
+        assert history.runs(WORKFLOW_ID) == tuple(late)
+
+
+def test_a_writer_that_dies_refuses_again_what_it_refused() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(history_module, "KEEP_RUNS", 100)
+        patch.setattr(history_module, "CHUNK_RUNS", 20)
+        runs = [run(number, EPOCH + number) for number in range(400)]
+        smooth = empty_store()
+        for start in range(0, 400, 80):
+            history_in(smooth).add(WORKFLOW_ID, runs[start : start + 80])
+        expected = history_in(smooth).runs(WORKFLOW_ID)
+        for number in range(12):
+            store = empty_store()
+            history = history_in(store)
+            for start in range(0, 320, 80):
+                history.add(WORKFLOW_ID, runs[start : start + 80])
+            store.faults.reset()
+            store.faults.after = refuse_call(number)
+            with suppress(CloudError):
+                history.add(WORKFLOW_ID, runs[320:])
+            store.faults.reset()
+            history.add(WORKFLOW_ID, runs[320:])
+            assert history.runs(WORKFLOW_ID) == expected, f"died after call {number}"
 
 
 def test_large_runs_make_small_chunks() -> None:

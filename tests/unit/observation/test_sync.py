@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key, LogEvent
 from multi_x_serverless.errors import CloudError, ConflictError
-from multi_x_serverless.observation import sync
+from multi_x_serverless.model.sync_state import SyncCursor
+from multi_x_serverless.observation import history, sync
 from multi_x_serverless.observation.history import History
 from multi_x_serverless.observation.sync import (
     GIVE_UP_AFTER_S,
@@ -34,18 +36,33 @@ EPOCH = 1_700_000_000.0
 
 @dataclass
 class FakeLogs:
-    """One function's log."""
+    """Logs of functions in regions.
 
-    events: list[LogEvent] = field(default_factory=list)
+    Attributes:
+        broken: Region -> how many of its lines can be read before the cloud fails.
+        read: Times of the lines that were read.
+    """
 
-    def write(self, timestamp: float, message: str) -> None:
-        self.events.append(LogEvent(f"{len(self.events):08d}", timestamp, message))
+    events: dict[str, list[LogEvent]] = field(default_factory=dict)
+    broken: dict[str, int] = field(default_factory=dict)
+    read: list[float] = field(default_factory=list)
 
-    def read_logs(self, _region: str, _function: str, start: float, end: float) -> Iterator[LogEvent]:
-        yield from sorted(
-            (event for event in self.events if start <= event.timestamp < end),
+    def write(self, timestamp: float, message: str, region: str = "us-east-1") -> None:
+        events = self.events.setdefault(region, [])
+        events.append(LogEvent(f"{len(events):08d}", timestamp, message))
+
+    def read_logs(self, region: str, _function: str, start: float, end: float) -> Iterator[LogEvent]:
+        inside = sorted(
+            (event for event in self.events.get(region, []) if start <= event.timestamp < end),
             key=lambda event: (event.timestamp, event.id),
         )
+        for number, event in enumerate(inside):
+            if number == self.broken.get(region):
+                break
+            self.read.append(event.timestamp)
+            yield event
+        if region in self.broken:
+            raise CloudError(f"{region} is on fire.", operation="read_logs", region=region)
 
 
 class Setting:
@@ -65,9 +82,13 @@ class Setting:
         for record in records:
             self.logs.write(record["ts"], as_line(record))
 
-    def sync(self, time: float, **arguments: Any) -> Any:
+    def write_by_region(self, records: list[dict[str, Any]]) -> None:
+        for record in records:
+            self.logs.write(record["ts"], as_line(record), record["region"])
+
+    def sync(self, time: float, *, sources: tuple[LogSource, ...] = (SOURCE,), **arguments: Any) -> Any:
         self.time = time
-        return sync_logs(self.cloud, WORKFLOW_ID, diamond(), (SOURCE,), **arguments)
+        return sync_logs(self.cloud, WORKFLOW_ID, diamond(), sources, **arguments)
 
     def run_ids(self) -> list[str]:
         return [run.run_id for run in History(self.cloud).runs(WORKFLOW_ID)]
@@ -281,3 +302,151 @@ def test_a_sync_that_is_stopped_keeps_what_it_read_and_the_next_one_reads_on(ask
     assert report.lines + rest.lines == complete.lines
     assert report.completed + rest.completed == complete.completed == 4
     assert cut.run_ids() == whole.run_ids()
+
+
+OTHER = LogSource("ca-central-1", "function")
+BOTH = (SOURCE, OTHER)
+
+
+def two_regions(count: int) -> list[dict[str, Any]]:
+    """Runs a minute apart, their second node in another region."""
+    return [
+        record | ({"region": "ca-central-1"} if record.get("node") == 1 else {})
+        for number in range(count)
+        for record in RunLog(f"run-{number}", EPOCH + 60.0 * number).complete()
+    ]
+
+
+@pytest.mark.parametrize("poisoned", ["us-east-1", "ca-central-1"])
+@pytest.mark.parametrize("readable", [0, 1, 7])
+def test_a_log_that_cannot_be_read_holds_up_no_other_and_loses_no_run(poisoned: str, readable: int) -> None:
+    well, ill = Setting(), Setting()
+    for setting in (well, ill):
+        setting.write_by_region(two_regions(6))
+    well.sync(EPOCH + 5_000.0, sources=BOTH)
+    ill.logs.broken[poisoned] = readable
+    for time in (400.0, 4_000.0, 5_000.0):
+        report = ill.sync(EPOCH + time, sources=BOTH)
+        assert [log.region for log in report.unread] == [poisoned]
+        assert "is on fire" in report.unread[0].error
+        assert report.failed == 0, "a run of which lines may stand in that log is not given up"
+    ill.logs.broken.clear()
+    report = ill.sync(EPOCH + 5_010.0, sources=BOTH)
+    assert (report.unread, report.open, report.malformed) == ((), 0, 0)
+    assert History(ill.cloud).runs(WORKFLOW_ID) == History(well.cloud).runs(WORKFLOW_ID)
+    ill.logs.read.clear()
+    assert ill.sync(EPOCH + 5_020.0, sources=BOTH).lines == 0
+    assert ill.logs.read == [], "what was caught up with is not read again"
+
+
+def test_a_log_that_stays_unreadable_does_not_keep_runs_open_for_ever() -> None:
+    setting = Setting()
+    setting.write_by_region(two_regions(2))
+    setting.logs.broken["ca-central-1"] = 0
+    assert setting.sync(EPOCH + 4_000.0, sources=BOTH).open == 2
+    day = 86_400.0
+    assert setting.sync(EPOCH + day + GIVE_UP_AFTER_S + 100.0, sources=BOTH).failed == 2
+
+
+def test_a_log_that_is_not_asked_for_keeps_its_place() -> None:
+    setting = Setting()
+    setting.write_by_region(two_regions(1))
+    setting.logs.broken["ca-central-1"] = 0
+    setting.sync(EPOCH + 10.0, sources=BOTH)
+    setting.sync(EPOCH + 400.0, sources=(SOURCE,))
+    setting.logs.broken.clear()
+    assert setting.sync(EPOCH + 800.0, sources=BOTH).completed == 1
+
+
+def test_cursor_of_an_older_program_is_read_and_one_with_a_log_behind_is_refused_by_it() -> None:
+    old = b'{"schema":"multi-x-serverless/sync-cursor","version":1,"read_until":5.0,"lines":3,"malformed":0,'
+    cursor = SyncCursor.from_document(old + b'"rejected":1,"late":2}')
+    assert cursor == SyncCursor(read_until=5.0, lines=3, rejected=1, late=2)
+    assert b'"version":1' in cursor.to_document()
+    behind = replace(cursor, behind={"us-east-1/function": 4.0}, newer=7)
+    assert b'"version":2' in behind.to_document()
+    assert SyncCursor.from_document(behind.to_document()) == behind
+
+
+def test_records_of_a_newer_version_are_counted_apart() -> None:
+    setting = Setting()
+    setting.write(RunLog("r").complete())
+    setting.logs.write(EPOCH + 0.1, as_line(RunLog("new").started() | {"mxs": 2, "shape": {"unheard": "of"}}))
+    report = setting.sync(EPOCH + 10.0)
+    assert (report.newer, report.malformed, report.completed, report.open) == (1, 0, 1, 0)
+    assert setting.sync(EPOCH + 11.0).newer == 0
+
+
+def test_text_that_only_the_slower_decoder_reads_is_not_lost() -> None:
+    setting = Setting()
+    log = RunLog("r")
+    failure = log.failed(0, 0.1, 1) | {"message": "bad \ud800 text"}
+    setting.write([*log.complete(), failure])
+    report = setting.sync(EPOCH + 10.0)
+    assert (report.malformed, report.completed) == (0, 1)
+    assert len(History(setting.cloud).runs(WORKFLOW_ID)[0].failed_attempts) == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"ts": 10**400},
+        {"node": 10**400},
+        {"node": True},
+        {"wall": -1},
+        {"wall": "fast"},
+        {"network": {"us-east-1": [1]}},
+        {"cold": 1},
+        {"mxs": True},
+        {"mxs": 0},
+        {"t": ["node_finished"]},
+    ],
+)
+def test_one_poisoned_line_costs_that_line_only(damage: dict[str, Any]) -> None:
+    setting = Setting()
+    log = RunLog("r")
+    setting.write(log.complete())
+    setting.logs.write(EPOCH + 0.7, as_line(log.finished(1, 0.7) | damage))
+    report = setting.sync(EPOCH + 10.0)
+    assert (report.malformed, report.completed) == (1, 1)
+
+
+def test_memory_does_not_grow_with_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync, "STRETCH_LINES", 500)
+    monkeypatch.setattr(history, "KEEP_RUNS", 200)
+
+    def peak(runs: int) -> int:
+        setting = Setting()
+
+        def lines(*_: object) -> Iterator[LogEvent]:
+            for number in range(runs):
+                for record in sorted(RunLog(f"{number:032x}", EPOCH + 20.0 * number).complete(), key=_time):
+                    yield LogEvent(str(number), record["ts"], as_line(record))
+
+        monkeypatch.setattr(setting.logs, "read_logs", lines)
+        tracemalloc.start()
+        report = setting.sync(EPOCH + 20.0 * runs + 100.0)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert report.completed == runs
+        return most
+
+    peak(300)
+    assert peak(4_000) < 1.5 * peak(1_000)
+
+
+def _time(record: dict[str, Any]) -> float:
+    return float(record["ts"])
+
+
+def test_a_sync_with_nothing_new_reads_and_writes_little() -> None:
+    setting = Setting()
+    setting.write([record for number in range(300) for record in RunLog(f"{number}", EPOCH + number).complete()])
+    setting.sync(EPOCH + 1_000.0)
+    setting.sync(EPOCH + 2_000.0)
+    setting.logs.read.clear()
+    setting.faults.reset()
+    setting.sync(EPOCH + 3_000.0)
+    assert setting.logs.read == []
+    tables = {call.arguments[1] for call in setting.faults.calls}
+    assert tables == {"multi-x-serverless-statistics", "multi-x-serverless-locks"}

@@ -16,13 +16,23 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, MultiXServerlessErr
 @click.argument("workflow_ids", nargs=-1)
 @pass_settings
 def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
-    """Read new function logs of all workflows, or of WORKFLOW_IDS, into the history of runs.
+    r"""Read new function logs of all workflows, or of WORKFLOW_IDS, into the history of runs.
 
-    What goes wrong with one workflow stops no other.
+    \b
+    lines      records that were new
+    completed  runs that ended well
+    failed     runs that were given up
+    open       runs that have not ended yet
+    malformed  damaged records
+    newer      records that only a newer version of this program can read
+    rejected   messages that functions refused
+    late       records of runs that were counted before
+
+    What goes wrong with one workflow, or with one log, stops no other.
     """
     with settings.open_cloud() as cloud:
         from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, log_sources
-        from multi_x_serverless.observation.sync import sync_logs
+        from multi_x_serverless.observation.sync import sync_logs, unread_log_warning
 
         failures: dict[str, str] = {}
         if workflow_ids:
@@ -43,7 +53,7 @@ def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
     elif not reports and not failures:
         write_text("No workflow is deployed.")
     elif reports:
-        names = ("lines", "completed", "failed", "open", "malformed", "rejected", "late")
+        names = ("lines", "completed", "failed", "open", "malformed", "newer", "rejected", "late")
         write_table(
             settings,
             "New in the logs",
@@ -52,4 +62,7 @@ def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
         )
     for workflow_id, why in failures.items():
         settings.say_error(f"{workflow_id}: {why}")
-    return EXIT_FAILURE if failures else EXIT_OK
+    unread = [(report.workflow_id, log) for report in reports for log in report.unread]
+    for workflow_id, log in unread:
+        settings.say_error(f"{workflow_id}: {unread_log_warning(log)}")
+    return EXIT_FAILURE if failures or unread else EXIT_OK
