@@ -10,7 +10,7 @@ from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name, workflow_table
 from multi_x_serverless.deployment.names import workflow_prefix
-from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError, UnknownWorkflowError
+from multi_x_serverless.errors import CloudError, MultiXServerlessError, NotEnoughDataError, UnknownWorkflowError
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.sync import LogSource
 from multi_x_serverless.solving.problem import WorkflowModel
@@ -89,10 +89,20 @@ def model_of(record: WorkflowRecord) -> WorkflowModel:
 
 
 def log_sources(cloud: Cloud, record: WorkflowRecord) -> tuple[LogSource, ...]:
-    """Where the workflow's functions have logs: also in regions that they have left."""
+    """Where the workflow's functions have logs: also in regions that they have left.
+
+    In a region that cannot be asked they all may; whoever reads there finds out which region it is.
+    """
     names = {resource.name for resource in record.resources if resource.kind == "function"}
     prefix = workflow_prefix(record.workflow_id)
-    found = run_all([partial(cloud.logs.list_logs, region, prefix) for region in record.regions])
+
+    def logs_in(region: str) -> tuple[str, ...]:
+        try:
+            return cloud.logs.list_logs(region, prefix)
+        except CloudError:
+            return tuple(sorted(names))
+
+    found = run_all([partial(logs_in, region) for region in record.regions])
     return tuple(
         LogSource(region, function)
         for region, functions in zip(record.regions, found, strict=True)

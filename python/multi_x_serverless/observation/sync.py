@@ -243,6 +243,7 @@ class _Sync:
         self._condition = ABSENT if stored is None else Condition(stored.version)
         self._read_until = self._before.read_until
         self._streams: tuple[_Stream, ...] = ()
+        self._silent_regions: dict[str, str] = {}
         self._met = _Counters()
         self._counted = self._load_counted()
         self._open = self._load_open()
@@ -277,12 +278,18 @@ class _Sync:
         """Lines of a log in order of time; an error ends them and is noted."""
         stream = self._streams[number]
         source, start = stream.source, max(0.0, stream.known_until - OVERLAP_S)
+        # A region that does not answer is not waited for once per function.
+        stream.error = self._silent_regions.get(source.region)
+        if stream.error is not None:
+            return
         try:
             for event in self._cloud.logs.read_logs(source.region, source.function, start, now):
                 yield event.timestamp, number, event
                 stream.position = max(stream.position, event.timestamp)
         except CloudError as error:
             stream.error = str(error)
+            if error.retryable:
+                self._silent_regions[source.region] = stream.error
 
     def _report(self, *, is_cut_short: bool) -> SyncReport:
         met = self._met

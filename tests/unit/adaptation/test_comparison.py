@@ -52,6 +52,37 @@ def test_interval_covers_the_truth_as_often_as_it_says(runs: int, true_ratio: fl
     assert 0.95 - slack <= covered / measured <= 0.95 + slack
 
 
+def test_interval_holds_when_runs_stand_for_several() -> None:
+    """Slow runs are kept always, others one time in five with five times the weight: as a full history does."""
+    repeats, covered = 300, 0
+    for seed in range(repeats):
+        generator = random.Random(seed)
+        arms = draw(generator, 2_500, true_ratio=0.7)
+        controls, planned = (
+            [
+                HourlyValue(entry.hour, entry.value, 1.0 if is_slow else 5.0)
+                for entry in arm
+                if (is_slow := entry.value > 1.6 * HOURLY[entry.hour]) or generator.random() < 0.2
+            ]
+            for arm in arms
+        )
+        groups = strata((entry.hour for entry in controls), (entry.hour for entry in planned))
+        found = saving(controls, planned, groups)
+        assert found is not None
+        covered += found.low <= 0.3 <= found.high
+    slack = 4.0 * math.sqrt(0.95 * 0.05 / repeats) + 0.02
+    assert 0.95 - slack <= covered / repeats <= 0.95 + slack
+
+
+def test_weights_are_numbers_of_runs() -> None:
+    heavy = [HourlyValue(1, 2.0, 3.0), HourlyValue(1, 6.0, 1.0), HourlyValue(20, 5.0, 4.0), HourlyValue(20, 5.0, 4.0)]
+    repeated = [HourlyValue(entry.hour, entry.value) for entry in heavy for _ in range(int(entry.weight))]
+    groups = (frozenset(range(12)), frozenset(range(12, 24)))
+    assert plan_weights(heavy, groups) == plan_weights(repeated, groups) == (4 / 12, 8 / 12)
+    weights = plan_weights(heavy, groups)
+    assert stratified(heavy, groups, weights).mean == pytest.approx(stratified(repeated, groups, weights).mean)
+
+
 def test_controls_of_other_hours_do_not_make_a_saving() -> None:
     """Controls by chance of dirty hours and planned runs of clean ones: the plain ratio of the means is far off."""
     controls = [HourlyValue(hour, HOURLY[hour]) for hour in (0, 11) for _ in range(5 if hour == 0 else 45)]

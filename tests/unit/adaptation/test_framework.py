@@ -32,7 +32,7 @@ from multi_x_serverless.errors import (
     NotEnoughDataError,
 )
 from multi_x_serverless.model.framework import JOBS, FrameworkEvent, Job
-from tests.fakes import FakeCloud
+from tests.fakes import Call, FakeCloud
 from tests.unit.adaptation.deployed import add_runs, deployed_example
 from tests.unit.deployment.projects import CONFIGURATION, SOURCE, WORKFLOW_ID, functions, make_project, stage
 
@@ -112,6 +112,21 @@ def test_a_poisoned_workflow_on_the_embedded_cloud_stops_no_other(embedded: Loca
     assert [(line["job"], line["workflow"]) for line in failed] == [(job, beta) for job in JOBS]
     assert all(line["details"]["code"] == "invalid-document" for line in failed)
     assert SignalStore(embedded.key_value, embedded.system_region).all(CARBON).keys() == set(embedded.regions)
+
+
+def test_a_log_that_cannot_be_read_fails_the_job_after_the_others_were_read(tmp_path: Path) -> None:
+    cloud = FakeCloud()
+    create_tables(cloud, cloud.regions)
+    alpha, *_ = three_workflows(cloud, tmp_path)
+
+    def refuse(call: Call) -> None:
+        if call.operation in {"list_logs", "read_logs"}:
+            raise CloudError("CloudWatch is down.", operation=call.operation)
+
+    cloud.logs.faults.before = refuse
+    function = Function(cloud)
+    with pytest.raises(JobFailedError, match=r"could not be read.*CloudWatch is down"):
+        function.run(FrameworkEvent("data_sync", alpha, "tick"))
 
 
 def test_starting_reads_no_record(tmp_path: Path) -> None:
@@ -201,7 +216,7 @@ def test_a_failed_attempt_is_not_the_last_one(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path)
     function = Function(cloud)
     event = FrameworkEvent("data_sync", WORKFLOW_ID, tick="one")
-    cloud.faults.before = lambda call: CloudError("out", operation="x") if call.operation == "list_logs" else None
+    cloud.faults.before = lambda call: CloudError("out", operation="x") if call.operation == "query" else None
     with pytest.raises(CloudError):
         function.run(event)
     cloud.faults.reset()

@@ -152,6 +152,24 @@ REFUSALS: list[tuple[str, Change, str, str]] = [
         f"observations.nodes.{RESIZE}.duration_s",
     ),
     (
+        "too few weights",
+        _set("observations", "weights", value=[1.0, 2.0]),
+        "inconsistent-observations",
+        "observations.weights",
+    ),
+    (
+        "a run that stands for none",
+        lambda document: document["observations"].update(weights=[0.0] * document["observations"]["runs"]),
+        "out-of-range",
+        "observations.weights[0]",
+    ),
+    (
+        "a run that stands for too many",
+        lambda document: document["observations"].update(weights=[1e13] * document["observations"]["runs"]),
+        "out-of-range",
+        "observations.weights[0]",
+    ),
+    (
         "columns missing",
         _delete("observations", "nodes", RESIZE),
         "invalid-field",
