@@ -10,7 +10,7 @@ out: a writer that dies in between, and repeats its runs, refuses again what it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
@@ -20,7 +20,7 @@ from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.errors import ConflictError, DocumentTooLargeError
 from multi_x_serverless.model.run import HistoryChunk, ObservedRun
 from multi_x_serverless.model.sync_state import Thresholds
-from multi_x_serverless.observation.reservoir import take, thresholds_for
+from multi_x_serverless.observation.reservoir import Candidate, thresholds_for
 
 CHUNK_RUNS = 250
 """Runs in a full chunk; fewer where they are so large that the item would be."""
@@ -86,7 +86,7 @@ class _Chunk:
 
     key: Key
     version: int | None
-    runs: list[ObservedRun]
+    runs: list[Candidate]
     is_changed: bool = False
     is_closed: bool = False
 
@@ -108,8 +108,8 @@ class _Held:
     thresholds: Thresholds = field(default_factory=Thresholds)
     thresholds_changed: bool = False
 
-    def runs(self) -> Iterator[ObservedRun]:
-        return (run for chunk in self.chunks for run in chunk.runs)
+    def candidates(self) -> list[Candidate]:
+        return [candidate for chunk in self.chunks for candidate in chunk.runs]
 
 
 class HistoryWriter:
@@ -139,7 +139,7 @@ class HistoryWriter:
         added: tuple[ObservedRun, ...] | None = None
         for _ in range(_ATTEMPTS):
             held = self._load()
-            fresh = [run for run in sorted(distinct.values(), key=_age) if run.run_id not in held.run_ids]
+            fresh = [run for run in distinct.values() if run.run_id not in held.run_ids]
             # A second attempt finds what the first one wrote; what was new was new at the first one.
             added = tuple(fresh) if added is None else added
             self._take(held, fresh)
@@ -157,7 +157,7 @@ class HistoryWriter:
         for chunk in [chunk for chunk in held.chunks if chunk.day < oldest_day]:
             if chunk.version is not None and self._chunks.delete(chunk.key, condition=Condition(chunk.version)):
                 dropped += len(chunk.runs)
-                held.run_ids -= {run.run_id for run in chunk.runs}
+                held.run_ids -= {candidate.run.run_id for candidate in chunk.runs}
                 held.chunks.remove(chunk)
         # Here and not whenever there are few: a writer that died may have left fewer than it will have written.
         if not held.thresholds.take_all and len(held.run_ids) < TAKE_ALL_SHARE * KEEP_RUNS:
@@ -168,26 +168,31 @@ class HistoryWriter:
     def _load(self) -> _Held:
         if self._held is None:
             chunks = [
-                _Chunk(stored.key, stored.version, list(stored.value.runs))
+                _Chunk(stored.key, stored.version, [Candidate.of(run) for run in stored.value.runs])
                 for stored in self._chunks.query(self._workflow_id)
             ]
             stored = self._thresholds.get(Key(self._workflow_id, _THRESHOLDS))
             thresholds = Thresholds() if stored is None else stored.value
-            self._held = _Held(chunks, {run.run_id for chunk in chunks for run in chunk.runs}, thresholds)
+            run_ids = {candidate.run.run_id for chunk in chunks for candidate in chunk.runs}
+            self._held = _Held(chunks, run_ids, thresholds)
             # Changes nothing but for the chunks that a writer who died had not thinned out yet.
             self._thin(self._held)
         return self._held
 
     def _take(self, held: _Held, runs: Sequence[ObservedRun]) -> None:
-        """Take runs in, and thin out if there are too many then."""
-        for run in runs:
-            taken = take(run, held.thresholds)
-            if taken is not None:
-                self._append(held, taken)
-        if len(held.run_ids) > KEEP_RUNS:
-            held.thresholds = thresholds_for(list(held.runs()), int(THINNED_SHARE * KEEP_RUNS))
-            held.thresholds_changed = True
-            self._thin(held)
+        """Take runs in, and thin out whenever there are too many.
+
+        One by one in order of their ends, so that the same runs in other portions make the same history.
+        """
+        for run in sorted(runs, key=lambda run: (run.finished_at, run.run_id)):
+            candidate = Candidate.of(run)
+            if not candidate.stays(held.thresholds):
+                continue
+            self._append(held, candidate)
+            if len(held.run_ids) > KEEP_RUNS:
+                held.thresholds = thresholds_for(held.candidates(), int(THINNED_SHARE * KEEP_RUNS))
+                held.thresholds_changed = True
+                self._thin(held)
 
     @staticmethod
     def _thin(held: _Held) -> None:
@@ -195,24 +200,25 @@ class HistoryWriter:
         if held.thresholds.take_all:
             return
         for chunk in held.chunks:
-            kept = [run for run in (take(run, held.thresholds) for run in chunk.runs) if run is not None]
-            if kept != chunk.runs:
+            before = [candidate.weight for candidate in chunk.runs]
+            kept = [candidate for candidate in chunk.runs if candidate.stays(held.thresholds)]
+            if [candidate.weight for candidate in kept] != before:
                 chunk.runs, chunk.is_changed, chunk.is_closed = kept, True, False
-        held.run_ids = {run.run_id for run in held.runs()}
+        held.run_ids = {candidate.run.run_id for candidate in held.candidates()}
 
-    def _append(self, held: _Held, run: ObservedRun) -> None:
-        held.run_ids.add(run.run_id)
-        day = day_of(run.started_at)
+    def _append(self, held: _Held, candidate: Candidate) -> None:
+        held.run_ids.add(candidate.run.run_id)
+        day = day_of(candidate.run.started_at)
         of_day = [chunk for chunk in held.chunks if chunk.day == day]
         for chunk in of_day:
             if len(chunk.runs) < CHUNK_RUNS and not chunk.is_closed:
-                chunk.runs.append(run)
+                chunk.runs.append(candidate)
                 chunk.is_changed = True
                 return
         # After the last one and not by their number: the first chunks of a day may be gone already.
         number = of_day[-1].number + 1 if of_day else 0
         key = Key(self._workflow_id, f"{day}#{number:05d}")
-        held.chunks.append(_Chunk(key, None, [run], is_changed=True))
+        held.chunks.append(_Chunk(key, None, [candidate], is_changed=True))
 
     def _write(self, held: _Held) -> bool:
         """Write what changed; `False` if somebody else wrote meanwhile."""
@@ -241,13 +247,13 @@ class HistoryWriter:
     def _put(self, held: _Held, chunk: _Chunk, condition: Condition) -> int | None:
         """Write a chunk; runs that make it too large for an item move into chunks of their own."""
         try:
-            return self._chunks.put(chunk.key, HistoryChunk(tuple(chunk.runs)), condition=condition)
+            return self._chunks.put(chunk.key, _packed(chunk.runs), condition=condition)
         except DocumentTooLargeError:
             fitting = _fitting(chunk.runs)
         rest, chunk.runs, chunk.is_closed = chunk.runs[fitting:], chunk.runs[:fitting], True
-        for run in rest:
-            self._append(held, run)
-        return self._chunks.put(chunk.key, HistoryChunk(tuple(chunk.runs)), condition=condition)
+        for candidate in rest:
+            self._append(held, candidate)
+        return self._chunks.put(chunk.key, _packed(chunk.runs), condition=condition)
 
 
 def _chunk_table(cloud: Cloud) -> DocumentTable[HistoryChunk]:
@@ -270,13 +276,17 @@ def _threshold_table(cloud: Cloud) -> DocumentTable[Thresholds]:
     )
 
 
-def _fitting(runs: Sequence[ObservedRun]) -> int:
+def _packed(candidates: Sequence[Candidate]) -> HistoryChunk:
+    return HistoryChunk(tuple(candidate.to_run() for candidate in candidates))
+
+
+def _fitting(candidates: Sequence[Candidate]) -> int:
     """How many of the runs, which are too many, fit into a chunk from the first on; at least one."""
 
     def fits(count: int) -> bool:
-        return is_small_enough(HistoryChunk(tuple(runs[:count])).to_document())
+        return is_small_enough(_packed(candidates[:count]).to_document())
 
-    least, most = 1, len(runs)
+    least, most = 1, len(candidates)
     while most - least > 1:
         middle = (least + most) // 2
         least, most = (middle, most) if fits(middle) else (least, middle)

@@ -18,8 +18,9 @@ As a run's priority never changes, thinning twice is the same as thinning once b
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
+from operator import attrgetter
 
 from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.sync_state import Thresholds
@@ -48,62 +49,76 @@ def features(run: ObservedRun) -> tuple[str, ...]:
     return tuple(found)
 
 
-def threshold(run: ObservedRun, thresholds: Thresholds) -> float:
-    """The threshold that a run is held to."""
-    if thresholds.take_all:
-        return 1.0
-    return max([thresholds.overall, *(thresholds.by_feature.get(feature, 1.0) for feature in features(run))])
+@dataclass(slots=True)
+class Candidate:
+    """A run, what decides on it, and what it stands for if it stays.
+
+    Attributes:
+        weight: As in `ObservedRun`; the run itself keeps the weight that it came with until `to_run`.
+    """
+
+    run: ObservedRun
+    priority: float
+    features: tuple[str, ...]
+    weight: float
+
+    @classmethod
+    def of(cls, run: ObservedRun) -> Candidate:
+        """A run that nothing has been decided on."""
+        return cls(run, priority(run.run_id), features(run), run.weight)
+
+    def to_run(self) -> ObservedRun:
+        """The run with its weight."""
+        return self.run if self.weight == self.run.weight else replace(self.run, weight=self.weight)
+
+    def stays(self, thresholds: Thresholds) -> bool:
+        """Whether it stays; if it does, it stands for as many runs as the thresholds say."""
+        if thresholds.take_all:
+            return True
+        by_feature = thresholds.by_feature
+        threshold = max([thresholds.overall, *(by_feature.get(feature, 1.0) for feature in self.features)])
+        if self.priority >= threshold:
+            return False
+        self.weight = max(self.weight, 1.0 / threshold)
+        return True
 
 
-def take(run: ObservedRun, thresholds: Thresholds) -> ObservedRun | None:
-    """The run with what it stands for if a full history takes it, otherwise `None`."""
-    if thresholds.take_all:
-        return run
-    position = priority(run.run_id)
-    limit = threshold(run, thresholds)
-    if position >= limit:
-        return None
-    weight = max(run.weight, 1.0 / limit)
-    return run if weight == run.weight else replace(run, weight=weight)
-
-
-def thresholds_for(runs: Sequence[ObservedRun], keep: int) -> Thresholds:
-    """Thresholds by which at most `keep` of the runs stay.
+def thresholds_for(candidates: Sequence[Candidate], keep: int) -> Thresholds:
+    """Thresholds by which at most `keep` of the candidates stay.
 
     Args:
-        runs: Distinct runs, in any order: the answer is the same.
+        candidates: Distinct runs, in any order: the answer is the same.
         keep: How many, at least 1.
     """
-    if len(runs) <= keep:
+    if len(candidates) <= keep:
         return Thresholds()
-    by_priority = sorted((priority(run.run_id), index) for index, run in enumerate(runs))
-    order = [(value, features(runs[index])) for value, index in by_priority]
+    order = sorted(candidates, key=attrgetter("priority"))
     kept_for_features = min(FEATURE_RUNS, _runs_per_feature(order, int(keep * FEATURE_SHARE)))
     seen: dict[str, int] = {}
     by_feature: dict[str, float] = {}
     rest: list[float] = []
-    for value, names in order:
+    for candidate in order:
         is_kept = False
-        for name in names:
+        for name in candidate.features:
             count = seen[name] = seen.get(name, 0) + 1
             if count <= kept_for_features:
                 is_kept = True
             elif count == kept_for_features + 1:
-                by_feature[name] = value
+                by_feature[name] = candidate.priority
         if not is_kept:
-            rest.append(value)
+            rest.append(candidate.priority)
     room = keep - (len(order) - len(rest))
     # `rest` has more than `room` entries: more runs than `keep` are given.
     return Thresholds(rest[room], by_feature)
 
 
-def _runs_per_feature(order: Iterable[tuple[float, tuple[str, ...]]], room: int) -> int:
+def _runs_per_feature(order: Iterable[Candidate], room: int) -> int:
     """Largest number such that no more than `room` runs are among the first so many of one of their features."""
     seen: dict[str, int] = {}
     ranks = []
-    for _, names in order:
+    for candidate in order:
         rank = None
-        for name in names:
+        for name in candidate.features:
             count = seen[name] = seen.get(name, 0) + 1
             rank = count if rank is None else min(rank, count)
         if rank is not None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from multi_x_serverless.model.run import EdgeObservation, HistoryChunk, NodeObservation, ObservedRun
 from multi_x_serverless.model.sync_state import Thresholds
-from multi_x_serverless.observation.reservoir import FEATURE_RUNS, priority, take, thresholds_for
+from multi_x_serverless.observation.reservoir import FEATURE_RUNS, Candidate, priority, thresholds_for
 
 
 def node(region: str, duration_s: float = 1.0) -> NodeObservation:
@@ -52,8 +52,9 @@ def world(seed: int, count: int = 6_000) -> list[ObservedRun]:
 
 
 def thinned(runs: Sequence[ObservedRun], keep: int) -> list[ObservedRun]:
-    thresholds = thresholds_for(runs, keep)
-    return [kept for kept in (take(entry, thresholds) for entry in runs) if kept is not None]
+    candidates = [Candidate.of(entry) for entry in runs]
+    thresholds = thresholds_for(candidates, keep)
+    return [candidate.to_run() for candidate in candidates if candidate.stays(thresholds)]
 
 
 def test_rare_edges_and_rare_regions_stay() -> None:

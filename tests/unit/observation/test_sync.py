@@ -119,6 +119,25 @@ def test_any_split_into_syncs_gives_the_same_history(
     assert History(split.cloud).runs(WORKFLOW_ID) == History(once.cloud).runs(WORKFLOW_ID)
 
 
+@given(cuts=st.lists(st.floats(0.0, 700.0), max_size=5), kept=st.integers(5, 60))
+@settings(max_examples=25, deadline=None)
+def test_any_split_gives_the_same_history_where_it_is_a_sample(cuts: list[float], kept: int) -> None:
+    logs = [RunLog(f"run{index}", EPOCH + 8.0 * index) for index in range(80)]
+    records = [
+        record for index, log in enumerate(logs) for record in (log.complete() if index % 9 else log.declining())
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(history, "KEEP_RUNS", kept)
+        once, split = Setting(), Setting()
+        for setting, times in ((once, []), (split, sorted(cuts))):
+            setting.write(records)
+            for time in (*times, 1_000.0):
+                setting.sync(EPOCH + time)
+    runs = History(once.cloud).runs(WORKFLOW_ID)
+    assert 0.8 * kept <= len(runs) <= kept
+    assert History(split.cloud).runs(WORKFLOW_ID) == runs
+
+
 def test_run_that_straddles_two_syncs_is_counted_once() -> None:
     setting = Setting()
     setting.write(RunLog("r").complete())
