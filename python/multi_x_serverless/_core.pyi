@@ -4,7 +4,7 @@ Documents go in and come out as JSON; `docs/problem-document.md` explains every 
 interpreter while the engine works, and may be called from several threads at once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import final
 
@@ -88,6 +88,16 @@ class Problem:
         Raises:
             InvalidProblemError: The document is refused.
             OSError: The file cannot be read.
+        """
+
+    def with_intensity(self, intensity: Mapping[str, Sequence[float]]) -> Problem:
+        """Return the same problem under other intensities; scenarios and times are shared with this one.
+
+        Args:
+            intensity: gCO2eq/kWh by region, 24 values each, by UTC hour; all regions of the problem and no other.
+
+        Raises:
+            InvalidProblemError: A region is missing or unknown, or a value is out of range.
         """
 
     @property

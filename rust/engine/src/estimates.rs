@@ -62,7 +62,7 @@ impl Estimates {
             latency_shares: vec![Vec::new(); problem.graph.edges.len()],
             min_samples,
         };
-        match &problem.evidence {
+        match problem.evidence.as_ref() {
             Evidence::Declared(priors) => {
                 estimates.durations = priors
                     .nodes

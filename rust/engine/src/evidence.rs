@@ -168,9 +168,7 @@ fn check_observations(document: ObservationsDocument, graph: &Graph, regions: &R
     let nodes = by_node("observations.nodes", document.nodes, graph)?
         .into_iter()
         .zip(&graph.names)
-        .map(|(node, name)| {
-            check_node(&format!("observations.nodes.{name}"), node, runs, weights.as_deref(), regions)
-        })
+        .map(|(node, name)| check_node(&format!("observations.nodes.{name}"), node, runs, weights.as_deref(), regions))
         .collect::<Result<Vec<_>>>()?;
     if document.edges.len() != graph.edges.len() {
         let message = format!("needs one entry per edge, {} in all, found {}", graph.edges.len(), document.edges.len());

@@ -44,7 +44,7 @@ impl Scenarios {
     /// Draws `count` scenarios; `first` is the counter of the first one.
     #[must_use]
     pub fn draw(problem: &Problem, estimates: &Estimates, seed: u64, first: u64, count: usize) -> Self {
-        match &problem.evidence {
+        match problem.evidence.as_ref() {
             Evidence::Observed(observations) => repeat_runs(problem, estimates, observations, seed, first, count),
             Evidence::Declared(priors) => imagine_runs(problem, priors, seed, first, count),
         }
@@ -244,7 +244,8 @@ mod tests {
     #[test]
     fn the_last_of_many_runs_can_be_drawn() {
         let chosen = choose_evenly(50, 1, FIRST_VALIDATION_SCENARIO, 49);
-        let more: Vec<usize> = (0..40).flat_map(|seed| choose_evenly(50, seed, FIRST_VALIDATION_SCENARIO, 49)).collect();
+        let more: Vec<usize> =
+            (0..40).flat_map(|seed| choose_evenly(50, seed, FIRST_VALIDATION_SCENARIO, 49)).collect();
         assert_eq!(chosen.len(), 49);
         assert!(more.contains(&49) && more.contains(&0));
     }

@@ -1,5 +1,6 @@
 //! A problem held by Python: read once, evaluated and solved as often as needed.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError};
 use std::sync::Arc;
@@ -42,6 +43,11 @@ impl Problem {
     fn from_file(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let bytes = py.detach(|| std::fs::read(path))?;
         read(py, &bytes)
+    }
+
+    fn with_intensity(&self, py: Python<'_>, intensity: BTreeMap<String, Vec<f64>>) -> PyResult<Self> {
+        let engine = py.detach(|| self.engine.with_intensity(&intensity));
+        engine.map(|engine| Self { engine: Arc::new(engine) }).map_err(|error| to_python(py, &error))
     }
 
     #[getter]

@@ -428,3 +428,42 @@ def test_a_signal_interrupts_a_long_frontier() -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, previous)
+
+
+def test_other_intensities_are_as_good_as_another_document() -> None:
+    problem = random_problem(5)
+    other = {
+        region: [value * (0.5 + (hour + position) % 5) for hour, value in enumerate(values)]
+        for position, (region, values) in enumerate(problem["intensity_gco2e_per_kwh"].items())
+    }
+    changed = _core.Problem.from_json(dump(problem)).with_intensity(other)
+    written = _core.Problem.from_json(dump({**problem, "intensity_gco2e_per_kwh": other}))
+    mine, theirs = (json.loads(entry.solve(threads=1)) for entry in (changed, written))
+    for solution in (mine, theirs):
+        solution.pop("elapsed_s")
+        assert len(solution.pop("problem_hash")) == 64
+        for hour in solution["hours"]:
+            hour.pop("elapsed_s", None)
+    assert mine == theirs
+    original = _core.Problem.from_json(dump(problem))
+    assert len({changed.hash, written.hash, original.hash}) == 3
+    assert changed.hash == original.with_intensity(other).hash
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        (lambda columns: columns.pop("us-east-1"), "intensity_gco2e_per_kwh.us-east-1"),
+        (lambda columns: columns.update(nowhere=[1.0] * 24), "intensity_gco2e_per_kwh.nowhere"),
+        (lambda columns: columns.update({"us-east-1": [1.0] * 23}), "intensity_gco2e_per_kwh.us-east-1"),
+        (lambda columns: columns["us-east-1"].__setitem__(3, -1.0), "intensity_gco2e_per_kwh.us-east-1[3]"),
+        (lambda columns: columns["us-east-1"].__setitem__(3, float("nan")), "intensity_gco2e_per_kwh.us-east-1[3]"),
+    ],
+)
+def test_intensities_are_checked(change: Any, path: str) -> None:
+    problem = fan_out_problem()
+    columns = {region: list(values) for region, values in problem["intensity_gco2e_per_kwh"].items()}
+    change(columns)
+    with pytest.raises(_core.InvalidProblemError) as caught:
+        _core.Problem.from_json(dump(problem)).with_intensity(columns)
+    assert caught.value.path == path

@@ -3,6 +3,7 @@
 mod checks;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -134,7 +135,7 @@ pub struct Problem {
     pub protocol: ProtocolDocument,
     /// Duration in the region over duration at home, for regions without samples.
     pub relative_speed: Vec<f64>,
-    pub evidence: Evidence,
+    pub evidence: Arc<Evidence>,
     pub hard_limits: Vec<Limit>,
     pub soft_limits: Vec<Limit>,
     pub priority_order: Vec<Metric>,
@@ -155,8 +156,19 @@ impl Problem {
     /// Reads and checks a problem document.
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
         let document = ProblemDocument::from_json(bytes)?;
-        let hash = Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-        Self::from_document(document, hash)
+        Self::from_document(document, hexadecimal(&Sha256::digest(bytes)))
+    }
+
+    /// The same problem under other intensities (gCO2eq per kWh by region name, then by UTC hour; every region).
+    ///
+    /// Its hash is one of the document's and of the intensities: two problems that differ have different ones.
+    pub fn with_intensity(&self, intensity: &BTreeMap<String, Vec<f64>>) -> Result<Self> {
+        let intensity = check_intensity(&RegionNames::new(self.regions.clone())?, intensity)?;
+        let mut digest = Sha256::new_with_prefix(self.hash.as_bytes());
+        for value in intensity.iter().flatten() {
+            digest.update(value.to_le_bytes());
+        }
+        Ok(Self { intensity, hash: hexadecimal(&digest.finalize()), ..self.clone() })
     }
 
     fn from_document(document: ProblemDocument, hash: String) -> Result<Self> {
@@ -194,7 +206,7 @@ impl Problem {
         }
         let settings = check_settings(&document.settings)?;
         check_size(&settings, &nodes)?;
-        let evidence = Evidence::new(document.observations, document.priors, &graph, &regions)?;
+        let evidence = Arc::new(Evidence::new(document.observations, document.priors, &graph, &regions)?);
         let (hard_limits, soft_limits, priority_order) = check_constraints(&document.constraints, &settings)?;
         Ok(Self {
             workflow: document.workflow,
@@ -302,4 +314,8 @@ impl Problem {
     pub fn order_statistics(&self, count: usize) -> OrderStatistics {
         OrderStatistics::new(count, self.settings.tail, self.settings.confidence)
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

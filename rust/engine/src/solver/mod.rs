@@ -15,6 +15,8 @@ pub mod static_region;
 pub mod tail;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -108,8 +110,8 @@ pub struct FrontierRequest {
 #[derive(Clone, Debug)]
 pub struct Engine {
     problem: Problem,
-    estimates: Estimates,
-    planning: ScenarioModel,
+    estimates: Arc<Estimates>,
+    planning: Arc<ScenarioModel>,
 }
 
 /// Columns and cost of one set of scenarios.
@@ -147,7 +149,15 @@ impl Engine {
         let problem = Problem::from_json(bytes)?;
         let estimates = Estimates::new(&problem);
         let planning = ScenarioModel::for_planning(&problem, &estimates, problem.settings.seed);
-        let engine = Self { problem, estimates, planning };
+        let engine = Self { problem, estimates: Arc::new(estimates), planning: Arc::new(planning) };
+        engine.check_magnitude()?;
+        Ok(engine)
+    }
+
+    /// The same problem and scenarios under other intensities: only what depends on them is made anew.
+    pub fn with_intensity(&self, intensity: &BTreeMap<String, Vec<f64>>) -> Result<Self> {
+        let problem = self.problem.with_intensity(intensity)?;
+        let engine = Self { problem, estimates: Arc::clone(&self.estimates), planning: Arc::clone(&self.planning) };
         engine.check_magnitude()?;
         Ok(engine)
     }
@@ -264,7 +274,7 @@ impl Engine {
             runs: problem.evidence.runs(),
             scenarios: problem.settings.scenarios,
             validation_scenarios: problem.settings.validation_scenarios,
-            prior: matches!(problem.evidence, Evidence::Declared(_)),
+            prior: matches!(*problem.evidence, Evidence::Declared(_)),
             robust: problem.intensity_interval.is_some() || problem.transmission.interval.is_some(),
             provenance: problem.provenance.clone(),
             elapsed_s: started.elapsed().as_secs_f64(),
