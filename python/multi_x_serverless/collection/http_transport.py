@@ -307,7 +307,7 @@ def redirect_target(here: SplitResult, location: str, request: Request) -> Split
     Raises:
         SignalSourceError: It sends us where we do not go.
     """
-    there = _split(urljoin(here.geturl(), location)) if location else None
+    there = _split(location, here.geturl()) if location else None
     if (
         there is None
         or not _is_private(there)
@@ -333,9 +333,9 @@ def whole_number(text: str) -> float | None:
     return float(text) if text.isascii() and text.isdigit() else None
 
 
-def _split(url: str) -> SplitResult | None:
+def _split(url: str, base: str = "") -> SplitResult | None:
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(urljoin(base, url))
         is_complete = bool(parts.hostname) and parts.port != 0  # `port` raises if it is none
     except ValueError:
         return None
