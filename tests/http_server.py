@@ -46,6 +46,7 @@ class Reply:
         wait_s: Before the first byte.
         drip_s: Between any two bytes of head and body; None: all at once.
         sent_bytes: How much of the body is sent before the connection is closed; None: all.
+        raw: Sent in the place of head and body, for what is no HTTP.
     """
 
     status: int = 200
@@ -54,6 +55,7 @@ class Reply:
     wait_s: float = 0.0
     drip_s: float | None = None
     sent_bytes: int | None = None
+    raw: bytes | None = None
 
     @classmethod
     def json(cls, value: Any, status: int = 200, **headers: str) -> Reply:
@@ -150,7 +152,7 @@ class _Handler(socketserver.StreamRequestHandler):
         reply = owner.reply_to(ReceivedRequest(method, target.path, parameters, headers))
         if reply.status == 0 or not owner.pause(reply.wait_s):
             return
-        sent = reply.head() + reply.body[: reply.sent_bytes]
+        sent = reply.head() + reply.body[: reply.sent_bytes] if reply.raw is None else reply.raw
         try:
             if reply.drip_s is None:
                 self.wfile.write(sent)

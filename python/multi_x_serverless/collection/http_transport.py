@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -195,18 +196,19 @@ class Transport:
                 preload_content=False,
                 redirect=False,
                 retries=False,
+                enforce_content_length=True,
                 timeout=urllib3.Timeout(
                     connect=min(self._patience.connect_s, left_s), read=min(self._patience.read_s, left_s)
                 ),
             )
             try:
                 names = {name.lower(): value for name, value in response.headers.items()}
-                body = b"" if response.status in REDIRECTS else self._read(response, names, request, deadline)
+                body = b"" if response.status in REDIRECTS else self._read(response, request, deadline)
                 return Answer(response.status, names, body)
             finally:
                 response.close()
 
-    def _read(self, response: Any, headers: Mapping[str, str], request: Request, deadline: float) -> bytes:
+    def _read(self, response: Any, request: Request, deadline: float) -> bytes:
         is_document = response.status == 200
         limit = self._maximum_body_bytes if is_document else _SAID_BYTES
         body = b""
@@ -220,13 +222,6 @@ class Transport:
                 raise SignalSourceError(
                     f"{request.shown} answered with more than {limit:,} bytes.", reason="unreadable"
                 )
-        announced = whole_number(headers.get("content-length", ""))
-        if is_document and announced is not None and len(body) < announced:
-            raise PassingError(
-                SignalSourceError(
-                    f"{request.shown} broke off after {len(body):,} of {announced:,.0f} bytes.", reason="unavailable"
-                )
-            )
         for secret in request.secrets:
             body = body.replace(secret.encode(), b"***")
         return body
@@ -253,16 +248,21 @@ class Transport:
 
 @contextmanager
 def _network(request: Request) -> Iterator[None]:
-    """Turn failures of the network into ours; but for a certificate that is not trusted, all may pass."""
+    """Turn failures of the network into ours; they may pass, but for what is not trusted or cannot be read at all."""
     from urllib3.exceptions import HTTPError, SSLError  # noqa: PLC0415
 
     try:
         yield
-    except (HTTPError, OSError) as error:
-        said = one_line(request.without_secrets(str(error)))
+    # Two errors of an answer that is no HTTP pass through urllib3 as they are.
+    except (HTTPError, OSError, HTTPException, ValueError) as error:
+        if isinstance(error, ValueError):
+            # Its text may be the URL that could not be read, with its query, or a proxy's with its password.
+            said = f"what came, or the URL of a proxy, cannot be read ({type(error).__name__})"
+        else:
+            said = one_line(request.without_secrets(str(error)))
         failure = SignalSourceError(f"{request.shown} does not answer as it should: {said}.", reason="unavailable")
         # From None: the library's error may hold the whole URL.
-        if isinstance(error, SSLError):
+        if isinstance(error, SSLError | ValueError):
             raise failure from None
         raise PassingError(failure) from None
 

@@ -339,9 +339,18 @@ def test_a_single_absurd_hour_is_left_out_and_told(server: HttpServer, value: fl
     assert f"1 absurd value(s) for DE, which were left out, for example {value:g} gCO2eq/kWh" in note
 
 
-def test_an_absurd_hour_of_a_range_is_taken_from_history(server: HttpServer) -> None:
+def test_an_absurd_hour_of_a_range_is_taken_from_history_and_no_other(server: HttpServer) -> None:
+    def higher(hours: list[dict[str, Any]]) -> None:
+        for hour in hours:
+            hour["carbonIntensity"] += 1
+
     server.script(PAST_RANGE, lambda _: in_row(carbonIntensity=99_999))
-    assert len(day_before(source_at(server), FRANKFURT)) == 24
+    server.play(HISTORY, poison_list(higher))
+
+    past = day_before(source_at(server), FRANKFURT)
+
+    differences = [hour.gco2eq_per_kwh - intensity_at(start) for start, hour in past.items()]
+    assert differences == [0] * 3 + [1] + [0] * 20
 
 
 def test_an_hour_without_a_value_is_not_known_and_one_that_does_not_say_is_estimated(server: HttpServer) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from email.utils import format_datetime
 from importlib.metadata import version
+from urllib.parse import urlsplit
 
 import pytest
 
 from multi_x_serverless.collection.http import DOWN_AFTER, HttpClient, RefusedError, default_client
-from multi_x_serverless.collection.http_transport import Patience
+from multi_x_serverless.collection.http_transport import Patience, make_request, redirect_target
 from multi_x_serverless.errors import SignalSourceError
 from tests.http_server import HttpServer, Reply
 from tests.unit.collection.http_clients import IMPATIENCE, NOW, PATIENCE, TestTime, client_for_tests
@@ -128,7 +130,8 @@ def test_an_error_that_passes_is_forgotten_after_pauses_that_grow_and_differ(ser
 
 def test_a_server_that_says_when_is_asked_then(server: HttpServer) -> None:
     when = format_datetime(datetime.fromtimestamp(NOW + 2, timezone.utc), usegmt=True)
-    for retry_after, pause in (("1", 1.0), (when, 2.0), ("0", 0.0), ("soon", 0.04), ("-5", 0.04)):
+    past = "Thu, 26 Nov 2020 01:00:00 GMT"
+    for retry_after, pause in (("1", 1.0), (when, 2.0), (past, 0.0), ("0", 0.0), ("soon", 0.04), ("-5", 0.04)):
         server.play("/data", Reply.json({}, status=429, Retry_After=retry_after), GOOD)
         clock = TestTime()
         client = client_for_tests(time=clock, patience=Patience(deadline_s=10, first_pause_s=0.04))
@@ -203,6 +206,48 @@ def test_what_is_no_json_document_is_unreadable_and_not_asked_for_again(server: 
     assert len(server.requests) == 1
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"\r\n", id="nothing"),
+        pytest.param(b"SSH-2.0-OpenSSH_9.9\r\n", id="no HTTP"),
+        pytest.param(b"HTTP/1.1 two hundred\r\n\r\n", id="no status"),
+        pytest.param(b"HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\n{}", id="odd status"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500 + b"\r\n", id="many headers"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n", id="long header"),
+        pytest.param(PLAIN + b"Content-Length: -5\r\n\r\n{", id="negative length"),
+        pytest.param(PLAIN + b"Content-Length: five\r\n\r\n{", id="length in words"),
+        pytest.param(PLAIN + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", id="two lengths"),
+        pytest.param(CHUNKED + b"five\r\n{}\r\n", id="chunk in words"),
+        pytest.param(CHUNKED + b"ffffffffffffffff\r\n{}", id="huge chunk"),
+        pytest.param(CHUNKED + b"2\r\n{}\r\n", id="no last chunk"),
+        pytest.param(CHUNKED + b"-2\r\n{}\r\n0\r\n\r\n", id="negative chunk"),
+    ],
+)
+def test_noise_is_a_failure_like_any_other(server: HttpServer, raw: bytes) -> None:
+    server.play("/data", Reply(raw=raw))
+    assert failure(client_for_tests(), server).reason in {"unavailable", "unreadable"}
+
+
+def test_a_proxy_that_cannot_be_read_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://user:secret@[broken")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(SignalSourceError) as caught:
+        client_for_tests().get_json("https://api.example/data")
+    assert caught.value.reason == "unavailable"
+    assert "secret" not in str(caught.value)
+
+
+def test_a_compressed_answer_is_not_unpacked(server: HttpServer) -> None:
+    """Even what can be read as it is: who packs without being asked may pack anything."""
+    server.play("/data", Reply.json({"value": 1}, Content_Encoding="gzip"))
+    assert "compressed" in str(failure(client_for_tests(), server))
+
+
 def test_a_token_that_comes_back_is_not_passed_on(server: HttpServer) -> None:
     server.play("/data", Reply.json({"you sent": TOKEN, "short": "abc"}))
     client = client_for_tests()
@@ -210,6 +255,11 @@ def test_a_token_that_comes_back_is_not_passed_on(server: HttpServer) -> None:
     assert client.get_json(f"{server.url}/data", headers={"auth-token": TOKEN}) == {"you sent": "***", "short": "abc"}
     # What is too short to be a secret would be found in every answer.
     assert client.get_json(f"{server.url}/data", headers={"auth-token": "abc"}) == {"you sent": TOKEN, "short": "abc"}
+
+    for form in (TOKEN, "secret+token%2F0815", "secret%20token%2F0815"):
+        server.play("/data", Reply.json(f"https://api.example/?key={form}&zone=SE"))
+        value = client.get_json(f"{server.url}/data", secret_parameters={"key": TOKEN})
+        assert value == "https://api.example/?key=***&zone=SE"
 
 
 @pytest.mark.parametrize("token", ["", "  ", "two\r\nlines", "ÿ", "日本"])
@@ -290,6 +340,33 @@ def test_loops_and_redirects_to_where_nobody_goes_are_refused(server: HttpServer
     assert error.reason == "unreadable"
     assert "redirects" in str(error)
     assert len(server.requests) == (6 if location == "/data" else 1)
+
+
+@pytest.mark.parametrize("location", ["http://127.0.0.1/", "https://localhost/", "https://[::1]:8443/"])
+def test_nobody_from_outside_redirects_to_this_machine(location: str) -> None:
+    outside = urlsplit("https://api.example/data")
+    with pytest.raises(SignalSourceError, match="redirects to"):
+        redirect_target(outside, location, make_request(outside, {}, {}))
+    assert redirect_target(outside, "/new#part", make_request(outside, {}, {})).geturl() == "https://api.example/new"
+
+
+def test_a_server_that_cannot_be_trusted_is_not_tried_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer_without_tls() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                connection.recv(4096)
+
+        thread = threading.Thread(target=answer_without_tls)
+        thread.start()
+        clock = TestTime()
+        with pytest.raises(SignalSourceError, match="does not answer as it should") as caught:
+            client_for_tests(time=clock).get_json(f"https://127.0.0.1:{listener.getsockname()[1]}/")
+        thread.join()
+    assert caught.value.reason == "unavailable"
+    assert clock.pauses == []
 
 
 def test_a_port_on_which_nobody_listens_is_unavailable(server: HttpServer) -> None:

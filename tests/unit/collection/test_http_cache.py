@@ -157,6 +157,13 @@ def test_a_failure_is_not_kept_and_takes_nothing_with_it(server: HttpServer, cac
     assert [path.read_bytes() for path in files(cache)] == [before]
 
 
+def test_validators_are_not_taken_to_where_a_server_redirects(server: HttpServer, cache: HttpCache) -> None:
+    server.play("/data", Reply.json(1, ETag='"e"'), Reply(307, {"Location": "/other"}))
+    server.play("/other", Reply.json(2, ETag='"f"'))
+    assert [ask(server, cache) for _ in range(2)] == [1, 2]
+    assert ["if-none-match" in request.headers for request in server.requests] == [False, True, False]
+
+
 def test_an_answer_from_elsewhere_is_not_kept(server: HttpServer, cache: HttpCache) -> None:
     server.play("/data", Reply(302, {"Location": "/other"}))
     server.play("/other", Reply.json(1, Cache_Control="max-age=60"))
@@ -186,6 +193,17 @@ def test_the_oldest_answers_make_room_and_what_was_left_unfinished_goes(tmp_path
     assert kept == {"d", "e"}
     assert not left_over.exists()
     assert foreign.exists()
+
+
+def test_the_newest_answer_stays_when_the_clock_was_set_back(tmp_path: Path, server: HttpServer) -> None:
+    cache = HttpCache(tmp_path, maximum_bytes=1500)
+    later = tmp_path / "later.answer"
+    later.write_text("a" * 900)
+    os.utime(later, (NOW * 2, NOW * 2))
+    server.play("/data", Reply.json("b" * 900, Cache_Control="max-age=60"))
+    ask(server, cache)
+    assert [path for path in files(cache) if path != later]
+    assert not later.exists()
 
 
 def test_an_answer_larger_than_the_cache_is_used_and_not_kept(tmp_path: Path, server: HttpServer) -> None:
