@@ -19,7 +19,6 @@ import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlencode
@@ -240,6 +239,8 @@ class HttpClient:
 
     def _retry_after(self, text: str) -> float | None:
         """Seconds until the server wants to be asked again; None if it did not say so in a way to be understood."""
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415  # slow
+
         seconds = whole_number(text)
         if seconds is not None:
             return seconds

@@ -1,20 +1,17 @@
 """One HTTP request: sent where it may go, and answered in full before a deadline or given up.
 
 What is foreign (texts of servers and of the HTTP library) leaves this module on one line, cut short, and without what
-authorizes the request.
+authorizes the request. What is slow to import is imported when somebody is asked.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-import urllib.request
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPException
-from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, quote, quote_plus, urljoin, urlsplit
@@ -180,7 +177,7 @@ class Transport:
     def _exchange(
         self, request: Request, url: SplitResult, headers: Mapping[str, str], deadline: float, left_s: float
     ) -> Answer:
-        import urllib3  # noqa: PLC0415  # slow; loaded when somebody is asked
+        import urllib3  # noqa: PLC0415
 
         with _network(request):
             response: Any = self._pool(url).request(
@@ -228,6 +225,8 @@ class Transport:
 
     def _pool(self, url: SplitResult) -> urllib3.PoolManager:
         """Connections to a host, by the proxy of the environment if it has one for it."""
+        import urllib.request  # noqa: PLC0415
+
         import urllib3  # noqa: PLC0415
 
         host = url.hostname or ""
@@ -249,6 +248,8 @@ class Transport:
 @contextmanager
 def _network(request: Request) -> Iterator[None]:
     """Turn failures of the network into ours; they may pass, but for what is not trusted or cannot be read at all."""
+    from http.client import HTTPException  # noqa: PLC0415
+
     from urllib3.exceptions import HTTPError, SSLError  # noqa: PLC0415
 
     try:
@@ -269,6 +270,8 @@ def _network(request: Request) -> Iterator[None]:
 
 def user_agent() -> str:
     """Name and version of the program, as servers see it."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
     try:
         return f"multi-x-serverless/{version('multi-x-serverless')}"
     except PackageNotFoundError:  # run from its source, without having been installed
