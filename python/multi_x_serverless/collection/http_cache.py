@@ -75,7 +75,7 @@ class HttpCache:
     def __init__(self, directory: Path, maximum_bytes: int = 20 * 1024 * 1024) -> None:
         self.directory = directory
         self.failure: str | None = None
-        self._maximum_bytes = maximum_bytes
+        self.maximum_bytes = maximum_bytes
 
     def get(self, key: str) -> CachedAnswer | None:
         """The answer to a request; None if there is none that can be read."""
@@ -106,7 +106,7 @@ class HttpCache:
                 "body": answer.body.decode(),
             },
         )
-        if len(text) > self._maximum_bytes:
+        if len(text) > self.maximum_bytes:
             self.remove(key)
             return
         try:
@@ -146,7 +146,7 @@ class HttpCache:
         total = sum(status.st_size for status, _ in found)
         for status, path in sorted(found, key=lambda entry: (entry[0].st_mtime, entry[1].name)):
             is_left_over = path.suffix == _UNFINISHED and status.st_mtime < newest_s - _UNFINISHED_S
-            if path == spared or not (is_left_over or total > self._maximum_bytes):
+            if path == spared or not (is_left_over or total > self.maximum_bytes):
                 continue
             path.unlink(missing_ok=True)
             total -= status.st_size
