@@ -6,7 +6,7 @@ Nothing that a server sends is believed before it is checked: status, type, leng
 before a deadline that no dripping of bytes moves. What authorizes a request (every header that a source adds, and its
 secret parameters) goes to the host that was asked and to no other, and into no message, no file and no value returned.
 
-It stands on urllib3, which boto3 needs anyway and Lambda's runtime has; `requests` with CacheControl would bring six
+It stands on urllib3, which boto3 needs anyway and Lambda's runtime has; `requests` with CacheControl would bring seven
 more packages into the deployed framework and still leave us the deadline, the limit of size, the rules for redirects,
 and a cache that knows tokens apart. `urllib3.Retry` is not used: it knows no deadline, cuts a long `Retry-After` short
 where we give up, and does not try again when a body breaks off.
