@@ -1,8 +1,8 @@
 """Round trips between regions, from the messages that this installation's own runs sent between them.
 
-    latency of an edge less the time of its payload        warm starts of plain edges, the last 30 days
-      -> median within one region (the edge's baseline)    from 20 samples on
-      -> median between two regions less the baseline      from 20 samples on: what distance adds to that edge
+    latency of an edge less the time of its payload        `time_of_way`: warm starts of plain edges
+      -> median within one region (the edge's baseline)    from 20 samples on   } kept in the statistics
+      -> median between two regions less the baseline      from 20 samples on   } of each workflow
       -> pooled over the edges of all workflows            weighted median, with a 95 % interval
       -> plus the round trip within the region             as the model counts: docs/problem-document.md, "Time"
 
@@ -19,9 +19,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from multi_x_serverless import data
-from multi_x_serverless.collection.medians import Estimate, median_of, pool
-from multi_x_serverless.collection.observed import recent_runs
+from multi_x_serverless.collection.medians import pool
 from multi_x_serverless.errors import SignalSourceError, UnknownRegionError
+from multi_x_serverless.model.estimate import Estimate
 from multi_x_serverless.model.shared_constants import (
     BANDWIDTH_BYTES_PER_S,
     INLINE_PAYLOAD_LIMIT_BYTES,
@@ -34,8 +34,8 @@ from multi_x_serverless.model.signals import Interval, RoundTrip
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from multi_x_serverless.collection.observed import WorkflowRuns
-    from multi_x_serverless.model.run import ObservedRun
+    from multi_x_serverless.model.run import EdgeObservation, NodeObservation
+    from multi_x_serverless.model.statistics import EdgeStatistics, WorkflowStatistics
 
 LIGHT_IN_FIBRE_KM_PER_S = 299_792.458 / 1.468
 """Speed of light over the group index of single-mode fibre at 1,550 nm (ITU-T G.652 fibres: 1.467 to 1.469)."""
@@ -45,6 +45,9 @@ LONGEST_ROUND_TRIP_S = 2.0
 
 CLOCK_ERROR_S = 0.0001
 """Standard error of a median of latencies is at least this: what clocks that are set by the network are worth."""
+
+OLDEST_RUN_S = 30 * 86_400.0
+"""Runs from so long ago count, in seconds, as they do for the solver."""
 
 Pair = tuple[str, str]
 """From a region to a region."""
@@ -110,28 +113,30 @@ class MeasuredRoundTrips:
         )
 
 
-@dataclass
-class _Samples:
-    """Latencies of one edge less the time of their payload, and when the latest was seen."""
+def time_of_way(call: EdgeObservation, caller: NodeObservation, called: NodeObservation) -> float | None:
+    """The latency of a call in seconds less what is no part of the way; None if it does not tell.
 
-    seconds: list[float] = field(default_factory=list)
-    newest_run_at: float = 0.0
+    A cold start is no part of it, and a large payload goes by the object store, with requests of its own. The model
+    adds the time of a payload between regions only, so this is where it is taken off.
+    """
+    if call.latency_s is None or called.cold or call.payload_bytes > INLINE_PAYLOAD_LIMIT_BYTES:
+        return None
+    if caller.region == called.region:
+        return call.latency_s
+    return call.latency_s - (call.payload_bytes + MESSAGE_ENVELOPE_BYTES) / BANDWIDTH_BYTES_PER_S
 
 
-def measure_round_trips(workflows: Sequence[WorkflowRuns], now: float) -> MeasuredRoundTrips:
+def measure_round_trips(workflows: Sequence[WorkflowStatistics], now: float) -> MeasuredRoundTrips:
     """Estimate round trips from the runs of all workflows.
 
     Args:
-        workflows: Their runs; older ones than 30 days are left out.
+        workflows: What their runs say; pairs that no run of the last 30 days crossed are left out.
         now: Seconds since the epoch.
     """
     differences: dict[Pair, list[MeasuredRoundTrip]] = {}
     for workflow in workflows:
-        runs = recent_runs(workflow, now)
-        for index, edge in enumerate(workflow.graph.edges):
-            if workflow.graph.nodes[edge.target].sync:
-                continue
-            for pair, difference in _differences(_latencies(runs, index, edge.source, edge.target)):
+        for edge in workflow.edges:
+            for pair, difference in _differences(edge, now - OLDEST_RUN_S):
                 differences.setdefault(pair, []).append(difference)
     trips: dict[Pair, MeasuredRoundTrip] = {}
     refused: dict[Pair, str] = {}
@@ -146,38 +151,18 @@ def measure_round_trips(workflows: Sequence[WorkflowRuns], now: float) -> Measur
     return MeasuredRoundTrips(trips, refused)
 
 
-def _latencies(runs: Sequence[ObservedRun], edge: int, source: int, target: int) -> dict[Pair, _Samples]:
-    """Latencies of an edge by the regions of its ends."""
-    found: dict[Pair, _Samples] = {}
-    for run in runs:
-        call, caller, called = run.edges.get(edge), run.nodes.get(source), run.nodes.get(target)
-        if call is None or caller is None or called is None or call.latency_s is None:
-            continue
-        # A cold start is no part of the way, and a large payload goes by the object store, with requests of its own.
-        if called.cold or call.payload_bytes > INLINE_PAYLOAD_LIMIT_BYTES:
-            continue
-        is_apart = caller.region != called.region
-        # The model adds the time of the payload between regions only; what it adds is taken off here.
-        transfer_s = (call.payload_bytes + MESSAGE_ENVELOPE_BYTES) / BANDWIDTH_BYTES_PER_S if is_apart else 0.0
-        samples = found.setdefault((caller.region, called.region), _Samples())
-        samples.seconds.append(call.latency_s - transfer_s)
-        samples.newest_run_at = max(samples.newest_run_at, run.started_at)
-    return found
-
-
-def _differences(latencies: Mapping[Pair, _Samples]) -> Iterator[tuple[Pair, MeasuredRoundTrip]]:
+def _differences(edge: EdgeStatistics, since: float) -> Iterator[tuple[Pair, MeasuredRoundTrip]]:
     """What distance adds to one edge, for each pair of regions with samples enough."""
-    within = [second for pair, samples in latencies.items() if pair[0] == pair[1] for second in samples.seconds]
-    if len(within) < SAMPLES_THAT_COUNT_FULLY:
+    within = edge.within
+    if within is None or within.samples < SAMPLES_THAT_COUNT_FULLY:
         return
-    baseline = median_of(within, CLOCK_ERROR_S)
-    for pair, samples in latencies.items():
-        if pair[0] == pair[1] or len(samples.seconds) < SAMPLES_THAT_COUNT_FULLY:
+    for latency in edge.latencies:
+        pair, way = (latency.from_region, latency.to_region), latency.way
+        if pair[0] == pair[1] or way is None or way.samples < SAMPLES_THAT_COUNT_FULLY or latency.newest_run_at < since:
             continue
-        between = median_of(samples.seconds, CLOCK_ERROR_S)
-        error = (between.standard_error**2 + baseline.standard_error**2) ** 0.5
-        added = Estimate(between.value - baseline.value, error, between.samples)
-        yield pair, MeasuredRoundTrip(added, 1, samples.newest_run_at)
+        error = (way.standard_error**2 + within.standard_error**2) ** 0.5
+        added = Estimate(way.value - within.value, error, way.samples)
+        yield pair, MeasuredRoundTrip(added, 1, latency.newest_run_at)
 
 
 def _round_trip(pair: Pair, added: Estimate) -> Estimate:

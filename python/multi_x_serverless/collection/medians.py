@@ -7,16 +7,14 @@ Nothing is drawn at random: equal samples give equal estimates.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from multi_x_serverless.model.estimate import Z_95, Estimate
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-Z_95 = 1.959963984540054
-"""Quantile of the normal distribution that leaves 2.5 % above it."""
 
 MEDIAN_OVER_MEAN = math.sqrt(math.pi / 2.0)
 """Standard error of a median over that of a mean, for normal errors."""
@@ -24,30 +22,6 @@ MEDIAN_OVER_MEAN = math.sqrt(math.pi / 2.0)
 
 _ROUNDING = 1e-9
 """Weights that differ by this fraction of their sum are equal."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value and how sure it is.
-
-    Attributes:
-        standard_error: In the unit of the value.
-        samples: Observations that it rests on.
-    """
-
-    value: float
-    standard_error: float
-    samples: int
-
-    @property
-    def low(self) -> float:
-        """Lower end of the 95 % interval."""
-        return self.value - Z_95 * self.standard_error
-
-    @property
-    def high(self) -> float:
-        """Upper end of the 95 % interval."""
-        return self.value + Z_95 * self.standard_error
 
 
 def median_of(samples: Sequence[float], smallest_error: float) -> Estimate:

@@ -22,7 +22,7 @@ from multi_x_serverless.model.signals import PerformanceSignal, RoundTrip
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from multi_x_serverless.collection.observed import WorkflowRuns
+    from multi_x_serverless.model.statistics import WorkflowStatistics
 
 EMBEDDED_NOTE = "Embedded round trips are those of 2020."
 DISTANCE_NOTE = "Round trips that nobody measured are estimated from the distance, by 0.03 s on average wrong."
@@ -190,7 +190,7 @@ class PerformanceCollector:
 
 
 def performance_collector(
-    workflows: Sequence[WorkflowRuns],
+    workflows: Sequence[WorkflowStatistics],
     now: float,
     *,
     further: Sequence[RoundTripSource] = (),
@@ -199,7 +199,7 @@ def performance_collector(
     """Return the collector that learns from runs first.
 
     Args:
-        workflows: Runs of every workflow of this installation.
+        workflows: What the runs of every workflow of this installation say.
         now: Seconds since the epoch.
         further: Sources that are asked after the runs and before the embedded data, the best first.
         notes: What whoever reads the figures has to be told of these.

@@ -1,6 +1,7 @@
 """Speed of regions, from nodes that ran in several of them.
 
-    log of the duration of a node in a region  =  a(node) - s(region)        medians of 20 or more warm runs each
+    log of the duration of a node in a region  =  a(node) - s(region)        medians of 20 or more warm runs each,
+                                                                             kept in the statistics of each workflow
     weighted least squares over all nodes of all workflows                   s(the region with most samples) = 0
     speed of a region  =  exp(s(region))                                     with a 95 % interval
 
@@ -21,15 +22,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from multi_x_serverless.collection.medians import Z_95, Estimate, median_of
-from multi_x_serverless.collection.observed import recent_runs
+from multi_x_serverless.collection.measured_round_trips import OLDEST_RUN_S
+from multi_x_serverless.model.estimate import Z_95, Estimate
 from multi_x_serverless.model.shared_constants import MEMORY_MB_PER_VCPU, SAMPLES_THAT_COUNT_FULLY
 from multi_x_serverless.model.signals import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from multi_x_serverless.collection.observed import WorkflowRuns
+    from multi_x_serverless.model.run import NodeObservation
+    from multi_x_serverless.model.statistics import NodeRegion, WorkflowStatistics
 
 BUSY_SHARE_OF_COMPUTING = 0.5
 """Share of its time for which a node must keep its processor busy to count."""
@@ -40,8 +42,8 @@ SLOWEST, FASTEST = 0.25, 4.0
 SMALLEST_ERROR = 0.005
 """Standard error of a median of log durations is at least this: containers of one region differ by more."""
 
-Node = tuple[str, int]
-"""Workflow id and index of a node."""
+Node = tuple[str, str]
+"""Workflow id and name of a node."""
 
 
 @dataclass(frozen=True)
@@ -84,39 +86,37 @@ class MeasuredSpeeds:
     waiting_nodes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """A node in a region.
+def busy_share(node: NodeObservation, memory_mb: int) -> float:
+    """Share of its time for which an execution kept busy the one processor that it can have, 0 to 1.
 
-    Attributes:
-        log_duration: Median of the logarithm of its duration in seconds.
-        busy_share: Median share of its time for which it kept the processor busy.
+    Args:
+        node: The execution; it took some time.
+        memory_mb: Of its function; a small one gets less than a processor, and most use no second one.
     """
-
-    log_duration: Estimate
-    busy_share: float
+    return min(1.0, node.cpu_s / (node.duration_s * min(1.0, memory_mb / MEMORY_MB_PER_VCPU)))
 
 
-def measure_speeds(workflows: Sequence[WorkflowRuns], now: float) -> MeasuredSpeeds:
+def measure_speeds(workflows: Sequence[WorkflowStatistics], now: float) -> MeasuredSpeeds:
     """Estimate the speed of regions from the runs of all workflows.
 
     Args:
-        workflows: Their runs; older ones than 30 days are left out.
+        workflows: What their runs say; regions in which no run of the last 30 days was are left out.
         now: Seconds since the epoch.
     """
     cells: dict[tuple[Node, str], Estimate] = {}
     waiting: list[str] = []
     for workflow in workflows:
-        for index, regions in _cells(workflow, now).items():
+        for node in workflow.nodes:
+            sampled = [region for region in node.regions if _is_sampled(region, now - OLDEST_RUN_S)]
             busy = {
-                region: cell.log_duration
-                for region, cell in regions.items()
-                if cell.busy_share >= BUSY_SHARE_OF_COMPUTING
+                region.region: region.log_duration
+                for region in sampled
+                if region.log_duration is not None and (region.busy_share or 0.0) >= BUSY_SHARE_OF_COMPUTING
             }
             if len(busy) >= 2:
-                cells |= {((workflow.workflow_id, index), region): duration for region, duration in busy.items()}
-            elif len(regions) >= 2:
-                waiting.append(f"{workflow.graph.nodes[index].name} of {workflow.workflow_id}")
+                cells |= {((workflow.workflow_id, node.name), region): duration for region, duration in busy.items()}
+            elif len(sampled) >= 2:
+                waiting.append(f"{node.name} of {workflow.workflow_id}")
     if not cells:
         return MeasuredSpeeds(waiting_nodes=tuple(waiting))
     reference = _most_sampled(cells)
@@ -127,24 +127,9 @@ def measure_speeds(workflows: Sequence[WorkflowRuns], now: float) -> MeasuredSpe
     )
 
 
-def _cells(workflow: WorkflowRuns, now: float) -> dict[int, dict[str, _Cell]]:
-    """Node -> region -> how long it took there, where it ran warm often enough."""
-    durations: dict[tuple[int, str], list[float]] = defaultdict(list)
-    shares: dict[tuple[int, str], list[float]] = defaultdict(list)
-    for run in recent_runs(workflow, now):
-        for index, node in run.nodes.items():
-            if node.cold or node.duration_s <= 0.0:
-                continue
-            durations[index, node.region].append(math.log(node.duration_s))
-            # Less than a processor is all that a small function gets; most functions use no second one.
-            attainable = min(1.0, workflow.memory_mb[index] / MEMORY_MB_PER_VCPU)
-            shares[index, node.region].append(min(1.0, node.cpu_s / (node.duration_s * attainable)))
-    cells: dict[int, dict[str, _Cell]] = defaultdict(dict)
-    for (index, region), logs in sorted(durations.items()):
-        if len(logs) >= SAMPLES_THAT_COUNT_FULLY:
-            share = float(np.median(shares[index, region]))
-            cells[index][region] = _Cell(median_of(logs, SMALLEST_ERROR), share)
-    return cells
+def _is_sampled(region: NodeRegion, since: float) -> bool:
+    duration = region.log_duration
+    return duration is not None and duration.samples >= SAMPLES_THAT_COUNT_FULLY and region.newest_run_at >= since
 
 
 def _most_sampled(cells: Mapping[tuple[Node, str], Estimate]) -> str:

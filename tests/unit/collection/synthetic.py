@@ -6,13 +6,17 @@ import random
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from multi_x_serverless.collection.observed import WorkflowRuns
+from multi_x_serverless.adaptation.statistics import summarise
+from multi_x_serverless.model.config import FunctionConfiguration, ProviderSettings, WorkflowConfiguration
 from multi_x_serverless.model.graph import Edge, Graph, Node
 from multi_x_serverless.model.run import EdgeObservation, NodeObservation, ObservedRun
 from multi_x_serverless.model.shared_constants import BANDWIDTH_BYTES_PER_S, MESSAGE_ENVELOPE_BYTES
+from multi_x_serverless.solving.problem import WorkflowModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from multi_x_serverless.model.statistics import WorkflowStatistics
 
 NOW = 1_700_000_000.0
 EAST, WEST, CANADA, IRELAND = "us-east-1", "us-west-2", "ca-central-1", "eu-west-1"
@@ -58,10 +62,26 @@ class World:
         source = random.Random(f"{seed}-{','.join(placement)}")
         return tuple(self._run(tuple(placement), source, number, seed, started_at) for number in range(count))
 
-    def workflow(self, *groups: Runs, workflow_id: str = "text-0.0.1") -> WorkflowRuns:
-        """A workflow with these runs."""
-        runs = tuple(run for group in groups for run in group)
-        return WorkflowRuns(workflow_id, GRAPH, (self.memory_mb,) * len(GRAPH.nodes), runs)
+    def workflow(self, *groups: Runs, workflow_id: str = "text-0.0.1") -> WorkflowStatistics:
+        """What the runs of a workflow say, after they were sorted by time as the history does."""
+        runs = sorted((run for group in groups for run in group), key=lambda run: (run.started_at, run.run_id))
+        return summarise(self.model(workflow_id), runs, NOW)
+
+    def model(self, workflow_id: str = "text-0.0.1") -> WorkflowModel:
+        """The workflow whose runs these are."""
+        name, _, version = workflow_id.partition("-")
+        provider = ProviderSettings(timeout_s=60, memory_mb=self.memory_mb, architecture="x86_64")
+        return WorkflowModel(
+            configuration=WorkflowConfiguration(
+                workflow_name=name, workflow_version=version or "0.0.1", home_region=EAST, provider=provider
+            ),
+            functions={
+                function: FunctionConfiguration(function, (CANADA, EAST, IRELAND, WEST), {}, provider)
+                for function in GRAPH.functions
+            },
+            graph=GRAPH,
+            manifest_id="m1",
+        )
 
     def _run(
         self, placement: tuple[str, ...], source: random.Random, number: int, seed: int, started_at: float

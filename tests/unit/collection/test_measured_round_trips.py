@@ -13,8 +13,9 @@ from multi_x_serverless.collection.measured_round_trips import (
     MeasuredRoundTrips,
     measure_round_trips,
 )
-from multi_x_serverless.collection.medians import Estimate, median_of, pool
+from multi_x_serverless.collection.medians import median_of, pool
 from multi_x_serverless.errors import SignalSourceError
+from multi_x_serverless.model.estimate import Estimate
 from multi_x_serverless.model.shared_constants import (
     BANDWIDTH_BYTES_PER_S,
     INLINE_PAYLOAD_LIMIT_BYTES,
@@ -148,8 +149,8 @@ def test_edges_and_workflows_are_pooled() -> None:
     measured = measure_round_trips(
         [
             WORLD.workflow(HOME, TO_WEST),
-            WORLD.workflow(HOME, there_and_back, workflow_id="b"),
-            WORLD.workflow(HOME, WORLD.runs((EAST, EAST, WEST, WEST), 40, 5), workflow_id="c"),
+            WORLD.workflow(HOME, there_and_back, workflow_id="b-1"),
+            WORLD.workflow(HOME, WORLD.runs((EAST, EAST, WEST, WEST), 40, 5), workflow_id="c-1"),
         ],
         NOW,
     )
@@ -160,8 +161,8 @@ def test_edges_and_workflows_are_pooled() -> None:
 
 
 def test_one_edge_that_is_wrong_is_outvoted_and_widens_the_interval() -> None:
-    agreeing = [WORLD.workflow(HOME, TO_WEST, workflow_id=f"{number}") for number in range(4)]
-    wrong = WORLD.workflow(HOME, with_latencies(TO_WEST, lambda seconds: seconds + 0.8), workflow_id="wrong")
+    agreeing = [WORLD.workflow(HOME, TO_WEST, workflow_id=f"w-{number}") for number in range(4)]
+    wrong = WORLD.workflow(HOME, with_latencies(TO_WEST, lambda seconds: seconds + 0.8), workflow_id="wrong-1")
     alone = known(measure_round_trips(agreeing, NOW), EAST, WEST)
     trip = known(measure_round_trips([*agreeing, wrong], NOW), EAST, WEST)
     assert trip.seconds == pytest.approx(alone.seconds, abs=0.01)
@@ -217,11 +218,11 @@ def test_old_failed_and_large_ones_do_not_count() -> None:
 def test_the_model_gives_back_the_latency_that_was_observed() -> None:
     """Home latency + round trips x difference of base round trip + bytes / bandwidth, as in the problem document."""
     world = World({(EAST, WEST): 0.080}, noise=0.0, payload_bytes=100_000.0)
-    workflow = world.workflow(world.runs((EAST,) * 4, 20), world.runs((EAST, WEST, WEST, WEST), 20))
-    trip = known(measure_round_trips([workflow], NOW), EAST, WEST)
+    apart = world.runs((EAST, WEST, WEST, WEST), 20)
+    trip = known(measure_round_trips([world.workflow(world.runs((EAST,) * 4, 20), apart)], NOW), EAST, WEST)
     bytes_moved = 100_000.0 + MESSAGE_ENVELOPE_BYTES
     modelled = BASELINES_S[0] + ROUND_TRIPS_PLAIN_EDGE * (trip.seconds - WITHIN_S) + bytes_moved / BANDWIDTH_BYTES_PER_S
-    observed = workflow.runs[-1].edges[0].latency_s
+    observed = apart[-1].edges[0].latency_s
     assert modelled == pytest.approx(observed)
 
 

@@ -60,7 +60,7 @@ def test_regions_are_compared_through_others() -> None:
     """No node ran both in Canada and in the west; the east ties them together."""
     pair = everywhere(WORLD, EAST, WEST)
     other = everywhere(WORLD, EAST, CANADA, seed=3)
-    measured = measure_speeds([WORLD.workflow(*pair), WORLD.workflow(*other, workflow_id="other")], NOW)
+    measured = measure_speeds([WORLD.workflow(*pair), WORLD.workflow(*other, workflow_id="other-1")], NOW)
     assert measured.reference == EAST
     assert measured.speeds[WEST].value == pytest.approx(1.25, rel=0.04)
     assert measured.speeds[CANADA].value == pytest.approx(0.8, rel=0.04)
@@ -68,7 +68,7 @@ def test_regions_are_compared_through_others() -> None:
 
 def test_what_does_not_hang_together_stays_assumed() -> None:
     largest = WORLD.workflow(*everywhere(WORLD, EAST, WEST, count=60))
-    island = WORLD.workflow(*everywhere(WORLD, CANADA, IRELAND), workflow_id="island")
+    island = WORLD.workflow(*everywhere(WORLD, CANADA, IRELAND), workflow_id="island-1")
     measured = measure_speeds([largest, island], NOW)
     assert set(measured.speeds) == {EAST, WEST}
     assert measured.apart == (CANADA, IRELAND)
