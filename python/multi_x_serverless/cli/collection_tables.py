@@ -22,14 +22,13 @@ def show_reports(settings: Settings, reports: Sequence[CollectorReport]) -> None
     for report in reports:
         for group in _grouped(report.outcomes, _row):
             kind, source, vintage, collected = _row(group[0])
-            rows.append([kind, str(len(group)), collected, source or "-", vintage or "-"])
+            rows.append([kind, str(len(group)), collected, f"{source}: {vintage}" if source else "-"])
     if rows:
         columns = [
             Column("data"),
             Column("regions", is_number=True),
             Column("collected"),
-            Column("source"),
-            Column("describes"),
+            Column("source: time that it describes"),
         ]
         write_table(settings, "Collected", columns, rows)
 

@@ -136,7 +136,7 @@ def age(value_s: float) -> str:
         if value_s >= factor:
             count = int(value_s // factor)
             return f"{count} {unit}" + ("" if count == 1 else "s")
-    return "seconds"
+    return "less than a minute"
 
 
 def quantity(metric: str, value: float) -> str:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from multi_x_serverless.cli.session import Settings
-    from multi_x_serverless.model.statistics import Gap, NodeStatistics, Spread, WorkflowStatistics
+    from multi_x_serverless.model.statistics import Gap, GapKind, NodeStatistics, Spread, WorkflowStatistics
 
 
 def show_statistics(settings: Settings, workflows: Sequence[WorkflowStatistics]) -> None:
@@ -26,8 +26,7 @@ def show_statistics(settings: Settings, workflows: Sequence[WorkflowStatistics])
         Column("cold", is_number=True),
         Column("p50", is_number=True),
         Column("p95", is_number=True),
-        Column("regions"),
-        Column("not known", is_number=True),
+        Column("gaps", is_number=True),
     ]
     rows = [
         [
@@ -37,33 +36,41 @@ def show_statistics(settings: Settings, workflows: Sequence[WorkflowStatistics])
             "-" if workflow.runs_per_day is None else f"{workflow.runs_per_day:.3g}",
             "-" if workflow.cold_share is None else f"{workflow.cold_share * 100:.0f} %",
             *_median_and_tail(workflow.runtime),
-            ", ".join(workflow.regions) or "-",
             str(len(workflow.gaps)),
         ]
         for workflow in workflows
     ]
-    is_brief = settings.verbosity < 1 and any(workflow.gaps for workflow in workflows)
-    note = "What is not known, and nodes and edges: 'multi_x_serverless -v data_collect workflow'." if is_brief else ""
-    write_table(settings, "Workflows: runs of the last 30 days", columns, rows, note=note)
+    note = "p50 and p95 are run times. Nodes, edges, data and gaps: 'multi_x_serverless -v data_collect workflow'."
+    write_table(
+        settings, "Workflows: runs of the last 30 days", columns, rows, note=note if settings.verbosity < 1 else ""
+    )
     if settings.verbosity >= 1:
         for workflow in workflows:
             _show_workflow(settings, workflow)
 
 
-def describe_gap(gap: Gap) -> str:
-    """What the history does not tell, and what is done about it, in a sentence."""
-    regions = ", ".join(gap.regions)
-    match gap.kind:
+def describe_gaps(gaps: Sequence[Gap]) -> list[str]:
+    """What the history does not tell, and what is done about it; what is the same of several nodes is said once."""
+    subjects: dict[tuple[GapKind, tuple[str, ...]], list[str]] = {}
+    for gap in gaps:
+        subjects.setdefault((gap.kind, gap.regions), []).append(gap.subject)
+    return [_describe_gap(kind, regions, found) for (kind, regions), found in subjects.items()]
+
+
+def _describe_gap(kind: GapKind, regions: Sequence[str], subjects: Sequence[str]) -> str:
+    where = ", ".join(regions)
+    match kind:
         case "no_runs":
             return "There is no complete run yet: 'data_sync' reads the logs."
         case "node_never_ran":
-            return f"{gap.subject} never ran: nothing is known of it."
+            what = "Never ran, so that nothing is known of it"
         case "edge_never_called":
-            return f"{gap.subject} was never called: it counts as if it never were."
+            what = "Never called, so that it counts as if it never were"
         case "region_never_seen":
-            return f"{gap.subject} never ran in {regions}: its time there is estimated from elsewhere."
+            what = f"Never ran in {where}, so that its time there is estimated from elsewhere"
         case "few_samples":
-            return f"{gap.subject} ran fewer than 20 times in {regions}: its time there is partly from elsewhere."
+            what = f"Ran fewer than 20 times in {where}, so that its time there is partly estimated from elsewhere"
+    return f"{what}: {', '.join(subjects)}."
 
 
 def _median_and_tail(spread: Spread | None) -> list[str]:
@@ -77,74 +84,61 @@ def _show_workflow(settings: Settings, workflow: WorkflowStatistics) -> None:
         _show_data(settings, workflow.nodes)
     if workflow.gaps:
         write_text(f"What the history of {workflow.workflow_id} does not tell:")
-        for gap in workflow.gaps:
-            write_text(f"- {describe_gap(gap)}")
+        for line in describe_gaps(workflow.gaps):
+            write_text(f"- {line}")
     if workflow.other_runs:
         write_text(f"{workflow.other_runs} runs of earlier graphs are left out.")
 
 
 def _show_nodes(settings: Settings, workflow: WorkflowStatistics) -> None:
-    write_table(
-        settings,
-        f"Nodes of {workflow.workflow_id}",
-        [
-            Column("node"),
-            Column("region"),
-            Column("runs", is_number=True),
-            Column("p50", is_number=True),
-            Column("p95", is_number=True),
-            Column("cold", is_number=True),
-            Column("cold p50", is_number=True),
-            Column("CPU", is_number=True),
-        ],
-        [
+    """A line for each node, and one for each region that it ran in."""
+    rows: list[list[str]] = []
+    for node in workflow.nodes:
+        rows.append([node.name, str(node.count), "", "", str(node.cold_count), "", ""])
+        rows += [
             [
-                node.name if position == 0 else "",
-                region.region,
+                f"  {region.region}",
                 str(region.count),
                 *_median_and_tail(region.warm),
                 str(0 if region.cold is None else region.cold.count),
                 "-" if region.cold is None else seconds(region.cold.p50),
                 "-" if region.cpu_utilization is None else f"{region.cpu_utilization * 100:.0f} %",
             ]
-            for node in workflow.nodes
-            for position, region in enumerate(node.regions)
-        ],
-        note="p50 and p95 of warm executions.",
-    )
+            for region in node.regions
+        ]
+    columns = [
+        Column("node / region"),
+        Column("runs", is_number=True),
+        Column("p50", is_number=True),
+        Column("p95", is_number=True),
+        Column("cold", is_number=True),
+        Column("p50", is_number=True),
+        Column("CPU", is_number=True),
+    ]
+    write_table(settings, f"Nodes of {workflow.workflow_id}: warm times, cold ones apart", columns, rows)
 
 
 def _show_edges(settings: Settings, workflow: WorkflowStatistics) -> None:
-    rows = []
+    """A line for each edge, and one for each pair of regions that it was called between."""
+    rows: list[list[str]] = []
     for edge in workflow.edges:
         probability = edge.call_probability
         called = "-" if probability is None else percent(probability)
         payload = ["-", "-"] if edge.payload is None else [size(edge.payload.mean), size(edge.payload.p95)]
-        rows.append([f"{edge.source} -> {edge.target}", called, *payload, "", ""])
+        rows.append([f"{edge.source} -> {edge.target}", str(edge.called), called, *payload, ""])
         rows += [
-            [
-                "",
-                "",
-                "",
-                "",
-                f"{latency.from_region} -> {latency.to_region}",
-                f"{seconds(latency.p50_s)} ({latency.count})",
-            ]
+            [f"  {latency.from_region} -> {latency.to_region}", str(latency.count), "", "", "", seconds(latency.p50_s)]
             for latency in edge.latencies
         ]
-    write_table(
-        settings,
-        f"Edges of {workflow.workflow_id}",
-        [
-            Column("edge"),
-            Column("called", is_number=True),
-            Column("payload", is_number=True),
-            Column("p95", is_number=True),
-            Column("latency p50"),
-            Column("(calls)", is_number=True),
-        ],
-        rows,
-    )
+    columns = [
+        Column("edge / regions"),
+        Column("calls", is_number=True),
+        Column("called", is_number=True),
+        Column("mean", is_number=True),
+        Column("p95", is_number=True),
+        Column("latency", is_number=True),
+    ]
+    write_table(settings, f"Edges of {workflow.workflow_id}: payloads, median latencies", columns, rows)
 
 
 def _show_data(settings: Settings, nodes: Sequence[NodeStatistics]) -> None:

@@ -105,7 +105,7 @@ class PerformanceCollector:
             # Regions that only an earlier call named are refreshed as well: other workflows live there.
             others = tuple(dict.fromkeys((*regions, *known)))
             trips, failures = self._round_trips(region, others, previous)
-            used.update(trip.source for trip in trips)
+            used.update(self._source_of(trip) for trip in trips)
             speed = self.speeds.speeds.get(region)
             signal = PerformanceSignal(
                 region=region,
@@ -160,12 +160,17 @@ class PerformanceCollector:
         """All sources of some round trips, the best first, with the newest vintage of each."""
         vintages: dict[str, str] = {}
         for trip in trips:
-            vintages[trip.source] = max(trip.vintage, vintages.get(trip.source, ""))
+            name = self._source_of(trip)
+            vintages[name] = max(trip.vintage, vintages.get(name, ""))
         ranks = {source.name: rank for rank, source in enumerate(self.sources)}
-        # One that is no source any more (a last good value) comes last; "the other way" comes after its own source.
-        ordered = sorted(vintages, key=lambda name: (ranks.get(name.partition(",")[0], len(ranks)), name))
+        # One that is no source any more (a last good value) comes last.
+        ordered = sorted(vintages, key=lambda name: (ranks.get(name, len(ranks)), name))
         found = dict.fromkeys(vintages[name] for name in ordered)
         return {"source": "; ".join(ordered), "vintage": "; ".join(found)}
+
+    def _source_of(self, trip: RoundTrip) -> str:
+        """Name of the source of a round trip, without what it says of that pair in particular."""
+        return next((source.name for source in self.sources if trip.source.startswith(source.name)), trip.source)
 
     def _bounded(self, region: str) -> tuple[str, ...]:
         speed = self.speeds.speeds.get(region)
@@ -180,7 +185,7 @@ class PerformanceCollector:
 
     def _notes(self, used: Mapping[str, int]) -> tuple[str, ...]:
         pairs = ", ".join(f"{count} from {name}" for name, count in sorted(used.items(), key=lambda item: -item[1]))
-        notes = [f"Round trips, in both directions: {pairs}."] if len(used) > 1 else []
+        notes = [f"Round trips, each direction counted: {pairs}."] if len(used) > 1 else []
         for source in self.sources:
             if source.name in used and isinstance(source, EmbeddedRoundTrips):
                 notes.append(EMBEDDED_NOTE)

@@ -39,8 +39,9 @@ BUSY_SHARE_OF_COMPUTING = 0.5
 SLOWEST, FASTEST = 0.25, 4.0
 """Speeds beyond these are no processor's: generations that clouds run side by side differ by a factor of 2 at most."""
 
-SMALLEST_ERROR = 0.005
-"""Standard error of a median of log durations is at least this: containers of one region differ by more."""
+SMALLEST_ERROR = 0.02
+"""Standard error of a median of log durations is at least this: the same code in the same region takes a few per cent
+more or less from one hour to the next, which many samples of one hour do not show."""
 
 Node = tuple[str, str]
 """Workflow id and name of a node."""

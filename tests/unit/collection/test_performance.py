@@ -81,7 +81,7 @@ def test_without_runs_it_holds_all_round_trips_and_says_that_the_speed_is_assume
             assert back is not None
             assert (back.seconds, back.is_measured) == (trip.seconds, trip.is_measured)
     assert report.notes[1:] == (EMBEDDED_NOTE, DISTANCE_NOTE, ASSUMED_SPEED_NOTE)
-    assert report.notes[0].startswith("Round trips, in both directions: ")
+    assert report.notes[0].startswith("Round trips, each direction counted: ")
 
 
 def test_each_pair_comes_from_the_first_source_that_knows_it(store: SignalStore) -> None:
@@ -105,6 +105,7 @@ def test_each_pair_comes_from_the_first_source_that_knows_it(store: SignalStore)
     assert trip_of(store, WEST, EAST).source == "own runs, the other way"
     signal = signal_of(store, EAST)
     assert signal.source == f"own runs; CloudPing; {EmbeddedRoundTrips().name}; {DistanceEstimates().name}"
+    assert signal_of(store, WEST).source == f"own runs; {EmbeddedRoundTrips().name}; {DistanceEstimates().name}"
     assert signal.vintage == f"2023-11-14; 2023-11-13; {EmbeddedRoundTrips().vintage}"
 
 
