@@ -17,7 +17,7 @@ from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_
 from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name
-from multi_x_serverless.collection.measured_round_trips import CLOCK_ERROR_S, time_of_way
+from multi_x_serverless.collection.measured_round_trips import CLOCK_ERROR_S, time_to_accept
 from multi_x_serverless.collection.medians import median_of
 from multi_x_serverless.collection.relative_speed import SMALLEST_ERROR, busy_share
 from multi_x_serverless.errors import MultiXServerlessError
@@ -257,7 +257,7 @@ class _Calls:
     """Calls of an edge between two regions."""
 
     latencies: list[float] = field(default_factory=list)
-    ways: list[float] = field(default_factory=list)
+    accepted: list[float] = field(default_factory=list)
     cold: int = 0
     newest_run_at: float = 0.0
 
@@ -274,9 +274,9 @@ def _edge(graph: Graph, index: int, runs: Sequence[ObservedRun]) -> EdgeStatisti
         pair.latencies.append(call.latency_s)
         pair.cold += called.cold
         pair.newest_run_at = max(pair.newest_run_at, run.started_at)
-        way = time_of_way(call, caller, called)
-        pair.ways += [] if way is None else [way]
-    within = [way for (start, end), pair in calls.items() if start == end for way in pair.ways]
+        accepted = time_to_accept(call, caller, called)
+        pair.accepted += [] if accepted is None else [accepted]
+    within = [accepted for (start, end), pair in calls.items() if start == end for accepted in pair.accepted]
     return EdgeStatistics(
         source=graph.nodes[edge.source].name,
         target=graph.nodes[edge.target].name,
@@ -290,12 +290,12 @@ def _edge(graph: Graph, index: int, runs: Sequence[ObservedRun]) -> EdgeStatisti
                 count=len(pair.latencies),
                 cold_count=pair.cold,
                 p50_s=_quantile(sorted(pair.latencies), 0.5),
-                way=median_of(pair.ways, CLOCK_ERROR_S) if pair.ways else None,
+                accepted=median_of(pair.accepted, CLOCK_ERROR_S) if pair.accepted else None,
                 newest_run_at=pair.newest_run_at,
             )
             for (start, end), pair in sorted(calls.items())
         ),
-        within=median_of(within, CLOCK_ERROR_S) if within else None,
+        accepted_within=median_of(within, CLOCK_ERROR_S) if within else None,
     )
 
 

@@ -1,15 +1,17 @@
-"""Round trips between regions, from the messages that this installation's own runs sent between them.
+"""Round trips between regions, from the calls that this installation's own runs made between them.
 
-    latency of an edge less the time of its payload        `time_of_way`: warm starts of plain edges
-      -> median within one region (the edge's baseline)    from 20 samples on   } kept in the statistics
-      -> median between two regions less the baseline      from 20 samples on   } of each workflow
-      -> pooled over the edges of all workflows            weighted median, with a 95 % interval
-      -> plus the round trip within the region             as the model counts: docs/problem-document.md, "Time"
+    time until a call is accepted, less its payload's time    `time_to_accept`: warm callers, plain edges
+      -> median within one region (the edge's baseline)       from 20 samples on   } kept in the statistics
+      -> median between two regions less the baseline         from 20 samples on   } of each workflow
+      -> pooled over the edges of all workflows               weighted median, with a 95 % interval
+      -> plus the round trip within the region                as the model counts: docs/problem-document.md, "Time"
 
-What is estimated is what the model multiplies: the time that distance adds to a plain call, per round trip that the
-model says such a call makes (`ROUND_TRIPS_PLAIN_EDGE`). It is no ping: over a connection that is kept open the called
-node starts after half a round trip, over a new one after two or three. An edge into a join waits for others and tells
-nothing.
+A call is accepted when the answer of the called region is back, so this is a round trip, and one clock measures it.
+The latency of an edge would be none: over a connection that is kept open the called node starts when the message has
+gone one way, so that an edge into a join, which waits for two answers before its message goes, would come out too
+short. What is estimated is no ping either: a connection that is opened anew takes two or three round trips more, and
+if that is what calls meet, it is what the model has to count. A call into a join is answered by several services and
+tells nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +28,6 @@ from multi_x_serverless.model.shared_constants import (
     BANDWIDTH_BYTES_PER_S,
     INLINE_PAYLOAD_LIMIT_BYTES,
     MESSAGE_ENVELOPE_BYTES,
-    ROUND_TRIPS_PLAIN_EDGE,
     SAMPLES_THAT_COUNT_FULLY,
 )
 from multi_x_serverless.model.signals import Interval, RoundTrip
@@ -44,7 +45,7 @@ LONGEST_ROUND_TRIP_S = 2.0
 """Half around the world and back takes light in fibre 0.2 s, real routes 0.4 s: more than this is no network's."""
 
 CLOCK_ERROR_S = 0.0001
-"""Standard error of a median of latencies is at least this: what clocks that are set by the network are worth."""
+"""Standard error of a median is at least this: what it takes a process to be woken is in every sample."""
 
 OLDEST_RUN_S = 30 * 86_400.0
 """Runs from so long ago count, in seconds, as they do for the solver."""
@@ -60,7 +61,7 @@ class MeasuredRoundTrip:
     """The round trip of a pair of regions as runs show it, in seconds.
 
     Attributes:
-        estimate: Seconds, and latencies between the two regions that they rest on.
+        estimate: Seconds, and calls between the two regions that they rest on.
         edges: Edges that it was measured on.
         newest_run_at: Start of the latest of these runs, seconds since the epoch.
     """
@@ -93,7 +94,7 @@ class MeasuredRoundTrips:
 
         Raises:
             SignalSourceError: What was measured in this direction cannot be. The other one is not taken for it then:
-                clocks that disagree make one direction shorter and the other one longer.
+                what made the one wrong may have made the other one wrong by less.
         """
         if (region, to_region) in self.refused:
             raise SignalSourceError(self.refused[region, to_region], reason="absurd")
@@ -113,17 +114,20 @@ class MeasuredRoundTrips:
         )
 
 
-def time_of_way(call: EdgeObservation, caller: NodeObservation, called: NodeObservation) -> float | None:
-    """The latency of a call in seconds less what is no part of the way; None if it does not tell.
+def time_to_accept(call: EdgeObservation, caller: NodeObservation, called: NodeObservation) -> float | None:
+    """How long the caller waited until a call was accepted, in seconds, less what is no part of the way.
 
-    A cold start is no part of it, and a large payload goes by the object store, with requests of its own. The model
-    adds the time of a payload between regions only, so this is where it is taken off.
+    A cold caller opens its first connections, and a large payload goes by the object store, with requests of its own.
+    The model adds the time of a payload between regions only, so this is where it is taken off.
+
+    Returns:
+        The time; None if it does not tell.
     """
-    if call.latency_s is None or called.cold or call.payload_bytes > INLINE_PAYLOAD_LIMIT_BYTES:
+    if call.publish_s is None or caller.cold or call.payload_bytes > INLINE_PAYLOAD_LIMIT_BYTES:
         return None
     if caller.region == called.region:
-        return call.latency_s
-    return call.latency_s - (call.payload_bytes + MESSAGE_ENVELOPE_BYTES) / BANDWIDTH_BYTES_PER_S
+        return call.publish_s
+    return call.publish_s - (call.payload_bytes + MESSAGE_ENVELOPE_BYTES) / BANDWIDTH_BYTES_PER_S
 
 
 def measure_round_trips(workflows: Sequence[WorkflowStatistics], now: float) -> MeasuredRoundTrips:
@@ -153,20 +157,21 @@ def measure_round_trips(workflows: Sequence[WorkflowStatistics], now: float) -> 
 
 def _differences(edge: EdgeStatistics, since: float) -> Iterator[tuple[Pair, MeasuredRoundTrip]]:
     """What distance adds to one edge, for each pair of regions with samples enough."""
-    within = edge.within
+    within = edge.accepted_within
     if within is None or within.samples < SAMPLES_THAT_COUNT_FULLY:
         return
     for latency in edge.latencies:
-        pair, way = (latency.from_region, latency.to_region), latency.way
-        if pair[0] == pair[1] or way is None or way.samples < SAMPLES_THAT_COUNT_FULLY or latency.newest_run_at < since:
+        pair, between = (latency.from_region, latency.to_region), latency.accepted
+        if pair[0] == pair[1] or between is None or latency.newest_run_at < since:
             continue
-        error = (way.standard_error**2 + within.standard_error**2) ** 0.5
-        added = Estimate(way.value - within.value, error, way.samples)
-        yield pair, MeasuredRoundTrip(added, 1, latency.newest_run_at)
+        if between.samples >= SAMPLES_THAT_COUNT_FULLY:
+            error = (between.standard_error**2 + within.standard_error**2) ** 0.5
+            added = Estimate(between.value - within.value, error, between.samples)
+            yield pair, MeasuredRoundTrip(added, 1, latency.newest_run_at)
 
 
 def _round_trip(pair: Pair, added: Estimate) -> Estimate:
-    """The round trip whose multiple the model adds to an edge.
+    """The round trip of a pair of regions, of what their distance adds.
 
     Raises:
         UnknownRegionError: Nobody knows where one of the regions is.
@@ -174,16 +179,14 @@ def _round_trip(pair: Pair, added: Estimate) -> Estimate:
     """
     here, there = (data.find_region(region) for region in pair)
     distance_km = data.great_circle_km(here.latitude, here.longitude, there.latitude, there.longitude)
-    # A called node can start when the message has gone one way, so one way is what light must have had time for.
-    least_s = distance_km / LIGHT_IN_FIBRE_KM_PER_S
-    described = f"{added.samples} runs put {there.code} {added.value * 1e3:.1f} ms from {here.code}"
-    if added.value < least_s:
-        message = f"{described}, less than the {least_s * 1e3:.1f} ms that light needs: are clocks wrong?"
-        raise SignalSourceError(message, reason="absurd")
-    within_s = data.round_trip_seconds(here.code, here.code).value
+    least_s = 2.0 * distance_km / LIGHT_IN_FIBRE_KM_PER_S
     trip = Estimate(
-        within_s + added.value / ROUND_TRIPS_PLAIN_EDGE, added.standard_error / ROUND_TRIPS_PLAIN_EDGE, added.samples
+        added.value + data.round_trip_seconds(here.code, here.code).value, added.standard_error, added.samples
     )
+    described = f"{added.samples} calls put {there.code} {trip.value * 1e3:.1f} ms from {here.code} and back"
+    if trip.value < least_s:
+        message = f"{described}, less than the {least_s * 1e3:.1f} ms that light needs."
+        raise SignalSourceError(message, reason="absurd")
     if trip.value > LONGEST_ROUND_TRIP_S:
         message = f"{described}, more than {LONGEST_ROUND_TRIP_S:g} s: that is waiting and not the way."
         raise SignalSourceError(message, reason="absurd")

@@ -221,14 +221,14 @@ class NodeStatistics:
 
 @dataclass(frozen=True)
 class PairLatency:
-    """Latencies of an edge from one region to one region, in seconds.
+    """How long calls of an edge take from one region to one region, in seconds.
 
     Attributes:
         count: Calls whose latency is known.
         cold_count: Those that started a new container.
         p50_s: Median of all of them.
-        way: Median of warm ones with a payload that went inline, less the time of the payload between regions; None
-            without any.
+        accepted: Median time until the call of a warm caller with a payload that went inline was accepted, less the
+            time of the payload between regions; None without any.
         newest_run_at: Start of the latest of these runs, seconds since the epoch.
     """
 
@@ -237,7 +237,7 @@ class PairLatency:
     count: int
     cold_count: int
     p50_s: float
-    way: Estimate | None
+    accepted: Estimate | None
     newest_run_at: float
 
     def to_members(self) -> dict[str, Any]:
@@ -248,7 +248,7 @@ class PairLatency:
             "count": self.count,
             "cold_count": self.cold_count,
             "p50_s": self.p50_s,
-            "way": None if self.way is None else self.way.to_members(),
+            "accepted": None if self.accepted is None else self.accepted.to_members(),
             "newest_run_at": self.newest_run_at,
         }
 
@@ -261,7 +261,7 @@ class PairLatency:
             count=fields.integer("count"),
             cold_count=fields.integer("cold_count"),
             p50_s=fields.number("p50_s"),
-            way=_optional_estimate(fields, "way"),
+            accepted=_optional_estimate(fields, "accepted"),
             newest_run_at=fields.number("newest_run_at"),
         )
 
@@ -277,7 +277,7 @@ class EdgeStatistics:
         called: Those in which it made it.
         payload: Bytes of these calls; None without any.
         latencies: By pair of regions; none into a join, which waits for others.
-        within: Median of `way` over all calls within a region, whichever; None without any.
+        accepted_within: Median of `accepted` over all calls within a region, whichever; None without any.
     """
 
     source: str
@@ -286,7 +286,7 @@ class EdgeStatistics:
     called: int
     payload: Spread | None
     latencies: tuple[PairLatency, ...]
-    within: Estimate | None
+    accepted_within: Estimate | None
 
     @property
     def call_probability(self) -> float | None:
@@ -303,7 +303,7 @@ class EdgeStatistics:
             "call_probability": self.call_probability,
             "payload_bytes": None if self.payload is None else self.payload.to_members(),
             "latencies": [latency.to_members() for latency in self.latencies],
-            "within": None if self.within is None else self.within.to_members(),
+            "accepted_within": None if self.accepted_within is None else self.accepted_within.to_members(),
         }
 
     @classmethod
@@ -316,7 +316,7 @@ class EdgeStatistics:
             called=fields.integer("called"),
             payload=_optional_spread(fields, "payload_bytes"),
             latencies=tuple(map(PairLatency.from_fields, fields.sections("latencies"))),
-            within=_optional_estimate(fields, "within"),
+            accepted_within=_optional_estimate(fields, "accepted_within"),
         )
 
 

@@ -27,7 +27,7 @@ AT_HOME, MOVED = 36, 26
 DURATIONS_S = (0.12, 0.9, 0.45, 0.08, 0.2)
 CPU_SHARES = (0.3, 0.4, 0.92, 0.15, 0.5)
 PUBLISH_S = 0.012
-DISTANCE_S = 0.016
+ROUND_TRIP_S = 0.016
 SPEED_AWAY = 1.15
 
 
@@ -129,19 +129,22 @@ class Run:
         return self.log.varied(DURATIONS_S[node]) / speed
 
     def call(self, node: int, edge: int, start: float, request: str, offset: float, target: int, size: int) -> float:
-        """A plain call; returns when the called node starts."""
+        """A plain call; returns when the called node starts, before the answer is back if it is warm."""
+        is_apart = self.regions[node] != self.regions[target]
+        transfer = (size + 600) / 100e6 if is_apart else 0.0
+        publish = self.log.varied(PUBLISH_S) + transfer + (ROUND_TRIP_S if is_apart else 0.0)
         self.record(
             "edge_called",
             node,
-            start + offset + PUBLISH_S,
+            start + offset + publish,
             request,
             edge=edge,
             to=self.regions[target],
             bytes=size,
             offset=round(offset, 6),
-            publish=PUBLISH_S,
+            publish=round(publish, 6),
         )
-        apart = DISTANCE_S + (size + 600) / 100e6 if self.regions[node] != self.regions[target] else 0.0
+        apart = ROUND_TRIP_S / 2 + transfer if is_apart else 0.0
         container = self.log.varied(0.9) if self.is_cold else 0.0
         return start + offset + self.log.varied(0.028) + apart + container
 

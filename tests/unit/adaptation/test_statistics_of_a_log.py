@@ -230,8 +230,8 @@ def test_bytes_of_unknown_places_lie_where_the_configuration_says(statistics: Wo
     assert node_of(statistics, 2).unknown_bytes == 0.0
 
 
-def edge_latencies(records: list[dict[str, Any]], edge: int) -> dict[tuple[str, str], list[tuple[float, bool, float]]]:
-    """Pair of regions -> latency, whether the called node was cold, payload; from the records alone."""
+def calls_of(records: list[dict[str, Any]], edge: int) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Pair of regions -> latency, time until accepted, payload, and which ends were cold; from the records alone."""
     source, target = GRAPH.edges[edge].source, GRAPH.edges[edge].target
     by_run: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for record in records:
@@ -242,14 +242,21 @@ def edge_latencies(records: list[dict[str, Any]], edge: int) -> dict[tuple[str, 
             parts.setdefault("arrival", record)  # a retry waits for its turn, and that is no part of the way
         elif record["t"] == "edge_called" and record["edge"] == edge:
             parts["call"] = record
-        elif record["t"] == "node_finished" and record["node"] == target:
-            parts["end"] = record
-    found: dict[tuple[str, str], list[tuple[float, bool, float]]] = defaultdict(list)
+        elif record["t"] == "node_finished" and record["node"] in (source, target):
+            parts["caller" if record["node"] == source else "called"] = record
+    found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for parts in by_run.values():
-        if "call" in parts and "end" in parts:
+        if "call" in parts and "called" in parts:
             start, arrival, call = parts["start"], parts["arrival"], parts["call"]
-            latency = arrival["ts"] - start["ts"] - call["offset"]
-            found[start["region"], arrival["region"]].append((latency, parts["end"]["cold"], call["bytes"]))
+            found[start["region"], arrival["region"]].append(
+                {
+                    "latency": arrival["ts"] - start["ts"] - call["offset"],
+                    "publish": call["publish"],
+                    "bytes": call["bytes"],
+                    "cold caller": parts["caller"]["cold"],
+                    "cold": parts["called"]["cold"],
+                }
+            )
     return found
 
 
@@ -269,17 +276,19 @@ def test_edges_are_as_the_records_have_them(
     if GRAPH.nodes[GRAPH.edges[index].target].sync:
         assert edge.latencies == ()
         return
-    expected_latencies = edge_latencies(records, index)
-    assert {(latency.from_region, latency.to_region) for latency in edge.latencies} == set(expected_latencies)
+    found = calls_of(records, index)
+    assert {(latency.from_region, latency.to_region) for latency in edge.latencies} == set(found)
     for latency in edge.latencies:
-        samples = expected_latencies[latency.from_region, latency.to_region]
-        assert (latency.count, latency.cold_count) == (len(samples), sum(is_cold for _, is_cold, _ in samples))
-        assert latency.p50_s == pytest.approx(at([seconds for seconds, _, _ in samples], 0.5), abs=CLOCK_DIGITS_S)
+        samples = found[latency.from_region, latency.to_region]
+        assert (latency.count, latency.cold_count) == (len(samples), sum(call["cold"] for call in samples))
+        assert latency.p50_s == pytest.approx(at([call["latency"] for call in samples], 0.5), abs=CLOCK_DIGITS_S)
         is_apart = latency.from_region != latency.to_region
-        ways = [seconds - is_apart * (size + 600) / 100e6 for seconds, is_cold, size in samples if not is_cold]
-        assert (latency.way is None) == (not ways)
-        if latency.way is not None:
-            assert latency.way.value == pytest.approx(np.median(ways), abs=CLOCK_DIGITS_S)
+        warm = [call for call in samples if not call["cold caller"]]
+        accepted = [call["publish"] - is_apart * (call["bytes"] + 600) / 100e6 for call in warm]
+        assert (latency.accepted is None) == (not accepted)
+        if latency.accepted is not None:
+            assert latency.accepted.value == pytest.approx(np.median(accepted))
+            assert latency.accepted.samples == len(accepted)
 
 
 def test_rare_things_and_what_is_missing_are_said(statistics: WorkflowStatistics) -> None:
@@ -299,7 +308,7 @@ def test_the_collector_learns_from_them_what_the_log_was_made_of(statistics: Wor
     assert trip is not None
     assert trip.samples == 22
     assert trip.interval is not None
-    assert trip.interval.contains(make_reviews.DISTANCE_S)
+    assert trip.interval.contains(make_reviews.ROUND_TRIP_S)
     speeds = measure_speeds([statistics], NOW)
     assert speeds.reference == HOME
     assert speeds.speeds[AWAY].interval.contains(make_reviews.SPEED_AWAY)

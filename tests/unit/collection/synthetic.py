@@ -31,7 +31,7 @@ GRAPH = Graph(
     edges=(Edge(0, 1, (), False), Edge(1, 2, (), True), Edge(1, 3, (), False), Edge(2, 3, (), False)),
 )
 BASELINES_S = (0.030, 0.055, 0.020, 0.020)
-"""Latency of each edge within a region."""
+"""How long a call of each edge within a region takes until it is accepted."""
 
 DURATIONS_S = (0.2, 1.5, 0.4, 0.05)
 """Duration of each node where the speed is 1."""
@@ -42,7 +42,7 @@ class World:
     """What is true of it.
 
     Attributes:
-        added_s: From a region to a region -> seconds that distance adds to a plain call.
+        added_s: From a region to a region -> seconds that distance adds until a call is accepted.
         speeds: Region -> speed; 1 where it is not named.
         noise: Standard deviation of the logarithm of latencies and durations.
         busy_share: Share of its time that a node computes.
@@ -94,11 +94,12 @@ class World:
         edges = {}
         for index, edge in enumerate(GRAPH.edges):
             pair = placement[edge.source], placement[edge.target]
-            latency = BASELINES_S[index] * source.lognormvariate(0.0, self.noise) + self.added_s.get(pair, 0.0)
+            publish = BASELINES_S[index] * source.lognormvariate(0.0, self.noise) + self.added_s.get(pair, 0.0)
             if pair[0] != pair[1]:
-                latency += (self.payload_bytes + MESSAGE_ENVELOPE_BYTES) / BANDWIDTH_BYTES_PER_S
-            is_join = GRAPH.nodes[edge.target].sync
-            edges[index] = EdgeObservation(True, self.payload_bytes, 0.01, None if is_join else latency)
+                publish += (self.payload_bytes + MESSAGE_ENVELOPE_BYTES) / BANDWIDTH_BYTES_PER_S
+            # A called node starts before the answer is back, and a cold one long after it.
+            latency = None if GRAPH.nodes[edge.target].sync else 0.6 * publish
+            edges[index] = EdgeObservation(True, self.payload_bytes, 0.01, latency, publish)
         return ObservedRun(
             run_id=f"{seed}-{'-'.join(placement)}-{number}",
             manifest_id="m1",
@@ -122,13 +123,13 @@ def with_nodes(runs: Runs, change: Callable[[NodeObservation], NodeObservation])
     return tuple(replace(run, nodes={index: change(node) for index, node in run.nodes.items()}) for run in runs)
 
 
-def with_latencies(runs: Runs, change: Callable[[float], float]) -> Runs:
-    """The runs with each latency changed that is known."""
+def with_publishes(runs: Runs, change: Callable[[float], float]) -> Runs:
+    """The runs with each time changed that calls take until they are accepted."""
     return tuple(
         replace(
             run,
             edges={
-                index: edge if edge.latency_s is None else replace(edge, latency_s=change(edge.latency_s))
+                index: edge if edge.publish_s is None else replace(edge, publish_s=change(edge.publish_s))
                 for index, edge in run.edges.items()
             },
         )
@@ -137,6 +138,6 @@ def with_latencies(runs: Runs, change: Callable[[float], float]) -> Runs:
 
 
 def cold(runs: Runs, seconds: float = 4.0) -> Runs:
-    """The runs as if every node had started cold: latencies and durations longer by some seconds."""
-    renamed = tuple(replace(run, run_id=f"cold-{run.run_id}") for run in with_latencies(runs, lambda s: s + seconds))
+    """The runs as if every node had started cold: calls and durations longer by some seconds."""
+    renamed = tuple(replace(run, run_id=f"cold-{run.run_id}") for run in with_publishes(runs, lambda s: s + seconds))
     return with_nodes(renamed, lambda node: replace(node, cold=True, duration_s=node.duration_s + seconds))

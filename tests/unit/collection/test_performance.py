@@ -20,7 +20,7 @@ from multi_x_serverless.collection.store import PERFORMANCE, SignalStore
 from multi_x_serverless.errors import CloudError, SignalSourceError
 from multi_x_serverless.model.signals import Interval, PerformanceSignal, RoundTrip
 from tests.fakes import FakeKeyValueStore
-from tests.unit.collection.synthetic import CANADA, EAST, IRELAND, NOW, WEST, World, with_latencies
+from tests.unit.collection.synthetic import CANADA, EAST, IRELAND, NOW, WEST, World, with_publishes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -168,7 +168,7 @@ def test_a_source_that_is_down_is_one_warning_a_region_that_names_no_pairs(store
 
 
 def test_a_measurement_that_cannot_be_is_a_warning_and_the_next_source_is_asked(store: SignalStore) -> None:
-    impossible = with_latencies(WORLD.runs((EAST, WEST, WEST, WEST), 40), lambda seconds: seconds / 100)
+    impossible = with_publishes(WORLD.runs((EAST, WEST, WEST, WEST), 40), lambda seconds: seconds / 100)
     workflow = WORLD.workflow(WORLD.runs((EAST,) * 4, 60), impossible)
 
     report = performance_collector([workflow], NOW).collect((EAST, WEST), NOW, store)
