@@ -20,7 +20,7 @@ def test_numbers_are_those_of_the_code() -> None:
     assert OLDEST_RUN_S == KEEP_DAYS * 86_400
     assert f"Those of the last {KEEP_DAYS} days (at most {KEEP_RUNS:,} of a workflow)" in GUIDE
     assert f"Fewer than {SAMPLES_THAT_COUNT_FULLY} samples" in GUIDE
-    assert f"or more than {LONGEST_ROUND_TRIP_S:g} s." in GUIDE
+    assert f"or more than {LONGEST_ROUND_TRIP_S:g} s;" in GUIDE
     assert f"bounded to {SLOWEST:g} to {FASTEST:g};" in GUIDE
     assert BUSY_SHARE_OF_COMPUTING == 0.5, "half of their time"
     assert f"`{physical_name('statistics')}`" in GUIDE

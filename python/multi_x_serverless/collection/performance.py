@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 EMBEDDED_NOTE = "Embedded round trips are those of 2020."
 DISTANCE_NOTE = "Round trips that nobody measured are estimated from the distance, by 0.03 s on average wrong."
-ASSUMED_SPEED_NOTE = "Processors are assumed to be equally fast everywhere: no node that computes has run often enough in several regions."
+ASSUMED_SPEED_NOTE = (
+    "Processors are assumed to be equally fast everywhere: no node that computes has run often enough in several "
+    "regions."
+)
 
 
 class RoundTripSource(Protocol):

@@ -58,8 +58,8 @@ class Run:
         self.start = FIRST_RUN + number * INTERVAL_S
         moved = number >= AT_HOME
         self.regions = (HOME, HOME, AWAY if moved else HOME, AWAY if moved else HOME, HOME)
-        # Every third run after a pause finds no container; so do the first ones in a new region.
-        self.is_cold = number % 12 == 0 or number == AT_HOME
+        # Once a day no container is left; once the nodes that moved lose theirs and those at home do not.
+        self.cold_nodes = range(5) if number % 12 == 0 else (2, 3) if number == 40 else ()
         self.translates = number in (17, 41)
         self.fails = number == 50
         self.retries = number == 22
@@ -93,7 +93,7 @@ class Run:
                 forwarded=False,
             )
         came = {} if edge is None else {"edge": edge, "sent": round(sent, 6)}
-        self.record("node_started", node, at, request, hop=node, cold=self.is_cold and attempt == 1, **came)
+        self.record("node_started", node, at, request, hop=node, cold=node in self.cold_nodes and attempt == 1, **came)
         return request
 
     def end(self, node: int, start: float, request: str, wall: float, **network: list[int]) -> float:
@@ -112,8 +112,8 @@ class Run:
             user=round(wall * 0.95, 6),
             cpu=round(wall * share, 6),
             memory=70 + 5 * node,
-            cold=self.is_cold,
-            init=round(self.log.varied(0.31), 3) if self.is_cold else None,
+            cold=node in self.cold_nodes,
+            init=round(self.log.varied(0.31), 3) if node in self.cold_nodes else None,
             network=dict(sorted(network.items())),
             other_in=2_000 * node if node == 2 else 0,
             other_out=500 if node == 2 else 0,
@@ -145,7 +145,7 @@ class Run:
             publish=round(publish, 6),
         )
         apart = ROUND_TRIP_S / 2 + transfer if is_apart else 0.0
-        container = self.log.varied(0.9) if self.is_cold else 0.0
+        container = self.log.varied(0.9) if target in self.cold_nodes else 0.0
         return start + offset + self.log.varied(0.028) + apart + container
 
     def report(self, node: int, edge: int, at: float, request: str, size: int | None, *, fired: bool = False) -> None:
@@ -232,7 +232,7 @@ class Run:
             error="ValueError",
             message="no language",
             traceback=trace.splitlines(),
-            cold=self.is_cold,
+            cold=2 in self.cold_nodes,
         )
 
 

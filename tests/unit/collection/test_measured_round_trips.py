@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -263,7 +264,7 @@ def test_pooling_keeps_within_its_estimates_and_follows_a_shift(
 def test_pooling_agreeing_estimates_narrows_and_disagreeing_ones_widen() -> None:
     agreeing = pool([Estimate(1.0, 0.1, 20)] * 9)
     assert agreeing.value == 1.0
-    assert agreeing.standard_error < 0.05
+    assert agreeing.standard_error == pytest.approx(0.1 / 3 * (math.pi / 2) ** 0.5), "a third, times that of a median"
     disagreeing = pool([Estimate(0.0, 0.1, 20), Estimate(2.0, 0.1, 20)])
     assert disagreeing.value == pytest.approx(1.0)
     assert disagreeing.standard_error > 0.5

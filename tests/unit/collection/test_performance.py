@@ -109,6 +109,19 @@ def test_each_pair_comes_from_the_first_source_that_knows_it(store: SignalStore)
     assert signal.vintage == f"2023-11-14; 2023-11-13; {EmbeddedRoundTrips().vintage}"
 
 
+def test_each_pair_says_when_its_own_newest_run_was(store: SignalStore) -> None:
+    world = World({(EAST, WEST): 0.080, (EAST, CANADA): 0.030})
+    earlier = world.runs((EAST, CANADA, CANADA, CANADA), 40, started_at=NOW - 5 * 86_400.0)
+    workflow = world.workflow(world.runs((EAST,) * 4, 40), world.runs((EAST, WEST, WEST, WEST), 40), earlier)
+
+    performance_collector([workflow], NOW).collect((EAST, WEST, CANADA), NOW, store)
+
+    assert trip_of(store, EAST, WEST).vintage == "2023-11-14"
+    assert trip_of(store, EAST, CANADA).vintage == "2023-11-09"
+    assert signal_of(store, EAST).vintage.startswith("2023-11-14; ")
+    assert signal_of(store, CANADA).vintage.startswith("2023-11-09; ")
+
+
 def test_speeds_of_own_runs_are_kept_with_samples_and_interval(store: SignalStore) -> None:
     report = performance_collector([RUNS], NOW).collect((EAST, WEST, CANADA), NOW, store)
 
