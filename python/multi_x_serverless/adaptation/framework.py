@@ -181,6 +181,9 @@ def _collect_shared(cloud: Cloud, details: dict[str, Any]) -> list[str]:
         return [f"the signals were not refreshed: {error}"]
     details["refreshed"] = {report.collector: len(report.refreshed) for report in reports}
     details["notes"] = sorted({note for report in reports for note in report.notes})
+    details["warnings"] = sorted(
+        {f"{outcome.kind}: {text}" for report in reports for outcome in report.refreshed for text in outcome.warnings}
+    )
     return [
         f"{outcome.kind} of {outcome.region} was not refreshed: {outcome.error}"
         for report in reports
