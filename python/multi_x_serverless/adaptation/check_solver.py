@@ -22,6 +22,7 @@ from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
 from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
+from multi_x_serverless.adaptation.statistics import store_statistics
 from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, log_sources
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
@@ -188,9 +189,10 @@ class _Check:
         cloud, record, workflow_id = self._cloud, self._record, self._record.workflow_id
         self._sync()
         since = cloud.now() - KEEP_DAYS * 86_400.0
-        history = [
-            run for run in History(cloud).runs(workflow_id, since=since) if run.manifest_id == record.manifest_id
-        ]
+        recent = History(cloud).runs(workflow_id, since=since)
+        # The collectors learn from them, and whoever looks at the workflow sees what the decision rests on.
+        store_statistics(cloud, record, recent)
+        history = [run for run in recent if run.manifest_id == record.manifest_id]
         self._runs = number_of_runs(run for run in history if run.status == "complete")
         if self._runs < self._settings.minimum_runs:
             return self._decision(

@@ -6,14 +6,15 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from multi_x_serverless.adaptation.statistics import read_statistics
 from multi_x_serverless.adaptation.workflows import deployed_workflows, require_tables
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.collection.carbon import CarbonSource, carbon_collector
 from multi_x_serverless.collection.collector import Collector, CollectorReport
-from multi_x_serverless.collection.performance import PerformanceCollector
+from multi_x_serverless.collection.performance import PerformanceCollector, performance_collector
 from multi_x_serverless.collection.provider import ProviderCollector
 from multi_x_serverless.collection.store import CARBON, PERFORMANCE, PRICE, SignalStore
-from multi_x_serverless.errors import NotEnoughDataError, UsageError
+from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError, UsageError
 from multi_x_serverless.solving.problem import Signals
 
 COLLECTORS = ("carbon", "provider", "performance")
@@ -28,12 +29,15 @@ def regions_in_use(cloud: Cloud) -> tuple[str, ...]:
 def collect_signals(cloud: Cloud, names: Sequence[str], regions: Sequence[str]) -> tuple[CollectorReport, ...]:
     """Run collectors by name for some regions.
 
+    Round trips and speeds are learned from the statistics of all workflows as they were stored last
+    (`adaptation.statistics`).
+
     Raises:
         NotEnoughDataError: `setup_tables` was not run.
     """
     require_tables(cloud)
     store = SignalStore(cloud.key_value, cloud.system_region)
-    return tuple(_collector(name).collect(regions, cloud.now(), store) for name in names)
+    return tuple(_collector(cloud, name).collect(regions, cloud.now(), store) for name in names)
 
 
 def read_signals(cloud: Cloud) -> Signals:
@@ -96,13 +100,26 @@ def carbon_source() -> CarbonSource:
     return carbon_collector(os.environ).source
 
 
-def _collector(name: str) -> Collector:
+def _collector(cloud: Cloud, name: str) -> Collector:
     match name:
         case "carbon":
             return carbon_collector(os.environ)
         case "provider":
             return ProviderCollector()
         case "performance":
-            return PerformanceCollector()
+            return _performance_collector(cloud)
         case _:
             raise UsageError(f"there is no collector '{name}'; there are {', '.join(COLLECTORS)}.")
+
+
+def _performance_collector(cloud: Cloud) -> PerformanceCollector:
+    """The collector that knows the runs of all workflows; one whose statistics cannot be read loses no other's."""
+    known, notes = [], []
+    for record in deployed_workflows(cloud):
+        try:
+            statistics = read_statistics(cloud, record.workflow_id)
+        except MultiXServerlessError as error:
+            notes.append(f"Nothing is learned from the runs of '{record.workflow_id}': {error}")
+            continue
+        known += [] if statistics is None else [statistics]
+    return performance_collector(known, cloud.now(), notes=tuple(notes))

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from multi_x_serverless.adaptation.dead_letters import dead_letters
 from multi_x_serverless.adaptation.ledger import Ledger, Spending
+from multi_x_serverless.adaptation.statistics import read_statistics
 from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
+from multi_x_serverless.model.statistics import WorkflowStatistics
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 
@@ -41,6 +43,7 @@ class WorkflowStatus:
         last_runs: The newest runs of the deployed graph, newest first.
         spending: What planning spent.
         dead_letters: How many messages were given up and not put back.
+        statistics: Of its runs, as they were collected last; None if they never were.
     """
 
     record: WorkflowRecord
@@ -50,6 +53,7 @@ class WorkflowStatus:
     last_runs: tuple[ObservedRun, ...]
     spending: Spending
     dead_letters: int = 0
+    statistics: WorkflowStatistics | None = None
 
 
 def workflow_status(cloud: Cloud, workflow_id: str, *, last: int = 5) -> WorkflowStatus:
@@ -79,6 +83,7 @@ def workflow_status(cloud: Cloud, workflow_id: str, *, last: int = 5) -> Workflo
         last_runs=tuple(reversed(runs))[:last],
         spending=Ledger(cloud).spending(workflow_id),
         dead_letters=len(dead_letters(cloud, workflow_id)),
+        statistics=read_statistics(cloud, workflow_id),
     )
 
 

@@ -122,6 +122,23 @@ def seconds(value: float) -> str:
     return f"{value * 1e3:.0f} ms" if value < 1.0 else f"{value:.2f} s"
 
 
+def size(value: float) -> str:
+    """A number of bytes in the prefix that reads best."""
+    for factor, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if value >= factor:
+            return f"{value / factor:.3g} {unit}"
+    return f"{value:.0f} B"
+
+
+def age(value_s: float) -> str:
+    """A time that has passed, in seconds, in the unit that reads best."""
+    for factor, unit in ((86_400.0, "day"), (3_600.0, "hour"), (60.0, "minute")):
+        if value_s >= factor:
+            count = int(value_s // factor)
+            return f"{count} {unit}" + ("" if count == 1 else "s")
+    return "less than a minute"
+
+
 def quantity(metric: str, value: float) -> str:
     """A value of carbon (gCO2eq), cost (USD per run, shown per million runs) or runtime (s)."""
     if metric == "carbon":

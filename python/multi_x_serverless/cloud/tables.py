@@ -10,7 +10,8 @@ workflows       workflow id, ""              `model.workflow.WorkflowRecord`
 plans           workflow id, "v<version>"    `model.plan.Plan`
 plan_pointers   workflow id, "active" etc.   version of the active and of the staged plan, number of the last
 history         workflow id, day and chunk   `model.run.HistoryChunk`
-statistics      workflow id, kind and run    `model.sync_state`: the cursor, open runs, counted runs
+statistics      workflow id, kind and run    `model.sync_state`: the cursor, open runs, counted runs;
+                                             `model.statistics.WorkflowStatistics`
 signals         kind, region                 `model.signals`
 locks           name, ""                     owner and end of the lease
 journal         workflow id, operation       what a deployment under way has done

@@ -1,35 +1,39 @@
-"""Speed of regions and round trips between them, from the embedded data."""
+"""Speed of regions and round trips between them.
+
+for each pair of regions:   own runs -> further sources (an HTTP one) -> embedded measurements -> distance
+                            the first that knows the pair; what failed before it is a warning
+for each region:            its speed from own runs, else assumed to be the common one
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from multi_x_serverless import data
-from multi_x_serverless.collection.collector import CollectorReport, refresh
+from multi_x_serverless.collection.collector import CollectorReport, Made, refresh
+from multi_x_serverless.collection.measured_round_trips import MeasuredRoundTrips, measure_round_trips
+from multi_x_serverless.collection.relative_speed import FASTEST, SLOWEST, MeasuredSpeeds, measure_speeds
 from multi_x_serverless.collection.store import PERFORMANCE, SignalStore
-from multi_x_serverless.errors import MultiXServerlessError
+from multi_x_serverless.errors import MultiXServerlessError, SignalSourceError
 from multi_x_serverless.model.signals import PerformanceSignal, RoundTrip
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-EMBEDDED_NOTE = (
-    "Round trips are those of 2020, or estimated from the distance where none was measured; "
-    "processors are assumed to be equally fast everywhere."
+    from multi_x_serverless.model.statistics import WorkflowStatistics
+
+EMBEDDED_NOTE = "Embedded round trips are those of 2020."
+DISTANCE_NOTE = "Round trips that nobody measured are estimated from the distance, by 0.03 s on average wrong."
+ASSUMED_SPEED_NOTE = (
+    "Processors are assumed to be equally fast everywhere: no node that computes has run often enough in several "
+    "regions."
 )
 
 
-@dataclass(frozen=True)
-class RelativeSpeed:
-    """Speed of a region's processors as a multiple of the common one, and whether nobody measured it."""
-
-    value: float
-    is_assumed: bool
-
-
-class PerformanceSource(Protocol):
-    """Knows how fast regions are and how far apart."""
+class RoundTripSource(Protocol):
+    """Knows how far regions are apart."""
 
     @property
     def name(self) -> str:
@@ -39,79 +43,204 @@ class PerformanceSource(Protocol):
     def vintage(self) -> str:
         """The time its figures describe."""
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What whoever reads figures made of these has to be told."""
-
-    def relative_speed(self, region: str) -> RelativeSpeed:
-        """Return the speed of a region's processors.
+    def round_trip(self, region: str, to_region: str) -> RoundTrip | None:
+        """Return the mean network round trip between two regions; None if it does not know.
 
         Raises:
-            MultiXServerlessError: The region is not known, or its speed cannot be fetched.
-        """
-
-    def round_trip(self, region: str, to_region: str) -> RoundTrip:
-        """Return the mean network round trip between two regions.
-
-        Raises:
-            MultiXServerlessError: One of them is not known, or it cannot be fetched.
+            MultiXServerlessError: It cannot be asked, its answer cannot be, or there is no such region.
         """
 
 
 @dataclass(frozen=True)
-class EmbeddedPerformanceSource:
-    """The embedded round trips; all processors count as equally fast."""
+class EmbeddedRoundTrips:
+    """The embedded measurements."""
 
     name: str = field(default_factory=lambda: f"embedded ({data.source_of('round_trips.csv').source})")
     vintage: str = field(default_factory=lambda: data.source_of("round_trips.csv").vintage)
-    notes: tuple[str, ...] = (EMBEDDED_NOTE,)
 
-    def relative_speed(self, region: str) -> RelativeSpeed:
-        """Return the speed of a region's processors; see `PerformanceSource.relative_speed`."""
-        data.find_region(region)
-        return RelativeSpeed(1.0, is_assumed=True)
-
-    def round_trip(self, region: str, to_region: str) -> RoundTrip:
-        """Return a round trip; see `PerformanceSource.round_trip`."""
+    def round_trip(self, region: str, to_region: str) -> RoundTrip | None:
+        """Return a measured round trip; see `RoundTripSource.round_trip`."""
         estimate = data.round_trip_seconds(region, to_region)
-        return RoundTrip(to_region, estimate.value, estimate.is_measured)
+        return RoundTrip(to_region, estimate.value, is_measured=True) if estimate.is_measured else None
+
+
+@dataclass(frozen=True)
+class DistanceEstimates:
+    """Round trips as a function of the great-circle distance, fitted to the embedded measurements."""
+
+    name: str = "embedded (estimated from the distance)"
+    vintage: str = field(default_factory=lambda: data.source_of("round_trips.csv").vintage)
+
+    def round_trip(self, region: str, to_region: str) -> RoundTrip | None:
+        """Return an estimate; see `RoundTripSource.round_trip`."""
+        estimate = data.round_trip_seconds(region, to_region)
+        return None if estimate.is_measured else RoundTrip(to_region, estimate.value, is_measured=False)
 
 
 @dataclass(frozen=True)
 class PerformanceCollector:
-    """Refreshes the performance signals."""
+    """Refreshes the performance signals.
 
-    source: PerformanceSource = field(default_factory=EmbeddedPerformanceSource)
+    Attributes:
+        sources: Of round trips, the best first.
+        speeds: What runs tell of the speed of regions.
+        notes: What else whoever reads the figures has to be told.
+    """
+
+    sources: tuple[RoundTripSource, ...] = field(default_factory=lambda: (EmbeddedRoundTrips(), DistanceEstimates()))
+    speeds: MeasuredSpeeds = field(default_factory=MeasuredSpeeds)
+    notes: tuple[str, ...] = ()
     name: str = "performance"
 
     def collect(self, regions: Sequence[str], now: float, store: SignalStore) -> CollectorReport:
         """Refresh the performance signals of `regions`, with the round trips among them.
 
-        A round trip that cannot be had keeps its last good value, or is left out if there was none; the
-        regions at both its ends are refreshed all the same.
+        A round trip that no source has keeps its last good value, or is left out if there was none; the regions at
+        both its ends are refreshed all the same, with a warning.
         """
+        used: Counter[str] = Counter()
 
-        def make(region: str, previous: PerformanceSignal | None) -> PerformanceSignal:
-            speed = self.source.relative_speed(region)
+        def make(region: str, previous: PerformanceSignal | None) -> Made[PerformanceSignal]:
+            data.find_region(region)
             known = () if previous is None else (trip.to_region for trip in previous.round_trips)
             # Regions that only an earlier call named are refreshed as well: other workflows live there.
-            trips = [self._round_trip(region, other, previous) for other in dict.fromkeys((*regions, *known))]
-            return PerformanceSignal(
+            others = tuple(dict.fromkeys((*regions, *known)))
+            trips, failures = self._round_trips(region, others, previous)
+            used.update(self._source_of(trip) for trip in trips)
+            speed = self.speeds.speeds.get(region)
+            signal = PerformanceSignal(
                 region=region,
-                relative_speed=speed.value,
-                relative_speed_is_assumed=speed.is_assumed,
-                round_trips=tuple(trip for trip in trips if trip is not None),
-                source=self.source.name,
-                vintage=self.source.vintage,
+                relative_speed=1.0 if speed is None else speed.value,
+                relative_speed_is_assumed=speed is None,
+                round_trips=trips,
+                **self._origin(trips),
                 collected_at=now,
+                relative_speed_samples=None if speed is None else speed.samples,
+                relative_speed_interval=None if speed is None else speed.interval,
             )
+            return Made(signal, (*failures, *self._bounded(region)))
 
         outcomes = refresh(PERFORMANCE, regions, now, store, make)
-        return CollectorReport(self.name, now, outcomes, self.source.notes)
+        return CollectorReport(self.name, now, outcomes, (*self.notes, *self._notes(used)))
 
-    def _round_trip(self, region: str, other: str, previous: PerformanceSignal | None) -> RoundTrip | None:
-        try:
-            return self.source.round_trip(region, other)
-        except MultiXServerlessError:
-            # Silent here, not lost: the unknown region fails on its own, with its own entry in the report.
-            return None if previous is None else previous.round_trip_to(other)
+    def _round_trips(
+        self, region: str, others: Sequence[str], previous: PerformanceSignal | None
+    ) -> tuple[tuple[RoundTrip, ...], tuple[str, ...]]:
+        """Round trips to other regions, and what failed on the way to them."""
+        trips: list[RoundTrip] = []
+        failures: dict[str, list[str]] = {}
+        for other in others:
+            trip = self._first(region, other, failures)
+            if trip is None:
+                trip = _last_good(other, previous)
+                what = "no source knows the round trip" + (", the last value stays" if trip is not None else "")
+                failures.setdefault(what, []).append(other)
+            trips += [] if trip is None else [trip]
+        if not trips:
+            message = f"no source knows a round trip of {region}; {'; '.join(failures)}."
+            raise SignalSourceError(message, reason="unknown")
+        warnings = (
+            text if len(failed) == len(others) else f"{text} (to {', '.join(failed)})"
+            for text, failed in failures.items()
+        )
+        return tuple(trips), tuple(warnings)
+
+    def _first(self, region: str, other: str, failures: dict[str, list[str]]) -> RoundTrip | None:
+        """What the first source says that knows a pair; the failures of those before it are added."""
+        for source in self.sources:
+            try:
+                trip = source.round_trip(region, other)
+            except MultiXServerlessError as error:
+                failures.setdefault(f"{source.name}: {str(error).rstrip('.')}", []).append(other)
+                continue
+            if trip is not None:
+                return replace(trip, source=trip.source or source.name, vintage=trip.vintage or source.vintage)
+        return None
+
+    def _origin(self, trips: Sequence[RoundTrip]) -> dict[str, str]:
+        """All sources of some round trips, the best first, with the newest vintage of each."""
+        vintages: dict[str, str] = {}
+        for trip in trips:
+            name = self._source_of(trip)
+            vintages[name] = max(trip.vintage, vintages.get(name, ""))
+        ranks = {source.name: rank for rank, source in enumerate(self.sources)}
+        # One that is no source any more (a last good value) comes last.
+        ordered = sorted(vintages, key=lambda name: (ranks.get(name, len(ranks)), name))
+        found = dict.fromkeys(vintages[name] for name in ordered)
+        return {"source": "; ".join(ordered), "vintage": "; ".join(found)}
+
+    def _source_of(self, trip: RoundTrip) -> str:
+        """Name of the source of a round trip, without what it says of that pair in particular."""
+        return next((source.name for source in self.sources if trip.source.startswith(source.name)), trip.source)
+
+    def _bounded(self, region: str) -> tuple[str, ...]:
+        speed = self.speeds.speeds.get(region)
+        if speed is None or not speed.is_bounded:
+            return ()
+        measured = f"{speed.interval.low:.2g} to {speed.interval.high:.2g}"
+        text = (
+            f"own runs: a relative speed of {measured} is no processor's and was bounded to {SLOWEST:g} to "
+            f"{FASTEST:g}: do nodes wait there for something far away?"
+        )
+        return (text,)
+
+    def _notes(self, used: Mapping[str, int]) -> tuple[str, ...]:
+        pairs = ", ".join(f"{count} from {name}" for name, count in sorted(used.items(), key=lambda item: -item[1]))
+        notes = [f"Round trips, each direction counted: {pairs}."] if len(used) > 1 else []
+        for source in self.sources:
+            if source.name in used and isinstance(source, EmbeddedRoundTrips):
+                notes.append(EMBEDDED_NOTE)
+            elif source.name in used and isinstance(source, DistanceEstimates):
+                notes.append(DISTANCE_NOTE)
+        return (*notes, *_speed_notes(self.speeds))
+
+
+def performance_collector(
+    workflows: Sequence[WorkflowStatistics],
+    now: float,
+    *,
+    further: Sequence[RoundTripSource] = (),
+    notes: tuple[str, ...] = (),
+) -> PerformanceCollector:
+    """Return the collector that learns from runs first.
+
+    Args:
+        workflows: What the runs of every workflow of this installation say.
+        now: Seconds since the epoch.
+        further: Sources that are asked after the runs and before the embedded data, the best first.
+        notes: What whoever reads the figures has to be told of these.
+    """
+    own: MeasuredRoundTrips = measure_round_trips(workflows, now)
+    return PerformanceCollector(
+        (own, *further, EmbeddedRoundTrips(), DistanceEstimates()), measure_speeds(workflows, now), notes
+    )
+
+
+def _last_good(other: str, previous: PerformanceSignal | None) -> RoundTrip | None:
+    trip = None if previous is None else previous.round_trip_to(other)
+    if trip is None or previous is None:
+        return None
+    source, vintage = previous.origin_of(trip)
+    return replace(trip, source=source, vintage=vintage)
+
+
+def _speed_notes(speeds: MeasuredSpeeds) -> tuple[str, ...]:
+    if speeds.reference is None:
+        notes = [ASSUMED_SPEED_NOTE]
+    else:
+        measured = ", ".join(
+            f"{region} {speed.value:.2f} ({speed.interval.low:.2f} to {speed.interval.high:.2f}"
+            f"{', perhaps the same' if speed.may_be_common else ''})"
+            for region, speed in speeds.speeds.items()
+            if region != speeds.reference
+        )
+        notes = [f"Speed relative to {speeds.reference}, by own runs: {measured}. Assumed to be the same elsewhere."]
+    if speeds.apart:
+        notes.append(
+            f"No node ran in {', '.join(speeds.apart)} and in a region to compare with: their speed is assumed."
+        )
+    if speeds.waiting_nodes:
+        notes.append(
+            f"{len(speeds.waiting_nodes)} nodes ran in several regions, but mostly wait and tell nothing of processors."
+        )
+    return tuple(notes)

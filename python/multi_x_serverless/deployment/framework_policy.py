@@ -37,11 +37,11 @@ _SYNC: Mapping[str, Sequence[str]] = {
     "statistics": (_GET, _PUT, _DELETE, _QUERY),
     "locks": (_DELETE,),
 }
-_COLLECT: Mapping[str, Sequence[str]] = {"signals": (_GET, _PUT)}
+_COLLECT: Mapping[str, Sequence[str]] = {"signals": (_GET, _PUT), "statistics": (_GET,)}
 
 SYSTEM_TABLE_ACCESS: Mapping[Job, Sequence[Mapping[str, Sequence[str]]]] = {
     "data_sync": (_EVERY_JOB, _SYNC),
-    "data_collect": (_EVERY_JOB, _COLLECT, {"history": (_QUERY,)}),
+    "data_collect": (_EVERY_JOB, _COLLECT, {"history": (_QUERY,), "statistics": (_PUT,)}),
     "update_check_solver": (
         _EVERY_JOB,
         _SYNC,

@@ -82,6 +82,10 @@ class Fields:
             raise self._fail(name, f"is {value!r}, expected a whole number")
         return value
 
+    def optional_integer(self, name: str) -> int | None:
+        """A whole number or null."""
+        return None if self.values.get(name) is None else self.integer(name)
+
     def number(self, name: str) -> float:
         """A finite number."""
         value = self._get(name)

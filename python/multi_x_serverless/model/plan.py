@@ -203,7 +203,7 @@ class Plan:
             provenance=fields.mapping("provenance", as_text),
             hours=tuple(_hour_from(entry) for entry in fields.sections("hours")),
             # Plans of before these were kept do without.
-            observed_runs=None if fields.values.get("observed_runs") is None else fields.integer("observed_runs"),
+            observed_runs=fields.optional_integer("observed_runs"),
             best_static_region=fields.optional_text("best_static_region"),
         )
 

@@ -79,12 +79,15 @@ class EdgeObservation:
         offset_s: When the call left, in seconds from the start of its node; `None` when not logged.
         latency_s: From then to the start of the called node, in seconds; `None` when declined, unknown, or when
             the called node also waited for others.
+        publish_s: How long the caller waited until the call was accepted, in seconds; `None` when declined, not
+            known, or when the planned region refused it.
     """
 
     called: bool
     payload_bytes: float
     offset_s: float | None
     latency_s: float | None
+    publish_s: float | None = None
 
     def to_members(self) -> dict[str, Any]:
         """The observation as part of a document."""
@@ -93,6 +96,7 @@ class EdgeObservation:
             "payload_bytes": self.payload_bytes,
             "offset_s": self.offset_s,
             "latency_s": self.latency_s,
+            "publish_s": self.publish_s,
         }
 
     @classmethod
@@ -103,6 +107,8 @@ class EdgeObservation:
             payload_bytes=fields.number("payload_bytes"),
             offset_s=fields.optional_number("offset_s"),
             latency_s=fields.optional_number("latency_s"),
+            # Runs recorded before it was kept do without.
+            publish_s=fields.optional_number("publish_s"),
         )
 
 

@@ -22,6 +22,8 @@ CARBON_SCHEMA = "multi-x-serverless/carbon-signal"
 PRICE_SCHEMA = "multi-x-serverless/price-signal"
 PERFORMANCE_SCHEMA = "multi-x-serverless/performance-signal"
 SIGNAL_VERSION = 1
+PERFORMANCE_VERSION = 2
+"""Newest version of performance signals that is read. Version 1 had one source and vintage for all round trips."""
 
 HOURS_IN_DAY = 24
 
@@ -301,15 +303,84 @@ class PriceSignal:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """Where a measured value lies with 95 % confidence."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        is_interval = math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high
+        _require(is_interval, "interval", "", f"is {self.low} to {self.high}, expected finite numbers in order")
+
+    def contains(self, value: float) -> bool:
+        """Whether a value may be the true one."""
+        return self.low <= value <= self.high
+
+    def to_members(self) -> dict[str, float]:
+        """The interval as part of a document."""
+        return {"low": self.low, "high": self.high}
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Interval:
+        """Read what `to_members` wrote."""
+        return cls(fields.number("low"), fields.number("high"))
+
+
+@dataclass(frozen=True)
 class RoundTrip:
-    """Mean network round trip to a region in seconds, and whether somebody measured it."""
+    """Network round trip to a region in seconds, and what it rests on.
+
+    Attributes:
+        is_measured: Somebody measured it, as opposed to a formula.
+        source: Who says so, for people; empty for the source of the whole signal.
+        vintage: The time that it describes; empty for the vintage of the whole signal.
+        samples: Observations behind it; None if nobody says.
+        interval: Where it lies, in seconds; None if nobody says.
+    """
 
     to_region: str
     seconds: float
     is_measured: bool
+    source: str = ""
+    vintage: str = ""
+    samples: int | None = None
+    interval: Interval | None = None
 
     def __post_init__(self) -> None:
         _require_not_negative(self.seconds, "performance-signal", f"round trip to {self.to_region}")
+
+    def to_members(self) -> dict[str, Any]:
+        """The round trip as part of a document."""
+        return {
+            "to_region": self.to_region,
+            "seconds": self.seconds,
+            "is_measured": self.is_measured,
+            "source": self.source,
+            "vintage": self.vintage,
+            "samples": self.samples,
+            "interval": None if self.interval is None else self.interval.to_members(),
+        }
+
+    @classmethod
+    def from_fields(cls, fields: Fields, version: int) -> RoundTrip:
+        """Read a round trip of a document of some version."""
+        to_region, seconds, is_measured = (
+            fields.text("to_region"),
+            fields.number("seconds"),
+            fields.truth("is_measured"),
+        )
+        if version < 2:
+            return cls(to_region, seconds, is_measured)
+        return cls(
+            to_region,
+            seconds,
+            is_measured,
+            source=fields.text("source"),
+            vintage=fields.text("vintage"),
+            samples=fields.optional_integer("samples"),
+            interval=_optional_interval(fields, "interval"),
+        )
 
 
 @dataclass(frozen=True)
@@ -321,6 +392,10 @@ class PerformanceSignal:
         relative_speed: Speed of its processors as a multiple of the common one; 2.0 halves run times.
         relative_speed_is_assumed: Nobody measured that speed.
         round_trips: Round trips to all regions that were collected with it, itself among them.
+        source: Where the round trips come from: all sources of theirs.
+        vintage: The times that these describe, in the same order.
+        relative_speed_samples: Observations in that region behind its speed; None if it is assumed.
+        relative_speed_interval: Where that speed lies; None if it is assumed.
     """
 
     region: str
@@ -330,6 +405,8 @@ class PerformanceSignal:
     source: str
     vintage: str
     collected_at: float
+    relative_speed_samples: int | None = None
+    relative_speed_interval: Interval | None = None
 
     def __post_init__(self) -> None:
         is_speed = math.isfinite(self.relative_speed) and self.relative_speed > 0
@@ -339,19 +416,23 @@ class PerformanceSignal:
         """The round trip to a region; None if it was not collected."""
         return next((trip for trip in self.round_trips if trip.to_region == region), None)
 
+    def origin_of(self, trip: RoundTrip) -> tuple[str, str]:
+        """Source and vintage of one of its round trips."""
+        return trip.source or self.source, trip.vintage or self.vintage
+
     def to_document(self) -> bytes:
         """The signal as a JSON document."""
+        interval = self.relative_speed_interval
         return documents.write(
             PERFORMANCE_SCHEMA,
-            SIGNAL_VERSION,
+            PERFORMANCE_VERSION,
             {
                 "region": self.region,
                 "relative_speed": self.relative_speed,
                 "relative_speed_is_assumed": self.relative_speed_is_assumed,
-                "round_trips": [
-                    {"to_region": trip.to_region, "seconds": trip.seconds, "is_measured": trip.is_measured}
-                    for trip in self.round_trips
-                ],
+                "relative_speed_samples": self.relative_speed_samples,
+                "relative_speed_interval": None if interval is None else interval.to_members(),
+                "round_trips": [trip.to_members() for trip in self.round_trips],
                 **_origin_members(self),
             },
         )
@@ -363,19 +444,25 @@ class PerformanceSignal:
         Raises:
             InvalidDocumentError: The text is no such signal; the message names the field.
         """
-        members = documents.read(text, PERFORMANCE_SCHEMA, SIGNAL_VERSION)
+        members = documents.read(text, PERFORMANCE_SCHEMA, PERFORMANCE_VERSION)
+        version = members.integer("version")
+        is_old = version < 2
         return cls(
             region=members.text("region"),
             relative_speed=members.number("relative_speed"),
             relative_speed_is_assumed=members.truth("relative_speed_is_assumed"),
-            round_trips=tuple(
-                RoundTrip(trip.text("to_region"), trip.number("seconds"), trip.truth("is_measured"))
-                for trip in members.sections("round_trips")
-            ),
+            round_trips=tuple(RoundTrip.from_fields(trip, version) for trip in members.sections("round_trips")),
             source=members.text("source"),
             vintage=members.text("vintage"),
             collected_at=members.number("collected_at"),
+            relative_speed_samples=None if is_old else members.optional_integer("relative_speed_samples"),
+            relative_speed_interval=None if is_old else _optional_interval(members, "relative_speed_interval"),
         )
+
+
+def _optional_interval(fields: Fields, name: str) -> Interval | None:
+    section = fields.optional_section(name)
+    return None if section is None else Interval.from_fields(section)
 
 
 Signal: TypeAlias = RegionSignal | CarbonSignal | PriceSignal | PerformanceSignal

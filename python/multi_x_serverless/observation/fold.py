@@ -201,11 +201,15 @@ class _Attempts:
         """What became of an edge; `None` if nothing was logged."""
         calls, declines = self._calls.get(index, []), self._declines.get(index, [])
         if calls:
+            call = self._of_finished_attempt(index, calls)
+            # Where home took what the planned region refused, most of the time is that of the refusal.
+            is_accepted = call is not None and not call.get("fallback")
             return EdgeObservation(
                 called=True,
-                payload_bytes=float((self._of_finished_attempt(index, calls) or calls[0])["bytes"]),
+                payload_bytes=float((call or calls[0])["bytes"]),
                 offset_s=self._offset(index, calls),
                 latency_s=self._latency(index, calls),
+                publish_s=float(call["publish"]) if call is not None and is_accepted else None,
             )
         if declines:
             return EdgeObservation(

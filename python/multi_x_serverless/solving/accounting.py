@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from multi_x_serverless.model import shared_constants
 from multi_x_serverless.model.run import NodeObservation, ObservedRun
 from multi_x_serverless.model.signals import PriceSignal, RegionPrices
 from multi_x_serverless.solving import model_constants as constants
@@ -47,7 +48,7 @@ class RunFootprint:
 
 def execution_kwh(duration_s: float, memory_mb: int, cpu_s: float) -> float:
     """Energy of one invocation in kWh, without the overhead of the data centre."""
-    vcpus = memory_mb / constants.MEMORY_MB_PER_VCPU
+    vcpus = memory_mb / shared_constants.MEMORY_MB_PER_VCPU
     utilization = min(1.0, cpu_s / (duration_s * vcpus)) if duration_s > 0 else 0.0
     vcpu_kw = constants.VCPU_MINIMUM_KW + utilization * (constants.VCPU_MAXIMUM_KW - constants.VCPU_MINIMUM_KW)
     return duration_s / 3600.0 * (vcpus * vcpu_kw + memory_mb / MB_PER_GB * constants.MEMORY_KW_PER_GB)
@@ -155,7 +156,7 @@ class _RunAccounting:
         """A request and so many seconds of a node's function; the usual utilisation where the CPU time is unknown."""
         provider = self._workflow.functions[self._workflow.graph.nodes[index].function].provider
         if cpu_s is None:
-            vcpus = provider.memory_mb / constants.MEMORY_MB_PER_VCPU
+            vcpus = provider.memory_mb / shared_constants.MEMORY_MB_PER_VCPU
             cpu_s = constants.CPU_UTILIZATION_DEFAULT * duration_s * vcpus
         prices = self._prices(region)
         return _Share(
@@ -221,7 +222,7 @@ class _RunAccounting:
             if edge in self._run.edges and self._run.edges[edge].called
         ]
         # One message starts a join however many call it; each of them is attributed an equal part.
-        envelope = constants.MESSAGE_ENVELOPE_BYTES / len(calls) if calls else 0.0
+        envelope = shared_constants.MESSAGE_ENVELOPE_BYTES / len(calls) if calls else 0.0
         share = _Share()
         for source, payload in calls:
             share += self._sent(payload + envelope, source, region)
@@ -237,7 +238,7 @@ class _RunAccounting:
         reads = constants.SYNC_CLOSING_READ_UNITS
         objects = 0
         for payload in payloads:
-            if payload > constants.INLINE_PAYLOAD_LIMIT_BYTES:
+            if payload > shared_constants.INLINE_PAYLOAD_LIMIT_BYTES:
                 objects += 1
             else:
                 writes += math.ceil(payload / BYTES_PER_WRITE_UNIT)
@@ -246,16 +247,16 @@ class _RunAccounting:
             writes * prices.dynamodb_usd_per_million_write_units
             + reads * prices.dynamodb_usd_per_million_read_units
             + objects * (prices.s3_usd_per_million_put_requests + prices.s3_usd_per_million_get_requests)
-            + message_units(constants.MESSAGE_ENVELOPE_BYTES) * prices.sns_usd_per_million_publishes
+            + message_units(shared_constants.MESSAGE_ENVELOPE_BYTES) * prices.sns_usd_per_million_publishes
         ) / MEGA
 
     def _message_usd(self, region: str, payload: float) -> float:
         prices = self._prices(region)
-        if payload <= constants.INLINE_PAYLOAD_LIMIT_BYTES:
-            units = message_units(payload + constants.MESSAGE_ENVELOPE_BYTES)
+        if payload <= shared_constants.INLINE_PAYLOAD_LIMIT_BYTES:
+            units = message_units(payload + shared_constants.MESSAGE_ENVELOPE_BYTES)
             return units * prices.sns_usd_per_million_publishes / MEGA
         return (
-            message_units(constants.MESSAGE_ENVELOPE_BYTES) * prices.sns_usd_per_million_publishes
+            message_units(shared_constants.MESSAGE_ENVELOPE_BYTES) * prices.sns_usd_per_million_publishes
             + prices.s3_usd_per_million_put_requests
             + prices.s3_usd_per_million_get_requests
         ) / MEGA
@@ -268,7 +269,7 @@ class _RunAccounting:
             return message
         forwarding = self._executed(0, self._home, constants.FORWARD_DURATION_S, None)
         forwarded = _Share(cost=self._message_usd(region, payload))
-        sent = self._sent(payload + constants.MESSAGE_ENVELOPE_BYTES, self._home, region)
+        sent = self._sent(payload + shared_constants.MESSAGE_ENVELOPE_BYTES, self._home, region)
         return message + forwarding + forwarded + sent
 
 

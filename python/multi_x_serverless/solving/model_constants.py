@@ -1,4 +1,7 @@
-"""Constants of the carbon and cost model, each with its unit and source (docs/design.md, "Model")."""
+"""Constants of the carbon and cost model, each with its unit and source (docs/design.md, "Model").
+
+Those that measuring needs as well are in `model.shared_constants`.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,6 @@ VCPU_MAXIMUM_KW = 0.0035
 # Power of memory in kW per GB: Cloud Carbon Footprint, Green Algorithms (Lannelongue et al. 2021), Caribou section 7.
 MEMORY_KW_PER_GB = 0.0003725
 
-# One vCPU per 1,769 MB of memory: AWS Lambda's documentation.
-MEMORY_MB_PER_VCPU = 1769.0
-
 # Power usage effectiveness where no value of the region is known: Caribou section 7.
 PUE_DEFAULT = 1.11
 
@@ -25,32 +25,14 @@ CPU_UTILIZATION_DEFAULT = 0.5
 # World average intensity in gCO2eq/kWh, for the end of a transfer that lies outside the cloud: Caribou section 7.
 OUTSIDE_INTENSITY_GCO2EQ_PER_KWH = 410.0
 
-# Throughput between two functions in bytes per second; a single connection on a small function reaches about this.
-BANDWIDTH_BYTES_PER_S = 100e6
-
-# Size of a message without its payload: run, workflow and plan ids, placement (one byte a node), SNS wrapping.
-MESSAGE_ENVELOPE_BYTES = 600.0
-
-# Payloads above this many bytes travel through the object store: SNS's 256 KiB less the envelope.
-INLINE_PAYLOAD_LIMIT_BYTES = 240_000.0
-
 # Writes and reads of the join protocol (`sdk.protocol`): a report updates the status item once; to close, the reporter
 # marks the status as fired, the node claims its start and closes the claim, and the status is read back.
 SYNC_REPORT_WRITE_UNITS = 1.0
 SYNC_CLOSING_WRITE_UNITS = 3.0
 SYNC_CLOSING_READ_UNITS = 1.0
 
-# Samples from which on an observed distribution counts fully; below, it is blended with another one
-# (docs/problem-document.md, "Time of a scenario").
-SAMPLES_THAT_COUNT_FULLY = 20
-
 # Bytes that the SDK logs per node that runs (records of `sdk.records`, with Lambda's own START/END/REPORT lines).
 LOG_BYTES_PER_NODE = 1500.0
-
-# Round trips one after the other between the end of a call and the start of the called node: one publish; into a
-# join the payload, the report and the publish.
-ROUND_TRIPS_PLAIN_EDGE = 1.0
-ROUND_TRIPS_SYNC_EDGE = 3.0
 
 # Billed duration of handing a trigger on to the entry function of another region, in seconds.
 FORWARD_DURATION_S = 0.002

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from multi_x_serverless.errors import NotEnoughDataError
+from multi_x_serverless.model import shared_constants
 from multi_x_serverless.model.config import FunctionConfiguration, Limits, WorkflowConfiguration
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.run import NodeObservation, ObservedRun
@@ -118,7 +119,7 @@ def build_problem(
             "vcpu_min_kw": constants.VCPU_MINIMUM_KW,
             "vcpu_max_kw": constants.VCPU_MAXIMUM_KW,
             "memory_kw_per_gb": constants.MEMORY_KW_PER_GB,
-            "memory_mb_per_vcpu": constants.MEMORY_MB_PER_VCPU,
+            "memory_mb_per_vcpu": shared_constants.MEMORY_MB_PER_VCPU,
             "pue_default": constants.PUE_DEFAULT,
             "pue": {},
             "cpu_utilization_default": constants.CPU_UTILIZATION_DEFAULT,
@@ -131,11 +132,11 @@ def build_problem(
         "prices": {region: _prices(region, regions, signals.prices[region]) for region in regions},
         "latency": {
             "round_trip_s": _round_trips(regions, signals),
-            "bandwidth_bytes_per_s": constants.BANDWIDTH_BYTES_PER_S,
+            "bandwidth_bytes_per_s": shared_constants.BANDWIDTH_BYTES_PER_S,
         },
         "protocol": {
-            "message_envelope_bytes": constants.MESSAGE_ENVELOPE_BYTES,
-            "inline_payload_limit_bytes": constants.INLINE_PAYLOAD_LIMIT_BYTES,
+            "message_envelope_bytes": shared_constants.MESSAGE_ENVELOPE_BYTES,
+            "inline_payload_limit_bytes": shared_constants.INLINE_PAYLOAD_LIMIT_BYTES,
             "sync_report_write_units": constants.SYNC_REPORT_WRITE_UNITS,
             "sync_closing_write_units": constants.SYNC_CLOSING_WRITE_UNITS,
             "sync_closing_read_units": constants.SYNC_CLOSING_READ_UNITS,
@@ -157,7 +158,7 @@ def build_problem(
             "seed": settings.seed,
             "scenarios": settings.scenarios,
             "validation_scenarios": settings.validation_scenarios,
-            "min_samples": constants.SAMPLES_THAT_COUNT_FULLY,
+            "min_samples": shared_constants.SAMPLES_THAT_COUNT_FULLY,
             "tail": 0.95,
             "confidence": 0.95,
             "deadline_s": settings.deadline_s,
@@ -202,9 +203,9 @@ def _edges(graph: Graph) -> list[dict[str, Any]]:
         {
             "from": graph.nodes[edge.source].name,
             "to": graph.nodes[edge.target].name,
-            "round_trips": constants.ROUND_TRIPS_SYNC_EDGE
+            "round_trips": shared_constants.ROUND_TRIPS_SYNC_EDGE
             if graph.nodes[edge.target].sync
-            else constants.ROUND_TRIPS_PLAIN_EDGE,
+            else shared_constants.ROUND_TRIPS_PLAIN_EDGE,
         }
         for edge in graph.edges
     ]
@@ -273,7 +274,7 @@ def _node_columns(
     runs: tuple[ObservedRun, ...],
 ) -> dict[str, Any]:
     position = {region: index for index, region in enumerate(regions)}
-    vcpus = memory_mb / constants.MEMORY_MB_PER_VCPU
+    vcpus = memory_mb / shared_constants.MEMORY_MB_PER_VCPU
     ran: list[int] = []
     region: list[int] = []
     duration: list[float | None] = []

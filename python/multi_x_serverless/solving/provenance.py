@@ -28,7 +28,7 @@ def provenance(
         "carbon_forecast_error": _forecast_error(carbon),
         "prices": _origin(prices),
         "prices_of_another_region": _assumed_prices(prices),
-        "latency": _origin(performance),
+        "latency": _origin_of_round_trips(performance),
         "latency_estimated_from_distance": _estimated_round_trips(performance),
         "relative_speed": _relative_speed(performance),
         "runs": f"{len(runs)} observed runs{_stand_for(runs)}, {_time(runs[0].started_at)} to "
@@ -80,16 +80,39 @@ def _estimated_round_trips(signals: Sequence[PerformanceSignal]) -> str:
 
 
 def _relative_speed(signals: Sequence[PerformanceSignal]) -> str:
+    measured = ", ".join(
+        f"{signal.region} {signal.relative_speed:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+        for signal in signals
+        if (interval := signal.relative_speed_interval) is not None
+    )
+    by_runs = f"; by own runs, with what else they wait for: {measured}" if measured else ""
     assumed = [signal.region for signal in signals if signal.relative_speed_is_assumed]
     if not assumed:
-        return "measured in all regions"
+        return f"measured in all regions{by_runs}"
     if len(assumed) == len(signals):
         same = len({signal.relative_speed for signal in signals}) == 1
         return "assumed" + (" to be the same in all regions" if same else " in all regions") + ": nobody measured it"
-    return f"assumed in {', '.join(assumed)}: nobody measured it there"
+    return f"assumed in {', '.join(assumed)}: nobody measured it there{by_runs}"
 
 
-def _origin(signals: Sequence[CarbonSignal | PriceSignal | PerformanceSignal]) -> str:
+def _origin_of_round_trips(signals: Sequence[PerformanceSignal]) -> str:
+    """For each source of round trips between the regions: how many of them, and which time they describe."""
+    regions = {signal.region for signal in signals}
+    vintages: dict[str, list[str]] = {}
+    for signal in signals:
+        for trip in signal.round_trips:
+            if trip.to_region in regions:
+                source, vintage = signal.origin_of(trip)
+                vintages.setdefault(source, []).append(vintage)
+    parts = []
+    for source, found in sorted(vintages.items(), key=lambda item: (-len(item[1]), item[0])):
+        first, last = min(found), max(found)
+        span = first if first == last else f"{first} to {last}"
+        parts.append(f"{source}, {span}" + (f" ({len(found)} round trips)" if len(vintages) > 1 else ""))
+    return f"{'; '.join(parts)}; collected {_time(min(signal.collected_at for signal in signals))} UTC"
+
+
+def _origin(signals: Sequence[CarbonSignal | PriceSignal]) -> str:
     """Sources and vintages, and when the oldest of the signals was collected."""
     origins = "; ".join(sorted({f"{signal.source}, {signal.vintage}" for signal in signals}))
     return f"{origins}; collected {_time(min(signal.collected_at for signal in signals))} UTC"

@@ -10,8 +10,8 @@ from multi_x_serverless.errors import InvalidDocumentError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import Fields, as_text
 from multi_x_serverless.model.plan import Certificate, HourPlan, Metrics, Objective, Plan
+from multi_x_serverless.model.shared_constants import SAMPLES_THAT_COUNT_FULLY
 from multi_x_serverless.solving.frontier import Frontier
-from multi_x_serverless.solving.model_constants import SAMPLES_THAT_COUNT_FULLY
 
 SOLUTION_SCHEMA = "multi-x-serverless/solution"
 SOLUTION_VERSION = 1

@@ -12,6 +12,7 @@ from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, WorkflowProblem, build_workflow_problem
+from multi_x_serverless.adaptation.statistics import read_statistics
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import PlanStore, physical_name
@@ -273,6 +274,14 @@ def test_plan_that_is_about_to_expire_is_renewed(tmp_path: Path) -> None:
     add_runs(cloud, 1, reason="home_share")
     (decision,) = check_solver(cloud, SETTINGS)
     assert decision.verdict == "staged"
+
+
+def test_a_check_leaves_the_statistics_that_it_rests_on(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=7)
+    check_solver(cloud, SETTINGS)
+    statistics = read_statistics(cloud, WORKFLOW_ID)
+    assert statistics is not None
+    assert (statistics.runs, statistics.collected_at) == (7, cloud.now())
 
 
 def test_nothing_deployed_is_no_error() -> None:

@@ -17,10 +17,12 @@ from multi_x_serverless.adaptation.framework import (
     JobResult,
     run_job,
 )
+from multi_x_serverless.adaptation.statistics import read_statistics
 from multi_x_serverless.cloud.local import LocalCloud, LocalSettings
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import PlanStore, create_tables, physical_name
+from multi_x_serverless.collection.collector import CollectorReport, SignalOutcome
 from multi_x_serverless.collection.store import CARBON, SignalStore
 from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.errors import (
@@ -330,6 +332,25 @@ def test_a_line_says_what_was_done(tmp_path: Path) -> None:
         "outcome": "done",
     }
     assert (line["details"]["runs"], line["details"]["regions"]) == (3, ["us-east-1"])
+    assert "nodes" not in line["details"], "they are in the table"
+    stored = read_statistics(cloud, WORKFLOW_ID)
+    assert stored is not None
+    assert (stored.runs, len(stored.gaps)) == (3, line["details"]["gaps"])
+
+
+def test_what_failed_on_the_way_to_a_signal_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = deployed_example(tmp_path)
+    function = Function(cloud)
+    outcomes = tuple(
+        SignalOutcome("performance", region, "x", "2020", 0.0, warnings=("CloudPing: timed out",))
+        for region in cloud.regions
+    )
+    reports = (CollectorReport("performance", 0.0, outcomes),)
+    monkeypatch.setattr("multi_x_serverless.adaptation.framework.collect_signals", lambda *_: reports)
+    function.run(FrameworkEvent("data_collect"))
+    [line] = function.lines
+    assert line["outcome"] == "started"
+    assert line["details"]["warnings"] == ["performance: CloudPing: timed out"]
 
 
 @pytest.mark.parametrize(

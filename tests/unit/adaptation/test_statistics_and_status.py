@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from multi_x_serverless.adaptation.statistics import workflow_statistics
+from multi_x_serverless.adaptation.signals import collect_signals, read_signals
+from multi_x_serverless.adaptation.statistics import collect_statistics, read_statistics
 from multi_x_serverless.adaptation.status import workflow_status
-from multi_x_serverless.errors import UnknownWorkflowError
+from multi_x_serverless.cloud.ports import Key
+from multi_x_serverless.cloud.tables import physical_name
+from multi_x_serverless.errors import CloudError, UnknownWorkflowError
+from multi_x_serverless.model.statistics import Gap
 from multi_x_serverless.observation.history import KEEP_DAYS, History
+from multi_x_serverless.observation.sync import forget_sync
 from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import HOME, add_runs, deployed_example
 from tests.unit.deployment.projects import WORKFLOW_ID, stage
@@ -38,18 +43,76 @@ def cloud(tmp_path: Path) -> FakeCloud:
 
 
 def test_statistics_count_complete_and_failed_runs_of_the_deployed_graph(cloud: FakeCloud) -> None:
-    (found,) = workflow_statistics(cloud)
-    assert (found.workflow_id, found.runs, found.failed) == (WORKFLOW_ID, 10, 1)
+    (found,) = collect_statistics(cloud).refreshed
+    assert (found.workflow_id, found.runs, found.failed, found.other_runs) == (WORKFLOW_ID, 10, 1, 1)
     assert found.regions == (AWAY, HOME)
     # Three nodes of 0.50, 0.51, ... s one after the other.
     durations = [3 * (0.5 + 0.01 * number) for number in (*range(7), *range(3))]
-    assert found.mean_runtime_s == pytest.approx(sum(durations) / len(durations))
+    assert found.runtime is not None
+    assert found.runtime.mean == pytest.approx(sum(durations) / len(durations))
 
 
 def test_statistics_of_a_workflow_that_never_ran(tmp_path: Path) -> None:
-    (found,) = workflow_statistics(deployed_example(tmp_path))
-    assert (found.runs, found.failed, found.mean_runtime_s, found.regions) == (0, 0, 0.0, ())
-    assert workflow_statistics(FakeCloud()) == ()
+    (found,) = collect_statistics(deployed_example(tmp_path)).refreshed
+    assert (found.runs, found.failed, found.runtime, found.regions) == (0, 0, None, ())
+    assert found.gaps == (Gap("no_runs"),)
+    assert collect_statistics(FakeCloud()).refreshed == ()
+
+
+def test_statistics_are_kept_and_read_back(cloud: FakeCloud) -> None:
+    assert workflow_status(cloud, WORKFLOW_ID).statistics is None
+    (found,) = collect_statistics(cloud, [WORKFLOW_ID]).refreshed
+    assert read_statistics(cloud, WORKFLOW_ID) == found
+    assert workflow_status(cloud, WORKFLOW_ID).statistics == found
+    forget_sync(cloud, WORKFLOW_ID)
+    assert read_statistics(cloud, WORKFLOW_ID) is None, "they go with the workflow"
+
+
+def test_a_history_that_cannot_be_read_keeps_the_last_statistics(cloud: FakeCloud) -> None:
+    (before,) = collect_statistics(cloud).refreshed
+    cloud.faults.before = lambda call: (
+        CloudError("throttled.") if call.operation == "query" and "history" in str(call.arguments[1]) else None
+    )
+    collected = collect_statistics(cloud)
+    assert collected.refreshed == ()
+    assert str(collected.failures[WORKFLOW_ID]) == "throttled."
+    assert read_statistics(cloud, WORKFLOW_ID) == before
+
+
+def test_what_runs_tell_of_regions_reaches_the_signals(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=40)
+    add_runs(cloud, 30, region=AWAY, plan_version=2, started_at=cloud.now() - 600.0)
+    history = History(cloud)
+    # Half a second of work, all of it in the processor, and a fifth more elsewhere.
+    busy = []
+    for run in history.runs(WORKFLOW_ID):
+        factor = 1.2 if run.nodes[0].region == AWAY else 1.0
+        nodes = {
+            index: replace(node, duration_s=node.duration_s * factor, cpu_s=node.duration_s * factor)
+            for index, node in run.nodes.items()
+        }
+        busy.append(replace(run, run_id=f"busy {run.run_id}", nodes=nodes))
+    history.remove(WORKFLOW_ID)
+    history.add(WORKFLOW_ID, busy)
+    collect_signals(cloud, ["performance"], [HOME, AWAY])
+    assert read_signals(cloud).performance[AWAY].relative_speed_is_assumed, "no statistics yet"
+
+    collect_statistics(cloud)
+    collect_signals(cloud, ["performance"], [HOME, AWAY])
+
+    away = read_signals(cloud).performance[AWAY]
+    assert away.relative_speed == pytest.approx(1 / 1.2, rel=0.03)
+    assert not away.relative_speed_is_assumed
+
+
+def test_statistics_that_cannot_be_read_are_a_note_and_lose_no_signal(cloud: FakeCloud) -> None:
+    collect_statistics(cloud)
+    table = physical_name("statistics")
+    newer = {"document": '{"schema": "multi-x-serverless/workflow-statistics", "version": 99}'}
+    cloud.key_value.put(HOME, table, Key(WORKFLOW_ID, "summary"), newer)
+    (report,) = collect_signals(cloud, ["performance"], [HOME, AWAY])
+    assert report.failures == ()
+    assert report.notes[0].startswith(f"Nothing is learned from the runs of '{WORKFLOW_ID}'")
 
 
 def test_status_counts_by_plan_where_nodes_ran_and_why(cloud: FakeCloud) -> None:

@@ -12,6 +12,7 @@ from multi_x_serverless.adaptation.dead_letters import GivenUpMessage
 from multi_x_serverless.adaptation.ledger import Spending
 from multi_x_serverless.adaptation.run_status import NodeStatus, RunStatus
 from multi_x_serverless.adaptation.savings import Average, Expected, Observed, Sample, SavingsReport
+from multi_x_serverless.adaptation.statistics import collect_statistics
 from multi_x_serverless.adaptation.status import workflow_status
 from multi_x_serverless.cli.commands import run as run_command
 from multi_x_serverless.cli.commands.report import show_report
@@ -97,6 +98,7 @@ def test_status_with_runs_under_two_plans(
         failed_attempts=(FailedAttempt(0, "us-east-1", 0.1),) * 2,
     )
     History(cloud).add(WORKFLOW_ID, [last])
+    collect_statistics(cloud)
     show_status(table_settings(monkeypatch), workflow_status(cloud, WORKFLOW_ID, last=3), now)
     check_golden("status", capsys.readouterr().out)
 

@@ -16,15 +16,11 @@ from multi_x_serverless.collection.carbon import (
     EmbeddedCarbonSource,
     carbon_collector,
 )
-from multi_x_serverless.collection.performance import (
-    EmbeddedPerformanceSource,
-    PerformanceCollector,
-    RelativeSpeed,
-)
+from multi_x_serverless.collection.collector import Made, refresh
+from multi_x_serverless.collection.performance import PerformanceCollector
 from multi_x_serverless.collection.provider import ProviderCollector
-from multi_x_serverless.collection.store import CARBON, PERFORMANCE, PRICE, REGION, SignalStore
+from multi_x_serverless.collection.store import CARBON, PRICE, REGION, SignalStore
 from multi_x_serverless.errors import CloudError
-from multi_x_serverless.model.signals import RoundTrip
 from tests.fakes import FakeKeyValueStore
 
 if TYPE_CHECKING:
@@ -192,59 +188,17 @@ def test_feeds_that_fail_or_send_nonsense_leave_the_last_good_value(store: Signa
     assert [region for region in regions if after[region] != before[region]] == ["eu-central-1"]
 
 
-def test_performance_holds_all_round_trips_and_says_that_the_speed_is_assumed(store: SignalStore) -> None:
-    PerformanceCollector().collect(ALL_REGIONS, NOW, store)
+def test_what_failed_on_the_way_to_a_signal_is_in_its_outcome(store: SignalStore) -> None:
+    CarbonCollector().collect(["us-east-1", "us-west-2"], NOW, store)
+    signals = store.all(CARBON)
 
-    signals = store.all(PERFORMANCE)
-    assert set(signals) == set(ALL_REGIONS)
-    for region, signal in signals.items():
-        assert (signal.relative_speed, signal.relative_speed_is_assumed) == (1.0, True)
-        assert [trip.to_region for trip in signal.round_trips] == list(ALL_REGIONS)
-        for trip in signal.round_trips:
-            back = signals[trip.to_region].round_trip_to(region)
-            assert back is not None
-            assert (back.seconds, back.is_measured) == (trip.seconds, trip.is_measured)
+    outcomes = refresh(
+        CARBON,
+        ["us-east-1", "us-west-2"],
+        NOW,
+        store,
+        lambda region, _: Made(signals[region], ("the feed was down",)) if region == "us-east-1" else signals[region],
+    )
 
-
-@dataclass(frozen=True)
-class LossyPerformanceSource:
-    """Knows nothing of the way between two regions."""
-
-    name: str = "lossy"
-    vintage: str = "now"
-    notes: tuple[str, ...] = ()
-
-    def relative_speed(self, region: str) -> RelativeSpeed:
-        return RelativeSpeed(2.0, is_assumed=False)
-
-    def round_trip(self, region: str, to_region: str) -> RoundTrip:
-        if {region, to_region} == {"us-east-1", "us-west-1"}:
-            raise CloudError("no route.")
-        return RoundTrip(to_region, 0.5, is_measured=True)
-
-
-def test_a_round_trip_that_cannot_be_had_keeps_its_last_good_value(store: SignalStore) -> None:
-    regions = ["us-east-1", "us-west-1", "us-west-2"]
-    lossy = PerformanceCollector(LossyPerformanceSource())
-
-    lossy.collect(regions, NOW, store)
-    first = store.all(PERFORMANCE)["us-east-1"]
-    assert first.round_trip_to("us-west-1") is None
-    assert first.round_trip_to("us-west-2") == RoundTrip("us-west-2", 0.5, is_measured=True)
-
-    PerformanceCollector().collect(regions, NOW, store)
-    report = lossy.collect(regions, NOW + 60, store)
-    second = store.all(PERFORMANCE)["us-east-1"]
-    assert report.failures == ()
-    assert second.relative_speed == 2.0
-    assert second.round_trip_to("us-west-1") == EmbeddedPerformanceSource().round_trip("us-east-1", "us-west-1")
-    assert second.round_trip_to("us-west-2") == RoundTrip("us-west-2", 0.5, is_measured=True)
-
-
-def test_round_trips_to_regions_of_earlier_calls_stay(store: SignalStore) -> None:
-    collector = PerformanceCollector()
-    collector.collect(["us-east-1", "us-west-2"], NOW, store)
-    collector.collect(["us-east-1", "eu-west-1"], NOW + 60, store)
-    signal = store.get(PERFORMANCE, "us-east-1")
-    assert signal is not None
-    assert {trip.to_region for trip in signal.round_trips} == {"us-east-1", "us-west-2", "eu-west-1"}
+    assert [outcome.warnings for outcome in outcomes] == [("the feed was down",), ()]
+    assert all(outcome.is_refreshed for outcome in outcomes)

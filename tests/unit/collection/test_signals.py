@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +11,14 @@ from multi_x_serverless import data
 from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError
 from multi_x_serverless.model.signals import (
     CarbonSignal,
+    Interval,
     PerformanceSignal,
     PriceSignal,
     RegionSignal,
     RoundTrip,
 )
+
+DOCUMENTS = Path(__file__).parents[2] / "data" / "documents"
 
 ORIGIN: dict[str, Any] = {"source": "somewhere", "vintage": "2023", "collected_at": 1_700_000_000.5}
 CARBON = CarbonSignal(
@@ -36,7 +40,12 @@ SIGNALS: list[RegionSignal | CarbonSignal | PriceSignal | PerformanceSignal] = [
         region="us-east-2",
         relative_speed=1.25,
         relative_speed_is_assumed=False,
-        round_trips=(RoundTrip("us-east-1", 0.011, is_measured=True), RoundTrip("us-east-2", 0.0, False)),
+        round_trips=(
+            RoundTrip("us-east-1", 0.011, True, "own runs", "2026-11-26", 40, Interval(0.01, 0.012)),
+            RoundTrip("us-east-2", 0.0, False),
+        ),
+        relative_speed_samples=120,
+        relative_speed_interval=Interval(1.2, 1.3),
         **ORIGIN,
     ),
 ]
@@ -65,8 +74,8 @@ def test_every_member_is_needed_or_has_null_as_its_default(signal: Any) -> None:
     for name in json.loads(signal.to_document()):
         document = json.loads(signal.to_document())
         del document[name]
-        if name == "forecast_error":
-            assert type(signal).from_document(json.dumps(document)).forecast_error is None
+        if name in {"forecast_error", "relative_speed_samples", "relative_speed_interval"}:
+            assert getattr(type(signal).from_document(json.dumps(document)), name) is None
         else:
             with pytest.raises(InvalidDocumentError, match=name):
                 type(signal).from_document(json.dumps(document))
@@ -116,8 +125,34 @@ def test_impossible_speeds_are_refused(speed: float) -> None:
 def test_a_round_trip_is_found_by_region() -> None:
     signal = SIGNALS[4]
     assert isinstance(signal, PerformanceSignal)
-    assert signal.round_trip_to("us-east-1") == RoundTrip("us-east-1", 0.011, is_measured=True)
+    trip = signal.round_trip_to("us-east-1")
+    assert trip == signal.round_trips[0]
+    assert signal.origin_of(signal.round_trips[0]) == ("own runs", "2026-11-26")
+    assert signal.origin_of(signal.round_trips[1]) == ("somewhere", "2023")
     assert signal.round_trip_to("us-west-1") is None
+
+
+def test_a_performance_signal_of_version_1_is_read() -> None:
+    old = json.loads((DOCUMENTS / "performance_signal_1.json").read_text(encoding="utf-8"))
+    assert old["version"] == 1
+
+    signal = PerformanceSignal.from_document(json.dumps(old))
+
+    assert signal.round_trips == (
+        RoundTrip("us-east-1", 0.0709, is_measured=True),
+        RoundTrip("us-west-2", 0.00013, is_measured=False),
+    )
+    assert signal.origin_of(signal.round_trips[0]) == ("embedded (somebody)", "2020")
+    assert (signal.relative_speed_samples, signal.relative_speed_interval) == (None, None)
+    assert json.loads(signal.to_document())["version"] == 2
+
+
+def test_an_interval_is_in_order() -> None:
+    assert Interval(1.0, 1.0).contains(1.0)
+    assert not Interval(1.0, 2.0).contains(2.1)
+    for low, high in ((2.0, 1.0), (float("nan"), 1.0), (0.0, float("inf"))):
+        with pytest.raises(InvalidDocumentError, match="in order"):
+            Interval(low, high)
 
 
 def test_a_place_off_the_globe_is_refused() -> None:

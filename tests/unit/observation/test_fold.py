@@ -26,6 +26,32 @@ def test_complete_run_has_every_node_and_edge() -> None:
     assert (run.nodes[0].other_sent_bytes, run.nodes[0].other_received_bytes) == (5, 10)
 
 
+def test_time_until_a_call_was_accepted_is_kept_if_the_planned_region_took_it() -> None:
+    log = RunLog("r")
+    run = fold("r", log.complete(), diamond(), "complete")
+    assert run is not None
+    assert {index: edge.publish_s for index, edge in run.edges.items()} == {0: 0.01, 1: 0.01, 2: 0.01}
+    refused = [record | ({"fallback": True} if record.get("edge") == 0 else {}) for record in log.complete()]
+    run = fold("r", refused, diamond(), "complete")
+    assert run is not None
+    assert {index: edge.publish_s for index, edge in run.edges.items()} == {0: None, 1: 0.01, 2: 0.01}
+    declined = fold("r", log.declining(), diamond(), "complete")
+    assert declined is not None
+    assert declined.edges[0].publish_s is None
+
+
+def test_history_of_before_times_of_acceptance_were_kept_is_read() -> None:
+    run = fold("r", RunLog("r").complete(), diamond(), "complete")
+    assert run is not None
+    assert HistoryChunk.from_document(HistoryChunk((run,)).to_document()).runs == (run,)
+    document = orjson.loads(HistoryChunk((run,)).to_document())
+    for edge in document["runs"][0]["edges"].values():
+        del edge["publish_s"]
+    (old,) = HistoryChunk.from_document(orjson.dumps(document)).runs
+    assert old.edges[0].publish_s is None
+    assert old.edges[0].latency_s == run.edges[0].latency_s
+
+
 def test_declined_branch_leaves_no_node_and_only_edges_of_nodes_that_ran() -> None:
     run = fold("r", RunLog("r").declining(), diamond(), "complete")
     assert run is not None

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from multi_x_serverless.errors import NotEnoughDataError
+from multi_x_serverless.model import shared_constants
 from multi_x_serverless.model.run import EdgeObservation, FailedAttempt, NodeObservation, ObservedRun
-from multi_x_serverless.solving import model_constants as constants
 from multi_x_serverless.solving.accounting import Accounting, billed_s, execution_kwh, message_units
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.intensity import IntensityHistory, RegionIntensity
@@ -169,7 +169,7 @@ RECEIVED = {"us-west-2": 1e8, HOME: 5e8, "eu-west-1": 1e6, "sa-east-1": 4e8}
 
 def runs_at(placement: tuple[str, str, str]) -> tuple[ObservedRun, ...]:
     """Runs of noon with their nodes in these regions; payloads from nothing to more than a message holds."""
-    sizes = (0.0, 500.0, 70_000.0, 1.5 * constants.INLINE_PAYLOAD_LIMIT_BYTES)
+    sizes = (0.0, 500.0, 70_000.0, 1.5 * shared_constants.INLINE_PAYLOAD_LIMIT_BYTES)
     return tuple(
         replace(
             run,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import orjson
 
-from multi_x_serverless.model.signals import PerformanceSignal, RoundTrip
+from multi_x_serverless.model.signals import Interval, PerformanceSignal, RoundTrip
 from multi_x_serverless.solving.problem import Signals, SolveSettings, build_problem
 from multi_x_serverless.solving.provenance import provenance
 from tests.unit.solving.workflows import HOME, REGIONS, embedded_signals, observed_runs, workflow
@@ -57,6 +57,38 @@ def test_speed_that_nobody_measured_is_called_assumed() -> None:
     assert described(replace(signals, performance=measured))["relative_speed"].startswith("assumed in ca-central-1")
     measured[AWAY] = replace(measured[AWAY], relative_speed_is_assumed=False)
     assert described(replace(signals, performance=measured))["relative_speed"] == "measured in all regions"
+
+
+def test_speed_that_runs_showed_is_given_with_its_interval() -> None:
+    signals = embedded_signals()
+    measured = replace(
+        signals.performance[AWAY],
+        relative_speed=1.1,
+        relative_speed_is_assumed=False,
+        relative_speed_interval=Interval(1.05, 1.16),
+    )
+    text = described(replace(signals, performance={**signals.performance, AWAY: measured}))["relative_speed"]
+    assert text.startswith("assumed in us-east-1, us-west-1, us-west-2: nobody measured it there")
+    assert text.endswith("ca-central-1 1.10 (1.05 to 1.16)")
+
+
+def test_round_trips_are_counted_by_source() -> None:
+    signals = embedded_signals()
+    (embedded,) = {trip.source for signal in signals.performance.values() for trip in signal.round_trips}
+    vintage = signals.performance[HOME].vintage
+    assert described(signals)["latency"] == f"{embedded}, {vintage}; collected 2023-11-15 12:00 UTC"
+    own = {AWAY: "2023-11-10", "us-west-1": "2023-11-14"}
+    trips = tuple(
+        replace(trip, source="own runs", vintage=own[trip.to_region]) if trip.to_region in own else trip
+        for trip in signals.performance[HOME].round_trips
+    )
+    # A region that the problem does not have is not counted.
+    trips = (*trips, replace(trips[0], to_region="eu-west-1", source="elsewhere"))
+    mixed = {**signals.performance, HOME: replace(signals.performance[HOME], round_trips=trips)}
+    assert described(replace(signals, performance=mixed))["latency"] == (
+        f"{embedded}, {vintage} (14 round trips); own runs, 2023-11-10 to 2023-11-14 (2 round trips); "
+        "collected 2023-11-15 12:00 UTC"
+    )
 
 
 def test_round_trips_that_nobody_measured_are_named() -> None:

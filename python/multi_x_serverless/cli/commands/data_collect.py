@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from itertools import groupby
 
 import click
 
 from multi_x_serverless.cli.options import regions_option
-from multi_x_serverless.cli.output import Column, write_json, write_table
+from multi_x_serverless.cli.output import write_json
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, UsageError
@@ -24,71 +23,51 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...]) -> int
     \b
     carbon       intensity of each region's grid for the next 24 hours
     provider     regions and prices
-    performance  round trips between regions, relative speed
-    workflow     statistics of each workflow from its history of runs
+    performance  round trips between regions, relative speed: from the runs of all workflows first
+    workflow     statistics of each workflow from its history of runs; -v shows nodes and edges
 
-    By default the regions that deployed workflows may use. A region that fails keeps its last value and is reported.
+    By default the regions that deployed workflows may use. A region that fails keeps its last value and is reported,
+    and the exit code is 1.
     """
     from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals, regions_in_use
-    from multi_x_serverless.adaptation.statistics import workflow_statistics
+    from multi_x_serverless.adaptation.statistics import collect_statistics
+    from multi_x_serverless.adaptation.workflows import require_tables
+    from multi_x_serverless.cli.collection_tables import failure_lines, show_reports, warning_lines
+    from multi_x_serverless.cli.statistics_tables import show_statistics
 
     with settings.open_cloud() as cloud:
         unknown = sorted(set(regions) - set(cloud.regions))
         if unknown:
             raise UsageError(f"there is no region {', '.join(unknown)}; there are {', '.join(cloud.regions)}.")
+        require_tables(cloud)
         names = COLLECTORS if collector == "all" else tuple(name for name in COLLECTORS if name == collector)
+        statistics = None
+        if collector in ("workflow", "performance", "all"):
+            # Before the others: round trips and speeds are learned from them.
+            with terminal_status(settings, "summarising the history of runs"):
+                statistics = collect_statistics(cloud)
         with terminal_status(settings, f"collecting {collector} data"):
-            reports = collect_signals(cloud, names, regions or regions_in_use(cloud))
-        statistics = workflow_statistics(cloud) if collector in ("workflow", "all") else ()
+            reports = collect_signals(cloud, names, regions or regions_in_use(cloud)) if names else ()
+    refreshed = () if statistics is None or collector == "performance" else statistics.refreshed
+    failures = {} if statistics is None else {name: str(error) for name, error in statistics.failures.items()}
     if settings.is_json:
-        write_json(
-            "data_collect",
-            {
-                "collectors": [asdict(report) for report in reports],
-                "workflows": [asdict(entry) for entry in statistics],
-            },
-        )
+        members = {
+            "collectors": [asdict(report) for report in reports],
+            "workflows": [workflow.to_members() for workflow in refreshed],
+            "failures": failures,
+        }
+        write_json("data_collect", members)
     else:
-        rows = []
-        for report in reports:
-            ordered = sorted(report.refreshed, key=lambda outcome: (outcome.source, outcome.vintage))
-            for (source, vintage), group in groupby(ordered, key=lambda outcome: (outcome.source, outcome.vintage)):
-                refreshed = sorted({outcome.region for outcome in group})
-                rows.append([report.collector, str(len(refreshed)), source, vintage])
-        if rows:
-            columns = [
-                Column("collector"),
-                Column("regions", is_number=True),
-                Column("source"),
-                Column("vintage"),
-            ]
-            write_table(settings, "Refreshed", columns, rows)
-        if statistics:
-            write_table(
-                settings,
-                "Workflows",
-                [
-                    Column("workflow"),
-                    Column("runs", is_number=True),
-                    Column("failed", is_number=True),
-                    Column("mean run time", is_number=True),
-                    Column("regions seen"),
-                ],
-                [
-                    [
-                        entry.workflow_id,
-                        str(entry.runs),
-                        str(entry.failed),
-                        f"{entry.mean_runtime_s:.3f} s",
-                        ", ".join(entry.regions),
-                    ]
-                    for entry in statistics
-                ],
-            )
+        show_reports(settings, reports)
+        if refreshed or (collector == "workflow" and not failures):
+            show_statistics(settings, refreshed)
         for report in reports:
             for note in report.notes:
                 settings.say(f"{report.collector}: {note}")
-    failures = [outcome for report in reports for outcome in report.failures]
-    for outcome in failures:
-        settings.say_error(f"{outcome.kind} of {outcome.region} was not refreshed: {outcome.error}")
-    return EXIT_FAILURE if failures else EXIT_OK
+    for line in warning_lines(reports):
+        settings.say(f"warning: {line}")
+    lines = failure_lines(reports)
+    lines += [f"statistics of {workflow_id} were not refreshed: {error}" for workflow_id, error in failures.items()]
+    for line in lines:
+        settings.say_error(line)
+    return EXIT_FAILURE if lines else EXIT_OK

@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from multi_x_serverless.cli.output import Column, describe_spending, seconds, write_json, write_table, write_text
+from multi_x_serverless.cli.output import (
+    Column,
+    age,
+    describe_spending,
+    percent,
+    seconds,
+    write_json,
+    write_table,
+    write_text,
+)
 from multi_x_serverless.cli.session import Settings, pass_settings
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.status import PlanUse, WorkflowStatus
     from multi_x_serverless.model.plan import Plan
     from multi_x_serverless.model.run import ObservedRun
+    from multi_x_serverless.model.statistics import WorkflowStatistics
 
 
 @click.command("status")
@@ -58,6 +68,8 @@ def show_status(settings: Settings, status: WorkflowStatus, now: float) -> None:
         _show_use(settings, use)
     if status.last_runs:
         _show_last_runs(settings, status)
+    if status.statistics is not None:
+        write_text(_describe_statistics(status.statistics, now))
     write_text(describe_spending(status.spending))
     if status.dead_letters:
         write_text(
@@ -75,6 +87,16 @@ def _describe(plan: Plan | None, now: float) -> str:
     regions = ", ".join(sorted(plan.regions))
     kind = "everything home" if plan.solver == "none" else plan.solver
     return f"plan {plan.version} ({kind}), regions {regions}, {ends} {_time(plan.expires_at, '%Y-%m-%d %H:%M')} UTC"
+
+
+def _describe_statistics(statistics: WorkflowStatistics, now: float) -> str:
+    collected = f"Statistics of {age(now - statistics.collected_at)} ago"
+    if statistics.runtime is None:
+        return f"{collected}: no complete run."
+    often = "" if statistics.runs_per_day is None else f", {statistics.runs_per_day:.3g} a day"
+    times = f"run time {seconds(statistics.runtime.p50)}, 95 % within {seconds(statistics.runtime.p95)}"
+    cold = "" if statistics.cold_share is None else f", {percent(statistics.cold_share)} of executions cold"
+    return f"{collected}: {statistics.runs} runs{often}, {times}{cold}."
 
 
 def _time(moment: float, form: str) -> str:
@@ -147,6 +169,7 @@ def _members(status: WorkflowStatus) -> dict[str, Any]:
             }
             for use in status.uses
         ],
+        "statistics": None if status.statistics is None else status.statistics.to_members(),
         "spending": asdict(status.spending),
         "dead_letters": status.dead_letters,
         "last_runs": [

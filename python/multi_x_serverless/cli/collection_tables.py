@@ -1,0 +1,82 @@
+"""What `data_collect` refreshed, from where, how old it is, what failed; regions with the same answer share a line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from multi_x_serverless.cli.output import Column, age, write_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from multi_x_serverless.cli.session import Settings
+    from multi_x_serverless.collection.collector import CollectorReport, SignalOutcome
+
+REGIONS_SHOWN = 4
+"""So many regions are named; of more, how many they are."""
+
+
+def show_reports(settings: Settings, reports: Sequence[CollectorReport]) -> None:
+    """What the collectors refreshed and what stays as it was, as a table."""
+    rows = []
+    for report in reports:
+        for group in _grouped(report.outcomes, _row):
+            kind, source, vintage, collected = _row(group[0])
+            rows.append([kind, str(len(group)), collected, f"{source}: {vintage}" if source else "-"])
+    if rows:
+        columns = [
+            Column("data"),
+            Column("regions", is_number=True),
+            Column("collected"),
+            Column("source: time that it describes"),
+        ]
+        write_table(settings, "Collected", columns, rows)
+
+
+def warning_lines(reports: Sequence[CollectorReport]) -> list[str]:
+    """What failed although a value was found, one line for all regions in which the same did."""
+    lines = []
+    for report in reports:
+        texts = dict.fromkeys((outcome.kind, text) for outcome in report.outcomes for text in outcome.warnings)
+        for kind, text in texts:
+            where = [outcome for outcome in report.outcomes if outcome.kind == kind and text in outcome.warnings]
+            lines.append(f"{kind} of {_regions(where, report)}: {text}")
+    return lines
+
+
+def failure_lines(reports: Sequence[CollectorReport]) -> list[str]:
+    """What was not refreshed, one line for all regions in which it was for the same reason."""
+    lines = []
+    for report in reports:
+        for group in _grouped(report.failures, lambda outcome: (outcome.kind, outcome.error, _collected(outcome))):
+            first = group[0]
+            kept = "there is no value" if first.age_s is None else f"the value of {_collected(first)} stays"
+            where = _regions(group, report)
+            lines.append(f"{first.kind} of {where} was not refreshed, {kept}: {first.error}")
+    return lines
+
+
+def _grouped(outcomes: Sequence[SignalOutcome], by: Callable[[SignalOutcome], Hashable]) -> list[list[SignalOutcome]]:
+    """Outcomes that are the same by some measure, in the order of the first of each."""
+    groups: dict[Hashable, list[SignalOutcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault(by(outcome), []).append(outcome)
+    return list(groups.values())
+
+
+def _row(outcome: SignalOutcome) -> tuple[str, str, str, str]:
+    return outcome.kind, outcome.source, outcome.vintage, _collected(outcome)
+
+
+def _collected(outcome: SignalOutcome) -> str:
+    if outcome.is_refreshed:
+        return "now"
+    return "never" if outcome.age_s is None else f"{age(outcome.age_s)} ago"
+
+
+def _regions(outcomes: Sequence[SignalOutcome], report: CollectorReport) -> str:
+    regions = sorted({outcome.region for outcome in outcomes})
+    all_regions = {outcome.region for outcome in report.outcomes}
+    if len(regions) <= REGIONS_SHOWN:
+        return ", ".join(regions)
+    return f"all {len(regions)} regions" if len(regions) == len(all_regions) else f"{len(regions)} regions"

@@ -1,0 +1,36 @@
+"""The guide to what is measured is true: its numbers are the code's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from multi_x_serverless import data
+from multi_x_serverless.cloud.tables import physical_name
+from multi_x_serverless.collection.measured_round_trips import LONGEST_ROUND_TRIP_S, OLDEST_RUN_S
+from multi_x_serverless.collection.relative_speed import BUSY_SHARE_OF_COMPUTING, FASTEST, SLOWEST
+from multi_x_serverless.model.shared_constants import SAMPLES_THAT_COUNT_FULLY
+from multi_x_serverless.observation.history import KEEP_DAYS, KEEP_RUNS
+
+GUIDE = (
+    (Path(__file__).parents[2] / "docs" / "guide" / "measurements.md").read_text(encoding="utf-8").replace("\n", " ")
+)
+
+
+def test_numbers_are_those_of_the_code() -> None:
+    assert OLDEST_RUN_S == KEEP_DAYS * 86_400
+    assert f"Those of the last {KEEP_DAYS} days (at most {KEEP_RUNS:,} of a workflow)" in GUIDE
+    assert f"Fewer than {SAMPLES_THAT_COUNT_FULLY} samples" in GUIDE
+    assert f"or more than {LONGEST_ROUND_TRIP_S:g} s;" in GUIDE
+    assert f"bounded to {SLOWEST:g} to {FASTEST:g};" in GUIDE
+    assert BUSY_SHARE_OF_COMPUTING == 0.5, "half of their time"
+    assert f"`{physical_name('statistics')}`" in GUIDE
+
+
+def test_the_embedded_measurements_are_as_described() -> None:
+    measured = {
+        region
+        for region in data.regions()
+        for other in data.regions()
+        if data.round_trip_seconds(region, other).is_measured
+    }
+    assert f"machines in {data.source_of('round_trips.csv').vintage[:4]}, {len(measured)} regions" in GUIDE
