@@ -9,9 +9,12 @@ graph, complete, the last 30 days), and what the performance collector compares 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import TypeAlias
 
 from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, model_of
 from multi_x_serverless.cloud.documents import DocumentTable
@@ -22,7 +25,7 @@ from multi_x_serverless.collection.medians import median_of
 from multi_x_serverless.collection.relative_speed import SMALLEST_ERROR, busy_share
 from multi_x_serverless.errors import MultiXServerlessError
 from multi_x_serverless.model.graph import Graph
-from multi_x_serverless.model.run import NodeObservation, ObservedRun
+from multi_x_serverless.model.run import NodeObservation, ObservedRun, number_of_runs
 from multi_x_serverless.model.shared_constants import MEMORY_MB_PER_VCPU, SAMPLES_THAT_COUNT_FULLY
 from multi_x_serverless.model.statistics import (
     DataMoved,
@@ -129,7 +132,7 @@ def summarise(workflow: WorkflowModel, history: Sequence[ObservedRun], now: floa
     ours = [run for run in history if run.manifest_id == workflow.manifest_id]
     runs = [run for run in ours if run.status == "complete"]
     nodes = tuple(_node(workflow, index, ours, runs) for index in range(len(workflow.graph.nodes)))
-    executions = sum(node.count for node in nodes)
+    executions = [(float(node.cold), run.weight) for run in runs for node in run.nodes.values()]
     first, last = (ours[0].started_at, ours[-1].started_at) if ours else (None, None)
     observed_s = 0.0 if first is None else now - first
     edges = tuple(_edge(workflow.graph, index, runs) for index in range(len(workflow.graph.edges)))
@@ -137,44 +140,54 @@ def summarise(workflow: WorkflowModel, history: Sequence[ObservedRun], now: floa
         workflow_id=workflow.configuration.workflow_id,
         manifest_id=workflow.manifest_id,
         collected_at=now,
-        runs=len(runs),
-        failed=len(ours) - len(runs),
-        other_runs=len(history) - len(ours),
+        runs=number_of_runs(runs),
+        sampled_runs=len(runs),
+        failed=number_of_runs(run for run in ours if run.status == "failed"),
+        other_runs=number_of_runs(run for run in history if run.manifest_id != workflow.manifest_id),
         first_run_at=first,
         last_run_at=last,
-        runs_per_day=len(ours) * DAY_S / observed_s if observed_s >= DAY_S else None,
-        cold_share=sum(node.cold_count for node in nodes) / executions if executions else None,
-        runtime=_spread([run.duration_s for run in runs]),
+        runs_per_day=number_of_runs(ours) * DAY_S / observed_s if observed_s >= DAY_S else None,
+        cold_share=_mean(executions) if executions else None,
+        runtime=_spread([(run.duration_s, run.weight) for run in runs]),
         nodes=nodes,
         edges=edges,
         gaps=_gaps(workflow, nodes, edges) if runs else (Gap("no_runs"),),
     )
 
 
-def _spread(samples: Sequence[float]) -> Spread | None:
+Weighted: TypeAlias = tuple[float, float]
+"""A value, and how many runs the one stands for in which it was seen."""
+
+
+def _spread(samples: Sequence[Weighted]) -> Spread | None:
     if not samples:
         return None
+    return Spread(len(samples), _mean(samples), _quantile(samples, 0.5), _quantile(samples, 0.95))
+
+
+def _quantile(samples: Sequence[Weighted], position: float) -> float:
+    """The engine's step quantile: every sample, the last included, counts by its weight."""
     ordered = sorted(samples)
-    return Spread(len(ordered), math.fsum(ordered) / len(ordered), _quantile(ordered, 0.5), _quantile(ordered, 0.95))
+    passed = list(accumulate(weight for _, weight in ordered))
+    return ordered[min(len(ordered) - 1, bisect_right(passed, position * passed[-1]))][0]
 
 
-def _quantile(ordered: Sequence[float], position: float) -> float:
-    """The engine's step quantile: every sample, the last included, has the same weight."""
-    return ordered[min(len(ordered) - 1, math.floor(position * len(ordered)))]
-
-
-def _mean(samples: Sequence[float]) -> float:
-    return math.fsum(samples) / len(samples)
+def _mean(samples: Sequence[Weighted]) -> float:
+    return math.fsum(value * weight for value, weight in samples) / math.fsum(weight for _, weight in samples)
 
 
 # --- nodes ---------------------------------------------------------------------------------------------------
 
 
+_Execution: TypeAlias = tuple[NodeObservation, float]
+"""An execution, and the weight of its run."""
+
+
 @dataclass
 class _Executions:
-    """Executions of a node in one region, and the starts of their runs."""
+    """Executions of a node in one region, each with its run's weight, and the starts of their runs."""
 
-    observed: list[NodeObservation] = field(default_factory=list)
+    observed: list[_Execution] = field(default_factory=list)
     started_at: list[float] = field(default_factory=list)
 
 
@@ -187,14 +200,16 @@ def _node(
     for run in runs:
         observed = run.nodes.get(index)
         if observed is not None:
-            by_region[observed.region].observed.append(observed)
+            by_region[observed.region].observed.append((observed, run.weight))
             by_region[observed.region].started_at.append(run.started_at)
     everywhere = [observed for executions in by_region.values() for observed in executions.observed]
     places, unknown_bytes = _data_places(everywhere, workflow.configuration.data_regions.get(node.function))
     return NodeStatistics(
         name=node.name,
         function=node.function,
-        failed_attempts=sum(attempt.node == index for run in ours for attempt in run.failed_attempts),
+        failed_attempts=round(
+            math.fsum(run.weight for run in ours for attempt in run.failed_attempts if attempt.node == index)
+        ),
         regions=tuple(_node_region(region, executions, memory_mb) for region, executions in sorted(by_region.items())),
         data_places=places,
         unknown_bytes=unknown_bytes,
@@ -203,45 +218,48 @@ def _node(
 
 def _node_region(region: str, executions: _Executions, memory_mb: int) -> NodeRegion:
     observed = executions.observed
-    timed = [node for node in observed if node.duration_s > 0.0]
-    warm = [node for node in timed if not node.cold]
+    timed = [(node, weight) for node, weight in observed if node.duration_s > 0.0]
+    warm = [(node, weight) for node, weight in timed if not node.cold]
     vcpus = memory_mb / MEMORY_MB_PER_VCPU
-    remote = sorted({place for node in observed for place in (*node.sent_bytes, *node.received_bytes)})
+    remote = sorted({place for node, _ in observed for place in (*node.sent_bytes, *node.received_bytes)})
     return NodeRegion(
         region=region,
-        warm=_spread([node.duration_s for node in observed if not node.cold]),
-        cold=_spread([node.duration_s for node in observed if node.cold]),
-        cpu_utilization=_mean([min(1.0, node.cpu_s / (node.duration_s * vcpus)) for node in timed]) if timed else None,
-        busy_share=_quantile(sorted(busy_share(node, memory_mb) for node in warm), 0.5) if warm else None,
-        log_duration=median_of([math.log(node.duration_s) for node in warm], SMALLEST_ERROR) if warm else None,
+        warm=_spread([(node.duration_s, weight) for node, weight in observed if not node.cold]),
+        cold=_spread([(node.duration_s, weight) for node, weight in observed if node.cold]),
+        cpu_utilization=_mean([(min(1.0, node.cpu_s / (node.duration_s * vcpus)), weight) for node, weight in timed])
+        if timed
+        else None,
+        busy_share=_quantile([(busy_share(node, memory_mb), weight) for node, weight in warm], 0.5) if warm else None,
+        # Regions are compared by medians of samples, whichever runs they are of: without weights.
+        log_duration=median_of([math.log(node.duration_s) for node, _ in warm], SMALLEST_ERROR) if warm else None,
         data=tuple(
             DataMoved(
                 place,
-                _mean([node.sent_bytes.get(place, 0.0) for node in observed]),
-                _mean([node.received_bytes.get(place, 0.0) for node in observed]),
+                _mean([(node.sent_bytes.get(place, 0.0), weight) for node, weight in observed]),
+                _mean([(node.received_bytes.get(place, 0.0), weight) for node, weight in observed]),
             )
             for place in remote
         ),
-        other_sent_bytes=_mean([node.other_sent_bytes for node in observed]),
-        other_received_bytes=_mean([node.other_received_bytes for node in observed]),
+        other_sent_bytes=_mean([(node.other_sent_bytes, weight) for node, weight in observed]),
+        other_received_bytes=_mean([(node.other_received_bytes, weight) for node, weight in observed]),
         newest_run_at=max(executions.started_at),
     )
 
 
-def _data_places(observed: Sequence[NodeObservation], declared: str | None) -> tuple[tuple[DataPlace, ...], float]:
+def _data_places(observed: Sequence[_Execution], declared: str | None) -> tuple[tuple[DataPlace, ...], float]:
     """Where the data lies that a node moves, and bytes per execution of which nobody knows; as the solver takes it."""
     if not observed:
         return (), 0.0
     measured: dict[str, float] = defaultdict(float)
-    for node in observed:
+    for node, weight in observed:
         for sizes in (node.sent_bytes, node.received_bytes):
             for region, size in sizes.items():
-                measured[region] += size
-    other = math.fsum(node.other_sent_bytes + node.other_received_bytes for node in observed)
+                measured[region] += weight * size
+    other = math.fsum(weight * (node.other_sent_bytes + node.other_received_bytes) for node, weight in observed)
     total = math.fsum(measured.values()) + other
     if total <= 0.0:
         return (), 0.0
-    count = len(observed)
+    count = math.fsum(weight for _, weight in observed)
     places = [DataPlace(region, size / count, size / total, "measured") for region, size in measured.items() if size]
     if declared is not None and other:
         places.append(DataPlace(declared, other / count, other / total, "declared"))
@@ -256,7 +274,7 @@ def _data_places(observed: Sequence[NodeObservation], declared: str | None) -> t
 class _Calls:
     """Calls of an edge between two regions."""
 
-    latencies: list[float] = field(default_factory=list)
+    latencies: list[Weighted] = field(default_factory=list)
     accepted: list[float] = field(default_factory=list)
     cold: int = 0
     newest_run_at: float = 0.0
@@ -264,14 +282,14 @@ class _Calls:
 
 def _edge(graph: Graph, index: int, runs: Sequence[ObservedRun]) -> EdgeStatistics:
     edge = graph.edges[index]
-    observed = [run.edges[index] for run in runs if index in run.edges]
+    observed = [(run.edges[index], run.weight) for run in runs if index in run.edges]
     calls: dict[tuple[str, str], _Calls] = defaultdict(_Calls)
     for run in runs:
         call, caller, called = run.edges.get(index), run.nodes.get(edge.source), run.nodes.get(edge.target)
         if call is None or caller is None or called is None or call.latency_s is None:
             continue
         pair = calls[caller.region, called.region]
-        pair.latencies.append(call.latency_s)
+        pair.latencies.append((call.latency_s, run.weight))
         pair.cold += called.cold
         pair.newest_run_at = max(pair.newest_run_at, run.started_at)
         accepted = time_to_accept(call, caller, called)
@@ -281,15 +299,16 @@ def _edge(graph: Graph, index: int, runs: Sequence[ObservedRun]) -> EdgeStatisti
         source=graph.nodes[edge.source].name,
         target=graph.nodes[edge.target].name,
         decided=len(observed),
-        called=sum(call.called for call in observed),
-        payload=_spread([call.payload_bytes for call in observed if call.called]),
+        called=sum(call.called for call, _ in observed),
+        call_probability=_mean([(float(call.called), weight) for call, weight in observed]) if observed else None,
+        payload=_spread([(call.payload_bytes, weight) for call, weight in observed if call.called]),
         latencies=tuple(
             PairLatency(
                 from_region=start,
                 to_region=end,
                 count=len(pair.latencies),
                 cold_count=pair.cold,
-                p50_s=_quantile(sorted(pair.latencies), 0.5),
+                p50_s=_quantile(pair.latencies, 0.5),
                 accepted=median_of(pair.accepted, CLOCK_ERROR_S) if pair.accepted else None,
                 newest_run_at=pair.newest_run_at,
             )

@@ -5,7 +5,9 @@ in a run has to stay together: a long text takes long in every node. These stati
 and for the performance collector, which compares regions over all workflows (`collection.measured_round_trips`,
 `collection.relative_speed`) and would otherwise read the history of each.
 
-Percentiles are those of the engine: element floor(q * n) of the n sorted samples.
+Percentiles are those of the engine: element floor(q * n) of the n sorted samples. Where the history is a sample of the
+runs (`observation.reservoir`), counts of samples say what the figures rest on; means, percentiles and shares weigh each
+run by how many it stands for.
 """
 
 from __future__ import annotations
@@ -273,8 +275,9 @@ class EdgeStatistics:
     Attributes:
         source: Name of the calling node.
         target: Name of the called one.
-        decided: Runs in which the calling node decided on the call.
-        called: Those in which it made it.
+        decided: Samples: runs in which the calling node decided on the call.
+        called: Samples: those in which it made it.
+        call_probability: Share of decisions that were calls; None without any.
         payload: Bytes of these calls; None without any.
         latencies: By pair of regions; none into a join, which waits for others.
         accepted_within: Median of `accepted` over all calls within a region, whichever; None without any.
@@ -284,14 +287,10 @@ class EdgeStatistics:
     target: str
     decided: int
     called: int
+    call_probability: float | None
     payload: Spread | None
     latencies: tuple[PairLatency, ...]
     accepted_within: Estimate | None
-
-    @property
-    def call_probability(self) -> float | None:
-        """Share of decisions that were calls; None without any."""
-        return self.called / self.decided if self.decided else None
 
     def to_members(self) -> dict[str, Any]:
         """The edge's statistics as part of a document."""
@@ -314,6 +313,7 @@ class EdgeStatistics:
             target=fields.text("target"),
             decided=fields.integer("decided"),
             called=fields.integer("called"),
+            call_probability=fields.optional_number("call_probability"),
             payload=_optional_spread(fields, "payload_bytes"),
             latencies=tuple(map(PairLatency.from_fields, fields.sections("latencies"))),
             accepted_within=_optional_estimate(fields, "accepted_within"),
@@ -352,6 +352,7 @@ class WorkflowStatistics:
     Attributes:
         collected_at: When this was computed, seconds since the epoch, UTC.
         runs: Complete runs.
+        sampled_runs: Those of them that the figures rest on: fewer where the history is a sample.
         failed: Failed runs; they count here only, and by their failed attempts.
         other_runs: Runs of earlier graphs, which tell nothing of this one.
         first_run_at: Start of the oldest complete or failed run; None without any.
@@ -366,6 +367,7 @@ class WorkflowStatistics:
     manifest_id: str
     collected_at: float
     runs: int
+    sampled_runs: int
     failed: int
     other_runs: int
     first_run_at: float | None
@@ -389,6 +391,7 @@ class WorkflowStatistics:
             "manifest_id": self.manifest_id,
             "collected_at": self.collected_at,
             "runs": self.runs,
+            "sampled_runs": self.sampled_runs,
             "failed": self.failed,
             "other_runs": self.other_runs,
             "first_run_at": self.first_run_at,
@@ -419,6 +422,7 @@ class WorkflowStatistics:
             manifest_id=fields.text("manifest_id"),
             collected_at=fields.number("collected_at"),
             runs=fields.integer("runs"),
+            sampled_runs=fields.integer("sampled_runs"),
             failed=fields.integer("failed"),
             other_runs=fields.integer("other_runs"),
             first_run_at=fields.optional_number("first_run_at"),

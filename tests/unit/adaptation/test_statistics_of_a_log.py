@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,6 +20,7 @@ from multi_x_serverless.collection.relative_speed import measure_speeds
 from multi_x_serverless.errors import InvalidDocumentError
 from multi_x_serverless.model.config import FunctionConfiguration, ProviderSettings, WorkflowConfiguration
 from multi_x_serverless.model.graph import Edge, Graph, Node
+from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.statistics import EdgeStatistics, Gap, NodeRegion, NodeStatistics, WorkflowStatistics
 from multi_x_serverless.observation.history import History
 from multi_x_serverless.observation.sync import LogSource, sync_logs
@@ -81,7 +83,7 @@ def events() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def statistics(events: list[dict[str, Any]]) -> WorkflowStatistics:
+def runs(events: list[dict[str, Any]]) -> tuple[ObservedRun, ...]:
     """What comes of the log by way of the history, read in three syncs."""
     logs = FakeLogService(Faults())
     for number, event in enumerate(events):
@@ -98,7 +100,12 @@ def statistics(events: list[dict[str, Any]]) -> WorkflowStatistics:
         completed, failed = completed + report.completed, failed + report.failed
         assert report.malformed == 0
     assert (completed, failed) == (61, 1)
-    return summarise(workflow(), History(cloud).runs(WORKFLOW_ID), NOW)
+    return History(cloud).runs(WORKFLOW_ID)
+
+
+@pytest.fixture(scope="module")
+def statistics(runs: tuple[ObservedRun, ...]) -> WorkflowStatistics:
+    return summarise(workflow(), runs, NOW)
 
 
 @pytest.fixture(scope="module")
@@ -325,3 +332,29 @@ def test_a_document_with_an_unknown_word_is_refused(statistics: WorkflowStatisti
 
 def test_the_golden_file_is_small_enough_to_be_read() -> None:
     assert Path(GOLDEN).stat().st_size < 40_000
+
+
+def test_runs_that_stand_for_several_count_so_in_means_and_shares(runs: tuple[ObservedRun, ...]) -> None:
+    """Runs that are there three times are the same as runs of three times the weight, but for what is sampled."""
+    light, heavy = runs[::2], runs[1::2]
+    weighted = [*light, *(replace(run, weight=3.0) for run in heavy)]
+    repeated = [*light, *(replace(run, run_id=f"{run.run_id}-{copy}") for run in heavy for copy in range(3))]
+    by_age = [sorted(entries, key=lambda run: run.started_at) for entries in (weighted, repeated)]
+    found, expected = (summarise(workflow(), entries, NOW) for entries in by_age)
+    assert (found.runs, found.failed, found.runs_per_day) == (expected.runs, expected.failed, expected.runs_per_day)
+    assert found.sampled_runs < found.runs == expected.sampled_runs
+    assert found.cold_share == pytest.approx(expected.cold_share)
+    assert found.runtime is not None
+    assert expected.runtime is not None
+    assert found.runtime.mean == pytest.approx(expected.runtime.mean)
+    assert (found.runtime.p50, found.runtime.p95) == (expected.runtime.p50, expected.runtime.p95)
+    for mine, theirs in zip(found.edges, expected.edges, strict=True):
+        assert mine.call_probability == pytest.approx(theirs.call_probability)
+    for node, other in zip(found.nodes, expected.nodes, strict=True):
+        assert node.failed_attempts == other.failed_attempts
+        assert node.unknown_bytes == pytest.approx(other.unknown_bytes)
+        for place, other_place in zip(node.data_places, other.data_places, strict=True):
+            assert place.share == pytest.approx(other_place.share)
+        for region, other_region in zip(node.regions, other.regions, strict=True):
+            assert region.cpu_utilization == pytest.approx(other_region.cpu_utilization)
+            assert region.other_sent_bytes == pytest.approx(other_region.other_sent_bytes)
