@@ -9,19 +9,21 @@ A collector is a frozen dataclass with a source; `collect` takes the time as an 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol
 
+from multi_x_serverless.collection.store import AnySignal
 from multi_x_serverless.errors import (
     CorruptedStateError,
     InvalidDocumentError,
     MultiXServerlessError,
     NewerSchemaError,
 )
+from multi_x_serverless.model.signals import known_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from multi_x_serverless.collection.store import AnySignal, SignalKind, SignalStore
+    from multi_x_serverless.collection.store import SignalKind, SignalStore
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class SignalOutcome:
         region: Code of the region.
         source: Where the value now stored comes from; empty if none is.
         vintage: The time that value describes; empty if none is.
-        age_s: Seconds since that value was collected: 0 if it was refreshed now, None if there is none.
+        age_s: Seconds since what that value rests on was known: since it was collected, 0 if that is now; of a forecast
+            made of measured hours, since the newest of them ended. None if there is no value.
         error: Why it was not refreshed; None if it was.
         error_code: Stable code of that error.
         warnings: What failed on the way although a value was found: sources that were asked before in vain.
@@ -92,12 +95,20 @@ class Collector(Protocol):
         """Refresh the signals of `regions` at the time `now` (seconds since the epoch)."""
 
 
+@dataclass(frozen=True)
+class Made(Generic[AnySignal]):
+    """A new signal, and what failed on the way to it."""
+
+    signal: AnySignal
+    warnings: tuple[str, ...]
+
+
 def refresh(
     kind: SignalKind[AnySignal],
     regions: Sequence[str],
     now: float,
     store: SignalStore,
-    make: Callable[[str, AnySignal | None], AnySignal],
+    make: Callable[[str, AnySignal | None], AnySignal | Made[AnySignal]],
 ) -> tuple[SignalOutcome, ...]:
     """Make and store one signal per region; an error of one region is an outcome, not an exception.
 
@@ -106,7 +117,7 @@ def refresh(
         regions: Codes of the regions; one named twice is refreshed once.
         now: Seconds since the epoch.
         store: Where signals are kept.
-        make: Region and its last good signal -> its new signal.
+        make: Region and its last good signal -> its new signal, with warnings if there are any.
     """
     return tuple(_refresh_region(kind, region, now, store, make) for region in dict.fromkeys(regions))
 
@@ -116,12 +127,13 @@ def _refresh_region(
     region: str,
     now: float,
     store: SignalStore,
-    make: Callable[[str, AnySignal | None], AnySignal],
+    make: Callable[[str, AnySignal | None], AnySignal | Made[AnySignal]],
 ) -> SignalOutcome:
     previous: AnySignal | None = None
     try:
         previous = _last_good(kind, region, store)
-        signal = make(region, previous)
+        made = make(region, previous)
+        signal, warnings = (made.signal, made.warnings) if isinstance(made, Made) else (made, ())
         store.put(kind, signal)
     except MultiXServerlessError as error:
         return SignalOutcome(
@@ -129,11 +141,11 @@ def _refresh_region(
             region=region,
             source="" if previous is None else previous.source,
             vintage="" if previous is None else previous.vintage,
-            age_s=None if previous is None else now - previous.collected_at,
+            age_s=None if previous is None else now - known_at(previous),
             error=str(error),
             error_code=error.code,
         )
-    return SignalOutcome(kind.name, region, signal.source, signal.vintage, age_s=now - signal.collected_at)
+    return SignalOutcome(kind.name, region, signal.source, signal.vintage, now - known_at(signal), warnings=warnings)
 
 
 def _last_good(kind: SignalKind[AnySignal], region: str, store: SignalStore) -> AnySignal | None:
