@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,11 @@ from multi_x_serverless.cli.output import Column, write_json, write_table
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from multi_x_serverless.collection.collector import CollectorReport
 
 
 @click.command("data_collect")
@@ -88,7 +94,19 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...]) -> int
         for report in reports:
             for note in report.notes:
                 settings.say(f"{report.collector}: {note}")
+    _say_warnings(settings, reports)
     failures = [outcome for report in reports for outcome in report.failures]
     for outcome in failures:
         settings.say_error(f"{outcome.kind} of {outcome.region} was not refreshed: {outcome.error}")
     return EXIT_FAILURE if failures else EXIT_OK
+
+
+def _say_warnings(settings: Settings, reports: Sequence[CollectorReport]) -> None:
+    """What failed on the way to values. A source's failure is the same for many regions: it is said once, with all."""
+    affected: dict[tuple[str, str], list[str]] = {}
+    for report in reports:
+        for outcome in report.outcomes:
+            for warning in outcome.warnings:
+                affected.setdefault((outcome.kind, warning), []).append(outcome.region)
+    for (kind, warning), regions in affected.items():
+        settings.say(f"{kind} of {', '.join(regions)}: {warning}")
