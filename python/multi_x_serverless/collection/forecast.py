@@ -132,6 +132,8 @@ class Seasonal:
     profile to their own mean, since eight weekend days know less than all 28. The deviation of the last hour from the
     profile fades by `persistence` an hour: an autoregressive process of first order, AR(1), around the profile.
 
+    The parameters are those of the least regret from January to June 2023 (`benchmarks.forecast.parameters`).
+
     Attributes:
         decay: Weight of a day relative to the day after it.
         day_kind_share: 0 knows no weekends, 1 knows them only from weekends.
@@ -142,8 +144,8 @@ class Seasonal:
     name: str = "seasonal"
     method: str = "profile of the last weeks' days with the last hour's deviation fading"
     decay: float = 0.9
-    day_kind_share: float = 0.5
-    persistence: float | None = 0.95
+    day_kind_share: float = 0.25
+    persistence: float | None = 0.93
 
     def forecast(self, history: Series, first_hour: float, hours: int) -> Series:
         """Return intensities; see `CarbonForecaster.forecast`."""
