@@ -294,6 +294,15 @@ def test_what_a_source_expects_is_kept_when_its_past_is_not_known(store: SignalS
     assert len(warnings_of(report, "eu-west-3")) == 1
 
 
+def test_what_the_file_expects_goes_before_what_the_live_source_expects(tmp_path: Path, store: SignalStore) -> None:
+    source = live()
+    source.coming = {"eu-central-1": {CURRENT + offset * HOUR: intensity(50.0) for offset in range(24)}}
+    file = carbon_file(tmp_path, [("DE", CURRENT + 2 * HOUR, 77.0)])
+    CarbonCollector(file=file, live=source).collect(REGIONS, NOW, store)
+    signal = signals_of(store)["eu-central-1"]
+    assert [signal.intensity_gco2eq_per_kwh[hour] for hour in (14, 15, 16)] == [50.0, 77.0, 50.0]
+
+
 def test_a_forecast_that_is_refused_loses_no_past(store: SignalStore) -> None:
     source = live()
     source.coming = {"us-east-1": UNAUTHORIZED}

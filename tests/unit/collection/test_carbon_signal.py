@@ -184,6 +184,15 @@ def test_what_a_source_expects_goes_before_the_forecast_hour_by_hour() -> None:
     assert not signal.is_estimated
 
 
+def test_the_vintages_of_past_and_coming_hours_are_one_stretch() -> None:
+    hours = hours_before(CURRENT, 48)
+    hours[CURRENT - 48 * HOUR] = intensity(110.0, vintage="2026-10-13")
+    expected = {CURRENT: intensity(7.0, vintage="2026-10-16")}
+    signal = signal_of(given_of(hours, expected))
+    assert signal.origin_at(14).vintage == "2026-10-13 to 2026-10-15"
+    assert signal.vintage == "2026-10-13 to 2026-10-16"
+
+
 def test_hours_mostly_estimated_make_an_estimate() -> None:
     hours = hours_before(CURRENT, 48)
     for start in list(hours)[:25]:
