@@ -112,7 +112,8 @@ class CarbonCollector:
             notes += [f"{self.file.name} serves {_named(those(lambda found: found.file), served)}.", *self.file.notes]
         if self.live is not None:
             by_live = those(lambda found: found.live)
-            notes += [f"{self.live.name} serves {_named(by_live, served)}.", *(self.live.notes if by_live else ())]
+            # Its own notes too where it serves none: they may say why, and whose the stored hours are.
+            notes += [f"{self.live.name} serves {_named(by_live, served)}.", *self.live.notes]
         by_store = those(lambda found: found.stored)
         if by_store:
             notes.append(f"Hours stored by earlier collections serve {_named(by_store, served)}.")

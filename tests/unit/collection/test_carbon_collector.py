@@ -124,6 +124,7 @@ def test_a_source_that_fails_later_leaves_what_it_gave_before(store: SignalStore
     assert report.failures == ()
     assert report.notes == (
         "live serves none of the regions.",
+        "a note of the source",
         "Hours stored by earlier collections serve all regions.",
     )
     for outcome in report.outcomes:
@@ -140,6 +141,7 @@ def test_a_source_that_fails_later_leaves_what_it_gave_before(store: SignalStore
     assert "is 15 days old; 14 days at most are used" in warnings_of(report, "us-east-1")[1]
     assert report.notes == (
         "live serves none of the regions.",
+        "a note of the source",
         "The embedded data serves all regions.",
         EMBEDDED_NOTE,
         data.attribution(),
@@ -345,4 +347,4 @@ def test_a_region_that_fails_keeps_its_signal_and_says_how_old_its_hours_are(
     (failure,) = report.failures
     assert failure.age_s == NOW + DAY - CURRENT
     assert signals_of(store) == before
-    assert report.notes == ("live serves none of the regions.",)
+    assert report.notes == ("live serves none of the regions.", "a note of the source")
