@@ -1,0 +1,67 @@
+"""The guide to live data is true: variables, addresses, limits and reasons are those of the program."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from multi_x_serverless.collection import cloudping, electricity_maps, electricity_maps_answer, geocoding
+from multi_x_serverless.collection.http import DOWN_AFTER, default_client
+from multi_x_serverless.collection.http_cache import MAXIMUM_FRESH_S, HttpCache
+from multi_x_serverless.collection.http_transport import MAXIMUM_BODY_BYTES, Patience
+from multi_x_serverless.errors import SignalSourceError
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "guide" / "live-data.md").read_text(encoding="utf-8")
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The rows of the table of a section, without its head."""
+    section = GUIDE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_the_variables_and_addresses_are_those_of_the_program() -> None:
+    assert {row[0].strip("`"): row[2].strip("`") for row in rows("Getting started")} == {
+        electricity_maps.TOKEN_VARIABLE: "nobody is asked",
+        cloudping.BASE_URL_VARIABLE: "nobody is asked",
+        geocoding.KEY_VARIABLE: "nobody is asked",
+        electricity_maps.BASE_URL_VARIABLE: electricity_maps.BASE_URL,
+        geocoding.BASE_URL_VARIABLE: geocoding.BASE_URL,
+    }
+
+
+def test_the_limits_are_those_of_the_program() -> None:
+    patience = Patience()
+    for sentence in (
+        f"at most {electricity_maps_answer.MAXIMUM_GCO2EQ_PER_KWH:g} gCO2eq/kWh",
+        f"at most {cloudping.LARGEST_SECONDS * 1e3:g} ms",
+        f"({cloudping.SPEED_IN_FIBRE_KM_PER_S:,.0f} km/s, there and back)",
+        f"at most {MAXIMUM_BODY_BYTES // 2**20} MiB",
+        f"in stretches of {electricity_maps.RANGE_HOURS} hours",
+        f"up to {patience.attempts} times",
+        f"takes {patience.deadline_s:g} seconds at most",
+        f"gave no answer {DOWN_AFTER} times in a row",
+    ):
+        assert sentence in " ".join(GUIDE.split()), sentence
+    assert MAXIMUM_FRESH_S == 86_400
+
+
+def test_the_reasons_are_those_of_the_error() -> None:
+    documented = set(re.findall(r"``(\w+)``", SignalSourceError.__doc__ or ""))
+    assert [row[0].strip("`") for row in rows("When a service fails")] == [
+        "unauthorized",
+        "quota",
+        "unavailable",
+        "unreadable",
+        "absurd",
+        "unknown",
+    ]
+    assert {row[0].strip("`") for row in rows("When a service fails")} == documented
+
+
+def test_the_cache_is_where_the_guide_says() -> None:
+    cache = default_client({}).cache
+    assert isinstance(cache, HttpCache)
+    assert cache.directory.parts[-2:] == ("multi-x-serverless", "http")
+    assert cache.maximum_bytes == 20 * 2**20
