@@ -19,9 +19,11 @@ from multi_x_serverless.collection.carbon_file import FILE_VARIABLE, CarbonFileS
 from multi_x_serverless.collection.carbon_past import KEEP_DAYS, in_words, kept, merged
 from multi_x_serverless.collection.carbon_signal import Given, make_carbon_signal
 from multi_x_serverless.collection.collector import CollectorReport, Made, refresh
+from multi_x_serverless.collection.electricity_maps import electricity_maps_source
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER, CarbonForecaster
 from multi_x_serverless.collection.hours import DAYS_IN_WEEK, HOURS_IN_DAY, SECONDS_PER_HOUR, start_of_hour
+from multi_x_serverless.collection.http import default_client
 from multi_x_serverless.collection.store import CARBON, CARBON_PAST, SignalStore
 from multi_x_serverless.errors import (
     CorruptedStateError,
@@ -42,10 +44,6 @@ if TYPE_CHECKING:
     from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyIntensity
     from multi_x_serverless.model.signals import CarbonSignal, Region
 
-TOKEN_VARIABLE = "ELECTRICITY_MAPS_AUTH_TOKEN"  # noqa: S105 - the name of a variable, not a token
-
-UNUSED_TOKEN_NOTE = f"{TOKEN_VARIABLE} is set, but this version does not ask Electricity Maps for live intensities."
-
 LIVE_HOURS = DAYS_IN_WEEK * HOURS_IN_DAY
 """Past hours asked of a live source every time: what a collection that failed did not get, a later one gets."""
 
@@ -62,14 +60,12 @@ class CarbonCollector:
         live: A live source, asked unless the file knows a week and the coming day.
         embedded: Serves a region of which neither gave enough, now or before.
         forecaster: Continues the past.
-        remarks: Notes of every report.
     """
 
     file: CarbonFileSource | None = None
     live: CarbonSource | None = None
     embedded: CarbonSource = field(default_factory=EmbeddedCarbonSource)
     forecaster: CarbonForecaster = DEFAULT_FORECASTER
-    remarks: tuple[str, ...] = ()
     name: str = "carbon"
 
     def collect(self, regions: Sequence[str], now: float, store: SignalStore) -> CollectorReport:
@@ -107,7 +103,7 @@ class CarbonCollector:
         def those(serves: Callable[[_Served], bool]) -> list[str]:
             return [region for region, sources in served.items() if serves(sources)]
 
-        notes = list(self.remarks)
+        notes: list[str] = []
         if self.file is not None:
             notes += [f"{self.file.name} serves {_named(those(lambda found: found.file), served)}.", *self.file.notes]
         if self.live is not None:
@@ -203,7 +199,8 @@ def _answer(source: CarbonSource, region: Region, current_hour: float, hours: in
         found = source.forecast(region, current_hour, HOURS_IN_DAY)
         expected = _possible(source, found, current_hour, HOURS_IN_DAY, warnings)
     except MultiXServerlessError as error:
-        warnings.append(f"{source.name}: {error}")
+        text = str(error)
+        warnings.append(text if source.name in text else f"{source.name}: {text}")
     return _Answer(past, expected, tuple(warnings))
 
 
@@ -246,18 +243,12 @@ def _named(regions: Sequence[str], all_regions: Collection[str]) -> str:
 def carbon_collector(environment: Mapping[str, str]) -> CarbonCollector:
     """Return the collector for the file and the key that `environment` names."""
     path = environment.get(FILE_VARIABLE)
-    live = live_carbon_source(environment)
-    is_unused = live is None and bool(environment.get(TOKEN_VARIABLE))
     return CarbonCollector(
         file=CarbonFileSource(Path(path)) if path else None,
-        live=live,
-        remarks=(UNUSED_TOKEN_NOTE,) if is_unused else (),
+        live=live_carbon_source(environment),
     )
 
 
-def live_carbon_source(environment: Mapping[str, str]) -> CarbonSource | None:  # noqa: ARG001 - see below
-    """The live source that `environment` has a key for; None if there is none.
-
-    INTEGRATION: `collection.electricity_maps` belongs here, and `UNUSED_TOKEN_NOTE` goes when it is there.
-    """
-    return None
+def live_carbon_source(environment: Mapping[str, str]) -> CarbonSource | None:
+    """The live source that `environment` has a key for; None if there is none."""
+    return electricity_maps_source(environment, lambda: default_client(environment))

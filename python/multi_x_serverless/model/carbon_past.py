@@ -22,9 +22,8 @@ SECONDS_PER_HOUR = 3600
 T = TypeVar("T")
 
 MAXIMUM_GCO2EQ_PER_KWH = 1500.0
-"""More than a grid can have: coal alone is at 740 to 910 with its life cycle (IPCC AR5, working group III, table
-A.III.2, pulverised coal), old lignite plants some hundreds above, and a grid is a mix. What is above it
-is of another unit."""
+"""Coal without capture is the dirtiest there is, up to 1,095 (UNECE 2021, "Life Cycle Assessment of Electricity
+Generation Options"); the rest is room for old plants and losses. What is above is of another unit."""
 
 
 def is_possible_intensity(gco2eq_per_kwh: float) -> bool:

@@ -15,7 +15,6 @@ from multi_x_serverless.cloud.ports import Key
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.collection.carbon import (
     LIVE_HOURS,
-    UNUSED_TOKEN_NOTE,
     CarbonCollector,
     carbon_collector,
 )
@@ -80,11 +79,8 @@ def test_without_key_and_file_everything_works_and_says_on_what_data(store: Sign
     assert store.all(CARBON_PAST) == {}
 
 
-def test_a_key_without_a_live_source_is_said_not_to_be_used(store: SignalStore) -> None:
-    report = carbon_collector({"ELECTRICITY_MAPS_AUTH_TOKEN": "x"}).collect(["us-east-1"], NOW, store)
-    assert report.notes[0] == UNUSED_TOKEN_NOTE
-    assert report.notes[-2:] == (EMBEDDED_NOTE, data.attribution())
-    assert carbon_collector({"ELECTRICITY_MAPS_AUTH_TOKEN": ""}) == CarbonCollector()
+def test_an_empty_key_or_file_is_none() -> None:
+    assert carbon_collector({"ELECTRICITY_MAPS_AUTH_TOKEN": "", FILE_VARIABLE: ""}) == CarbonCollector()
 
 
 def test_a_live_source_serves_and_what_it_gave_is_kept(store: SignalStore) -> None:
