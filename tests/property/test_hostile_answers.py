@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from multi_x_serverless import data
 from multi_x_serverless.collection.cloudping import LARGEST_SECONDS, fetch_round_trips
-from multi_x_serverless.collection.electricity_maps_answer import MAXIMUM_GCO2EQ_PER_KWH, read_hours
+from multi_x_serverless.collection.electricity_maps_answer import read_hours
 from multi_x_serverless.collection.geocoding import Geocoder
 from multi_x_serverless.collection.http import HttpClient, Json
 from multi_x_serverless.errors import SignalSourceError
+from multi_x_serverless.model.carbon_past import MAXIMUM_GCO2EQ_PER_KWH
 
 Taken = TypeVar("Taken")
 

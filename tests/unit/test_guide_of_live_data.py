@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from multi_x_serverless.collection import cloudping, electricity_maps, electricity_maps_answer, geocoding
+from multi_x_serverless.collection import cloudping, electricity_maps, geocoding
 from multi_x_serverless.collection.http import DOWN_AFTER, default_client
 from multi_x_serverless.collection.http_cache import MAXIMUM_FRESH_S, HttpCache
 from multi_x_serverless.collection.http_transport import MAXIMUM_BODY_BYTES, Patience
 from multi_x_serverless.errors import SignalSourceError
+from multi_x_serverless.model.carbon_past import MAXIMUM_GCO2EQ_PER_KWH
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guide" / "live-data.md").read_text(encoding="utf-8")
 
@@ -34,7 +35,7 @@ def test_the_variables_and_addresses_are_those_of_the_program() -> None:
 def test_the_limits_are_those_of_the_program() -> None:
     patience = Patience()
     for sentence in (
-        f"at most {electricity_maps_answer.MAXIMUM_GCO2EQ_PER_KWH:g} gCO2eq/kWh",
+        f"at most {MAXIMUM_GCO2EQ_PER_KWH:g} gCO2eq/kWh",
         f"at most {cloudping.LARGEST_SECONDS * 1e3:g} ms",
         f"({cloudping.SPEED_IN_FIBRE_KM_PER_S:,.0f} km/s, there and back)",
         f"at most {MAXIMUM_BODY_BYTES // 2**20} MiB",

@@ -1,12 +1,14 @@
-"""Carbon intensities of the hours in which runs happened, from the carbon source's past."""
+"""Carbon intensities of the hours in which runs happened, from a source's past."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 
-from multi_x_serverless.collection.carbon import CarbonSource
-from multi_x_serverless.collection.forecast import HOURS_IN_DAY, SECONDS_PER_HOUR, hour_of_day, start_of_hour
+from multi_x_serverless import data
+from multi_x_serverless.collection.carbon_origins import origin_of
+from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyIntensity
+from multi_x_serverless.collection.hours import SECONDS_PER_HOUR, hour_of_day, start_of_hour
 from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError
 from multi_x_serverless.model.signals import CarbonSignal
 from multi_x_serverless.solving.intensity import IntensityHistory, RegionIntensity
@@ -18,8 +20,8 @@ def intensity_history(
 ) -> IntensityHistory:
     """Intensities of some regions in every hour from that of `first` to that of `last` (seconds since the epoch).
 
-    A region of which the source knows no past has the collected forecast's value of the same hour of the day instead,
-    and its origin says so.
+    An hour of which the source knows nothing has the collected forecast's value of the same hour of the day instead,
+    and the region's origin says so.
 
     Raises:
         NotEnoughDataError: Of some region there is neither a past nor a collected forecast.
@@ -31,26 +33,25 @@ def intensity_history(
 
 def _of_region(source: CarbonSource, signals: Signals, region: str, start: float, hours: int) -> RegionIntensity:
     try:
-        past = source.history(region, start, hours)
+        past: Mapping[float, HourlyIntensity] = source.past(data.find_region(region), start, hours)
     except MultiXServerlessError:
         # Not silent: the origin says that these are no values of the runs' own hours.
-        signal = signals.carbon.get(region)
-        if signal is None:
-            raise NotEnoughDataError(
-                f"there is no carbon data of {region} yet: run 'data_collect carbon' first."
-            ) from None
-        return _of_forecast(signal, start, hours)
-    return RegionIntensity(start, past.intensity_gco2eq_per_kwh, f"{past.source}, {past.vintage}")
+        past = {}
+    starts = [start + offset * SECONDS_PER_HOUR for offset in range(hours)]
+    signal = signals.carbon.get(region)
+    if signal is None and any(moment not in past for moment in starts):
+        raise NotEnoughDataError(f"there is no carbon data of {region} yet: run 'data_collect carbon' first.")
+    known = [past[moment] if signal is None or moment in past else _of_forecast(signal, moment) for moment in starts]
+    return RegionIntensity(start, tuple(hour.gco2eq_per_kwh for hour in known), origin_of(known))
 
 
-def _of_forecast(signal: CarbonSignal, start: float, hours: int) -> RegionIntensity:
-    by_day = [
-        signal.intensity_gco2eq_per_kwh[hour_of_day(start + offset * SECONDS_PER_HOUR)]
-        for offset in range(min(hours, HOURS_IN_DAY))
-    ]
+def _of_forecast(signal: CarbonSignal, moment: float) -> HourlyIntensity:
+    hour = hour_of_day(moment)
+    origin = signal.origin_at(hour)
     collected = datetime.fromtimestamp(signal.collected_at, tz=timezone.utc)
-    return RegionIntensity(
-        start,
-        tuple(by_day[offset % HOURS_IN_DAY] for offset in range(hours)),
-        f"{signal.source}, {signal.vintage}, forecast of {collected:%Y-%m-%d} taken for the same hour of the day",
+    return HourlyIntensity(
+        gco2eq_per_kwh=signal.intensity_gco2eq_per_kwh[hour],
+        is_estimated=True,
+        source=f"forecast of {collected:%Y-%m-%d} from {origin.source}, taken for the same hour of the day",
+        vintage=origin.vintage,
     )

@@ -30,7 +30,7 @@ from multi_x_serverless.adaptation.signals import carbon_source, read_signals
 from multi_x_serverless.adaptation.workflows import deployed_workflow, model_of
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
-from multi_x_serverless.collection.forecast import hour_of_day
+from multi_x_serverless.collection.hours import hour_of_day
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.plan import Metrics, Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
@@ -160,7 +160,7 @@ def savings_report(cloud: Cloud, workflow_id: str, preset: TransmissionPreset) -
             f"there are no prices of {', '.join(missing)} yet: run 'data_collect provider {options}' first."
         )
     times = [run.started_at for run in runs] or [cloud.now()]
-    intensities = intensity_history(carbon_source(), signals, regions, min(times), max(times))
+    intensities = intensity_history(carbon_source(cloud), signals, regions, min(times), max(times))
     prices = {region: signals.prices[region] for region in regions}
     warning = None if plan.observed_runs is None else few_runs_warning(plan.observed_runs)
     return SavingsReport(

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from multi_x_serverless.adaptation.statistics import read_statistics
 from multi_x_serverless.adaptation.workflows import deployed_workflows, require_tables
 from multi_x_serverless.cloud.ports import Cloud
-from multi_x_serverless.collection.carbon import CarbonSource, carbon_collector
+from multi_x_serverless.collection.carbon_past import KnownPast
+from multi_x_serverless.collection.carbon_source import CarbonSource
 from multi_x_serverless.collection.collector import Collector, CollectorReport
 from multi_x_serverless.collection.performance import PerformanceCollector, performance_collector
 from multi_x_serverless.collection.provider import ProviderCollector
 from multi_x_serverless.collection.store import CARBON, PERFORMANCE, PRICE, SignalStore
 from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError, UsageError
+from multi_x_serverless.model.signals import known_at
 from multi_x_serverless.solving.problem import Signals
 
 COLLECTORS = ("carbon", "provider", "performance")
@@ -48,7 +50,7 @@ def read_signals(cloud: Cloud) -> Signals:
 
 @dataclass(frozen=True)
 class SignalAge:
-    """How old a kind of signal may be, in seconds since it was collected.
+    """How old a kind of signal may be, in seconds since what it rests on was known (see `known_at`).
 
     Attributes:
         warn_s: From here on whoever uses it is told.
@@ -81,7 +83,7 @@ def check_ages(signals: Signals, regions: Sequence[str], now: float) -> tuple[st
         ("provider", signals.prices),
         ("performance", signals.performance),
     ):
-        collected = {region: known[region].collected_at for region in regions if region in known}
+        collected = {region: known_at(known[region]) for region in regions if region in known}
         if not collected:
             continue
         region = min(collected, key=lambda region: collected[region])
@@ -95,14 +97,17 @@ def check_ages(signals: Signals, regions: Sequence[str], now: float) -> tuple[st
     return tuple(warnings)
 
 
-def carbon_source() -> CarbonSource:
-    """What knows the intensities of past hours: the source that the carbon collector asks."""
-    return carbon_collector(os.environ).source
+def carbon_source(cloud: Cloud) -> CarbonSource:
+    """What knows the intensities of past hours without asking anybody: the hours collected, else the embedded trace."""
+    return KnownPast(SignalStore(cloud.key_value, cloud.system_region))
 
 
 def _collector(cloud: Cloud, name: str) -> Collector:
     match name:
         case "carbon":
+            # Here and not above: numpy is half of a command's start-up time, and few commands forecast.
+            from multi_x_serverless.collection.carbon import carbon_collector  # noqa: PLC0415
+
             return carbon_collector(os.environ)
         case "provider":
             return ProviderCollector()

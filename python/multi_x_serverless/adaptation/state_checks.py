@@ -30,6 +30,7 @@ from multi_x_serverless.errors import (
     NewerSchemaError,
 )
 from multi_x_serverless.model.plan import Plan
+from multi_x_serverless.model.signals import known_at
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.sdk.tables import REGION_TABLES
 
@@ -248,7 +249,7 @@ def _check_signals(cloud: Cloud, state: DeployedState) -> tuple[Finding, ...]:
         findings.append(Finding("signals", "note", message, remedy, lacking))
     for kind, known in kinds:
         remedy = f"multi_x_serverless data_collect {kind}"
-        ages = {region: now - known[region].collected_at for region in regions if region in known}
+        ages = {region: now - known_at(known[region]) for region in regions if region in known}
         if not ages:
             continue
         oldest = max(ages, key=lambda region: ages[region])

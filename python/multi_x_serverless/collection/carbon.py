@@ -1,182 +1,254 @@
-"""Carbon intensity per region for the next 24 hours, from the embedded data.
+"""Carbon intensity per region for the next 24 hours.
 
-The collector takes the last 7 days from a `CarbonSource` and lets a `CarbonForecaster` continue them. A live
-source (Electricity Maps, WattTime) is one more implementation of `CarbonSource`; none is shipped yet, so the
-embedded one serves in every case, and says so.
+    the user's file ─┐                  ┌─ hours enough, not too old ──> forecast ─┐
+    live source ─────┼─> past, stored ──┤                                          ├─> signal
+    stored hours ────┘                  └─ else the embedded trace ────> forecast ─┤
+    what the file and the live source themselves expect of the coming hours ───────┘
+
+A source that fails is a warning and no error as long as another one serves, and each region stands on its own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
-from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from multi_x_serverless import data
-from multi_x_serverless.collection.collector import CollectorReport, refresh
-from multi_x_serverless.collection.forecast import (
-    HISTORY_HOURS,
-    HOURS_IN_DAY,
-    SECONDS_PER_HOUR,
-    CarbonForecaster,
-    CarbonHistory,
-    HourOfDayMean,
-    hour_of_day,
-    relative_error,
-    start_of_hour,
+from multi_x_serverless.collection.carbon_file import FILE_VARIABLE, CarbonFileSource
+from multi_x_serverless.collection.carbon_past import KEEP_DAYS, in_words, kept, merged
+from multi_x_serverless.collection.carbon_signal import Given, make_carbon_signal
+from multi_x_serverless.collection.collector import CollectorReport, Made, refresh
+from multi_x_serverless.collection.electricity_maps import electricity_maps_source
+from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
+from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER, CarbonForecaster
+from multi_x_serverless.collection.hours import DAYS_IN_WEEK, HOURS_IN_DAY, SECONDS_PER_HOUR, start_of_hour
+from multi_x_serverless.collection.http import default_client
+from multi_x_serverless.collection.store import CARBON, CARBON_PAST, SignalStore
+from multi_x_serverless.errors import (
+    CorruptedStateError,
+    InvalidDocumentError,
+    MultiXServerlessError,
+    NewerSchemaError,
 )
-from multi_x_serverless.collection.store import CARBON, SignalStore
-from multi_x_serverless.model.signals import CarbonSignal
+from multi_x_serverless.model.carbon_past import (
+    MAXIMUM_GCO2EQ_PER_KWH,
+    CarbonPast,
+    PastHour,
+    is_possible_intensity,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-TOKEN_VARIABLE = "ELECTRICITY_MAPS_AUTH_TOKEN"  # noqa: S105 - the name of a variable, not a token
+    from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyIntensity
+    from multi_x_serverless.model.signals import CarbonSignal, Region
 
-EMBEDDED_NOTE = (
-    f"Carbon intensities are those of the same calendar hours of {data.TRACE_YEAR}, or that year's mean "
-    "where no hourly trace is known, and not those of today's grid."
-)
-UNUSED_TOKEN_NOTE = f"{TOKEN_VARIABLE} is set, but this version does not ask Electricity Maps for live intensities."
+LIVE_HOURS = DAYS_IN_WEEK * HOURS_IN_DAY
+"""Past hours asked of a live source every time: what a collection that failed did not get, a later one gets."""
 
-
-class CarbonSource(Protocol):
-    """Knows the carbon intensity of past hours."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What whoever reads figures made of these intensities has to be told."""
-
-    def history(self, region: str, start: float, hours: int) -> CarbonHistory:
-        """Return the intensities of the `hours` hours from `start` (seconds since the epoch, on the hour).
-
-        Raises:
-            MultiXServerlessError: They are not known or cannot be fetched.
-        """
-
-
-@dataclass(frozen=True)
-class EmbeddedCarbonSource:
-    """The embedded trace: each hour has the intensity of the same calendar hour of the trace's year.
-
-    A region whose grid zone has no trace has its zone's mean of that year at every hour.
-    """
-
-    notes: tuple[str, ...] = field(default_factory=lambda: (EMBEDDED_NOTE, data.attribution()))
-
-    def history(self, region: str, start: float, hours: int) -> CarbonHistory:
-        """Return intensities; see `CarbonSource.history`.
-
-        Raises:
-            UnknownRegionError: The embedded data does not know the region.
-        """
-        known = data.find_region(region)
-        if not known.has_hourly_trace:
-            yearly = data.source_of("carbon_intensity_yearly.csv")
-            intensity: tuple[float, ...] = (data.yearly_mean(known.grid_zone),) * hours
-            return CarbonHistory(
-                region=region,
-                grid_zone=known.grid_zone,
-                start=start,
-                intensity_gco2eq_per_kwh=intensity,
-                is_estimated=True,
-                source=f"embedded yearly mean ({yearly.source})",
-                vintage=str(data.TRACE_YEAR),
-            )
-        trace = data.hourly_trace(known.grid_zone)
-        hourly = data.source_of("carbon_intensity_hourly_2023.npy")
-        return CarbonHistory(
-            region=region,
-            grid_zone=known.grid_zone,
-            start=start,
-            intensity_gco2eq_per_kwh=tuple(trace.intensity_gco2eq_per_kwh[_hours_of_trace(start, hours)].tolist()),
-            is_estimated=False,
-            source=f"embedded hourly trace ({hourly.source})",
-            vintage=hourly.vintage,
-        )
-
-
-@lru_cache(maxsize=8)  # All regions of a collection ask for the same stretch.
-def _hours_of_trace(start: float, hours: int) -> list[int]:
-    first_hour = datetime.fromtimestamp(start, timezone.utc)
-    return [data.hour_of_trace(first_hour + timedelta(hours=offset)) for offset in range(hours)]
+FILE_HOURS = KEEP_DAYS * HOURS_IN_DAY
+"""Past hours asked of the file: all that are kept."""
 
 
 @dataclass(frozen=True)
 class CarbonCollector:
-    """Refreshes the carbon signals."""
+    """Refreshes the carbon signals.
 
-    source: CarbonSource = field(default_factory=EmbeddedCarbonSource)
-    forecaster: CarbonForecaster = field(default_factory=HourOfDayMean)
+    Attributes:
+        file: The user's file, asked first.
+        live: A live source, asked unless the file knows a week and the coming day.
+        embedded: Serves a region of which neither gave enough, now or before.
+        forecaster: Continues the past.
+    """
+
+    file: CarbonFileSource | None = None
+    live: CarbonSource | None = None
+    embedded: CarbonSource = field(default_factory=EmbeddedCarbonSource)
+    forecaster: CarbonForecaster = DEFAULT_FORECASTER
     name: str = "carbon"
 
     def collect(self, regions: Sequence[str], now: float, store: SignalStore) -> CollectorReport:
-        """Refresh the carbon signals of `regions`; see `Collector.collect`."""
+        """Refresh the carbon signals of `regions`, and store what was given of their past; see `Collector.collect`."""
+        served: dict[str, _Served] = {}
 
-        def make(region: str, previous: CarbonSignal | None) -> CarbonSignal:
-            return make_carbon_signal(self.source, self.forecaster, region, now, previous)
+        def make(code: str, previous: CarbonSignal | None) -> Made[CarbonSignal]:
+            region = data.find_region(code)
+            collected = self._ask(region, now, _stored(code, store))
+            if collected.by_file.past or collected.by_live.past:
+                # Two collections at once may each lose what the other got; the next one gets it again.
+                store.put(CARBON_PAST, CarbonPast(code, collected.given.past))
+            made = make_carbon_signal(region, collected.given, self.embedded, self.forecaster, now, previous)
+            served[code] = collected.served(made.signal)
+            return Made(made.signal, (*collected.by_file.warnings, *collected.by_live.warnings, *made.warnings))
 
         outcomes = refresh(CARBON, regions, now, store, make)
-        return CollectorReport(self.name, now, outcomes, self.source.notes)
+        refreshed = [outcome.region for outcome in outcomes if outcome.is_refreshed]
+        notes = self._notes({region: served[region] for region in refreshed})
+        return CollectorReport(self.name, now, outcomes, notes)
+
+    def _ask(self, region: Region, now: float, stored: Mapping[float, PastHour]) -> _Collected:
+        current_hour = start_of_hour(now)
+        by_file = _Answer() if self.file is None else _answer_of_file(self.file, region, current_hour)
+        by_live = _Answer()
+        if self.live is not None and not by_file.is_complete(current_hour):
+            by_live = _answer(self.live, region, current_hour, LIVE_HOURS)
+        past = merged(stored, by_live.past_hours(now, is_of_file=False))
+        past = merged(past, by_file.past_hours(now, is_of_file=True))
+        return _Collected(Given(kept(past, now), {**by_live.expected, **by_file.expected}), by_file, by_live)
+
+    def _notes(self, served: Mapping[str, _Served]) -> tuple[str, ...]:
+        """On what data the signals of the refreshed regions rest."""
+
+        def those(serves: Callable[[_Served], bool]) -> list[str]:
+            return [region for region, sources in served.items() if serves(sources)]
+
+        notes: list[str] = []
+        if self.file is not None:
+            notes += [f"{self.file.name} serves {_named(those(lambda found: found.file), served)}.", *self.file.notes]
+        if self.live is not None:
+            by_live = those(lambda found: found.live)
+            # Its own notes too where it serves none: they may say why, and whose the stored hours are.
+            notes += [f"{self.live.name} serves {_named(by_live, served)}.", *self.live.notes]
+        by_store = those(lambda found: found.stored)
+        if by_store:
+            notes.append(f"Hours stored by earlier collections serve {_named(by_store, served)}.")
+        by_trace = those(lambda found: found.embedded)
+        if by_trace:
+            if notes:
+                notes.append(f"The embedded data serves {_named(by_trace, served)}.")
+            notes += self.embedded.notes
+        return tuple(notes)
+
+
+@dataclass(frozen=True)
+class _Served:
+    """What a region's signal rests on."""
+
+    file: bool
+    live: bool
+    stored: bool
+    embedded: bool
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a source gave for a region, and what was wrong with it."""
+
+    past: Mapping[float, HourlyIntensity] = field(default_factory=dict)
+    expected: Mapping[float, HourlyIntensity] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def is_complete(self, current_hour: float) -> bool:
+        """Whether nobody else has to be asked."""
+        first = current_hour - LIVE_HOURS * SECONDS_PER_HOUR
+        recent = sum(start >= first for start in self.past)
+        return recent == LIVE_HOURS and len(self.expected) == HOURS_IN_DAY
+
+    def past_hours(self, now: float, *, is_of_file: bool) -> dict[float, PastHour]:
+        return {
+            start: PastHour(
+                gco2eq_per_kwh=hour.gco2eq_per_kwh,
+                is_estimated=hour.is_estimated,
+                source=hour.source,
+                vintage=hour.vintage,
+                is_of_file=is_of_file,
+                collected_at=now,
+            )
+            for start, hour in self.past.items()
+        }
+
+
+@dataclass(frozen=True)
+class _Collected:
+    """What all sources gave for a region."""
+
+    given: Given
+    by_file: _Answer
+    by_live: _Answer
+
+    def served(self, signal: CarbonSignal) -> _Served:
+        is_of_own_past = signal.measured_until is not None
+        return _Served(
+            file=bool(self.by_file.expected) or (is_of_own_past and bool(self.by_file.past)),
+            live=bool(self.by_live.expected) or (is_of_own_past and bool(self.by_live.past)),
+            stored=is_of_own_past and not self.by_file.past and not self.by_live.past,
+            embedded=not is_of_own_past and len(self.given.expected) < HOURS_IN_DAY,
+        )
+
+
+def _answer_of_file(file: CarbonFileSource, region: Region, current_hour: float) -> _Answer:
+    answer = _answer(file, region, current_hour, FILE_HOURS)
+    until = file.known_until(region)
+    warnings = (*file.problems(region), *answer.warnings)
+    if until is not None and not answer.past and not answer.expected:
+        useless = (
+            f"{file.name} knows nothing of {region.code} within {KEEP_DAYS} days before or {HOURS_IN_DAY} h from now"
+        )
+        warnings = (*warnings, f"{useless}: it ends at {in_words(until)}")
+    return _Answer(answer.past, answer.expected, warnings)
+
+
+def _answer(source: CarbonSource, region: Region, current_hour: float, hours: int) -> _Answer:
+    warnings: list[str] = []
+    past: Mapping[float, HourlyIntensity] = {}
+    expected: Mapping[float, HourlyIntensity] = {}
+    first = current_hour - hours * SECONDS_PER_HOUR
+    try:
+        past = _possible(source, source.past(region, first, hours), first, hours, warnings)
+        found = source.forecast(region, current_hour, HOURS_IN_DAY)
+        expected = _possible(source, found, current_hour, HOURS_IN_DAY, warnings)
+    except MultiXServerlessError as error:
+        text = str(error)
+        warnings.append(text if source.name in text else f"{source.name}: {text}")
+    return _Answer(past, expected, tuple(warnings))
+
+
+def _possible(
+    source: CarbonSource,
+    found: Mapping[float, HourlyIntensity],
+    first_hour: float,
+    hours: int,
+    warnings: list[str],
+) -> dict[float, HourlyIntensity]:
+    """The hours asked for whose values are possible; how many others there were is added to the warnings."""
+    asked = [first_hour + offset * SECONDS_PER_HOUR for offset in range(hours)]
+    given = {start: found[start] for start in asked if start in found}
+    possible = {start: hour for start, hour in given.items() if is_possible_intensity(hour.gco2eq_per_kwh)}
+    absurd = [given[start].gco2eq_per_kwh for start in given if start not in possible]
+    if absurd:
+        warnings.append(
+            f"{source.name}: {len(absurd)} of {len(given)} hours are left out, not above 0 and at most "
+            f"{MAXIMUM_GCO2EQ_PER_KWH:g} gCO2eq/kWh, for example {absurd[0]:g}"
+        )
+    return possible
+
+
+def _stored(region: str, store: SignalStore) -> Mapping[float, PastHour]:
+    try:
+        stored = store.get(CARBON_PAST, region)
+    except NewerSchemaError:
+        raise  # A newer program's past is not overwritten with an older one's.
+    except (InvalidDocumentError, CorruptedStateError):
+        return {}  # Unreadable for good: collecting it anew is the repair.
+    return {} if stored is None else stored.hours
+
+
+def _named(regions: Sequence[str], all_regions: Collection[str]) -> str:
+    if not regions:
+        return "none of the regions"
+    return "all regions" if len(regions) == len(all_regions) > 1 else ", ".join(regions)
 
 
 def carbon_collector(environment: Mapping[str, str]) -> CarbonCollector:
-    """Return the collector for the keys in `environment`; its reports note a key that is not used."""
-    if not environment.get(TOKEN_VARIABLE):
-        return CarbonCollector()
-    embedded = EmbeddedCarbonSource()
-    return CarbonCollector(EmbeddedCarbonSource(notes=(UNUSED_TOKEN_NOTE, *embedded.notes)))
-
-
-def make_carbon_signal(
-    source: CarbonSource,
-    forecaster: CarbonForecaster,
-    region: str,
-    now: float,
-    previous: CarbonSignal | None = None,
-) -> CarbonSignal:
-    """Return the signal of a region for the 24 hours from the current one on.
-
-    Args:
-        source: Knows the past.
-        forecaster: Continues it.
-        region: Code of the region.
-        now: Seconds since the epoch.
-        previous: The signal this one replaces; its forecast is compared with what came true.
-
-    Raises:
-        MultiXServerlessError: The source or the forecaster failed.
-    """
-    current_hour = start_of_hour(now)
-    history = source.history(region, current_hour - HISTORY_HOURS * SECONDS_PER_HOUR, HISTORY_HOURS)
-    by_hour = [0.0] * HOURS_IN_DAY
-    for offset, intensity in enumerate(forecaster.forecast(history)):
-        by_hour[hour_of_day(current_hour + offset * SECONDS_PER_HOUR)] = intensity
-    return CarbonSignal(
-        region=region,
-        grid_zone=history.grid_zone,
-        intensity_gco2eq_per_kwh=tuple(by_hour),
-        valid_from=current_hour,
-        method="flat mean" if history.is_estimated else forecaster.method,
-        is_estimated=history.is_estimated,
-        source=history.source,
-        vintage=history.vintage,
-        collected_at=now,
-        forecast_error=_forecast_error(source, previous, current_hour, history.source),
+    """Return the collector for the file and the key that `environment` names."""
+    path = environment.get(FILE_VARIABLE)
+    return CarbonCollector(
+        file=CarbonFileSource(Path(path)) if path else None,
+        live=live_carbon_source(environment),
     )
 
 
-def _forecast_error(
-    source: CarbonSource, previous: CarbonSignal | None, current_hour: float, source_name: str
-) -> float | None:
-    if previous is None or previous.source != source_name:
-        return None  # Another source's forecast is not judged by this one's past.
-    hours_passed = min(HOURS_IN_DAY, int((current_hour - previous.valid_from) // SECONDS_PER_HOUR))
-    if hours_passed <= 0:
-        return previous.forecast_error
-    actual = source.history(previous.region, previous.valid_from, hours_passed).intensity_gco2eq_per_kwh
-    predicted = tuple(
-        previous.intensity_gco2eq_per_kwh[hour_of_day(previous.valid_from + offset * SECONDS_PER_HOUR)]
-        for offset in range(hours_passed)
-    )
-    return relative_error(predicted, actual)
+def live_carbon_source(environment: Mapping[str, str]) -> CarbonSource | None:
+    """The live source that `environment` has a key for; None if there is none."""
+    return electricity_maps_source(environment, lambda: default_client(environment))

@@ -18,6 +18,7 @@ from multi_x_serverless.errors import (
     MultiXServerlessError,
     NewerSchemaError,
 )
+from multi_x_serverless.model.signals import known_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +35,8 @@ class SignalOutcome:
         region: Code of the region.
         source: Where the value now stored comes from; empty if none is.
         vintage: The time that value describes; empty if none is.
-        age_s: Seconds since that value was collected: 0 if it was refreshed now, None if there is none.
+        age_s: Seconds since what that value rests on was known: since it was collected, 0 if that is now; of a forecast
+            made of measured hours, since the newest of them ended. None if there is no value.
         error: Why it was not refreshed; None if it was.
         error_code: Stable code of that error.
         warnings: What failed on the way although a value was found: sources that were asked before in vain.
@@ -98,7 +100,7 @@ class Made(Generic[AnySignal]):
     """A new signal, and what failed on the way to it."""
 
     signal: AnySignal
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...]
 
 
 def refresh(
@@ -139,13 +141,11 @@ def _refresh_region(
             region=region,
             source="" if previous is None else previous.source,
             vintage="" if previous is None else previous.vintage,
-            age_s=None if previous is None else now - previous.collected_at,
+            age_s=None if previous is None else now - known_at(previous),
             error=str(error),
             error_code=error.code,
         )
-    return SignalOutcome(
-        kind.name, region, signal.source, signal.vintage, age_s=now - signal.collected_at, warnings=warnings
-    )
+    return SignalOutcome(kind.name, region, signal.source, signal.vintage, now - known_at(signal), warnings=warnings)
 
 
 def _last_good(kind: SignalKind[AnySignal], region: str, store: SignalStore) -> AnySignal | None:

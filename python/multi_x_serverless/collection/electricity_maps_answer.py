@@ -14,14 +14,11 @@ from multi_x_serverless.collection.carbon_source import HourlyIntensity
 from multi_x_serverless.collection.http import reading
 from multi_x_serverless.collection.http_transport import one_line
 from multi_x_serverless.errors import SignalSourceError
+from multi_x_serverless.model.carbon_past import MAXIMUM_GCO2EQ_PER_KWH
 from multi_x_serverless.model.documents import Fields
 
 if TYPE_CHECKING:
     from multi_x_serverless.collection.http import Json
-
-MAXIMUM_GCO2EQ_PER_KWH = 1500.0
-"""Coal without capture is the dirtiest there is, up to 1,095 (UNECE 2021, "Life Cycle Assessment of Electricity
-Generation Options"); the rest is room for old plants and losses."""
 
 MOST_ABSURD = 0.5
 """An answer with a larger part of absurd values is not in the unit that we take it for."""

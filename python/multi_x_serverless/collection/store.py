@@ -1,4 +1,4 @@
-"""Signals in the cloud's table of signals: typed reading and writing by kind and region."""
+"""Signals, and what they are made of, in the cloud's table of signals: typed reading and writing by kind and region."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.ports import Key, KeyValueStore
 from multi_x_serverless.cloud.tables import physical_name
+from multi_x_serverless.model.carbon_past import CarbonPast
 from multi_x_serverless.model.signals import (
     CarbonSignal,
     PerformanceSignal,
@@ -20,20 +21,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 AnySignal = TypeVar("AnySignal", RegionSignal, CarbonSignal, PriceSignal, PerformanceSignal)
+AnyStored = TypeVar("AnyStored", RegionSignal, CarbonSignal, PriceSignal, PerformanceSignal, CarbonPast)
 
 
 @dataclass(frozen=True)
-class SignalKind(Generic[AnySignal]):
-    """One kind of signal: the partition it is kept under and how it is read back."""
+class SignalKind(Generic[AnyStored]):
+    """One kind of what is kept by region: the partition it is kept under and how it is read back."""
 
     name: str
-    decode: Callable[[bytes], AnySignal]
+    decode: Callable[[bytes], AnyStored]
 
 
 REGION = SignalKind("region", RegionSignal.from_document)
 CARBON = SignalKind("carbon", CarbonSignal.from_document)
 PRICE = SignalKind("price", PriceSignal.from_document)
 PERFORMANCE = SignalKind("performance", PerformanceSignal.from_document)
+CARBON_PAST = SignalKind("carbon-history", CarbonPast.from_document)
+"""Not a signal, but the hours that carbon signals are made of."""
 
 
 class SignalStore:
@@ -48,7 +52,7 @@ class SignalStore:
         self._store = store
         self._system_region = system_region
 
-    def get(self, kind: SignalKind[AnySignal], region: str) -> AnySignal | None:
+    def get(self, kind: SignalKind[AnyStored], region: str) -> AnyStored | None:
         """The signal of a region; None if none was ever collected.
 
         Raises:
@@ -58,7 +62,7 @@ class SignalStore:
         stored = self._table(kind).get(_key(kind, region))
         return None if stored is None else stored.value
 
-    def put(self, kind: SignalKind[AnySignal], signal: AnySignal) -> None:
+    def put(self, kind: SignalKind[AnyStored], signal: AnyStored) -> None:
         """Store a signal in the place of the region's last one.
 
         Raises:
@@ -66,7 +70,7 @@ class SignalStore:
         """
         self._table(kind).put(_key(kind, signal.region), signal)
 
-    def all(self, kind: SignalKind[AnySignal]) -> dict[str, AnySignal]:
+    def all(self, kind: SignalKind[AnyStored]) -> dict[str, AnyStored]:
         """The signals of all regions by region code, in alphabetical order.
 
         Raises:
@@ -75,15 +79,15 @@ class SignalStore:
         """
         return {stored.value.region: stored.value for stored in self._table(kind).query(kind.name)}
 
-    def _table(self, kind: SignalKind[AnySignal]) -> DocumentTable[AnySignal]:
-        return DocumentTable[AnySignal](
+    def _table(self, kind: SignalKind[AnyStored]) -> DocumentTable[AnyStored]:
+        return DocumentTable[AnyStored](
             self._store, self._system_region, physical_name("signals"), _encode, kind.decode
         )
 
 
-def _encode(signal: Signal) -> bytes:
+def _encode(signal: Signal | CarbonPast) -> bytes:
     return signal.to_document()
 
 
-def _key(kind: SignalKind[AnySignal], region: str) -> Key:
+def _key(kind: SignalKind[AnyStored], region: str) -> Key:
     return Key(kind.name, region)

@@ -24,6 +24,8 @@ PERFORMANCE_SCHEMA = "multi-x-serverless/performance-signal"
 SIGNAL_VERSION = 1
 PERFORMANCE_VERSION = 2
 """Newest version of performance signals that is read. Version 1 had one source and vintage for all round trips."""
+CARBON_VERSION = 2
+"""Version 2 knows of each hour where it comes from, and until when the past is known; version 1 is still read."""
 
 HOURS_IN_DAY = 24
 
@@ -98,6 +100,23 @@ class RegionSignal:
 
 
 @dataclass(frozen=True)
+class HourOrigin:
+    """Where the intensity of an hour comes from.
+
+    Attributes:
+        source: Who knows it, or knows the past that it was made of, for people.
+        vintage: The time that the source's values describe.
+        is_estimated: No measurement of that zone stands behind it, for the most part.
+        forecast_by: Who expects it: a source by its name, or how this program made it of what the source knows.
+    """
+
+    source: str
+    vintage: str
+    is_estimated: bool
+    forecast_by: str
+
+
+@dataclass(frozen=True)
 class CarbonSignal:
     """Carbon intensity expected of a region's grid over the 24 hours from `valid_from` on.
 
@@ -108,9 +127,16 @@ class CarbonSignal:
             day that is follows from `valid_from`: each hour of the day occurs once in the 24 hours after it.
         valid_from: Start of the first hour covered, seconds since the epoch.
         method: How the values were made from what was known, for people.
-        is_estimated: No hourly measurement of that zone stands behind the values.
+        is_estimated: No hourly measurement of that zone stands behind the values, for the most part.
+        source: Who knows them, or the past that they were made of; all of them where hours differ.
+        vintage: The time that the sources' values describe.
+        collected_at: When the signal was made, seconds since the epoch.
         forecast_error: Mean absolute error of the latest forecast some of whose hours have passed, over these
             hours, as a fraction of the mean that came true; None if there is no such forecast yet.
+        origins: Where each hour comes from, in the order of the intensities; empty in documents of version 1, in
+            which all hours are of one source. `origin_at` knows both.
+        measured_until: End of the newest hour of this grid and its own time that a source had given, seconds since the
+            epoch; None where the values are those of another year.
     """
 
     region: str
@@ -123,6 +149,8 @@ class CarbonSignal:
     vintage: str
     collected_at: float
     forecast_error: float | None = None
+    origins: tuple[HourOrigin, ...] = ()
+    measured_until: float | None = None
 
     def __post_init__(self) -> None:
         path = "intensity_gco2eq_per_kwh"
@@ -134,12 +162,25 @@ class CarbonSignal:
         )
         for hour, intensity in enumerate(self.intensity_gco2eq_per_kwh):
             _require_not_negative(intensity, "carbon-signal", f"{path}[{hour}]")
+        _require(
+            len(self.origins) in (0, HOURS_IN_DAY),
+            "carbon-signal",
+            "origins",
+            f"has {len(self.origins)} hours, expected {HOURS_IN_DAY}",
+        )
+
+    def origin_at(self, hour: int) -> HourOrigin:
+        """Where the intensity of an hour of the day (0-23, UTC) comes from."""
+        if self.origins:
+            return self.origins[hour]
+        return HourOrigin(self.source, self.vintage, self.is_estimated, self.method)
 
     def to_document(self) -> bytes:
-        """The signal as a JSON document."""
+        """The signal as a JSON document; each origin is written once, and of each hour which one it has."""
+        origins = list(dict.fromkeys(self.origins))
         return documents.write(
             CARBON_SCHEMA,
-            SIGNAL_VERSION,
+            CARBON_VERSION,
             {
                 "region": self.region,
                 "grid_zone": self.grid_zone,
@@ -148,6 +189,11 @@ class CarbonSignal:
                 "method": self.method,
                 "is_estimated": self.is_estimated,
                 "forecast_error": self.forecast_error,
+                "origins": [
+                    {field.name: getattr(origin, field.name) for field in fields(HourOrigin)} for origin in origins
+                ],
+                "origin_of_hour": [origins.index(origin) for origin in self.origins],
+                "measured_until": self.measured_until,
                 **_origin_members(self),
             },
         )
@@ -159,7 +205,8 @@ class CarbonSignal:
         Raises:
             InvalidDocumentError: The text is no such signal; the message names the field.
         """
-        members = documents.read(text, CARBON_SCHEMA, SIGNAL_VERSION)
+        members = documents.read(text, CARBON_SCHEMA, CARBON_VERSION)
+        is_first_version = members.integer("version") == 1
         return cls(
             region=members.text("region"),
             grid_zone=members.text("grid_zone"),
@@ -168,10 +215,31 @@ class CarbonSignal:
             method=members.text("method"),
             is_estimated=members.truth("is_estimated"),
             forecast_error=members.optional_number("forecast_error"),
+            origins=() if is_first_version else _read_origins(members),
+            measured_until=None if is_first_version else members.optional_number("measured_until"),
             source=members.text("source"),
             vintage=members.text("vintage"),
             collected_at=members.number("collected_at"),
         )
+
+
+def _read_origins(members: Fields) -> tuple[HourOrigin, ...]:
+    origins = [
+        HourOrigin(
+            source=origin.text("source"),
+            vintage=origin.text("vintage"),
+            is_estimated=origin.truth("is_estimated"),
+            forecast_by=origin.text("forecast_by"),
+        )
+        for origin in members.sections("origins")
+    ]
+
+    def origin(index: Any) -> HourOrigin:
+        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(origins):
+            raise ValueError(f"is {index!r}, expected the place of one of {len(origins)} origins")
+        return origins[index]
+
+    return members.sequence("origin_of_hour", origin)
 
 
 @dataclass(frozen=True)
@@ -466,6 +534,13 @@ def _optional_interval(fields: Fields, name: str) -> Interval | None:
 
 
 Signal: TypeAlias = RegionSignal | CarbonSignal | PriceSignal | PerformanceSignal
+
+
+def known_at(signal: Signal) -> float:
+    """Time of the newest knowledge in a signal, seconds since the epoch: a signal may be made anew of old values."""
+    if isinstance(signal, CarbonSignal) and signal.measured_until is not None:
+        return min(signal.measured_until, signal.collected_at)
+    return signal.collected_at
 
 
 def _origin_members(signal: Signal) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from multi_x_serverless.adaptation.doctor import examine, examine_cloud, merged
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Check, Cloud, DeadLetter, Finding, Key
 from multi_x_serverless.cloud.tables import PlanStore, create_tables, physical_name, workflow_table
+from multi_x_serverless.collection.store import CARBON, SignalStore
 from multi_x_serverless.deployment.journal import Journal
 from multi_x_serverless.errors import CloudError, CorruptedStateError, NewerSchemaError, UnknownRegionError
 from multi_x_serverless.sdk.tables import CLAIMS
@@ -330,6 +331,18 @@ def test_the_age_of_carbon_data(cloud: FakeCloud, no_project: Path, days: float,
     assert carbon.status == status
     assert f"{days} days old, from " in carbon.message
     assert carbon.remedy == ("" if status == "ok" else "multi_x_serverless data_collect carbon")
+
+
+def test_carbon_data_made_anew_of_old_hours_is_as_old_as_they_are(cloud: FakeCloud, no_project: Path) -> None:
+    store = SignalStore(cloud.key_value, cloud.system_region)
+    signal = store.get(CARBON, HOME)
+    assert signal is not None
+    store.put(CARBON, replace(signal, measured_until=cloud.now() - 3 * DAY_S))
+
+    carbon = next(finding for finding in examine_cloud(cloud, no_project) if finding.message.startswith("carbon"))
+
+    assert (carbon.status, carbon.regions) == ("note", (HOME,))
+    assert "3.0 days old, from " in carbon.message
 
 
 def test_data_that_was_never_collected(cloud: FakeCloud, no_project: Path) -> None:

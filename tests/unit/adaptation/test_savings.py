@@ -11,14 +11,13 @@ import pytest
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import check_solver
 from multi_x_serverless.adaptation.comparison import MINIMUM_CONTROLS
-from multi_x_serverless.adaptation.intensity import intensity_history
 from multi_x_serverless.adaptation.savings import observed_savings, savings_report
 from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.cloud.tables import PlanStore
-from multi_x_serverless.collection.carbon import EmbeddedCarbonSource
-from multi_x_serverless.collection.forecast import CarbonHistory
+from multi_x_serverless.collection.store import CARBON_PAST, SignalStore
 from multi_x_serverless.deployment.progress import SILENT
-from multi_x_serverless.errors import CloudError, NotEnoughDataError
+from multi_x_serverless.errors import NotEnoughDataError
+from multi_x_serverless.model.carbon_past import CarbonPast, PastHour
 from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.solving.accounting import Accounting
 from multi_x_serverless.solving.intensity import IntensityHistory, RegionIntensity
@@ -179,42 +178,25 @@ def test_other_runs_at_home_are_shown_at_the_hours_of_the_plans_runs() -> None:
     assert sum(before) / len(before) > 1.5 * observed.other_home.mean.carbon_gco2eq
 
 
-class NoPast(EmbeddedCarbonSource):
-    """A live source that is not to be had."""
-
-    def history(self, region: str, start: float, hours: int) -> CarbonHistory:
-        raise CloudError("no answer", retryable=True)
-
-
-def test_intensities_are_those_of_the_runs_own_hours() -> None:
-    signals = embedded_signals()
-    source = EmbeddedCarbonSource()
-    history = intensity_history(source, signals, REGIONS, NOON - 3 * DAY + 100.0, NOON + 100.0)
-    for moment in (NOON - 3 * DAY, NOON - DAY - 3600.0, NOON + 3599.0):
-        (expected,) = source.history(HOME, moment // 3600.0 * 3600.0, 1).intensity_gco2eq_per_kwh
-        assert history.at(moment)[HOME] == expected
-    assert history.at(NOON)[HOME] != signals.carbon[HOME].intensity_gco2eq_per_kwh[12]
-    assert "2023" in history.origin
-    assert "forecast" not in history.origin
-
-
-def test_a_source_without_a_past_is_replaced_by_the_forecast_and_says_so() -> None:
-    signals = embedded_signals()
-    history = intensity_history(NoPast(), signals, REGIONS, NOON - 2 * DAY, NOON)
-    values = signals.carbon[HOME].intensity_gco2eq_per_kwh
-    assert [history.at(NOON - offset * 3600.0)[HOME] for offset in (0, 1, 24, 48)] == [
-        values[12],
-        values[11],
-        values[12],
-        values[12],
-    ]
-    assert "forecast of 2023-11-15" in history.origin
-    with pytest.raises(NotEnoughDataError, match="eu-west-1"):
-        intensity_history(NoPast(), signals, ("eu-west-1",), NOON, NOON)
-
-
 def test_report_needs_prices_of_every_region_that_ran(planned: FakeCloud) -> None:
     add_runs(planned, 2, region="eu-west-1", plan_version=1)
     assert "eu-west-1" not in read_signals(planned).prices
     with pytest.raises(NotEnoughDataError, match="eu-west-1"):
         savings_report(planned, WORKFLOW_ID, "best")
+
+
+def test_runs_are_accounted_with_the_hours_that_were_collected(planned: FakeCloud) -> None:
+    """What a live source gave for the hours of the runs goes before the embedded trace, and both are named."""
+    before = savings_report(planned, WORKFLOW_ID, "best").observed
+    assert "live" not in before.provenance["carbon"]
+    store = SignalStore(planned.key_value, planned.system_region)
+    now = planned.now()
+    hours = {
+        now // 3600.0 * 3600.0 - offset * 3600.0: PastHour(9.0, False, "live", "2026-10-15", False, now)
+        for offset in range(30 * 24)
+    }
+    for region in ("us-east-1", "ca-central-1"):
+        store.put(CARBON_PAST, CarbonPast(region, hours))
+    after = savings_report(planned, WORKFLOW_ID, "best").observed
+    assert "live, 2026-10-15" in after.provenance["carbon"]
+    assert "embedded hourly trace" in after.provenance["carbon"]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -9,13 +8,7 @@ import pytest
 from multi_x_serverless import data
 from multi_x_serverless.cloud.ports import Key
 from multi_x_serverless.cloud.tables import physical_name
-from multi_x_serverless.collection.carbon import (
-    EMBEDDED_NOTE,
-    UNUSED_TOKEN_NOTE,
-    CarbonCollector,
-    EmbeddedCarbonSource,
-    carbon_collector,
-)
+from multi_x_serverless.collection.carbon import CarbonCollector
 from multi_x_serverless.collection.collector import Made, refresh
 from multi_x_serverless.collection.performance import PerformanceCollector
 from multi_x_serverless.collection.provider import ProviderCollector
@@ -25,7 +18,6 @@ from tests.fakes import FakeKeyValueStore
 
 if TYPE_CHECKING:
     from multi_x_serverless.collection.collector import Collector
-    from multi_x_serverless.collection.forecast import CarbonHistory
 
 SYSTEM_REGION = "us-west-2"
 NOW = datetime(2026, 10, 15, 13, 45, tzinfo=timezone.utc).timestamp()
@@ -144,48 +136,6 @@ def test_an_unreadable_signal_is_replaced_and_one_of_a_newer_program_is_not(
 def test_a_region_named_twice_is_collected_once(store: SignalStore) -> None:
     report = CarbonCollector().collect(["us-east-1", "us-east-1"], NOW, store)
     assert [outcome.region for outcome in report.outcomes] == ["us-east-1"]
-
-
-def test_what_the_carbon_figures_rest_on_is_said(store: SignalStore) -> None:
-    report = carbon_collector({}).collect(["us-east-1"], NOW, store)
-    assert report.notes == (EMBEDDED_NOTE, data.attribution())
-
-    with_token = carbon_collector({"ELECTRICITY_MAPS_AUTH_TOKEN": "x"}).collect(["us-east-1"], NOW, store)
-    assert with_token.notes == (UNUSED_TOKEN_NOTE, EMBEDDED_NOTE, data.attribution())
-    assert carbon_collector({"ELECTRICITY_MAPS_AUTH_TOKEN": ""}) == CarbonCollector()
-
-
-@dataclass(frozen=True)
-class PatchyCarbonSource:
-    """Like the embedded source, but one region's feed is down and another sends nonsense."""
-
-    notes: tuple[str, ...] = ()
-
-    def history(self, region: str, start: float, hours: int) -> CarbonHistory:
-        history = EmbeddedCarbonSource().history(region, start, hours)
-        if region == "eu-west-1":
-            raise CloudError("the feed timed out.", retryable=True)
-        if region == "eu-west-2":
-            return replace(history, intensity_gco2eq_per_kwh=(float("nan"),) * hours)
-        if region == "eu-west-3":
-            return replace(history, intensity_gco2eq_per_kwh=history.intensity_gco2eq_per_kwh[:-1])
-        return history
-
-
-def test_feeds_that_fail_or_send_nonsense_leave_the_last_good_value(store: SignalStore) -> None:
-    regions = ["eu-central-1", "eu-west-1", "eu-west-2", "eu-west-3"]
-    CarbonCollector().collect(regions, NOW, store)
-    before = store.all(CARBON)
-
-    report = CarbonCollector(PatchyCarbonSource()).collect(regions, NOW + 3600, store)
-
-    assert {failure.region: failure.error_code for failure in report.failures} == {
-        "eu-west-1": "cloud",
-        "eu-west-2": "invalid-document",
-        "eu-west-3": "not-enough-data",
-    }
-    after = store.all(CARBON)
-    assert [region for region in regions if after[region] != before[region]] == ["eu-central-1"]
 
 
 def test_what_failed_on_the_way_to_a_signal_is_in_its_outcome(store: SignalStore) -> None:

@@ -11,11 +11,13 @@ from multi_x_serverless import data
 from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError
 from multi_x_serverless.model.signals import (
     CarbonSignal,
+    HourOrigin,
     Interval,
     PerformanceSignal,
     PriceSignal,
     RegionSignal,
     RoundTrip,
+    known_at,
 )
 
 DOCUMENTS = Path(__file__).parents[2] / "data" / "documents"
@@ -31,10 +33,14 @@ CARBON = CarbonSignal(
     forecast_error=0.125,
     **ORIGIN,
 )
+MEASURED = HourOrigin("live", "2026-11-19 to 2026-11-26", is_estimated=False, forecast_by="a mean")
+EXPECTED = HourOrigin("file a.csv", "2026-11-27", is_estimated=True, forecast_by="file a.csv")
+MIXED = replace(CARBON, origins=(MEASURED, EXPECTED) * 12, measured_until=1_699_999_200.0)
 SIGNALS: list[RegionSignal | CarbonSignal | PriceSignal | PerformanceSignal] = [
     RegionSignal(details=data.find_region("ca-central-1"), **ORIGIN),
     CARBON,
     replace(CARBON, forecast_error=None, is_estimated=True),
+    MIXED,
     PriceSignal(region="us-east-2", prices=data.prices("us-east-2"), **ORIGIN),
     PerformanceSignal(
         region="us-east-2",
@@ -74,7 +80,7 @@ def test_every_member_is_needed_or_has_null_as_its_default(signal: Any) -> None:
     for name in json.loads(signal.to_document()):
         document = json.loads(signal.to_document())
         del document[name]
-        if name in {"forecast_error", "relative_speed_samples", "relative_speed_interval"}:
+        if name in {"forecast_error", "measured_until", "relative_speed_samples", "relative_speed_interval"}:
             assert getattr(type(signal).from_document(json.dumps(document)), name) is None
         else:
             with pytest.raises(InvalidDocumentError, match=name):
@@ -84,6 +90,52 @@ def test_every_member_is_needed_or_has_null_as_its_default(signal: Any) -> None:
 def test_a_signal_of_another_kind_is_refused() -> None:
     with pytest.raises(InvalidDocumentError, match="schema"):
         CarbonSignal.from_document(SIGNALS[0].to_document())
+
+
+VERSION_1 = """{"collected_at":1700000000.5,"forecast_error":0.125,"grid_zone":"CA-QC","intensity_gco2eq_per_kwh":
+[0.0,1.0,2.0,3.0,4.0,5.0,6.0,7.0,8.0,9.0,10.0,11.0,12.0,13.0,14.0,15.0,16.0,17.0,18.0,19.0,20.0,21.0,22.0,23.0],
+"is_estimated":false,"method":"a mean","region":"ca-central-1","schema":"multi-x-serverless/carbon-signal",
+"source":"somewhere","valid_from":1700000000.0,"version":1,"vintage":"2023"}"""
+
+
+def test_a_carbon_signal_of_the_first_version_is_still_read() -> None:
+    signal = CarbonSignal.from_document(VERSION_1)
+    assert signal == CARBON
+    assert signal.origin_at(5) == HourOrigin("somewhere", "2023", is_estimated=False, forecast_by="a mean")
+    assert signal.measured_until is None
+    assert json.loads(signal.to_document())["version"] == 2
+    assert CarbonSignal.from_document(signal.to_document()) == signal
+
+
+def test_each_hour_knows_where_it_comes_from_and_each_origin_is_written_once() -> None:
+    document = json.loads(MIXED.to_document())
+    assert len(document["origins"]) == 2
+    assert document["origin_of_hour"] == [0, 1] * 12
+    signal = CarbonSignal.from_document(json.dumps(document))
+    assert [signal.origin_at(hour) for hour in (0, 1, 23)] == [MEASURED, EXPECTED, EXPECTED]
+
+
+@pytest.mark.parametrize(
+    ("origin_of_hour", "message"),
+    [
+        ([0] * 23, "origins: has 23 hours"),
+        ([0] * 23 + [2], r"origin_of_hour\[23\].*one of 2 origins"),
+        ([True] * 24, r"origin_of_hour\[0\].*True"),
+        ([-1] * 24, r"origin_of_hour\[0\].*-1"),
+    ],
+)
+def test_impossible_origins_are_refused(origin_of_hour: list[int], message: str) -> None:
+    document = {**json.loads(MIXED.to_document()), "origin_of_hour": origin_of_hour}
+    with pytest.raises(InvalidDocumentError, match=message):
+        CarbonSignal.from_document(json.dumps(document))
+
+
+def test_a_signal_made_anew_of_old_hours_is_as_old_as_they_are() -> None:
+    assert known_at(CARBON) == CARBON.collected_at
+    assert known_at(MIXED) == 1_699_999_200.0
+    assert known_at(SIGNALS[0]) == ORIGIN["collected_at"]
+    # A clock that went back makes nothing younger than it is.
+    assert known_at(replace(MIXED, measured_until=2e9)) == MIXED.collected_at
 
 
 def test_hours_of_intensity_are_a_list_and_never_keyed_by_text() -> None:
@@ -123,7 +175,7 @@ def test_impossible_speeds_are_refused(speed: float) -> None:
 
 
 def test_a_round_trip_is_found_by_region() -> None:
-    signal = SIGNALS[4]
+    signal = SIGNALS[5]
     assert isinstance(signal, PerformanceSignal)
     trip = signal.round_trip_to("us-east-1")
     assert trip == signal.round_trips[0]

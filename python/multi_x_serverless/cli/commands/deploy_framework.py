@@ -73,7 +73,7 @@ def command(
         import platformdirs
 
         from multi_x_serverless.cli.session import APPLICATION
-        from multi_x_serverless.collection.carbon import TOKEN_VARIABLE
+        from multi_x_serverless.collection.electricity_maps import TOKEN_VARIABLE
         from multi_x_serverless.deployment.framework import PYTHON_MINOR, FrameworkOptions, deploy_framework
         from multi_x_serverless.deployment.framework_package import build_framework_package
         from multi_x_serverless.deployment.requirements import Target
