@@ -9,8 +9,9 @@ A collector is a frozen dataclass with a source; `collect` takes the time as an 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol
 
+from multi_x_serverless.collection.store import AnySignal
 from multi_x_serverless.errors import (
     CorruptedStateError,
     InvalidDocumentError,
@@ -21,7 +22,7 @@ from multi_x_serverless.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from multi_x_serverless.collection.store import AnySignal, SignalKind, SignalStore
+    from multi_x_serverless.collection.store import SignalKind, SignalStore
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,14 @@ class SignalOutcome:
     def is_refreshed(self) -> bool:
         """Whether a new value was stored."""
         return self.error is None
+
+
+@dataclass(frozen=True)
+class Made(Generic[AnySignal]):
+    """A new signal, and what failed on the way to it."""
+
+    signal: AnySignal
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,7 @@ def refresh(
     regions: Sequence[str],
     now: float,
     store: SignalStore,
-    make: Callable[[str, AnySignal | None], AnySignal],
+    make: Callable[[str, AnySignal | None], AnySignal | Made[AnySignal]],
 ) -> tuple[SignalOutcome, ...]:
     """Make and store one signal per region; an error of one region is an outcome, not an exception.
 
@@ -106,7 +115,7 @@ def refresh(
         regions: Codes of the regions; one named twice is refreshed once.
         now: Seconds since the epoch.
         store: Where signals are kept.
-        make: Region and its last good signal -> its new signal.
+        make: Region and its last good signal -> its new signal, with warnings if there are any.
     """
     return tuple(_refresh_region(kind, region, now, store, make) for region in dict.fromkeys(regions))
 
@@ -116,12 +125,13 @@ def _refresh_region(
     region: str,
     now: float,
     store: SignalStore,
-    make: Callable[[str, AnySignal | None], AnySignal],
+    make: Callable[[str, AnySignal | None], AnySignal | Made[AnySignal]],
 ) -> SignalOutcome:
     previous: AnySignal | None = None
     try:
         previous = _last_good(kind, region, store)
-        signal = make(region, previous)
+        made = make(region, previous)
+        signal, warnings = (made.signal, made.warnings) if isinstance(made, Made) else (made, ())
         store.put(kind, signal)
     except MultiXServerlessError as error:
         return SignalOutcome(
@@ -133,7 +143,8 @@ def _refresh_region(
             error=str(error),
             error_code=error.code,
         )
-    return SignalOutcome(kind.name, region, signal.source, signal.vintage, age_s=now - signal.collected_at)
+    age_s = now - signal.collected_at
+    return SignalOutcome(kind.name, region, signal.source, signal.vintage, age_s, warnings=warnings)
 
 
 def _last_good(kind: SignalKind[AnySignal], region: str, store: SignalStore) -> AnySignal | None:
