@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from multi_x_serverless.cloud.local.prices import LocalPriceList, LocalRegionDirectory
 from multi_x_serverless.cloud.ports import (
     Attribute,
     Attributes,
@@ -31,7 +32,9 @@ from multi_x_serverless.cloud.ports import (
     Item,
     Key,
     LogEvent,
+    PriceList,
     PushTarget,
+    RegionDirectory,
     ScheduleSpecification,
     TrustedService,
 )
@@ -584,6 +587,8 @@ class FakeCloud:
         self.logs = FakeLogService(self.faults)
         self.schedules = FakeScheduleService(self.faults)
         self.health = FakeHealth(self.messages.letters)
+        self.price_list: PriceList = LocalPriceList()
+        self.region_directory: RegionDirectory = LocalRegionDirectory()
 
     def now(self) -> float:
         return self.time

@@ -1,7 +1,8 @@
-"""Build the package's embedded tables from a directory of reference data.
+"""Build the package's embedded tables from a directory of reference data, and refresh its prices from AWS's list.
 
     python tools/build_embedded_data.py SOURCE_DIRECTORY            write the tables
     python tools/build_embedded_data.py SOURCE_DIRECTORY --check    exit 1 if the written tables would differ
+    python tools/build_embedded_data.py --prices-from-aws           write prices (see embedded_prices.py)
 
     carbon_intensity_hourly_2023.csv.gz -> carbon_intensity_hourly_2023.npy, .json  uint16 tenths of a gram
     carbon_intensity_yearly.csv         -> carbon_intensity_yearly.csv              checked and sorted
@@ -11,6 +12,11 @@
 
 The same input gives the same bytes: rows are sorted, numbers are written by one rule and nothing carries a
 timestamp. `prices_everywhere.csv`, `egress_pairs.csv` and `sources.json` are kept by hand and not touched.
+
+`--prices-from-aws` needs credentials with the permission `pricing:GetProducts` and the package itself
+(`pip install --editable .`). It writes `prices_from_aws.csv`, and rows of `egress_pairs.csv` and `sources.json`, by
+the same code as the provider collector; every row has the day on which AWS published it. What could not be had keeps
+its row and is told; the exit code is then 1. Look at the difference before you commit it.
 """
 
 from __future__ import annotations
@@ -21,6 +27,7 @@ import gzip
 import io
 import json
 import sys
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -44,21 +51,48 @@ Row = dict[str, str]
 def main(arguments: list[str] | None = None) -> int:
     """Build or check the tables; return the exit code."""
     parser = argparse.ArgumentParser(description="Build the embedded tables of multi_x_serverless.data.")
-    parser.add_argument("source", type=Path, help="directory with the reference data")
+    parser.add_argument("source", type=Path, nargs="?", help="directory with the reference data")
+    parser.add_argument("--prices-from-aws", action="store_true", help="refresh prices from AWS's price list instead")
+    parser.add_argument("--profile", help="profile of the AWS configuration files, for --prices-from-aws")
     parser.add_argument("--output", type=Path, default=TABLES_DIRECTORY, help="where the tables are written")
     parser.add_argument("--check", action="store_true", help="write nothing, fail if a table would change")
     options = parser.parse_args(arguments)
-    tables = build_tables(options.source)
+    if options.prices_from_aws == (options.source is not None):
+        parser.error("give either a source directory or --prices-from-aws")
+    problems: tuple[str, ...] = ()
+    if options.prices_from_aws:
+        tables, problems = prices_from_aws(options.output, options.profile)
+    else:
+        tables = build_tables(options.source)
     changed = [name for name, content in tables.items() if _read_if_present(options.output / name) != content]
     if options.check:
         for name in changed:
-            print(f"{name} differs from what {options.source} gives")
-        return 1 if changed else 0
+            print(f"{name} differs from what {options.source or 'AWS'} gives")
+        return 1 if changed or problems else 0
     options.output.mkdir(parents=True, exist_ok=True)
     for name, content in tables.items():
         (options.output / name).write_bytes(content)
         print(f"{name}: {len(content)} bytes{'' if name in changed else ', unchanged'}")
-    return 0
+    return 1 if problems else 0
+
+
+def prices_from_aws(output: Path, profile: str | None) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """Return the content of the tables that AWS's price list gives, over those of a directory, and what was not had.
+
+    Raises:
+        SignalSourceError: the list cannot be asked.
+    """
+    # Only this needs the package itself, and AWS.
+    from embedded_prices import embedded_regions, refresh_prices  # noqa: PLC0415
+
+    from multi_x_serverless.cloud.aws import AwsCloud  # noqa: PLC0415
+
+    regions = embedded_regions()
+    with AwsCloud(regions=regions, system_region="us-east-1", profile=profile) as cloud:
+        refreshed = refresh_prices(cloud.price_list, regions, output, time.time())
+    for problem in refreshed.problems:
+        print(problem, file=sys.stderr)
+    return dict(refreshed.tables), refreshed.problems
 
 
 def build_tables(source: Path) -> dict[str, bytes]:

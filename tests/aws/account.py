@@ -19,6 +19,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 from tests.aws.function_plane import FunctionPlane
 from tests.aws.policies import Guard
+from tests.aws.price_list import PriceListStub
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,13 @@ class AwsAccount:
         endpoint: Address of the server, for `AWS_ENDPOINT_URL` of other processes.
         plane: What runs the functions.
         guard: What holds them to their roles' policies.
+        price_list: What answers for the Price List API.
     """
 
     endpoint: str
     plane: FunctionPlane
     guard: Guard
+    price_list: PriceListStub
 
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_SESSION_TOKEN": "testing"}
@@ -42,12 +45,12 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing
 @contextmanager
 def aws_account(directory: Path) -> Iterator[AwsAccount]:
     """An empty account inside the `with` block; calls of this process go to moto without a network."""
-    with aws_in_memory():
+    with aws_in_memory() as price_list:
         guards: list[Guard] = []
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line per request hides a failure
 
         def guarded(*arguments: Any) -> Guard:
-            guards.append(Guard(DomainDispatcherApplication(*arguments)))
+            guards.append(Guard(price_list.in_front_of(DomainDispatcherApplication(*arguments))))
             return guards[-1]
 
         with pytest.MonkeyPatch.context() as patch:
@@ -59,23 +62,23 @@ def aws_account(directory: Path) -> Iterator[AwsAccount]:
             host, port = server.get_host_and_port()
             plane.endpoint = f"http://{host}:{port}"
             with plane.installed():
-                yield AwsAccount(plane.endpoint, plane, guards[-1])
+                yield AwsAccount(plane.endpoint, plane, guards[-1], price_list)
         finally:
             plane.close()
             server.stop()
 
 
 @contextmanager
-def aws_in_memory() -> Iterator[None]:
-    """AWS as moto imitates it: no network, no credentials of anybody, and no functions that run."""
+def aws_in_memory() -> Iterator[PriceListStub]:
+    """AWS as moto imitates it, and a price list: no network, no credentials of anybody, and no functions that run."""
     with pytest.MonkeyPatch.context() as environment:
         for name, value in CREDENTIALS.items():
             environment.setenv(name, value)
         environment.delenv("AWS_PROFILE", raising=False)
         environment.delenv("AWS_ENDPOINT_URL", raising=False)
         serialise_tables(environment)
-        with mock_aws():
-            yield
+        with mock_aws(), PriceListStub().installed() as price_list:
+            yield price_list
 
 
 def serialise_tables(patch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,7 @@ _WITHOUT_RESOURCE = frozenset(
         "iam:ListRoles",
         "lambda:GetAccountSettings",
         "lambda:ListFunctions",
+        "pricing:GetProducts",
         "sns:ListTopics",
         "sns:Unsubscribe",
         "sqs:ListQueues",
@@ -120,6 +121,8 @@ def _resource(service: str, region: str, parameters: Any) -> str:
             return str(parameters[member])
     if "SubscriptionArn" in parameters:
         return str(parameters["SubscriptionArn"]).rpartition(":")[0]
+    if service == "ssm":  # public parameters are nobody's
+        return f"arn:aws:ssm:{region}::parameter{parameters['Path']}"
     where = f"arn:aws:{service}:{region}:{ACCOUNT}"
     if service == "iam":
         return f"arn:aws:iam::{ACCOUNT}:role/{parameters['RoleName']}"

@@ -142,6 +142,8 @@ def access_of(service: str, region: str, environ: Mapping[str, Any], body: bytes
         path = unquote(environ["PATH_INFO"]).lstrip("/")
         name = f"{bucket}/{path}" if bucket else path
         return Access(f"s3:{operation[environ['REQUEST_METHOD']]}", f"arn:aws:s3:::{name}")
+    if service == "pricing":
+        return Access(f"pricing:{environ['HTTP_X_AMZ_TARGET'].partition('.')[2]}", "*")
     raise AssertionError(f"a function called {service}, which the tests do not know how to authorise")
 
 

@@ -20,7 +20,7 @@ from typing import Literal, TypeAlias
 
 from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
-from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals, read_signals
+from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, collect_signals, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
 from multi_x_serverless.adaptation.statistics import store_statistics
 from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, log_sources
@@ -200,7 +200,7 @@ class _Check:
                 f"{self._runs} complete runs in the last {KEEP_DAYS} days, {self._settings.minimum_runs} are needed to "
                 "learn from.",
             )
-        reports = collect_signals(cloud, COLLECTORS, record.regions)
+        reports = collect_signals(cloud, COLLECTORS, record.regions, kept_s=KEEP_PRICES_S)
         problem = build_workflow_problem(cloud, record, self._solve_settings())
         stale = [
             f"the {report.collector} data of {outcome.region} could not be refreshed ({outcome.error})."

@@ -33,7 +33,7 @@ import orjson
 
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
-from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals, regions_in_use
+from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, collect_signals, regions_in_use
 from multi_x_serverless.adaptation.statistics import refresh_statistics
 from multi_x_serverless.adaptation.workflows import deployed_workflow, log_sources, require_tables
 from multi_x_serverless.cloud.locks import lock
@@ -176,7 +176,7 @@ def _start_all(cloud: Cloud, event: FrameworkEvent, context: JobContext) -> JobR
 def _collect_shared(cloud: Cloud, details: dict[str, Any]) -> list[str]:
     """Refresh the signals that all workflows share; returns what went wrong."""
     try:
-        reports = collect_signals(cloud, COLLECTORS, regions_in_use(cloud))
+        reports = collect_signals(cloud, COLLECTORS, regions_in_use(cloud), kept_s=KEEP_PRICES_S)
     except MultiXServerlessError as error:
         return [f"the signals were not refreshed: {error}"]
     details["refreshed"] = {report.collector: len(report.refreshed) for report in reports}

@@ -13,13 +13,16 @@ from multi_x_serverless.collection.carbon_past import KnownPast
 from multi_x_serverless.collection.carbon_source import CarbonSource
 from multi_x_serverless.collection.collector import Collector, CollectorReport
 from multi_x_serverless.collection.performance import PerformanceCollector, performance_collector
-from multi_x_serverless.collection.provider import ProviderCollector
+from multi_x_serverless.collection.provider import provider_collector
 from multi_x_serverless.collection.store import CARBON, PERFORMANCE, PRICE, SignalStore
 from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError, UsageError
 from multi_x_serverless.model.signals import known_at
 from multi_x_serverless.solving.problem import Signals
 
 COLLECTORS = ("carbon", "provider", "performance")
+
+KEEP_PRICES_S = 86_400.0
+"""Whoever collects every hour asks for prices and names of regions once a day: AWS changes them a few times a year."""
 
 
 def regions_in_use(cloud: Cloud) -> tuple[str, ...]:
@@ -28,18 +31,26 @@ def regions_in_use(cloud: Cloud) -> tuple[str, ...]:
     return tuple(sorted(used)) if used else cloud.regions
 
 
-def collect_signals(cloud: Cloud, names: Sequence[str], regions: Sequence[str]) -> tuple[CollectorReport, ...]:
+def collect_signals(
+    cloud: Cloud, names: Sequence[str], regions: Sequence[str], *, kept_s: float = 0.0
+) -> tuple[CollectorReport, ...]:
     """Run collectors by name for some regions.
 
     Round trips and speeds are learned from the statistics of all workflows as they were stored last
     (`adaptation.statistics`).
+
+    Args:
+        cloud: Where signals are kept, and whose provider is asked.
+        names: Names of the collectors.
+        regions: Codes of the regions.
+        kept_s: What the provider said of its regions and prices within so many seconds is not asked for again.
 
     Raises:
         NotEnoughDataError: `setup_tables` was not run.
     """
     require_tables(cloud)
     store = SignalStore(cloud.key_value, cloud.system_region)
-    return tuple(_collector(cloud, name).collect(regions, cloud.now(), store) for name in names)
+    return tuple(_collector(cloud, name, kept_s).collect(regions, cloud.now(), store) for name in names)
 
 
 def read_signals(cloud: Cloud) -> Signals:
@@ -102,7 +113,7 @@ def carbon_source(cloud: Cloud) -> CarbonSource:
     return KnownPast(SignalStore(cloud.key_value, cloud.system_region))
 
 
-def _collector(cloud: Cloud, name: str) -> Collector:
+def _collector(cloud: Cloud, name: str, kept_s: float) -> Collector:
     match name:
         case "carbon":
             # Here and not above: numpy is half of a command's start-up time, and few commands forecast.
@@ -110,7 +121,7 @@ def _collector(cloud: Cloud, name: str) -> Collector:
 
             return carbon_collector(os.environ)
         case "provider":
-            return ProviderCollector()
+            return provider_collector(cloud, kept_s=kept_s)
         case "performance":
             return _performance_collector(cloud)
         case _:

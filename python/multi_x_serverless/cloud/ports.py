@@ -6,17 +6,22 @@ processes) and `multi_x_serverless.cloud.aws` (boto3). Rules that hold for every
 * Regions are named like AWS's; every resource lives in one region.
 * "Create" is idempotent: creating what exists with equal properties succeeds, with other properties updates it.
 * "Delete" of what does not exist succeeds.
-* A failure is a `multi_x_serverless.errors.CloudError`; a missing resource `ResourceNotFoundError`.
+* A failure is a `multi_x_serverless.errors.CloudError`; a missing resource `ResourceNotFoundError`. What only tells of
+  the outside world (prices, regions) fails with a `SignalSourceError`: others can be asked instead.
 * Conditional operations return whether the condition held; they never raise for a failed condition.
 * Times are seconds since the epoch, UTC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from multi_x_serverless.errors import SignalSourceError
 
 Attribute: TypeAlias = str | bytes | int | float
 Attributes: TypeAlias = Mapping[str, Attribute]
@@ -408,6 +413,116 @@ class ScheduleService(Protocol):
         """Schedules whose name starts with `prefix`, sorted by name."""
 
 
+# --- prices and regions --------------------------------------------------------------------------------------
+
+Product: TypeAlias = Literal[
+    "lambda_compute_x86_64",
+    "lambda_compute_arm64",
+    "lambda_requests",
+    "transfer_to_regions",
+    "transfer_to_internet",
+    "sns_publishes",
+    "dynamodb_writes",
+    "dynamodb_reads",
+    "s3_storage",
+    "s3_puts",
+    "s3_gets",
+    "ecr_storage",
+    "logs_ingested",
+]
+"""What has a price in a region. `transfer_to_regions` has one for each region that data can leave for."""
+
+
+@dataclass(frozen=True)
+class PriceTier:
+    """Price of each unit beyond an amount used in a month, in USD, as the list writes it."""
+
+    from_units: Decimal
+    usd: Decimal
+
+
+@dataclass(frozen=True)
+class ListPrice:
+    """What a provider's price list says of one product.
+
+    Attributes:
+        unit: What a price is for, as the list names it, for example ``GB-Mo``.
+        tiers: From 0 units on and in ascending order. An allowance that is free of charge is no tier.
+        published_on: Day on which the list was published, for example ``2026-11-20``.
+        effective_from: Day from which on the price holds.
+    """
+
+    unit: str
+    tiers: tuple[PriceTier, ...]
+    published_on: str
+    effective_from: str
+
+
+@dataclass(frozen=True)
+class QuoteFailure:
+    """A price that could not be had, and why; `to_region` if it is that of the transfer to one region."""
+
+    product: Product
+    error: SignalSourceError
+    to_region: str | None = None
+
+
+@dataclass(frozen=True)
+class RegionQuotes:
+    """The list prices of a region.
+
+    Attributes:
+        prices: By product, without `transfer_to_regions`.
+        transfers: Prices of data that leaves for another region, by that region.
+        failures: What is in neither, or not complete in it; each fails alone.
+    """
+
+    prices: Mapping[Product, ListPrice]
+    transfers: Mapping[str, ListPrice]
+    failures: tuple[QuoteFailure, ...]
+
+
+class PriceList(Protocol):
+    """A provider's list prices; a cloud without a list raises `UnsupportedError`."""
+
+    def quote(self, regions: Sequence[str]) -> Mapping[str, RegionQuotes]:
+        """Ask for the prices of all products in some regions.
+
+        Raises:
+            SignalSourceError: Nothing at all can be asked: the caller may not, or the list cannot be reached.
+            UnsupportedError: This cloud has no price list.
+        """
+
+
+@dataclass(frozen=True)
+class RegionDescription:
+    """What a provider says of a region: its name for people, and the ISO 3166 code of its country."""
+
+    code: str
+    name: str
+    country: str
+
+
+class RegionDirectory(Protocol):
+    """What a provider says of its regions; a cloud that has none of its own raises `UnsupportedError`."""
+
+    def codes(self) -> tuple[str, ...]:
+        """All regions that there are, whether the account has enabled them or not, sorted.
+
+        Raises:
+            SignalSourceError: They cannot be asked for.
+            UnsupportedError: This cloud has no directory.
+        """
+
+    def describe(self, region: str) -> RegionDescription:
+        """Describe a region.
+
+        Raises:
+            SignalSourceError: It cannot be asked for, or the directory knows no such region.
+            UnsupportedError: This cloud has no directory.
+        """
+
+
 # --- health --------------------------------------------------------------------------------------------------
 
 FindingStatus: TypeAlias = Literal["ok", "note", "problem"]
@@ -540,6 +655,14 @@ class Cloud(Protocol):
     @property
     def schedules(self) -> ScheduleService:
         """Schedules."""
+
+    @property
+    def price_list(self) -> PriceList:
+        """List prices."""
+
+    @property
+    def region_directory(self) -> RegionDirectory:
+        """Names and places of regions."""
 
     @property
     def health(self) -> Health:

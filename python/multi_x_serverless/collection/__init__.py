@@ -10,4 +10,7 @@ these and `forecast` continues them.
 Round trips and speeds come from this installation's own runs (`measured_round_trips`, `relative_speed`; `medians` is
 the arithmetic of both), a service (`cloudping`), the embedded measurements and the distance. Whatever speaks HTTP does
 so by `http`, the one client.
+
+Prices and names of regions come from the cloud's price list and directory over the embedded data (`price_merge`,
+`provider_regions`).
 """

@@ -5,7 +5,7 @@ licences, `sources` gives the same to programs; `attribution` must go wherever c
 """
 
 from multi_x_serverless.data._geography import great_circle_km
-from multi_x_serverless.data._prices import prices
+from multi_x_serverless.data._prices import price_origins, prices
 from multi_x_serverless.data._regions import find_region, regions
 from multi_x_serverless.data._round_trips import Estimate, round_trip_seconds
 from multi_x_serverless.data._sources import DataSource, attribution, source_of, sources
@@ -18,7 +18,8 @@ from multi_x_serverless.data._trace import (
     yearly_mean,
     zones_with_hourly_trace,
 )
-from multi_x_serverless.model.signals import Region, RegionPrices
+from multi_x_serverless.model.prices import RegionPrices
+from multi_x_serverless.model.signals import Region
 
 __all__ = [
     "HOURS_IN_TRACE",
@@ -33,6 +34,7 @@ __all__ = [
     "great_circle_km",
     "hour_of_trace",
     "hourly_trace",
+    "price_origins",
     "prices",
     "regions",
     "round_trip_seconds",

@@ -28,6 +28,8 @@ def regions() -> Mapping[str, Region]:
                 longitude=float(row["longitude"]),
                 grid_zone=row["grid_zone"],
                 has_hourly_trace=row["grid_zone"] in traced,
+                # Electricity Maps begins the names of zones with the code of the country.
+                country=row["grid_zone"].partition("-")[0],
             )
             for row in read_rows("regions.csv")
         }

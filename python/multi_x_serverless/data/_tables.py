@@ -14,6 +14,11 @@ def read_table(name: str) -> bytes:
     return (_TABLES / name).read_bytes()
 
 
+def has_table(name: str) -> bool:
+    """Return whether there is such a table file: some are there only once they were fetched."""
+    return (_TABLES / name).exists()
+
+
 def read_rows(name: str) -> list[dict[str, str]]:
     """Return the rows of a CSV table, each by column name."""
     return list(csv.DictReader(read_table(name).decode("utf-8").splitlines()))

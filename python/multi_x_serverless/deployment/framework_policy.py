@@ -2,7 +2,8 @@
 
 What a job needs is written down here by hand; a test records every request that the jobs make and holds the policies
 against them in both directions. Where a resource is ``*``, AWS offers no other for the action (Service Authorization
-Reference): `dynamodb:ListTables`, `ecr:GetAuthorizationToken` and `sns:Unsubscribe`.
+Reference): `dynamodb:ListTables`, `ec2:DescribeRegions`, `ecr:GetAuthorizationToken`, `pricing:GetProducts` and
+`sns:Unsubscribe`.
 
 No job may touch the framework itself: its names do not begin with ``mxs-`` as those of workflows do. No job may make or
 change a role: whoever may write policies and pass them on may do everything. A migration that finds the workflow's role
@@ -15,6 +16,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from multi_x_serverless.cloud.aws.names import DEAD_LETTER_QUEUE, log_group
+from multi_x_serverless.cloud.aws.region_directory import REGIONS_PATH
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.deployment.names import WORKFLOW_NAMES, bucket_prefix, framework_name
 from multi_x_serverless.deployment.policy import POLICY_LANGUAGE
@@ -99,6 +101,8 @@ def job_policy(job: Job, account_id: str, system_region: str) -> str:
     statements = [*_own_function(job, account_id, system_region), *_system_tables(job, account_id, system_region)]
     if job in ("data_sync", "update_check_solver"):
         statements += _workflow_logs(account_id)
+    if job in ("data_collect", "update_check_solver"):
+        statements += _outside_world(system_region)
     if job == "update_check_deployment":
         statements += _migration(account_id)
     return _policy(statements)
@@ -164,6 +168,15 @@ def _workflow_logs(account_id: str) -> list[Statement]:
             ["logs:FilterLogEvents"],
             [f"arn:aws:logs:*:{account_id}:log-group:{log_group(WORKFLOW_NAMES)}"],
         ),
+    ]
+
+
+def _outside_world(region: str) -> list[Statement]:
+    """What AWS says of its prices and regions."""
+    return [
+        _allow("PricesAndRegions", ["ec2:DescribeRegions", "pricing:GetProducts"], ["*"]),
+        # Public parameters are of no account.
+        _allow("NamesOfRegions", ["ssm:GetParametersByPath"], [f"arn:aws:ssm:{region}:*:parameter{REGIONS_PATH}/*"]),
     ]
 
 

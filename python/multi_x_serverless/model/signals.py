@@ -8,14 +8,14 @@ says where its values come from (`source`), which time they describe (`vintage`)
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeAlias
 
 from multi_x_serverless.errors import InvalidDocumentError
 from multi_x_serverless.model import documents
-
-if TYPE_CHECKING:
-    from multi_x_serverless.model.documents import Fields
+from multi_x_serverless.model.documents import Fields
+from multi_x_serverless.model.prices import PRICE_NAMES, PriceOrigin, RegionPrices
 
 REGION_SCHEMA = "multi-x-serverless/region-signal"
 CARBON_SCHEMA = "multi-x-serverless/carbon-signal"
@@ -26,6 +26,12 @@ PERFORMANCE_VERSION = 2
 """Newest version of performance signals that is read. Version 1 had one source and vintage for all round trips."""
 CARBON_VERSION = 2
 """Version 2 knows of each hour where it comes from, and until when the past is known; version 1 is still read."""
+
+REGION_VERSION = 2
+"""Version 2 knows the country."""
+
+PRICE_VERSION = 2
+"""Version 2 knows tiers, and source and vintage of each price."""
 
 HOURS_IN_DAY = 24
 
@@ -41,6 +47,7 @@ class Region:
         longitude: Degrees east, of the metropolitan area.
         grid_zone: Zone of the power grid as Electricity Maps names it, for example ``SE-SE3``.
         has_hourly_trace: Whether the embedded data knows the zone's intensity hour by hour.
+        country: Its ISO 3166 code, for example ``SE``; empty if it is not known.
     """
 
     code: str
@@ -49,6 +56,7 @@ class Region:
     longitude: float
     grid_zone: str
     has_hourly_trace: bool
+    country: str = ""
 
     def __post_init__(self) -> None:
         _require(bool(self.code), "region", "code", "is empty")
@@ -72,17 +80,17 @@ class RegionSignal:
 
     def to_document(self) -> bytes:
         """The signal as a JSON document."""
-        details = {field.name: getattr(self.details, field.name) for field in fields(Region)}
-        return documents.write(REGION_SCHEMA, SIGNAL_VERSION, {"details": details, **_origin_members(self)})
+        details = {member.name: getattr(self.details, member.name) for member in fields(Region)}
+        return documents.write(REGION_SCHEMA, REGION_VERSION, {"details": details, **_origin_members(self)})
 
     @classmethod
     def from_document(cls, text: bytes | str) -> RegionSignal:
-        """Read a signal.
+        """Read a signal of version 1 or 2.
 
         Raises:
             InvalidDocumentError: The text is no such signal; the message names the field.
         """
-        members = documents.read(text, REGION_SCHEMA, SIGNAL_VERSION)
+        members = documents.read(text, REGION_SCHEMA, REGION_VERSION)
         details = members.section("details")
         return cls(
             details=Region(
@@ -92,6 +100,7 @@ class RegionSignal:
                 longitude=details.number("longitude"),
                 grid_zone=details.text("grid_zone"),
                 has_hourly_trace=details.truth("has_hourly_trace"),
+                country="" if members.integer("version") == 1 else details.text("country"),
             ),
             source=members.text("source"),
             vintage=members.text("vintage"),
@@ -243,130 +252,63 @@ def _read_origins(members: Fields) -> tuple[HourOrigin, ...]:
 
 
 @dataclass(frozen=True)
-class EgressPrice:
-    """Price of data that leaves for one particular region, where it differs from the common price."""
-
-    to_region: str
-    usd_per_gb: float
-
-    def __post_init__(self) -> None:
-        _require_not_negative(self.usd_per_gb, "prices", f"egress to {self.to_region}")
-
-
-@dataclass(frozen=True)
-class RegionPrices:
-    """List prices in a region, first tier, in USD.
+class PriceSignal:
+    """The prices in a region and where they come from.
 
     Attributes:
-        lambda_x86_64_usd_per_gb_second: Compute on x86_64; billed per ms, rounded up.
-        lambda_arm64_usd_per_gb_second: Compute on arm64.
-        lambda_usd_per_million_requests: Invocations.
-        egress_to_other_region_usd_per_gb: Data leaving for another region, but for `egress_exceptions`.
-        egress_to_internet_usd_per_gb: Data leaving AWS.
-        sns_usd_per_million_publishes: Publishes, each started 64 KiB of a message counting as one.
-        dynamodb_usd_per_million_write_units: On-demand writes of 1 KB each.
-        dynamodb_usd_per_million_read_units: On-demand strongly consistent reads of 4 KB each.
-        s3_usd_per_gb_month: Storage of large payloads.
-        s3_usd_per_million_put_requests: Writes and listings of objects.
-        s3_usd_per_million_get_requests: Reads of objects.
-        ecr_usd_per_gb_month: Storage of container images.
-        cloudwatch_logs_usd_per_gb_ingested: Log lines taken in.
-        egress_exceptions: Regions to which data leaves at a price of its own.
-        assumed: Names of the fields above that are not known of this region, but taken from another.
+        source: Where they come from on the whole, for people.
+        vintage: The times that they describe on the whole.
+        collected_at: When some of them were last asked for with success, or read from the embedded data.
+        origins: Source and vintage of each price by its name; empty in a signal of version 1, which did not tell.
     """
-
-    lambda_x86_64_usd_per_gb_second: float
-    lambda_arm64_usd_per_gb_second: float
-    lambda_usd_per_million_requests: float
-    egress_to_other_region_usd_per_gb: float
-    egress_to_internet_usd_per_gb: float
-    sns_usd_per_million_publishes: float
-    dynamodb_usd_per_million_write_units: float
-    dynamodb_usd_per_million_read_units: float
-    s3_usd_per_gb_month: float
-    s3_usd_per_million_put_requests: float
-    s3_usd_per_million_get_requests: float
-    ecr_usd_per_gb_month: float
-    cloudwatch_logs_usd_per_gb_ingested: float
-    egress_exceptions: tuple[EgressPrice, ...]
-    assumed: frozenset[str]
-
-    def __post_init__(self) -> None:
-        for name in PRICE_NAMES:
-            _require_not_negative(getattr(self, name), "prices", name)
-        for name in sorted(self.assumed - set(PRICE_NAMES)):
-            raise InvalidDocumentError("prices", "assumed", f"names '{name}', which is no price")
-
-    def lambda_usd_per_gb_second(self, architecture: Literal["x86_64", "arm64"]) -> float:
-        """Price of compute on an architecture."""
-        if architecture == "arm64":
-            return self.lambda_arm64_usd_per_gb_second
-        return self.lambda_x86_64_usd_per_gb_second
-
-    def egress_usd_per_gb_to(self, region: str) -> float:
-        """Price of data leaving for another region."""
-        for exception in self.egress_exceptions:
-            if exception.to_region == region:
-                return exception.usd_per_gb
-        return self.egress_to_other_region_usd_per_gb
-
-    def to_members(self) -> dict[str, Any]:
-        """The prices as part of a document."""
-        return {
-            **{name: getattr(self, name) for name in PRICE_NAMES},
-            "egress_exceptions": {price.to_region: price.usd_per_gb for price in self.egress_exceptions},
-            "assumed": sorted(self.assumed),
-        }
-
-    @classmethod
-    def from_fields(cls, members: Fields) -> RegionPrices:
-        """Read prices."""
-        exceptions = members.mapping("egress_exceptions", documents.as_number)
-        return cls(
-            **{name: members.number(name) for name in PRICE_NAMES},
-            egress_exceptions=tuple(EgressPrice(region, usd) for region, usd in exceptions.items()),
-            assumed=frozenset(members.texts("assumed")),
-        )
-
-
-PRICE_NAMES: tuple[str, ...] = tuple(
-    field.name for field in fields(RegionPrices) if field.name not in {"egress_exceptions", "assumed"}
-)
-"""Names of the fields of `RegionPrices` that are prices."""
-
-
-@dataclass(frozen=True)
-class PriceSignal:
-    """The prices in a region and where they come from."""
 
     region: str
     prices: RegionPrices
     source: str
     vintage: str
     collected_at: float
+    origins: Mapping[str, PriceOrigin] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in sorted(self.origins.keys() ^ set(PRICE_NAMES) if self.origins else ()):
+            raise InvalidDocumentError("price-signal", f"origins.{name}", "is missing, or of no price")
+
+    def origin_of(self, name: str) -> PriceOrigin:
+        """Source and vintage of a price; those of all of them where they are not known one by one."""
+        return self.origins.get(name, PriceOrigin(self.source, self.vintage))
 
     def to_document(self) -> bytes:
         """The signal as a JSON document."""
         return documents.write(
             PRICE_SCHEMA,
-            SIGNAL_VERSION,
-            {"region": self.region, "prices": self.prices.to_members(), **_origin_members(self)},
+            PRICE_VERSION,
+            {
+                "region": self.region,
+                "prices": self.prices.to_members(),
+                "origins": {name: origin.to_members() for name, origin in self.origins.items()},
+                **_origin_members(self),
+            },
         )
 
     @classmethod
     def from_document(cls, text: bytes | str) -> PriceSignal:
-        """Read a signal.
+        """Read a signal of version 1 or 2.
 
         Raises:
             InvalidDocumentError: The text is no such signal; the message names the field.
         """
-        members = documents.read(text, PRICE_SCHEMA, SIGNAL_VERSION)
+        members = documents.read(text, PRICE_SCHEMA, PRICE_VERSION)
+        is_first_version = members.integer("version") == 1
+        origins = None if is_first_version else members.section("origins")
         return cls(
             region=members.text("region"),
-            prices=RegionPrices.from_fields(members.section("prices")),
+            prices=RegionPrices.from_fields(members.section("prices"), has_tiers=not is_first_version),
             source=members.text("source"),
             vintage=members.text("vintage"),
             collected_at=members.number("collected_at"),
+            origins={}
+            if origins is None
+            else {name: PriceOrigin.from_fields(origins, name) for name in origins.values},
         )
 
 

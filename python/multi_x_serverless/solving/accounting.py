@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from multi_x_serverless.model import shared_constants
+from multi_x_serverless.model.prices import RegionPrices
 from multi_x_serverless.model.run import NodeObservation, ObservedRun
-from multi_x_serverless.model.signals import PriceSignal, RegionPrices
+from multi_x_serverless.model.signals import PriceSignal
 from multi_x_serverless.solving import model_constants as constants
 from multi_x_serverless.solving.intensity import IntensityHistory
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset

@@ -9,6 +9,7 @@ import pytest
 
 from multi_x_serverless import data
 from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError
+from multi_x_serverless.model.prices import PRICE_NAMES, TIER_NAMES, ComputeTier, PriceOrigin
 from multi_x_serverless.model.signals import (
     CarbonSignal,
     HourOrigin,
@@ -41,7 +42,7 @@ SIGNALS: list[RegionSignal | CarbonSignal | PriceSignal | PerformanceSignal] = [
     CARBON,
     replace(CARBON, forecast_error=None, is_estimated=True),
     MIXED,
-    PriceSignal(region="us-east-2", prices=data.prices("us-east-2"), **ORIGIN),
+    PriceSignal(region="us-east-2", prices=data.prices("us-east-2"), origins=data.price_origins("us-east-2"), **ORIGIN),
     PerformanceSignal(
         region="us-east-2",
         relative_speed=1.25,
@@ -158,6 +159,70 @@ def test_hours_of_intensity_are_a_list_and_never_keyed_by_text() -> None:
 def test_impossible_intensities_are_refused(intensities: tuple[float, ...], message: str) -> None:
     with pytest.raises(InvalidDocumentError, match=message):
         replace(CARBON, intensity_gco2eq_per_kwh=intensities)
+
+
+def first_version(signal: RegionSignal | PriceSignal) -> Document:
+    """A document as version 1 of the schema has it."""
+    document: Document = json.loads(signal.to_document())
+    document["version"] = 1
+    if isinstance(signal, RegionSignal):
+        del document["details"]["country"]
+        return document
+    del document["origins"]
+    for name in TIER_NAMES:
+        del document["prices"][name]
+    return document
+
+
+def test_prices_of_version_1_are_read_without_tiers_and_origins() -> None:
+    signal = SIGNALS[3]
+    assert isinstance(signal, PriceSignal)
+    read = PriceSignal.from_document(json.dumps(first_version(signal)))
+    assert read == replace(signal, origins={})
+    for name in PRICE_NAMES:
+        assert read.origin_of(name) == PriceOrigin("somewhere", "2023")
+    assert PriceSignal.from_document(read.to_document()) == read
+
+
+def test_a_region_of_version_1_is_read_without_country() -> None:
+    signal = SIGNALS[0]
+    assert isinstance(signal, RegionSignal)
+    read = RegionSignal.from_document(json.dumps(first_version(signal)))
+    assert read == replace(signal, details=replace(signal.details, country=""))
+
+
+TIERS = (ComputeTier(0.0, 0.0000166667), ComputeTier(6e9, 0.000015))
+
+
+def test_tiers_and_origins_survive_being_written_and_read() -> None:
+    prices = replace(data.prices("us-east-1"), lambda_x86_64_tiers=TIERS)
+    origins = {name: PriceOrigin(f"who says {name}", "2026-11-20") for name in PRICE_NAMES}
+    signal = PriceSignal(region="us-east-1", prices=prices, origins=origins, **ORIGIN)
+    assert PriceSignal.from_document(signal.to_document()) == signal
+    assert signal.origin_of("ecr_usd_per_gb_month") == PriceOrigin("who says ecr_usd_per_gb_month", "2026-11-20")
+
+
+@pytest.mark.parametrize(
+    ("tiers", "message"),
+    [
+        (TIERS[1:], "ascend from 0"),
+        ((TIERS[0], TIERS[1], TIERS[1]), "ascend from 0"),
+        ((TIERS[0], ComputeTier(-1.0, 0.1)), "0 or more"),
+        ((ComputeTier(0.0, 0.5),), "begins with 0.5 USD"),
+        ((TIERS[0], ComputeTier(6e9, float("nan"))), "nan"),
+    ],
+)
+def test_impossible_tiers_are_refused(tiers: tuple[ComputeTier, ...], message: str) -> None:
+    with pytest.raises(InvalidDocumentError, match=message):
+        replace(data.prices("us-east-1"), lambda_x86_64_tiers=tiers)
+
+
+@pytest.mark.parametrize("name", ["ecr_usd_per_gb_month", "bananas"])
+def test_origins_are_of_all_prices_and_of_nothing_else(name: str) -> None:
+    origins = dict(data.price_origins("us-east-1"))
+    origins.pop(name, None) or origins.update({name: PriceOrigin("", "")})
+    with pytest.raises(InvalidDocumentError, match=name):
+        PriceSignal(region="us-east-1", prices=data.prices("us-east-1"), origins=origins, **ORIGIN)
 
 
 def test_impossible_prices_are_refused() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from multi_x_serverless import data
 from multi_x_serverless.errors import UnknownRegionError
-from multi_x_serverless.model.signals import PRICE_NAMES
+from multi_x_serverless.model.prices import PRICE_NAMES
 
 
 @pytest.mark.parametrize("region", sorted(data.regions()))
@@ -64,7 +64,7 @@ def test_every_price_kept_by_hand_has_a_date_and_a_source(table: str) -> None:
     rows = list(csv.DictReader(text.splitlines()))
     assert rows
     for row in rows:
-        year, month = row["as_of"].split("-")
+        year, month = row["as_of"].split("-")[:2]  # a day where AWS's list was asked
         assert 2024 <= int(year) <= 2100
         assert 1 <= int(month) <= 12
         assert row["source"]

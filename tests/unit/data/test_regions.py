@@ -25,6 +25,7 @@ def test_a_region_says_where_it_is_and_on_which_grid() -> None:
         longitude=-73.5673,
         grid_zone="CA-QC",
         has_hourly_trace=True,
+        country="CA",
     )
     assert not data.find_region("eu-north-1").has_hourly_trace
 

@@ -341,7 +341,13 @@ def test_wildcard_resources_are_those_that_aws_asks_for() -> None:
         for action in statement["Action"]
         if "*" in statement["Resource"]
     }
-    assert wide == {"dynamodb:ListTables", "ecr:GetAuthorizationToken", "sns:Unsubscribe"}
+    assert wide == {
+        "dynamodb:ListTables",
+        "ec2:DescribeRegions",
+        "ecr:GetAuthorizationToken",
+        "pricing:GetProducts",
+        "sns:Unsubscribe",
+    }
 
 
 def test_the_schedules_may_invoke_the_jobs_and_nothing_else() -> None:

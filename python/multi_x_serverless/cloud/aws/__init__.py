@@ -10,6 +10,8 @@
         |
         +-- images (ECR) -- image_copy -- registry (OCI distribution, HTTP) -- image_manifest
         |
+    prices (Price List API) -- price_products -- price_offers          region_directory (EC2, Systems Manager)
+        |
     health        what is wrong with all of these, asked by `doctor`
         |
     session       the only door to boto3: clients, retries, time-outs, errors

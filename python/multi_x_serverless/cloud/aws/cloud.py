@@ -19,6 +19,8 @@ from multi_x_serverless.cloud.aws.logs import AwsLogService
 from multi_x_serverless.cloud.aws.messages import AwsMessageService
 from multi_x_serverless.cloud.aws.names import DEAD_LETTER_QUEUE
 from multi_x_serverless.cloud.aws.objects import AwsObjectStore
+from multi_x_serverless.cloud.aws.prices import AwsPriceList
+from multi_x_serverless.cloud.aws.region_directory import AwsRegionDirectory
 from multi_x_serverless.cloud.aws.schedules import AwsScheduleService
 from multi_x_serverless.cloud.aws.session import AwsSession
 from multi_x_serverless.errors import UsageError
@@ -61,6 +63,8 @@ class AwsCloud:
         self._messages = AwsMessageService(self._session, letters)
         self._identity = AwsIdentity(self._session)
         self._schedules = AwsScheduleService(self._session, letters)
+        self._price_list = AwsPriceList(self._session)
+        self._region_directory = AwsRegionDirectory(self._session)
         self._health = AwsHealth(self._session, letters, clock)
 
     @property
@@ -156,6 +160,16 @@ class AwsCloud:
     def schedules(self) -> AwsScheduleService:
         """Schedules."""
         return self._schedules
+
+    @property
+    def price_list(self) -> AwsPriceList:
+        """List prices."""
+        return self._price_list
+
+    @property
+    def region_directory(self) -> AwsRegionDirectory:
+        """Names and countries of regions."""
+        return self._region_directory
 
     @property
     def health(self) -> AwsHealth:

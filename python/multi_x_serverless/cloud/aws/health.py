@@ -7,24 +7,26 @@ without that permission.
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from multi_x_serverless.cloud.aws.access import aws_command, check_access, check_region
 from multi_x_serverless.cloud.aws.dead_letters import DeadLetterQueues
 from multi_x_serverless.cloud.aws.names import DEAD_LETTER_QUEUE, TAG, bucket_name
 from multi_x_serverless.cloud.aws.objects import NO_PUBLIC_ACCESS, PAYLOAD_DAYS
-from multi_x_serverless.cloud.aws.session import AwsSession, code_of, is_missing
+from multi_x_serverless.cloud.aws.session import (
+    ACCESS_DENIED,
+    AwsSession,
+    code_of,
+    is_missing,
+    missing_permission,
+)
 from multi_x_serverless.cloud.ports import Check, Finding, FindingStatus
 from multi_x_serverless.cloud.tables import SYSTEM_TABLES, physical_name, setup_command
 from multi_x_serverless.errors import CloudError
 from multi_x_serverless.sdk.tables import PAYLOAD_OBJECT_PREFIX, REGION_TABLES
-
-if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
 
 DEFAULT_CONCURRENCY = 1_000
 """Executions at once per region that AWS gives by default (Lambda quotas); new accounts begin with 10."""
@@ -39,9 +41,7 @@ FULL = 0.97
 _CONCURRENCY_QUOTA = "L-B99A9384"
 _STORAGE_QUOTA = "L-2ACBD22F"
 _GB = 1024**3
-_DENIED = frozenset({"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
 _NOT_OFFERED = frozenset({"404", "501", "NotImplemented", "UnknownOperationException"})
-_PERMISSION = re.compile(r"perform: ([A-Za-z0-9-]+:[A-Za-z0-9]+)")
 _ENDPOINT = "AWS_ENDPOINT_URL"
 
 Look = Callable[[], tuple[Finding, ...]]
@@ -106,9 +106,11 @@ class AwsHealth:
                     return look()
             except CloudError as error:
                 cause = error.__cause__
-                if isinstance(cause, ClientError) and code_of(cause) in _DENIED:
+                if isinstance(cause, ClientError) and code_of(cause) in ACCESS_DENIED:
                     remedy = "# docs/guide/doctor.md lists the permissions that doctor asks with"
-                    return (Finding(name, denied, f"cannot be told without {_permission(cause)}", remedy, regions),)
+                    return (
+                        Finding(name, denied, f"cannot be told without {missing_permission(cause)}", remedy, regions),
+                    )
                 if isinstance(cause, ClientError) and code_of(cause) in _NOT_OFFERED:
                     message = f"cannot be told: {cause.operation_name} is not offered by this endpoint"
                     return (Finding(name, "note", message, regions=regions),)
@@ -228,7 +230,7 @@ class AwsHealth:
         try:
             client.head_bucket(**of_bucket)
         except ClientError as error:
-            if code_of(error) in _DENIED:
+            if code_of(error) in ACCESS_DENIED:
                 message = f"{name} is not to be seen: the caller may not, or another account has the name"
                 return (Finding("bucket", "problem" if in_use else "note", message, regions=(region,)),)
             if not is_missing(error):
@@ -294,9 +296,3 @@ def _optional(ask: Callable[[], Any], code: str) -> Any:  # as clients answer
         if code_of(error) != code:
             raise
         return {}
-
-
-def _permission(error: ClientError) -> str:
-    """The permission that was missing, as far as AWS says."""
-    said = _PERMISSION.search(str(error))
-    return f"the permission {said.group(1)}" if said else f"the permission for {error.operation_name}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -38,6 +39,13 @@ READ_TIMEOUT_S = 60.0
 CONNECTIONS = 32
 """Connections kept per client: commands work on many resources at once."""
 
+LIST_ATTEMPTS = 5
+LIST_TIMEOUT_S = 20.0
+"""Of requests for prices and names of regions: there is something to fall back on, but no reason to hurry."""
+
+PRICE_LIST_REGIONS = ("us-east-1", "eu-central-1", "ap-south-1")
+"""Where the Price List API has endpoints; each knows the prices of all regions (AWS Billing user guide)."""
+
 PROBE_ATTEMPTS = 2
 PROBE_TIMEOUT_S = 10.0
 """Of requests that only ask whether something is there and well: whoever asks wants an answer, be it a bad one."""
@@ -64,7 +72,26 @@ UNKNOWN_CREDENTIALS = frozenset(
 )
 """How services answer in a region that the account has not enabled, or to credentials that are none."""
 
-_RETRYABLE = frozenset(
+ACCESS_DENIED = frozenset(
+    {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
+)
+"""How services answer who lacks a permission."""
+
+THROTTLED = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+"""How services answer who asks too often."""
+
+_PERMISSION = re.compile(r"perform: ([A-Za-z0-9-]+:[A-Za-z0-9]+)")
+
+_RETRYABLE = THROTTLED | frozenset(
     {
         "AWS.SimpleQueueService.QueueDeletedRecently",
         "ConcurrentAccess",
@@ -73,16 +100,10 @@ _RETRYABLE = frozenset(
         "LimitExceededException",
         "OperationAborted",
         "OperationAbortedException",
-        "ProvisionedThroughputExceededException",
         "QueueDeletedRecently",
-        "RequestLimitExceeded",
         "RequestTimeout",
         "ResourceConflictException",
         "ResourceInUseException",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
     }
 )
 
@@ -184,6 +205,15 @@ class AwsSession:
     def tagging(self, region: str) -> ResourceGroupsTaggingAPIClient:
         """What carries which tag."""
         return cast("ResourceGroupsTaggingAPIClient", self._client("resourcegroupstaggingapi", region))
+
+    def price_list(self) -> Any:  # no stubs of pricing are installed
+        """The Price List API, at the endpoint of the system region if it has one."""
+        region = self.system_region if self.system_region in PRICE_LIST_REGIONS else PRICE_LIST_REGIONS[0]
+        return self._kept_client("pricing", region, LIST_ATTEMPTS, LIST_TIMEOUT_S)
+
+    def public_parameters(self) -> Any:  # no stubs of ssm are installed
+        """Systems Manager, whose public parameters describe AWS's regions (nothing else of it is used)."""
+        return self._client("ssm", self.system_region, attempts=LIST_ATTEMPTS, read_timeout_s=LIST_TIMEOUT_S)
 
     def s3(self, region: str) -> S3Client:
         """Objects."""
@@ -306,6 +336,9 @@ class AwsSession:
         self, service: str, region: str, *, attempts: int = ATTEMPTS, read_timeout_s: float = READ_TIMEOUT_S
     ) -> Any:  # cast above
         self.require(region)
+        return self._kept_client(service, region, attempts, read_timeout_s)
+
+    def _kept_client(self, service: str, region: str, attempts: int, read_timeout_s: float) -> Any:
         key = (service, region, attempts, read_timeout_s)
         with self._lock:
             if key not in self._clients:
@@ -344,3 +377,9 @@ def message_of(error: ClientError) -> str:
 def is_missing(error: ClientError) -> bool:
     """Whether an error says that something does not exist."""
     return code_of(error) in _NOT_FOUND
+
+
+def missing_permission(error: ClientError) -> str:
+    """The permission that was missing, as far as AWS says."""
+    said = _PERMISSION.search(str(error))
+    return f"the permission {said.group(1)}" if said else f"the permission for {error.operation_name}"

@@ -26,6 +26,7 @@ from multi_x_serverless.cloud.local.logs import LocalLogService
 from multi_x_serverless.cloud.local.messages import LocalMessageService, topic_id
 from multi_x_serverless.cloud.local.objects import LocalObjectStore
 from multi_x_serverless.cloud.local.packages import PackageCache
+from multi_x_serverless.cloud.local.prices import LocalPriceList, LocalRegionDirectory
 from multi_x_serverless.cloud.local.regions import Regions
 from multi_x_serverless.cloud.local.runtime import LocalRuntime
 from multi_x_serverless.cloud.local.schedules import LocalScheduleService
@@ -202,6 +203,16 @@ class LocalCloud:
     def schedules(self) -> LocalScheduleService:
         """Schedules, of which there are none here."""
         return LocalScheduleService()
+
+    @property
+    def price_list(self) -> LocalPriceList:
+        """List prices, of which there are none here."""
+        return LocalPriceList()
+
+    @property
+    def region_directory(self) -> LocalRegionDirectory:
+        """What a provider says of its regions: nothing, there is no provider."""
+        return LocalRegionDirectory()
 
     @property
     def health(self) -> LocalHealth:

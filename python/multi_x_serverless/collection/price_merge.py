@@ -1,0 +1,233 @@
+"""New prices of a region out of three: what the provider's list says now, what it said last, and the embedded data.
+
+    for each price:  the list's, if it can be had and is believable
+                     else what the list said last
+                     else the embedded one
+
+Each price keeps the source and the vintage of where it comes from. The price of data that leaves for other regions is
+one price here, with its exceptions: the commonest of all pairs, and the pairs that differ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from multi_x_serverless import data
+from multi_x_serverless.collection.collector import Made
+from multi_x_serverless.errors import SignalSourceError
+from multi_x_serverless.model.prices import PRICE_NAMES, ComputeTier, EgressPrice, PriceOrigin, RegionPrices
+from multi_x_serverless.model.signals import PriceSignal
+
+if TYPE_CHECKING:
+    from multi_x_serverless.cloud.ports import ListPrice, Product, RegionQuotes
+
+LISTED = "AWS Price List"
+"""Source of prices that the list was asked for."""
+
+LARGEST_CHANGE = 20.0
+"""A price so many times the known one, or the known one so many times it, is taken for an error: the dearest region
+costs eight times as much as the cheapest, and a wrong unit is off by 1,000 or more."""
+
+EGRESS = "egress_to_other_region_usd_per_gb"
+
+
+@dataclass(frozen=True)
+class PricedField:
+    """Which field of `RegionPrices` a product is, and for how many of the list's units its price is."""
+
+    name: str
+    units: int = 1
+    tiers: str | None = None
+
+
+MILLION = 1_000_000
+
+FIELDS: Mapping[Product, PricedField] = {
+    "lambda_compute_x86_64": PricedField("lambda_x86_64_usd_per_gb_second", tiers="lambda_x86_64_tiers"),
+    "lambda_compute_arm64": PricedField("lambda_arm64_usd_per_gb_second", tiers="lambda_arm64_tiers"),
+    "lambda_requests": PricedField("lambda_usd_per_million_requests", MILLION),
+    "transfer_to_regions": PricedField(EGRESS),
+    "transfer_to_internet": PricedField("egress_to_internet_usd_per_gb"),
+    "sns_publishes": PricedField("sns_usd_per_million_publishes", MILLION),
+    "dynamodb_writes": PricedField("dynamodb_usd_per_million_write_units", MILLION),
+    "dynamodb_reads": PricedField("dynamodb_usd_per_million_read_units", MILLION),
+    "s3_storage": PricedField("s3_usd_per_gb_month"),
+    "s3_puts": PricedField("s3_usd_per_million_put_requests", MILLION),
+    "s3_gets": PricedField("s3_usd_per_million_get_requests", MILLION),
+    "ecr_storage": PricedField("ecr_usd_per_gb_month"),
+    "logs_ingested": PricedField("cloudwatch_logs_usd_per_gb_ingested"),
+}
+
+
+def embedded_prices(region: str, now: float) -> PriceSignal:
+    """The embedded prices as a signal.
+
+    Raises:
+        UnknownRegionError: The embedded data does not know the region.
+    """
+    table = data.source_of("prices_by_region.csv")
+    source = f"embedded ({table.source})"
+    return PriceSignal(region, data.prices(region), source, table.vintage, now, data.price_origins(region))
+
+
+def merge_prices(
+    quotes: RegionQuotes | None, previous: PriceSignal | None, embedded: PriceSignal, now: float
+) -> Made[PriceSignal]:
+    """The new signal of a region, and a warning for each price of the list that could not be used.
+
+    Args:
+        quotes: What the list says now; `None` if it was not asked.
+        previous: The last good signal.
+        embedded: The embedded prices.
+        now: Seconds since the epoch.
+    """
+    known = _last_known(previous, embedded)
+    if quotes is None:
+        return Made(known, ())
+    prices, origins = known.prices, dict(known.origins)
+    problems = {failure.product: str(failure.error) for failure in quotes.failures if failure.to_region is None}
+    for product, listed in quotes.prices.items():
+        field = FIELDS[product]
+        try:
+            changes = _changes(field, listed, getattr(prices, field.name))
+        except SignalSourceError as error:
+            problems[product] = str(error)
+            continue
+        prices = replace(prices, **changes, assumed=prices.assumed - {field.name})
+        origins[field.name] = PriceOrigin(LISTED, listed.published_on)
+    egress = _merge_egress(quotes, prices)
+    if egress.published_on is not None:
+        prices = replace(
+            prices,
+            egress_to_other_region_usd_per_gb=egress.common_usd,
+            egress_exceptions=egress.exceptions,
+            assumed=prices.assumed - {EGRESS},
+        )
+        origins[EGRESS] = PriceOrigin(LISTED, egress.published_on)
+    is_refreshed = egress.published_on is not None or any(product not in problems for product in quotes.prices)
+    source, vintage = _on_the_whole(origins, embedded)
+    signal = PriceSignal(
+        region=embedded.region,
+        prices=prices,
+        source=source,
+        vintage=vintage,
+        collected_at=now if is_refreshed else known.collected_at,
+        origins=origins,
+    )
+    warnings = (_warning(product, problem, origins) for product, problem in problems.items())
+    return Made(signal, (*warnings, *egress.warnings))
+
+
+def _last_known(previous: PriceSignal | None, embedded: PriceSignal) -> PriceSignal:
+    """The embedded prices, and over them those that the list gave last.
+
+    What a signal has from the embedded data is not kept: a newer version of the program may know better.
+    """
+    if previous is None:
+        return embedded
+    kept = [name for name in PRICE_NAMES if previous.origin_of(name).source == LISTED]
+    if not kept:
+        return embedded
+    values: dict[str, Any] = {name: getattr(previous.prices, name) for name in kept}
+    for field in FIELDS.values():
+        if field.tiers is not None and field.name in kept:
+            values[field.tiers] = getattr(previous.prices, field.tiers)
+    if EGRESS in kept:
+        values["egress_exceptions"] = previous.prices.egress_exceptions
+    origins = {**embedded.origins, **{name: previous.origin_of(name) for name in kept}}
+    source, vintage = _on_the_whole(origins, embedded)
+    return PriceSignal(
+        region=embedded.region,
+        prices=replace(embedded.prices, **values, assumed=embedded.prices.assumed - set(kept)),
+        source=source,
+        vintage=vintage,
+        collected_at=previous.collected_at,
+        origins=origins,
+    )
+
+
+def _changes(field: PricedField, listed: ListPrice, known_usd: float) -> dict[str, Any]:
+    """The field's new value, and its tiers if it has any.
+
+    Raises:
+        SignalSourceError: ``absurd``.
+    """
+    first = _believable(float(listed.tiers[0].usd * field.units), known_usd, field.name)
+    if field.tiers is None:
+        return {field.name: first}
+    tiers = tuple(
+        ComputeTier(float(tier.from_units), _believable(float(tier.usd * field.units), first, field.tiers))
+        for tier in listed.tiers
+    )
+    return {field.name: first, field.tiers: tiers}
+
+
+def _believable(usd: float, known_usd: float, what: str) -> float:
+    if not (math.isfinite(usd) and usd > 0):
+        raise SignalSourceError(f"the list says {usd:g} USD for {what}, which is no price.", reason="absurd")
+    if known_usd > 0 and not 1 / LARGEST_CHANGE <= usd / known_usd <= LARGEST_CHANGE:
+        raise SignalSourceError(
+            f"the list says {usd:g} USD for {what} where {known_usd:g} is known, over {LARGEST_CHANGE:g} times off.",
+            reason="absurd",
+        )
+    return usd
+
+
+@dataclass(frozen=True)
+class _Egress:
+    """Prices of data that leaves for other regions; `published_on` is `None` if the list gave none."""
+
+    common_usd: float
+    exceptions: tuple[EgressPrice, ...]
+    published_on: str | None
+    warnings: tuple[str, ...]
+
+
+def _merge_egress(quotes: RegionQuotes, known: RegionPrices) -> _Egress:
+    """The commonest price of all pairs, and the pairs that differ; a pair that is not usable keeps its known price."""
+    problems = {failure.to_region: str(failure.error) for failure in quotes.failures if failure.to_region is not None}
+    listed: dict[str, float] = {}
+    for target, price in quotes.transfers.items():
+        try:
+            usd = float(price.tiers[0].usd)
+            listed[target] = _believable(usd, known.egress_usd_per_gb_to(target), "a GB")
+        except SignalSourceError as error:
+            problems[target] = str(error)
+    kept = {target: known.egress_usd_per_gb_to(target) for target in sorted(problems)}
+    warnings = tuple(
+        f"transfer_to_regions, to {target}: {problems[target]} In use: {usd:g} USD, as known."
+        for target, usd in kept.items()
+    )
+    if not listed:
+        return _Egress(known.egress_to_other_region_usd_per_gb, known.egress_exceptions, None, warnings)
+    times = Counter(listed.values())
+    common_usd = max(times, key=lambda usd: (times[usd], usd))  # of two that are as common, the dearer one
+    pairs = sorted({**listed, **kept}.items())
+    exceptions = tuple(EgressPrice(target, usd) for target, usd in pairs if usd != common_usd)
+    return _Egress(common_usd, exceptions, max(price.published_on for price in quotes.transfers.values()), warnings)
+
+
+def _on_the_whole(origins: Mapping[str, PriceOrigin], embedded: PriceSignal) -> tuple[str, str]:
+    """Source and vintage of a signal with prices of these origins."""
+    days = sorted({origin.vintage for origin in origins.values() if origin.source == LISTED})
+    if not days:
+        return embedded.source, embedded.vintage
+    vintage = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    count = sum(origin.source == LISTED for origin in origins.values())
+    if count == len(origins):
+        return LISTED, vintage
+    return f"{LISTED} ({count} of {len(origins)} prices), else {embedded.source}", f"{vintage}, else {embedded.vintage}"
+
+
+def _warning(product: Product, problem: str, origins: Mapping[str, PriceOrigin]) -> str:
+    origin = origins[FIELDS[product].name]
+    return f"{product}: {problem} In use: {origin.source}, {origin.vintage}."
+
+
+def is_listed(signal: PriceSignal) -> bool:
+    """Whether every price of a signal is one of the list."""
+    return all(signal.origin_of(name).source == LISTED for name in PRICE_NAMES)
