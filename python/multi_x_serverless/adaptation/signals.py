@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from multi_x_serverless.adaptation.statistics import read_statistics
 from multi_x_serverless.adaptation.workflows import deployed_workflows, require_tables
 from multi_x_serverless.cloud.ports import Cloud
+from multi_x_serverless.collection import cloudping, electricity_maps, geocoding
 from multi_x_serverless.collection.carbon_past import KnownPast
 from multi_x_serverless.collection.carbon_source import CarbonSource
 from multi_x_serverless.collection.collector import Collector, CollectorReport
@@ -19,10 +22,28 @@ from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError,
 from multi_x_serverless.model.signals import known_at
 from multi_x_serverless.solving.problem import Signals
 
+if TYPE_CHECKING:
+    from multi_x_serverless.collection.http import HttpClient
+
 COLLECTORS = ("carbon", "provider", "performance")
 
 KEEP_PRICES_S = 86_400.0
 """Whoever collects every hour asks for prices and names of regions once a day: AWS changes them a few times a year."""
+
+
+LIVE_VARIABLES = (
+    electricity_maps.TOKEN_VARIABLE,
+    electricity_maps.BASE_URL_VARIABLE,
+    cloudping.BASE_URL_VARIABLE,
+    geocoding.KEY_VARIABLE,
+    geocoding.BASE_URL_VARIABLE,
+)
+"""Environment variables by which live sources are chosen."""
+
+
+def live_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Those variables that choose live sources and are set."""
+    return {name: environment[name] for name in LIVE_VARIABLES if environment.get(name)}
 
 
 def regions_in_use(cloud: Cloud) -> tuple[str, ...]:
@@ -50,7 +71,27 @@ def collect_signals(
     """
     require_tables(cloud)
     store = SignalStore(cloud.key_value, cloud.system_region)
-    return tuple(_collector(cloud, name, kept_s).collect(regions, cloud.now(), store) for name in names)
+    with _shared_client(os.environ) as client:
+        return tuple(_collector(cloud, name, kept_s, client).collect(regions, cloud.now(), store) for name in names)
+
+
+@contextmanager
+def _shared_client(environment: Mapping[str, str]) -> Iterator[Callable[[], HttpClient]]:
+    """Makes the client of all sources that speak HTTP when the first one asks for it: most installations have none."""
+    made: list[HttpClient] = []
+
+    def client() -> HttpClient:
+        # Here and not above: few commands ask anybody.
+        from multi_x_serverless.collection.http import default_client  # noqa: PLC0415
+
+        made.extend(() if made else (default_client(environment),))
+        return made[0]
+
+    try:
+        yield client
+    finally:
+        for entry in made:
+            entry.close()
 
 
 def read_signals(cloud: Cloud) -> Signals:
@@ -113,22 +154,22 @@ def carbon_source(cloud: Cloud) -> CarbonSource:
     return KnownPast(SignalStore(cloud.key_value, cloud.system_region))
 
 
-def _collector(cloud: Cloud, name: str, kept_s: float) -> Collector:
+def _collector(cloud: Cloud, name: str, kept_s: float, client: Callable[[], HttpClient]) -> Collector:
     match name:
         case "carbon":
             # Here and not above: numpy is half of a command's start-up time, and few commands forecast.
             from multi_x_serverless.collection.carbon import carbon_collector  # noqa: PLC0415
 
-            return carbon_collector(os.environ)
+            return carbon_collector(os.environ, client)
         case "provider":
-            return provider_collector(cloud, kept_s=kept_s)
+            return provider_collector(cloud, kept_s=kept_s, geocoder=geocoding.geocoder(os.environ, client))
         case "performance":
-            return _performance_collector(cloud)
+            return _performance_collector(cloud, client)
         case _:
             raise UsageError(f"there is no collector '{name}'; there are {', '.join(COLLECTORS)}.")
 
 
-def _performance_collector(cloud: Cloud) -> PerformanceCollector:
+def _performance_collector(cloud: Cloud, client: Callable[[], HttpClient]) -> PerformanceCollector:
     """The collector that knows the runs of all workflows; one whose statistics cannot be read loses no other's."""
     known, notes = [], []
     for record in deployed_workflows(cloud):
@@ -138,4 +179,6 @@ def _performance_collector(cloud: Cloud) -> PerformanceCollector:
             notes.append(f"Nothing is learned from the runs of '{record.workflow_id}': {error}")
             continue
         known += [] if statistics is None else [statistics]
-    return performance_collector(known, cloud.now(), notes=tuple(notes))
+    service = cloudping.cloudping_source(os.environ, client)
+    further = () if service is None else (service,)
+    return performance_collector(known, cloud.now(), further=further, notes=tuple(notes))

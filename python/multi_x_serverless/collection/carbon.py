@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyIntensity
+    from multi_x_serverless.collection.http import HttpClient
     from multi_x_serverless.model.signals import CarbonSignal, Region
 
 LIVE_HOURS = DAYS_IN_WEEK * HOURS_IN_DAY
@@ -240,15 +241,15 @@ def _named(regions: Sequence[str], all_regions: Collection[str]) -> str:
     return "all regions" if len(regions) == len(all_regions) > 1 else ", ".join(regions)
 
 
-def carbon_collector(environment: Mapping[str, str]) -> CarbonCollector:
-    """Return the collector for the file and the key that `environment` names."""
+def carbon_collector(environment: Mapping[str, str], client: Callable[[], HttpClient] | None = None) -> CarbonCollector:
+    """Return the collector for the file and the key that `environment` names.
+
+    Args:
+        environment: Variables.
+        client: Makes the client when there is something to ask; one of its own if there is none to share.
+    """
     path = environment.get(FILE_VARIABLE)
     return CarbonCollector(
         file=CarbonFileSource(Path(path)) if path else None,
-        live=live_carbon_source(environment),
+        live=electricity_maps_source(environment, client or (lambda: default_client(environment))),
     )
-
-
-def live_carbon_source(environment: Mapping[str, str]) -> CarbonSource | None:
-    """The live source that `environment` has a key for; None if there is none."""
-    return electricity_maps_source(environment, lambda: default_client(environment))

@@ -30,6 +30,7 @@ from multi_x_serverless.errors import MultiXServerlessError, SignalSourceError, 
 
 if TYPE_CHECKING:
     from multi_x_serverless.cloud.ports import Cloud, PriceList, RegionDirectory, RegionQuotes
+    from multi_x_serverless.collection.geocoding import Geocoder
     from multi_x_serverless.model.signals import PriceSignal, RegionSignal
 
 EMBEDDED_NOTE = (
@@ -58,11 +59,13 @@ class ProviderCollector:
         price_list: The provider's; `None`: the embedded prices are all there is.
         directory: The provider's; `None`: the embedded regions are all there is.
         kept_s: What the provider said within so many seconds is not asked for again.
+        geocoder: Finds places of regions that the embedded data does not know; `None`: nobody is asked.
     """
 
     price_list: PriceList | None = None
     directory: RegionDirectory | None = None
     kept_s: float = 0.0
+    geocoder: Geocoder | None = None
     name: str = "provider"
 
     def collect(self, regions: Sequence[str], now: float, store: SignalStore) -> CollectorReport:
@@ -98,7 +101,7 @@ class ProviderCollector:
     def _ask_directory(self, regions: Sequence[str]) -> DescribedRegions:
         if self.directory is None or not regions:
             return DescribedRegions()
-        return ask_directory(self.directory, regions)
+        return ask_directory(self.directory, regions, self.geocoder)
 
     def _ask_prices(self, regions: Sequence[str]) -> _Asked:
         if self.price_list is None:
@@ -134,6 +137,6 @@ class ProviderCollector:
         return frozenset(fresh)
 
 
-def provider_collector(cloud: Cloud, *, kept_s: float = 0.0) -> ProviderCollector:
+def provider_collector(cloud: Cloud, *, kept_s: float = 0.0, geocoder: Geocoder | None = None) -> ProviderCollector:
     """Return the collector that asks a cloud's price list and directory of regions; see `ProviderCollector`."""
-    return ProviderCollector(cloud.price_list, cloud.region_directory, kept_s)
+    return ProviderCollector(cloud.price_list, cloud.region_directory, kept_s, geocoder)

@@ -14,6 +14,7 @@ from multi_x_serverless.model.signals import RegionSignal
 
 if TYPE_CHECKING:
     from multi_x_serverless.cloud.ports import RegionDescription, RegionDirectory
+    from multi_x_serverless.collection.geocoding import Geocoder
 
 DESCRIBED = "AWS; place and grid zone embedded"
 """Source of a region whose name and country the provider gave."""
@@ -36,10 +37,13 @@ class DescribedRegions:
     notes: tuple[str, ...] = ()
 
 
-def ask_directory(directory: RegionDirectory, regions: Sequence[str]) -> DescribedRegions:
+def ask_directory(
+    directory: RegionDirectory, regions: Sequence[str], geocoder: Geocoder | None = None
+) -> DescribedRegions:
     """Ask for some regions that the embedded data knows, and for those that it does not know.
 
-    After the first refusal nothing more is asked; a region that fails alone is a failure of its own.
+    After the first refusal nothing more is asked; a region that fails alone is a failure of its own. The geocoder, if
+    there is one, is asked where the unknown ones are.
     """
     notes: list[str] = []
     strangers: Sequence[str] = ()
@@ -59,10 +63,29 @@ def ask_directory(directory: RegionDirectory, regions: Sequence[str]) -> Describ
                 notes.append(f"{error} The names of regions are the embedded ones, or those that AWS gave last.")
                 break
             failures[code] = error
-    unknown = tuple(
-        f"{code} ({descriptions[code].name})" if code in descriptions else code for code in sorted(strangers)
-    )
+    unknown = tuple(_introduced(code, descriptions.get(code), geocoder) for code in sorted(strangers))
     return DescribedRegions(descriptions, failures, unknown, tuple(notes))
+
+
+def _introduced(code: str, description: RegionDescription | None, geocoder: Geocoder | None) -> str:
+    """A region that the embedded data does not know, as far as others do."""
+    if description is None:
+        return code
+    if geocoder is None:
+        return f"{code} ({description.name})"
+    try:
+        place = geocoder.geocode(description.name)
+    except SignalSourceError as error:
+        return f"{code} ({description.name}; its place was not found: {str(error).rstrip('.')})"
+    distances = {
+        known.code: data.great_circle_km(place.latitude, place.longitude, known.latitude, known.longitude)
+        for known in data.regions().values()
+    }
+    nearest = min(distances, key=lambda known: distances[known])
+    return (
+        f"{code} ({description.name}; {place.latitude:.1f}, {place.longitude:.1f} by Google, "
+        f"{distances[nearest]:.0f} km from {nearest})"
+    )
 
 
 def make_region_signal(

@@ -36,6 +36,7 @@ from multi_x_serverless.deployment.progress import SILENT, Progress
 from multi_x_serverless.deployment.state import ensure_tables, has_system_tables
 from multi_x_serverless.errors import CloudError, DeploymentError, MultiXServerlessError
 from multi_x_serverless.model.framework import (
+    COLLECTING_JOBS,
     DISTRIBUTION,
     JOBS,
     PROBE_MEMBER,
@@ -95,11 +96,14 @@ class FrameworkOptions:
         intervals_minutes: From one start of a job to the next.
         concurrency: Workflows that one job handles at once, reserved from what the account has; `None`: as many as the
             account allows.
+        live_variables: Keys and addresses of live sources for the two jobs that collect. They are in the functions'
+            environment, which Lambda encrypts at rest and shows to whoever may read the functions' configuration.
     """
 
     architecture: Architecture = "x86_64"
     intervals_minutes: Mapping[Job, int] = field(default_factory=lambda: dict(INTERVALS_MINUTES))
     concurrency: int | None = CONCURRENCY
+    live_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -240,7 +244,7 @@ def _desired(cloud: Cloud, package: Package, options: FrameworkOptions) -> _Desi
             code_key=key,
             code_sha256=package.sha256,
             role="",
-            environment=environment,
+            environment={**environment, **(options.live_variables if job in COLLECTING_JOBS else {})},
             reserved_concurrency=options.concurrency,
         )
         for job in JOBS

@@ -35,6 +35,10 @@ REGIONS = "MULTI_X_SERVERLESS_REGIONS"
 INSTALLATION = "MULTI_X_SERVERLESS_INSTALLATION"
 
 
+COLLECTING_JOBS: frozenset[Job] = frozenset({"data_collect", "update_check_solver"})
+"""Jobs that ask the sources of signals."""
+
+
 @dataclass(frozen=True)
 class FrameworkEvent:
     """What a job's function is invoked with. ``{"job": "data_sync"}`` is enough.

@@ -346,7 +346,7 @@ def test_what_failed_on_the_way_to_a_signal_is_logged(tmp_path: Path, monkeypatc
         for region in cloud.regions
     )
     reports = (CollectorReport("performance", 0.0, outcomes),)
-    monkeypatch.setattr("multi_x_serverless.adaptation.framework.collect_signals", lambda *_: reports)
+    monkeypatch.setattr("multi_x_serverless.adaptation.framework.collect_signals", lambda *_, **__: reports)
     function.run(FrameworkEvent("data_collect"))
     [line] = function.lines
     assert line["outcome"] == "started"

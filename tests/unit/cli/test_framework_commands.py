@@ -71,6 +71,18 @@ def schedules() -> dict[str, int]:
         return {schedule.name.removeprefix(FRAMEWORK_PREFIX): schedule.every_minutes for schedule in found}
 
 
+def keys_of_jobs() -> dict[str, str]:
+    """The token of each job that has one."""
+    with AwsCloud(regions=(REGION,), system_region=REGION) as cloud:
+        functions = cloud.functions.list_functions(REGION, FRAMEWORK_PREFIX)
+    tokens = {entry.specification.name: entry.specification.environment for entry in functions}
+    return {
+        name.removeprefix(FRAMEWORK_PREFIX): environment["ELECTRICITY_MAPS_AUTH_TOKEN"]
+        for name, environment in tokens.items()
+        if "ELECTRICITY_MAPS_AUTH_TOKEN" in environment
+    }
+
+
 def document(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out)
 
@@ -89,7 +101,7 @@ def test_the_framework_comes_and_goes(
     monkeypatch.setenv("ELECTRICITY_MAPS_AUTH_TOKEN", "secret")
     assert run([*AWS, "--output", "json", "deploy_framework", *options]) == 0
     captured = capsys.readouterr()
-    assert "ELECTRICITY_MAPS_AUTH_TOKEN is not handed to the functions" in captured.err
+    assert "ELECTRICITY_MAPS_AUTH_TOKEN is set here; the functions get it with --live-data only." in captured.err
     deployed = json.loads(captured.out)
     assert deployed["schema"] == "multi-x-serverless/cli/deploy_framework"
     assert {action["verb"] for action in deployed["actions"]} == {"create"}
@@ -105,6 +117,15 @@ def test_the_framework_comes_and_goes(
     assert capsys.readouterr().out == "The framework is deployed (nothing had changed).\n"
     assert run([*AWS, "deploy_framework", *options, "--dry-run"]) == 0
     assert capsys.readouterr().out == "Nothing would change.\n"
+
+    assert run([*AWS, "deploy_framework", *options, "--live-data"]) == 0
+    assert "secret" not in "".join(capsys.readouterr())
+    assert keys_of_jobs() == {"data_collect": "secret", "update_check_solver": "secret"}
+    assert run([*AWS, "deploy_framework", *options]) == 0
+    assert keys_of_jobs() == {}, "what is not handed over any more is taken back"
+    monkeypatch.delenv("ELECTRICITY_MAPS_AUTH_TOKEN")
+    assert run([*AWS, "deploy_framework", *options, "--live-data"]) == 2
+    assert "no key or address" in capsys.readouterr().err
 
     assert run([*AWS, "teardown"]) == 2
     assert "run 'remove_framework' first" in capsys.readouterr().err

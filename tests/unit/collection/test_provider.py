@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -12,6 +13,8 @@ from multi_x_serverless import data
 from multi_x_serverless.cloud.local.prices import LocalPriceList, LocalRegionDirectory
 from multi_x_serverless.cloud.ports import Product, QuoteFailure, RegionQuotes
 from multi_x_serverless.collection.collector import CollectorReport
+from multi_x_serverless.collection.geocoding import Geocoder
+from multi_x_serverless.collection.http import HttpClient
 from multi_x_serverless.collection.price_merge import FIELDS, LISTED
 from multi_x_serverless.collection.provider import EMBEDDED_NOTE, LISTED_NOTE, ProviderCollector, provider_collector
 from multi_x_serverless.collection.store import PRICE, REGION, SignalStore
@@ -19,6 +22,7 @@ from multi_x_serverless.errors import SignalSourceError
 from multi_x_serverless.model.prices import PRICE_NAMES, ComputeTier, EgressPrice, PriceOrigin
 from multi_x_serverless.model.signals import PriceSignal, RegionSignal
 from tests.fakes import FakeCloud, FakeKeyValueStore
+from tests.http_server import HttpServer, Reply
 from tests.price_fakes import PUBLISHED, USD, FakeDirectory, FakePriceList, listed, quotes_of
 
 SYSTEM_REGION = "us-west-2"
@@ -397,3 +401,18 @@ def test_a_list_of_regions_that_cannot_be_had_leaves_their_names(store: SignalSt
     assert directory.asked == list(REGIONS)
     assert [note for note in report.notes if "ec2:DescribeRegions" in note]
     assert region_of(store, DUBLIN).details.country == "XX"
+
+
+def test_a_geocoder_places_regions_that_the_embedded_data_does_not_know(store: SignalStore) -> None:
+    with HttpServer() as server, closing(HttpClient()) as client:
+        found = Geocoder("key-of-a-user", client, server.url)
+        located = {"geometry": {"location": {"lat": -36.85, "lng": 174.76}}, "formatted_address": "Auckland"}
+        server.play("/geocode/json", Reply.json({"status": "OK", "results": [located]}))
+        report = ProviderCollector(FakePriceList(), FakeDirectory(), geocoder=found).collect(REGIONS, NOW, store)
+        (note,) = (note for note in report.notes if "ap-southeast-6" in note)
+        assert "Asia Pacific (New Zealand); -36.9, 174.8 by Google, 2156 km from ap-southeast-2" in note
+        server.play("/geocode/json", Reply.json({"status": "ZERO_RESULTS", "results": []}))
+        report = ProviderCollector(FakePriceList(), FakeDirectory(), geocoder=found).collect(REGIONS, NOW, store)
+        (note,) = (note for note in report.notes if "ap-southeast-6" in note)
+        assert "its place was not found" in note
+        assert "key-of-a-user" not in note

@@ -10,7 +10,7 @@ import click
 from multi_x_serverless.cli.output import write_json, write_text
 from multi_x_serverless.cli.progress import terminal_progress
 from multi_x_serverless.cli.session import Settings, pass_settings
-from multi_x_serverless.errors import EXIT_NOTHING_TO_DO, EXIT_OK
+from multi_x_serverless.errors import EXIT_NOTHING_TO_DO, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from multi_x_serverless.deployment.framework import FrameworkResult
@@ -49,6 +49,11 @@ def _interval(name: str, job: str, minutes: int) -> click.Option:
     show_default=True,
     help="Workflows that a job handles at once, reserved from what the account has; 0 reserves nothing.",
 )
+@click.option(
+    "--live-data",
+    is_flag=True,
+    help="Hand keys and addresses of live sources, as the environment here has them, to the functions.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be done and do nothing; exit 3 if anything would.")
 @pass_settings
 def command(
@@ -56,6 +61,7 @@ def command(
     architecture: Architecture,
     wheel: Path | None,
     concurrency: int,
+    live_data: bool,
     dry_run: bool,
     every_sync: int,
     every_collect: int,
@@ -72,12 +78,15 @@ def command(
 
         import platformdirs
 
+        from multi_x_serverless.adaptation.signals import live_variables
         from multi_x_serverless.cli.session import APPLICATION
-        from multi_x_serverless.collection.electricity_maps import TOKEN_VARIABLE
         from multi_x_serverless.deployment.framework import PYTHON_MINOR, FrameworkOptions, deploy_framework
         from multi_x_serverless.deployment.framework_package import build_framework_package
         from multi_x_serverless.deployment.requirements import Target
 
+        live = live_variables(os.environ)
+        if live_data and not live:
+            raise UsageError("--live-data finds no key or address of a live source in the environment.")
         target = Target(PYTHON_MINOR, architecture, is_this_machine=False)
         options = FrameworkOptions(
             architecture=architecture,
@@ -88,6 +97,7 @@ def command(
                 "update_check_deployment": every_deployment_check,
             },
             concurrency=concurrency or None,
+            live_variables=live if live_data else {},
         )
         with terminal_progress(settings) as progress:
             result = deploy_framework(
@@ -99,10 +109,8 @@ def command(
                 dry_run=dry_run,
                 progress=progress,
             )
-        if os.environ.get(TOKEN_VARIABLE):
-            settings.say(
-                f"{TOKEN_VARIABLE} is not handed to the functions: whoever may look at a function would read it there."
-            )
+        if live and not live_data:
+            settings.say(f"{', '.join(live)} is set here; the functions get it with --live-data only.")
     _show(settings, result, dry_run=dry_run)
     return EXIT_NOTHING_TO_DO if dry_run and result.changes else EXIT_OK
 
