@@ -15,19 +15,21 @@ if TYPE_CHECKING:
 REGIONS_SHOWN = 4
 """So many regions are named; of more, how many they are."""
 
+SECONDS_THAT_ARE_NOW = 60.0
+
 
 def show_reports(settings: Settings, reports: Sequence[CollectorReport]) -> None:
     """What the collectors refreshed and what stays as it was, as a table."""
     rows = []
     for report in reports:
         for group in _grouped(report.outcomes, _row):
-            kind, source, vintage, collected = _row(group[0])
-            rows.append([kind, str(len(group)), collected, f"{source}: {vintage}" if source else "-"])
+            kind, source, vintage, as_of = _row(group[0])
+            rows.append([kind, str(len(group)), as_of, f"{source}: {vintage}" if source else "-"])
     if rows:
         columns = [
             Column("data"),
             Column("regions", is_number=True),
-            Column("collected"),
+            Column("as of"),
             Column("source: time that it describes"),
         ]
         write_table(settings, "Collected", columns, rows)
@@ -48,9 +50,9 @@ def failure_lines(reports: Sequence[CollectorReport]) -> list[str]:
     """What was not refreshed, one line for all regions in which it was for the same reason."""
     lines = []
     for report in reports:
-        for group in _grouped(report.failures, lambda outcome: (outcome.kind, outcome.error, _collected(outcome))):
+        for group in _grouped(report.failures, lambda outcome: (outcome.kind, outcome.error, _as_of(outcome))):
             first = group[0]
-            kept = "there is no value" if first.age_s is None else f"the value of {_collected(first)} stays"
+            kept = "there is no value" if first.age_s is None else f"the value of {_as_of(first)} stays"
             where = _regions(group, report)
             lines.append(f"{first.kind} of {where} was not refreshed, {kept}: {first.error}")
     return lines
@@ -65,13 +67,13 @@ def _grouped(outcomes: Sequence[SignalOutcome], by: Callable[[SignalOutcome], Ha
 
 
 def _row(outcome: SignalOutcome) -> tuple[str, str, str, str]:
-    return outcome.kind, outcome.source, outcome.vintage, _collected(outcome)
+    return outcome.kind, outcome.source, outcome.vintage, _as_of(outcome)
 
 
-def _collected(outcome: SignalOutcome) -> str:
-    if outcome.is_refreshed:
-        return "now"
-    return "never" if outcome.age_s is None else f"{age(outcome.age_s)} ago"
+def _as_of(outcome: SignalOutcome) -> str:
+    if outcome.age_s is None:
+        return "never"
+    return "now" if outcome.age_s < SECONDS_THAT_ARE_NOW else f"{age(outcome.age_s)} ago"
 
 
 def _regions(outcomes: Sequence[SignalOutcome], report: CollectorReport) -> str:

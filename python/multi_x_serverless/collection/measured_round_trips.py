@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 LIGHT_IN_FIBRE_KM_PER_S = 299_792.458 / 1.468
 """Speed of light over the group index of single-mode fibre at 1,550 nm (ITU-T G.652 fibres: 1.467 to 1.469)."""
 
+PLACE_TOLERANCE_KM = 100.0
+"""Regions are placed at their metropolitan area and may lie so much nearer to each other."""
+
 LONGEST_ROUND_TRIP_S = 2.0
 """Half around the world and back takes light in fibre 0.2 s, real routes 0.4 s: more than this is no network's."""
 
@@ -179,7 +182,7 @@ def _round_trip(pair: Pair, added: Estimate) -> Estimate:
     """
     here, there = (data.find_region(region) for region in pair)
     distance_km = data.great_circle_km(here.latitude, here.longitude, there.latitude, there.longitude)
-    least_s = 2.0 * distance_km / LIGHT_IN_FIBRE_KM_PER_S
+    least_s = 2.0 * max(0.0, distance_km - PLACE_TOLERANCE_KM) / LIGHT_IN_FIBRE_KM_PER_S
     trip = Estimate(
         added.value + data.round_trip_seconds(here.code, here.code).value, added.standard_error, added.samples
     )

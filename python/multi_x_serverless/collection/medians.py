@@ -7,9 +7,8 @@ Nothing is drawn at random: equal samples give equal estimates.
 from __future__ import annotations
 
 import math
+from statistics import median
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from multi_x_serverless.model.estimate import Z_95, Estimate
 
@@ -34,13 +33,13 @@ def median_of(samples: Sequence[float], smallest_error: float) -> Estimate:
         samples: At least one.
         smallest_error: The standard error is at least this: clocks are not exact, and equal samples not certain.
     """
-    ordered = np.sort(np.asarray(samples, dtype=np.float64))
+    ordered = sorted(samples)
     count = len(ordered)
     reach = Z_95 * math.sqrt(count) / 2.0
     lower = max(1, round(count / 2.0 - reach))
     upper = min(count, round(1.0 + count / 2.0 + reach))
-    width = float(ordered[upper - 1] - ordered[lower - 1])
-    return Estimate(float(np.median(ordered)), max(smallest_error, width / (2.0 * Z_95)), count)
+    width = ordered[upper - 1] - ordered[lower - 1]
+    return Estimate(median(ordered), max(smallest_error, width / (2.0 * Z_95)), count)
 
 
 def pool(estimates: Sequence[Estimate]) -> Estimate:
@@ -56,26 +55,29 @@ def pool(estimates: Sequence[Estimate]) -> Estimate:
     samples = sum(estimate.samples for estimate in estimates)
     if len(estimates) == 1:
         return estimates[0]
-    values = np.array([estimate.value for estimate in estimates])
-    variances = np.array([estimate.standard_error for estimate in estimates]) ** 2
-    weights = 1.0 / (variances + _variance_between(values, variances))
-    value = _weighted_median(values, weights)
-    return Estimate(value, MEDIAN_OVER_MEAN / math.sqrt(float(weights.sum())), samples)
+    values = [estimate.value for estimate in estimates]
+    between = _variance_between(estimates)
+    weights = [1.0 / (estimate.standard_error**2 + between) for estimate in estimates]
+    return Estimate(_weighted_median(values, weights), MEDIAN_OVER_MEAN / math.sqrt(math.fsum(weights)), samples)
 
 
-def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+def _weighted_median(values: Sequence[float], weights: Sequence[float]) -> float:
     """The value with at most half of the weight on either side; between two of them if each has exactly half."""
-    order = np.argsort(values, kind="stable")
-    ranked, below = values[order], np.cumsum(weights[order]) / weights.sum()
-    middle = int(np.argmax(below >= 0.5 - _ROUNDING))
-    is_even = middle + 1 < len(ranked) and abs(below[middle] - 0.5) <= _ROUNDING
-    return float((ranked[middle] + ranked[middle + 1]) / 2.0 if is_even else ranked[middle])
+    ranked = sorted(zip(values, weights, strict=True))
+    total, below = math.fsum(weights), 0.0
+    for rank, (value, weight) in enumerate(ranked):
+        below += weight / total
+        if below >= 0.5 - _ROUNDING:
+            is_even = below <= 0.5 + _ROUNDING and rank + 1 < len(ranked)
+            return (value + ranked[rank + 1][0]) / 2.0 if is_even else value
+    return ranked[-1][0]
 
 
-def _variance_between(values: np.ndarray, variances: np.ndarray) -> float:
+def _variance_between(estimates: Sequence[Estimate]) -> float:
     """Variance of what the estimates are of, beyond that of the estimates themselves."""
-    weights = 1.0 / variances
-    mean = float((weights * values).sum() / weights.sum())
-    excess = float((weights * (values - mean) ** 2).sum()) - (len(values) - 1)
-    scale = float(weights.sum() - (weights**2).sum() / weights.sum())
-    return max(0.0, excess / scale)
+    weights = [1.0 / estimate.standard_error**2 for estimate in estimates]
+    total = math.fsum(weights)
+    mean = math.fsum(weight * entry.value for weight, entry in zip(weights, estimates, strict=True)) / total
+    spread = math.fsum(weight * (entry.value - mean) ** 2 for weight, entry in zip(weights, estimates, strict=True))
+    scale = total - math.fsum(weight**2 for weight in weights) / total
+    return max(0.0, (spread - (len(estimates) - 1)) / scale)

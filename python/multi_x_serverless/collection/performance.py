@@ -107,13 +107,15 @@ class PerformanceCollector:
             others = tuple(dict.fromkeys((*regions, *known)))
             trips, failures = self._round_trips(region, others, previous)
             used.update(self._source_of(trip) for trip in trips)
+            source, vintage = self._origin(trips)
             speed = self.speeds.speeds.get(region)
             signal = PerformanceSignal(
                 region=region,
                 relative_speed=1.0 if speed is None else speed.value,
                 relative_speed_is_assumed=speed is None,
                 round_trips=trips,
-                **self._origin(trips),
+                source=source,
+                vintage=vintage,
                 collected_at=now,
                 relative_speed_samples=None if speed is None else speed.samples,
                 relative_speed_interval=None if speed is None else speed.interval,
@@ -157,7 +159,7 @@ class PerformanceCollector:
                 return replace(trip, source=trip.source or source.name, vintage=trip.vintage or source.vintage)
         return None
 
-    def _origin(self, trips: Sequence[RoundTrip]) -> dict[str, str]:
+    def _origin(self, trips: Sequence[RoundTrip]) -> tuple[str, str]:
         """All sources of some round trips, the best first, with the newest vintage of each."""
         vintages: dict[str, str] = {}
         for trip in trips:
@@ -167,7 +169,7 @@ class PerformanceCollector:
         # One that is no source any more (a last good value) comes last.
         ordered = sorted(vintages, key=lambda name: (ranks.get(name, len(ranks)), name))
         found = dict.fromkeys(vintages[name] for name in ordered)
-        return {"source": "; ".join(ordered), "vintage": "; ".join(found)}
+        return "; ".join(ordered), "; ".join(found)
 
     def _source_of(self, trip: RoundTrip) -> str:
         """Name of the source of a round trip, without what it says of that pair in particular."""

@@ -20,8 +20,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from multi_x_serverless.collection.measured_round_trips import OLDEST_RUN_S
 from multi_x_serverless.model.estimate import Z_95, Estimate
 from multi_x_serverless.model.shared_constants import MEMORY_MB_PER_VCPU, SAMPLES_THAT_COUNT_FULLY
@@ -156,6 +154,9 @@ def _hanging_together(cells: Mapping[tuple[Node, str], Estimate], region: str) -
 
 def _solve(cells: Mapping[tuple[Node, str], Estimate], reference: str) -> dict[str, MeasuredSpeed]:
     """Least squares with weights 1 / variance; the errors grow with what the nodes disagree by (Birge 1932)."""
+    # Here and not above: it is half of the start-up time of commands that solve no such system.
+    import numpy as np  # noqa: PLC0415
+
     nodes = sorted({node for node, _ in cells})
     others = sorted({region for _, region in cells} - {reference})
     column = {region: len(nodes) + index for index, region in enumerate(others)}

@@ -18,11 +18,6 @@ MESSAGE_ENVELOPE_BYTES = 600.0
 # Payloads above this many bytes travel through the object store: SNS's 256 KiB less the envelope.
 INLINE_PAYLOAD_LIMIT_BYTES = 240_000.0
 
-# Round trips one after the other between the end of a call and the start of the called node: one publish; into a
-# join the payload, the report and the publish.
-ROUND_TRIPS_PLAIN_EDGE = 1.0
-ROUND_TRIPS_SYNC_EDGE = 3.0
-
 # Samples from which on an observed distribution counts fully; below, it is blended with another one
 # (docs/problem-document.md, "Time of a scenario").
 SAMPLES_THAT_COUNT_FULLY = 20

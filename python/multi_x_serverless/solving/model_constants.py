@@ -34,6 +34,11 @@ SYNC_CLOSING_READ_UNITS = 1.0
 # Bytes that the SDK logs per node that runs (records of `sdk.records`, with Lambda's own START/END/REPORT lines).
 LOG_BYTES_PER_NODE = 1500.0
 
+# Round trips one after the other between the end of a call and the start of the called node: one publish; into a
+# join the payload, the report and the publish.
+ROUND_TRIPS_PLAIN_EDGE = 1.0
+ROUND_TRIPS_SYNC_EDGE = 3.0
+
 # Billed duration of handing a trigger on to the entry function of another region, in seconds.
 FORWARD_DURATION_S = 0.002
 

@@ -203,9 +203,9 @@ def _edges(graph: Graph) -> list[dict[str, Any]]:
         {
             "from": graph.nodes[edge.source].name,
             "to": graph.nodes[edge.target].name,
-            "round_trips": shared_constants.ROUND_TRIPS_SYNC_EDGE
+            "round_trips": constants.ROUND_TRIPS_SYNC_EDGE
             if graph.nodes[edge.target].sync
-            else shared_constants.ROUND_TRIPS_PLAIN_EDGE,
+            else constants.ROUND_TRIPS_PLAIN_EDGE,
         }
         for edge in graph.edges
     ]
