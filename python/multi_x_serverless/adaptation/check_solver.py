@@ -207,7 +207,16 @@ class _Check:
             for report in reports
             for outcome in report.failures
         ]
-        self._warnings = (*self._warnings, *stale, *problem.warnings)
+        # What was tried in vain is the same for many regions: said once.
+        instead = sorted(
+            {
+                f"{outcome.kind}: {text}"
+                for report in reports
+                for outcome in report.refreshed
+                for text in outcome.warnings
+            }
+        )
+        self._warnings = (*self._warnings, *stale, *instead, *problem.warnings)
         simulator = Simulator(problem.document)
         cpu_before = time.process_time()
         solution = simulator.problem.solve(record.configuration.solver)
