@@ -175,7 +175,7 @@ def first_version(signal: RegionSignal | PriceSignal) -> Document:
 
 
 def test_prices_of_version_1_are_read_without_tiers_and_origins() -> None:
-    signal = SIGNALS[3]
+    signal = next(entry for entry in SIGNALS if isinstance(entry, PriceSignal))
     assert isinstance(signal, PriceSignal)
     read = PriceSignal.from_document(json.dumps(first_version(signal)))
     assert read == replace(signal, origins={})
