@@ -90,11 +90,14 @@ class Problem:
             OSError: The file cannot be read.
         """
 
-    def with_intensity(self, intensity: Mapping[str, Sequence[float]]) -> Problem:
+    def with_intensity(
+        self, intensity: Mapping[str, Sequence[float]], *, hours: Sequence[int] | None = None
+    ) -> Problem:
         """Return the same problem under other intensities; scenarios and times are shared with this one.
 
         Args:
             intensity: gCO2eq/kWh by region, 24 values each, by UTC hour; all regions of the problem and no other.
+            hours: UTC hours to plan; those of this problem if `None`.
 
         Raises:
             InvalidProblemError: A region is missing or unknown, or a value is out of range.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias, get_args
 
 from multi_x_serverless import _core
@@ -21,15 +21,35 @@ class LoadedProblem:
     """A problem document that the engine has read, checked and drawn scenarios for.
 
     Args:
-        document: The document as JSON.
+        document: The document as JSON, or a problem that the engine made of one.
 
     Raises:
         InvalidProblemError: The document is refused; the error names the field.
     """
 
-    def __init__(self, document: bytes) -> None:
+    def __init__(self, document: bytes | _core.Problem) -> None:
+        if isinstance(document, _core.Problem):
+            self._problem = document
+            return
         try:
             self._problem = _core.Problem.from_json(document)
+        except _core.InvalidProblemError as error:
+            raise _refusal(error) from error
+
+    def with_intensity(
+        self, intensity: Mapping[str, Sequence[float]], *, hours: Sequence[int] | None = None
+    ) -> LoadedProblem:
+        """The same problem under other intensities; scenarios and times are shared with this one.
+
+        Args:
+            intensity: gCO2eq/kWh by region, 24 values each, by UTC hour; all regions of the problem and no other.
+            hours: UTC hours to plan; those of this problem if `None`.
+
+        Raises:
+            InvalidProblemError: A region is missing or unknown, or a value is out of range.
+        """
+        try:
+            return LoadedProblem(self._problem.with_intensity(intensity, hours=hours))
         except _core.InvalidProblemError as error:
             raise _refusal(error) from error
 

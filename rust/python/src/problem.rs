@@ -45,8 +45,20 @@ impl Problem {
         read(py, &bytes)
     }
 
-    fn with_intensity(&self, py: Python<'_>, intensity: BTreeMap<String, Vec<f64>>) -> PyResult<Self> {
-        let engine = py.detach(|| self.engine.with_intensity(&intensity));
+    #[pyo3(signature = (intensity, *, hours = None))]
+    fn with_intensity<'py>(
+        &self,
+        py: Python<'py>,
+        intensity: BTreeMap<String, Vec<f64>>,
+        hours: Option<Vec<Whole<'py>>>,
+    ) -> PyResult<Self> {
+        let hours = hours
+            .map(|hours| hours.iter().map(|hour| hour.to_u64(py, "hours")).collect::<PyResult<Vec<_>>>())
+            .transpose()?;
+        // What is no hour of the day is refused as such, and not as a number that is too large.
+        let hours: Option<Vec<u8>> =
+            hours.map(|hours| hours.into_iter().map(|hour| u8::try_from(hour).unwrap_or(u8::MAX)).collect());
+        let engine = py.detach(|| self.engine.with_intensity(&intensity, hours.as_deref()));
         engine.map(|engine| Self { engine: Arc::new(engine) }).map_err(|error| to_python(py, &error))
     }
 

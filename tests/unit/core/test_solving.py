@@ -431,7 +431,7 @@ def test_a_signal_interrupts_a_long_frontier() -> None:
 
 
 def test_other_intensities_are_as_good_as_another_document() -> None:
-    problem = random_problem(5)
+    problem = random_problem(5, hours=4)
     other = {
         region: [value * (0.5 + (hour + position) % 5) for hour, value in enumerate(values)]
         for position, (region, values) in enumerate(problem["intensity_gco2e_per_kwh"].items())
@@ -448,6 +448,14 @@ def test_other_intensities_are_as_good_as_another_document() -> None:
     original = _core.Problem.from_json(dump(problem))
     assert len({changed.hash, written.hash, original.hash}) == 3
     assert changed.hash == original.with_intensity(other).hash
+    single = original.with_intensity(other, hours=[problem["hours"][-1]])
+    assert single.hours == problem["hours"][-1:]
+    assert single.hash != changed.hash
+    (entry,) = json.loads(single.solve(threads=1))["hours"]
+    assert entry["placement"] == mine["hours"][-1]["placement"]
+    for wrong in ([], [24], [3, 3], [2**70]):
+        with pytest.raises(_core.EngineError):
+            original.with_intensity(other, hours=wrong)
 
 
 @pytest.mark.parametrize(

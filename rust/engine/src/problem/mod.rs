@@ -159,16 +159,21 @@ impl Problem {
         Self::from_document(document, hexadecimal(&Sha256::digest(bytes)))
     }
 
-    /// The same problem under other intensities (gCO2eq per kWh by region name, then by UTC hour; every region).
+    /// The same problem under other intensities (gCO2eq per kWh by region name, then by UTC hour; every region), and
+    /// perhaps for other hours.
     ///
-    /// Its hash is one of the document's and of the intensities: two problems that differ have different ones.
-    pub fn with_intensity(&self, intensity: &BTreeMap<String, Vec<f64>>) -> Result<Self> {
+    /// Its hash is one of the document's, of the intensities and of the hours: problems that differ have different ones.
+    pub fn with_intensity(&self, intensity: &BTreeMap<String, Vec<f64>>, hours: Option<&[u8]>) -> Result<Self> {
         let intensity = check_intensity(&RegionNames::new(self.regions.clone())?, intensity)?;
+        let hours = hours.map_or_else(|| Ok(self.hours.clone()), check_hours)?;
         let mut digest = Sha256::new_with_prefix(self.hash.as_bytes());
         for value in intensity.iter().flatten() {
             digest.update(value.to_le_bytes());
         }
-        Ok(Self { intensity, hash: hexadecimal(&digest.finalize()), ..self.clone() })
+        for &hour in &hours {
+            digest.update((hour as u64).to_le_bytes());
+        }
+        Ok(Self { intensity, hours, hash: hexadecimal(&digest.finalize()), ..self.clone() })
     }
 
     fn from_document(document: ProblemDocument, hash: String) -> Result<Self> {

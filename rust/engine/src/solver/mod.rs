@@ -155,8 +155,8 @@ impl Engine {
     }
 
     /// The same problem and scenarios under other intensities: only what depends on them is made anew.
-    pub fn with_intensity(&self, intensity: &BTreeMap<String, Vec<f64>>) -> Result<Self> {
-        let problem = self.problem.with_intensity(intensity)?;
+    pub fn with_intensity(&self, intensity: &BTreeMap<String, Vec<f64>>, hours: Option<&[u8]>) -> Result<Self> {
+        let problem = self.problem.with_intensity(intensity, hours)?;
         let engine = Self { problem, estimates: Arc::clone(&self.estimates), planning: Arc::clone(&self.planning) };
         engine.check_magnitude()?;
         Ok(engine)
