@@ -47,6 +47,7 @@ def changed(document: bytes, changes: Changes) -> bytes:
         preset = TRANSMISSION_PRESETS[changes.transmission]
         problem["transmission"]["inter_region_kwh_per_gb"] = preset.inter_region_kwh_per_gb
         problem["transmission"]["intra_region_kwh_per_gb"] = preset.intra_region_kwh_per_gb
+        problem.setdefault("provenance", {})["transmission"] = f"preset '{changes.transmission}'"
     settings = problem.setdefault("settings", {})
     if changes.seed is not None:
         settings["seed"] = changes.seed

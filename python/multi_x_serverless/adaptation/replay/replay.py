@@ -131,7 +131,7 @@ def replay(
         ),
         ByForecast(
             SYSTEM,
-            "this system: a region for each node and hour, by forecast",
+            "this system, a region for each node and hour, by forecast",
             "fine-grained",
             settings.replan_hours,
             by_forecast,

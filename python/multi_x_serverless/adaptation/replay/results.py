@@ -94,10 +94,15 @@ class OverheadPart:
 
 @dataclass(frozen=True)
 class Moment:
-    """What a policy decided at one of its moments."""
+    """What a policy decided at one of its moments.
+
+    Attributes:
+        hour: Of the stretch.
+        puts_in_force: Whether a new plan began; it may place as the one before did.
+    """
 
     hour: int
-    is_changed: bool
+    puts_in_force: bool
     reason: str
 
 
@@ -113,7 +118,7 @@ class PolicyResult:
         runtime_tail_s: The percentile over all runs.
         region_shares: Region -> share of nodes and hours placed there; controls are not counted.
         solves: How often a solver ran.
-        changes: How often a plan was put in force.
+        changes: How often a plan was put in force that places otherwise than the one before (or home).
         switches: Hours whose placement differs from that of the hour before.
         hours_without_plan: Hours in which everything was home because there was no plan, or its end had come.
         infeasible_hours: Hours for which it was found, when they were planned, that no placement keeps the hard limits.
@@ -184,6 +189,17 @@ class Replay:
         best = self.policy(ORACLE).carbon.gross
         return self.policy(SYSTEM).carbon.gross / best - 1.0 if best > 0 else 0.0
 
+    def routed_saving_against_static(self, name: str) -> float | None:
+        """Fraction of gross carbon that a planning policy's runs save against static, its controls left out.
+
+        `None` where all runs are controls.
+        """
+        routed = 1.0 - self.home_share
+        if routed <= 0:
+            return None
+        home, static = self.policy(HOME).carbon.gross, self.policy(STATIC).carbon.gross
+        return _less((self.policy(name).carbon.gross - self.home_share * home) / routed, static)
+
     def to_members(self) -> dict[str, Any]:
         """The totals as members of a document."""
         home, static = self.policy(HOME), self.policy(STATIC)
@@ -206,6 +222,7 @@ class Replay:
             "home_share": self.home_share,
             "forecaster": self.forecaster,
             "regret_of_forecast": self.regret_of_forecast(),
+            "routed_saving_against_static": self.routed_saving_against_static(SYSTEM),
             "intensity_origins": dict(self.origins),
             "provenance": dict(self.provenance),
             "notes": list(self.notes),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from multi_x_serverless.adaptation.replay.overhead import FunctionPlace, OverheadModel
-from multi_x_serverless.adaptation.replay.policies import Known, PlanInForce, Policy, Step
+from multi_x_serverless.adaptation.replay.policies import HOURS_OF_THE_DAY, Known, PlanInForce, Policy, Step
 from multi_x_serverless.adaptation.replay.results import Amount, Hours, Moment, OverheadPart, PolicyResult
 from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY
 
@@ -72,6 +72,7 @@ class _Path:
     placements: list[int] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    changes: int = 0
     without_plan: int = 0
     carbon: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     cost: dict[str, NDArray[np.float64]] = field(default_factory=dict)
@@ -114,22 +115,27 @@ def walk(world: World, policy: Policy, progress: Callable[[int], None] = lambda 
             path.moments.append(Moment(hour, step.plan is not None, step.reason))
             path.spend("solves", hour, world.overhead.solve(step.cpu_s, world.at(hour)))
             if step.plan is not None:
+                path.changes += step.plan.by_hour != _by_hour(world, in_force, hour)
                 in_force = PlanInForce(step.plan, hour)
                 new = world.overhead.places(step.plan.by_hour.values()) - present
                 path.spend("copies", hour, world.overhead.copies(new, present, world.at(hour)))
                 path.spend("probes", hour, world.overhead.probes(new, world.at(hour)))
                 present |= new
-        if in_force is None or in_force.is_expired(hour):
-            placement = world.home
-            path.without_plan += 1
-        else:
-            placement = in_force.plan.by_hour[hour % HOURS_PER_DAY]
+        placement = _by_hour(world, in_force, hour)[hour % HOURS_PER_DAY]
+        path.without_plan += in_force is None or in_force.is_expired(hour)
         path.placements.append(world.book.number(placement))
         if placement != before:
             starts = world.overhead.cold_starts(before, placement, float(world.runs[hour]) * routed, world.at(hour))
             path.spend("cold_starts", hour, starts)
         before = placement
     return _result(world, policy, path, routed)
+
+
+def _by_hour(world: World, in_force: PlanInForce | None, hour: int) -> Mapping[int, Placement]:
+    """What runs follow at an hour of the stretch: home where there is no plan, or its end has come."""
+    if in_force is None or in_force.is_expired(hour):
+        return dict.fromkeys(HOURS_OF_THE_DAY, world.home)
+    return in_force.plan.by_hour
 
 
 def _result(world: World, policy: Policy, path: _Path, routed: float) -> PolicyResult:
@@ -169,7 +175,7 @@ def _result(world: World, policy: Policy, path: _Path, routed: float) -> PolicyR
             region: float(share) for region, share in zip(book.regions, shares.mean(axis=0), strict=True) if share > 0
         },
         solves=sum(step.is_solved for step in path.steps),
-        changes=sum(step.plan is not None for step in path.steps),
+        changes=path.changes,
         switches=int((numbers[1:] != numbers[:-1]).sum()),
         hours_without_plan=path.without_plan,
         infeasible_hours=sum(len(step.infeasible_hours) for step in path.steps),
