@@ -29,7 +29,7 @@ COLUMNS = (
 def hourly_csv(replay: Replay) -> str:
     """All hours, policy by policy; `regions` is the share of the nodes in each, as ``us-east-1=0.25 us-west-2=0.75``.
 
-    A placement has the same number in all lines. Tails are the percentile of the problem document.
+    `placement` is its place among the placements of the result document. Tails are of the problem's percentile.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")

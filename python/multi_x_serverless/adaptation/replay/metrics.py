@@ -82,6 +82,11 @@ class PlacementBook:
             self._metrics.append(self._measure(placement))
         return self._numbers[key]
 
+    @property
+    def placements(self) -> tuple[Placement, ...]:
+        """All that turned up, by number."""
+        return tuple(self._placements)
+
     def placement(self, number: int) -> Placement:
         """The placement of a number."""
         return self._placements[number]

@@ -163,6 +163,7 @@ def replay(
             name: text for name, text in fields.mapping("provenance", as_text).items() if not name.startswith("carbon")
         },
         notes=(*(() if warning is None else (warning,)), *intensities.notes),
+        placements=book.placements,
         policies=walked,
     )
 

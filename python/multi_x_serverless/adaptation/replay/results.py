@@ -14,7 +14,7 @@ from multi_x_serverless.model import documents
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from multi_x_serverless.model.plan import Objective
+    from multi_x_serverless.model.plan import Objective, Placement
 
 REPLAY_SCHEMA = "multi-x-serverless/replay"
 REPLAY_VERSION = 1
@@ -158,6 +158,7 @@ class Replay:
         origins: Region -> source and vintage of its intensities.
         provenance: Of everything else, as the problem document says.
         notes: What has to be said with every figure.
+        placements: By number, as the hours of the policies name them.
         policies: In the order of the tables.
     """
 
@@ -178,6 +179,7 @@ class Replay:
     origins: Mapping[str, str]
     provenance: Mapping[str, str]
     notes: tuple[str, ...]
+    placements: tuple[Placement, ...]
     policies: tuple[PolicyResult, ...]
 
     def policy(self, name: str) -> PolicyResult:
@@ -226,6 +228,7 @@ class Replay:
             "intensity_origins": dict(self.origins),
             "provenance": dict(self.provenance),
             "notes": list(self.notes),
+            "placements": [dict(placement) for placement in self.placements],
             "policies": [_policy_members(entry, home, static) for entry in self.policies],
         }
 
