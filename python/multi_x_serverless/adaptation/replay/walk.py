@@ -115,7 +115,8 @@ def walk(world: World, policy: Policy, progress: Callable[[int], None] = lambda 
             path.moments.append(Moment(hour, step.plan is not None, step.reason))
             path.spend("solves", hour, world.overhead.solve(step.cpu_s, world.at(hour)))
             if step.plan is not None:
-                path.changes += step.plan.by_hour != _by_hour(world, in_force, hour)
+                # One that is renewed at its end was followed until now.
+                path.changes += step.plan.by_hour != _by_hour(world, in_force, hour - 1)
                 in_force = PlanInForce(step.plan, hour)
                 new = world.overhead.places(step.plan.by_hour.values()) - present
                 path.spend("copies", hour, world.overhead.copies(new, present, world.at(hour)))

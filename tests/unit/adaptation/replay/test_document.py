@@ -28,6 +28,8 @@ def problem_of_two_regions(seed: int, runs: int) -> dict[str, Any]:
     home = problem["regions"].index(problem["home"])
     for columns in problem["observations"]["nodes"].values():
         columns["region"] = [place if place in {-1, 0, home} else home for place in columns["region"]]
+        if seed % 2:
+            columns["sent_bytes"], columns["received_bytes"] = {}, {}
     if problem["trigger"]["region"] not in {problem["regions"][0], problem["home"]}:
         problem["trigger"]["region"] = problem["home"]
     return problem
@@ -49,11 +51,11 @@ def test_placements_in_the_regions_left_keep_their_metrics(seed: int) -> None:
         assert found.cost.mean == pytest.approx(expected.cost.mean, rel=1e-9)
 
 
-def test_most_of_these_problems_have_no_data_elsewhere() -> None:
+def test_half_of_these_problems_have_no_data_elsewhere() -> None:
     """So that the test before compares carbon and cost, too."""
     problems = [problem_of_two_regions(seed, [30, 0, 90][seed % 3]) for seed in range(30)]
     elsewhere = [has_data_elsewhere(problem, [problem["regions"][0], problem["home"]]) for problem in problems]
-    assert elsewhere.count(False) >= 10
+    assert elsewhere.count(False) >= 15
 
 
 def has_data_elsewhere(problem: dict[str, Any], regions: list[str]) -> bool:
