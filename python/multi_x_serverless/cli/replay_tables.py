@@ -123,7 +123,8 @@ def _of_controls(replay: Replay) -> list[str]:
     routed = replay.routed_saving_against_static(SYSTEM)
     if routed is None:
         return [f"{said}."]
-    return [f"{said}. Runs of this system that follow the plan save {_saved(routed)} against static, gross."]
+    emitted = f"{percent(abs(routed))} {'less' if routed >= 0 else 'more'}"
+    return [f"{said}. Runs of this system that follow the plan emit {emitted} than those of static, gross."]
 
 
 def _write_line(line: str) -> None:

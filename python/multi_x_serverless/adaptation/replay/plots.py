@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from multi_x_serverless.adaptation.replay.results import HOME, ORACLE, SINGLE, STATIC, SYSTEM
+from multi_x_serverless.adaptation.replay.results import HOME, ORACLE, REPLAY_SCHEMA, SINGLE, STATIC, SYSTEM
 from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY
 from multi_x_serverless.errors import UnsupportedError, UsageError
 
@@ -52,7 +52,8 @@ def draw(replay: Replay, path: Path) -> None:
         UsageError: The file cannot be written, or is of another format.
     """
     require_plots(path)
-    from matplotlib.figure import Figure  # noqa: PLC0415 - only who draws needs it
+    from matplotlib import rc_context  # noqa: PLC0415 - only who draws needs it
+    from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(10, 7), layout="constrained")
     above, below = np.asarray(figure.subfigures(2, 1, height_ratios=(1.1, 1.0))).tolist()
@@ -90,8 +91,9 @@ def draw(replay: Replay, path: Path) -> None:
         f"{replay.workflow}, {replay.stretch.first_day} to {replay.stretch.last_day}: simulated", fontsize="medium"
     )
     try:
-        # Without a date in it, so that equal replays give equal files.
-        figure.savefig(path, dpi=110, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
+        # Without a date and with ids that are not drawn by lot, so that equal replays give equal files.
+        with rc_context({"svg.hashsalt": REPLAY_SCHEMA}):
+            figure.savefig(path, dpi=110, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}.") from error
 

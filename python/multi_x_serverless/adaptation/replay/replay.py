@@ -109,7 +109,7 @@ def replay(
         home_share=settings.home_share,
         tail=priorities.tail,
     )
-    static_region = best_static_region(
+    best_region = best_static_region(
         actual, book, limits, load.runs, intensities.replayed, priorities.order, priorities.tolerance
     )
     weighing = Weighing(
@@ -119,7 +119,7 @@ def replay(
     by_what_came = Solving(actual, reading_cpu_s, settings.solve_cpu_s, cpu_clock, settings.threads)
     policies: tuple[Policy, ...] = (
         Fixed(HOME, "everything at home", actual.home),
-        Fixed(STATIC, f"everything in {static_region}, the best with hindsight", single_region(actual, static_region)),
+        _static(actual, best_region),
         ByForecast(
             SINGLE,
             "a single region for each hour, by forecast",
@@ -154,7 +154,7 @@ def replay(
         objective=priorities.order[0],
         tail=priorities.tail,
         scenarios=actual.frame.scenarios,
-        static_region=static_region,
+        static_region=best_region or actual.frame.home,
         replan_hours=settings.replan_hours,
         home_share=settings.home_share,
         forecaster=settings.forecaster.method,
@@ -166,6 +166,12 @@ def replay(
         placements=book.placements,
         policies=walked,
     )
+
+
+def _static(simulator: Simulator, region: str | None) -> Fixed:
+    if region is None:
+        return Fixed(STATIC, "home, because no region keeps the hard limits in every hour", simulator.home)
+    return Fixed(STATIC, f"everything in {region}, the best with hindsight", single_region(simulator, region))
 
 
 def _check(settings: ReplaySettings) -> None:

@@ -30,11 +30,11 @@ def best_static_region(
     replayed: NDArray[np.float64],
     order: tuple[Objective, ...],
     tolerance: float,
-) -> str:
+) -> str | None:
     """The region that keeps the hard limits in every hour and is best over all of them, by the engine's own rules.
 
     Of these the ones that break the fewest soft limits, then the best by each objective in turn, where those within
-    `tolerance` of the best count as equal. Home, if no region keeps the hard limits.
+    `tolerance` of the best count as equal. `None` if no region keeps the hard limits.
 
     Args:
         runs: Of each hour, shape (hours,).
@@ -49,7 +49,7 @@ def best_static_region(
         if not any(entry.hard for entry in broken):
             left[region], soft[region] = number, sum(entry.soft for entry in broken)
     if not left:
-        return simulator.frame.home
+        return None
     fewest = min(soft.values())
     left = {region: number for region, number in left.items() if soft[region] == fewest}
     totals: dict[Objective, Callable[[int], float]] = {

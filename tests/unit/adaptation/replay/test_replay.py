@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -368,7 +369,7 @@ class TestHonesty:
     @pytest.mark.parametrize("moment", [24, 31, 57])
     def test_planning_never_sees_a_later_hour(self, moment: int) -> None:
         def away(hour: int) -> float:
-            return 400.0 + 300.0 * np.sin(hour * 0.7) + 100.0 * np.sin(hour * 0.05)
+            return 400.0 + 300.0 * math.sin(hour * 0.7) + 100.0 * math.sin(hour * 0.05)
 
         before = world(days(3), {HOME: lambda hour: 400.0 + hour % 24, AWAY: away})
         after = world(

@@ -1,6 +1,6 @@
-"""Writes the problem document that the guide to replays uses: `python -m tools.make_replay_example`.
+"""Writes the problem document that the guide to replays uses: `python -m benchmarks.replay.example`.
 
-Four functions with a join, 40 observed runs, four regions in North America; the first function has to stay home. It is
+Three functions with a join, 40 runs, four regions in North America; the first function has to stay home. The runs are
 made, not observed: see `tests/unit/solving/workflows.py`.
 """
 
@@ -14,11 +14,11 @@ from multi_x_serverless.model.config import Constraints, Limit, Limits
 from multi_x_serverless.solving.problem import SolveSettings, build_problem
 from tests.unit.solving.workflows import embedded_signals, observed_runs, workflow
 
-FILE = Path(__file__).parents[1] / "docs" / "examples" / "replay.json"
+FILE = Path(__file__).parents[2] / "docs" / "examples" / "replay.json"
 
 
 def example() -> bytes:
-    """The document, indented for people."""
+    """The document."""
     constraints = Constraints(hard=Limits(runtime=Limit("relative", 1.13)))
     settings = SolveSettings(scenarios=500, validation_scenarios=500)
     problem = build_problem(
