@@ -20,7 +20,8 @@ REPLAY_SCHEMA = "multi-x-serverless/replay"
 REPLAY_VERSION = 1
 
 HOME, STATIC, SINGLE, SYSTEM, ORACLE = "home", "static", "single", "system", "oracle"
-"""Names of the policies, in the order of the tables."""
+POLICIES = (HOME, STATIC, SINGLE, SYSTEM, ORACLE)
+"""In the order of the tables."""
 
 
 @dataclass(frozen=True)
@@ -187,9 +188,14 @@ class Replay:
         return next(policy for policy in self.policies if policy.name == name)
 
     def regret_of_forecast(self) -> float:
-        """Fraction that this system emits more, gross, than it would have with a perfect forecast."""
-        best = self.policy(ORACLE).carbon.gross
-        return self.policy(SYSTEM).carbon.gross / best - 1.0 if best > 0 else 0.0
+        """Fraction of the first objective, gross, that this system takes more than it would with a perfect forecast."""
+        system, oracle = self.policy(SYSTEM), self.policy(ORACLE)
+        found, best = {
+            "carbon": (system.carbon.gross, oracle.carbon.gross),
+            "cost": (system.cost.gross, oracle.cost.gross),
+            "runtime": (system.runtime_mean_s, oracle.runtime_mean_s),
+        }[self.objective]
+        return found / best - 1.0 if best > 0 else 0.0
 
     def routed_saving_against_static(self, name: str) -> float | None:
         """Fraction of gross carbon that a planning policy's runs save against static, its controls left out.

@@ -128,6 +128,7 @@ def command(
     from multi_x_serverless.adaptation.replay.hourly import hourly_csv
     from multi_x_serverless.adaptation.replay.plots import draw, require_plots
     from multi_x_serverless.adaptation.replay.replay import ReplaySettings, replay
+    from multi_x_serverless.adaptation.replay.results import POLICIES
     from multi_x_serverless.adaptation.replay.stretch import stretch_of
     from multi_x_serverless.cli.progress import terminal_count
     from multi_x_serverless.cli.replay_tables import show_replay
@@ -152,8 +153,7 @@ def command(
         ),
     )
     intensities = _intensities(LoadedProblem(document).regions, stretch)
-    days = {"static": 0, "home": 0, "single": 1, "system": 2, "oracle": 3}
-    with terminal_count(settings, "days", 4 * stretch.days) as count:
+    with terminal_count(settings, "days", len(POLICIES) * stretch.days) as count:
         found = replay(
             document,
             intensities,
@@ -166,7 +166,7 @@ def command(
                 solve_cpu_s=solve_cpu,
                 threads=threads,
             ),
-            progress=lambda policy, hour: count(days[policy] * stretch.days + hour // 24),
+            progress=lambda policy, hour: count(POLICIES.index(policy) * stretch.days + hour // 24),
         )
     if csv_file is not None:
         write_document(csv_file, hourly_csv(found).encode())
