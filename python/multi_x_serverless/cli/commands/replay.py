@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from multi_x_serverless.cli.options import transmission_option
 from multi_x_serverless.cli.output import write_json
 from multi_x_serverless.cli.problem_file import read_document, require_directory, write_document
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -58,7 +57,12 @@ MEGABYTE = 1e6
     show_default=True,
     help="Fraction of the runs that stay home as controls where there is a plan.",
 )
-@transmission_option
+@click.option(
+    "--transmission",
+    type=click.Choice(["best", "worst"]),
+    help="Energy per byte. best: 0.001 kWh/GB everywhere; worst: 0.005 between regions and 0 within one.  [default: "
+    "document's]",
+)
 @click.option(
     "--package-mb",
     type=click.FloatRange(min=0.0),
