@@ -235,7 +235,7 @@ class Replay:
             "provenance": dict(self.provenance),
             "notes": list(self.notes),
             "placements": [dict(placement) for placement in self.placements],
-            "policies": [_policy_members(entry, home, static) for entry in self.policies],
+            "policies": [_policy_members(entry, home, static, self.stretch) for entry in self.policies],
         }
 
     def to_document(self) -> bytes:
@@ -248,7 +248,7 @@ class Replay:
         return np.asarray(shares.reshape(-1, HOURS_PER_DAY, shares.shape[1]).mean(axis=0))
 
 
-def _policy_members(entry: PolicyResult, home: PolicyResult, static: PolicyResult) -> dict[str, Any]:
+def _policy_members(entry: PolicyResult, home: PolicyResult, static: PolicyResult, stretch: Stretch) -> dict[str, Any]:
     def compared(baseline: PolicyResult) -> dict[str, Any]:
         return {
             "carbon": saving(entry.carbon, baseline.carbon).to_members(),
@@ -274,4 +274,9 @@ def _policy_members(entry: PolicyResult, home: PolicyResult, static: PolicyResul
         "hours_without_plan": entry.hours_without_plan,
         "infeasible_hours": entry.infeasible_hours,
         "hours_over_hard_limits": entry.hours_over_hard_limits,
+        "put_in_force": [
+            {"datetime_utc": stretch.in_words(moment.hour), "reason": moment.reason}
+            for moment in entry.moments
+            if moment.puts_in_force
+        ],
     }

@@ -469,6 +469,9 @@ class TestDocuments:
         regret = policies["system"].section("carbon_gco2eq").number("gross")
         regret /= policies["oracle"].section("carbon_gco2eq").number("gross")
         assert fields.number("regret_of_forecast") == pytest.approx(regret - 1)
+        (first,) = policies["system"].sections("put_in_force")
+        assert first.text("datetime_utc") == "2023-06-01T00:00Z"
+        assert "carbon falls by" in first.text("reason")
         assert len(fields.sections("placements")) == len(found.placements)
 
     def test_the_csv_holds_every_hour_of_every_policy(self) -> None:
