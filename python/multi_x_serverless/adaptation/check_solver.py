@@ -4,9 +4,10 @@ Every workflow is handled on its own: what goes wrong with one is in its decisio
 
 1. Read its new logs. Fewer than `minimum_runs` complete runs in the last 30 days: wait for more.
 2. Refresh the signals of its regions and solve.
-3. Hold the new plan and the plan in force against today's limits, over the same scenarios. A plan that breaks fewer
+3. Choose how many placements a day the new plan has, and which, switches included (`adaptation.day_schedule`).
+4. Hold the new plan and the plan in force against today's limits, over the same scenarios. A plan that breaks fewer
    hard limits, or as many and fewer soft ones, is staged at once: limits are not weighed against gains.
-4. Otherwise stage the new plan if the first objective (in order of priority) in which the two differ by more than
+5. Otherwise stage the new plan if the first objective (in order of priority) in which the two differ by more than
    `hysteresis` falls, and if the gain over the plan's life exceeds the overhead of getting there.
 """
 
@@ -18,21 +19,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from multi_x_serverless.adaptation.ledger import Ledger
+from multi_x_serverless.adaptation.day_schedule import (
+    DaySchedule,
+    SwitchingPrices,
+    choose_day_schedule,
+    node_loads,
+    runs_by_hour,
+    scheduled_plan,
+)
+from multi_x_serverless.adaptation.ledger import DAY_S, Ledger
 from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, collect_signals, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
 from multi_x_serverless.adaptation.statistics import store_statistics
-from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, log_sources
+from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, log_sources, model_of
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import MultiXServerlessError, OutOfTimeError
 from multi_x_serverless.model.plan import Objective, Placement, Plan
-from multi_x_serverless.model.run import number_of_runs
+from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.observation.sync import sync_logs, unread_log_warning
-from multi_x_serverless.solving.problem import SolveSettings
+from multi_x_serverless.solving.problem import Signals, SolveSettings
+from multi_x_serverless.solving.schedule import HOURS_PER_DAY
 from multi_x_serverless.solving.simulation import Simulator
 from multi_x_serverless.solving.solution import plan_from_solution
 
@@ -67,7 +77,8 @@ class Gain:
     """What a change of plans gains in the objective that decides.
 
     Attributes:
-        in_force: Mean of the objective per run, over the planned hours, under the plan in force.
+        in_force: Mean of the objective per run, over the runs of the planned hours, under the plan in force, with the
+            cold starts of its switches.
         planned: The same under the new plan.
         expected_runs: Runs over the new plan's life.
         routed_share: Part of them that follow the plan; the others are kept home as controls.
@@ -98,6 +109,8 @@ class Decision:
         runs: Complete runs of its graph in the last 30 days.
         warnings: What has to be said of the data that the decision rests on.
         error_code: Of the error that `reason` is about, if it failed.
+        granularity: Placements a day of the new plan, if one was made.
+        switches: How often in a day its placement changes.
     """
 
     workflow_id: str
@@ -109,6 +122,8 @@ class Decision:
     plan_version: int | None = None
     warnings: tuple[str, ...] = ()
     error_code: str | None = None
+    granularity: int | None = None
+    switches: int | None = None
 
 
 def _unlimited() -> float:
@@ -159,12 +174,25 @@ class _Standing:
     Attributes:
         hard: Hard limits broken, summed over the hours.
         soft: Soft limits broken, summed over the hours.
-        means: Of each objective per run, over the hours.
+        means: Of each objective per run, over the runs of the planned hours, cold starts of switches included.
     """
 
     hard: int
     soft: int
     means: Mapping[Objective, float]
+
+
+@dataclass(frozen=True)
+class _Day:
+    """How a day goes.
+
+    Attributes:
+        runs_by_hour: Runs that follow a plan, by the UTC hour in which they start.
+        switching: What a change of placements costs.
+    """
+
+    runs_by_hour: tuple[float, ...]
+    switching: SwitchingPrices
 
 
 class _Check:
@@ -184,6 +212,7 @@ class _Check:
         self._is_dry_run = is_dry_run
         self._runs = 0
         self._warnings: tuple[str, ...] = ()
+        self._schedule: DaySchedule | None = None
 
     def decide(self) -> Decision:
         cloud, record, workflow_id = self._cloud, self._record, self._record.workflow_id
@@ -225,13 +254,27 @@ class _Check:
         signals = read_signals(cloud)
         Ledger(cloud).add(solve_spending(record, solve_cpu_s, signals, at=now))
         plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
+        expected_runs = self._expected_runs(history[0].started_at, number_of_runs(history), now)
         in_force = PlanStore(cloud).active(workflow_id)
         # One that is about to end counts as none: it is compared with going home, and so renewed while it pays.
         if in_force is not None and in_force.expires_at < now + RENEW_BEFORE_S:
             in_force = None
         placements = self._placements_in_force(simulator, in_force, plan)
-        before = _standing(simulator, placements)
-        after = _standing(simulator, {entry.hour: entry.placement for entry in plan.hours})
+        day = self._day(history, signals, expected_runs)
+        if len(plan.hours) == HOURS_PER_DAY and not solution.is_infeasible_at_all_hours:
+            self._schedule = choose_day_schedule(
+                simulator,
+                {entry.hour: entry.placement for entry in plan.hours},
+                placements,
+                day.runs_by_hour,
+                day.switching,
+                record.configuration.constraints.priority_order,
+                hysteresis=self._settings.hysteresis,
+                priority_tolerance=record.configuration.priority_tolerance,
+            )
+            plan = scheduled_plan(plan, self._schedule, problem.document)
+        before = _standing(simulator, placements, day)
+        after = _standing(simulator, {entry.hour: entry.placement for entry in plan.hours}, day)
         if solution.is_infeasible_at_all_hours:
             if all(placement == simulator.home for placement in placements.values()):
                 return self._decision("keep", "no placement meets the hard limits at any hour; everything is home.")
@@ -243,9 +286,7 @@ class _Check:
             if broken_then > broken_now:
                 return self._decision("keep", f"{counts}.")
         overhead = estimate_overhead(record, plan, solve_cpu_s, signals, self._settings.solve.transmission)
-        return self._weigh(
-            plan, before, after, overhead, self._expected_runs(history[0].started_at, number_of_runs(history), now)
-        )
+        return self._weigh(plan, before, after, overhead, expected_runs)
 
     def _sync(self) -> None:
         record = self._record
@@ -266,6 +307,16 @@ class _Check:
         if left_s <= 0:
             raise OutOfTimeError("there was no time left to solve; the next check does.")
         return settings if left_s >= settings.deadline_s else replace(settings, deadline_s=left_s)
+
+    def _day(self, history: Sequence[ObservedRun], signals: Signals, expected_runs: float) -> _Day:
+        """How runs and switches of placements are spread over a day."""
+        record = self._record
+        complete = [run for run in history if run.status == "complete"]
+        routed = expected_runs * DAY_S / PLAN_LIFETIME_S * (1.0 - record.configuration.home_share)
+        return _Day(
+            runs_by_hour(history, routed),
+            SwitchingPrices(node_loads(model_of(record), complete), signals),
+        )
 
     def _placements_in_force(self, simulator: Simulator, in_force: Plan | None, plan: Plan) -> dict[int, Placement]:
         """What runs would follow without the new plan: at home where a plan does not fit the workflow any more."""
@@ -341,17 +392,36 @@ class _Check:
         overhead: Overhead | None = None,
         plan_version: int | None = None,
     ) -> Decision:
+        schedule = self._schedule
         return Decision(
-            self._record.workflow_id, verdict, reason, self._runs, gain, overhead, plan_version, self._warnings
+            self._record.workflow_id,
+            verdict,
+            reason,
+            self._runs,
+            gain,
+            overhead,
+            plan_version,
+            self._warnings,
+            granularity=None if schedule is None else schedule.granularity,
+            switches=None if schedule is None else schedule.switches,
         )
 
 
-def _standing(simulator: Simulator, placements: Mapping[int, Placement]) -> _Standing:
+def _standing(simulator: Simulator, placements: Mapping[int, Placement], day: _Day) -> _Standing:
     hours = [simulator.at(placement, hour) for hour, placement in placements.items()]
+    runs = [day.runs_by_hour[hour] for hour in placements]
+    is_whole_day = len(hours) == HOURS_PER_DAY
     broken = [check.kind for entry in hours for check in entry.limits if check.is_violated]
     objectives: tuple[Objective, ...] = ("carbon", "cost", "runtime")
     return _Standing(
         broken.count("hard"),
         broken.count("soft"),
-        {objective: sum(entry.metrics.of(objective).mean for entry in hours) / len(hours) for objective in objectives},
+        {
+            objective: (
+                sum(count * entry.metrics.of(objective).mean for count, entry in zip(runs, hours, strict=True))
+                + (day.switching.of_day(placements, objective, day.runs_by_hour) if is_whole_day else 0.0)
+            )
+            / sum(runs)
+            for objective in objectives
+        },
     )

@@ -54,6 +54,12 @@ def command(
             write_text("No workflow is deployed.")
         for decision in decisions:
             write_text(f"{decision.workflow_id}: {decision.verdict}: {decision.reason}")
+            if decision.granularity is not None and decision.switches is not None:
+                several = "s" if decision.granularity > 1 else ""
+                write_text(
+                    f"  The new plan has {decision.granularity} placement{several} a day and changes "
+                    f"{decision.switches} times."
+                )
             for warning in decision.warnings:
                 write_text(f"  Warning: {warning}")
     if any(decision.verdict == "failed" for decision in decisions):
