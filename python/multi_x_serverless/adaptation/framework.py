@@ -234,15 +234,17 @@ def _note_handled(cloud: Cloud, job: Job, workflow_id: str, tick: str) -> None:
 
 def _data_sync(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:
     record = deployed_workflow(cloud, workflow_id)
+    sources = log_sources(cloud, record)
     report = sync_logs(
         cloud,
         workflow_id,
         record.graph,
-        log_sources(cloud, record),
+        sources,
         should_stop=lambda: context.is_nearly_over,
     )
-    if report.unread:
-        # What could be read is saved. Failing makes Lambda try again soon, and shows in its metrics.
+    if report.unread and len(report.unread) == len(sources):
+        # Failing makes Lambda try again soon, and shows in its metrics. A log that fails alone is in the details: what
+        # the others hold is saved, and the next tick goes on with it.
         raise JobFailedError(f"data_sync of '{workflow_id}': {unread_log_warning(report.unread[0])}")
     return JobResult("out of time" if report.is_cut_short else "done", asdict(report))
 

@@ -18,6 +18,7 @@ from multi_x_serverless.adaptation.framework import (
     run_job,
 )
 from multi_x_serverless.adaptation.statistics import read_statistics
+from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.local import LocalCloud, LocalSettings
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key
@@ -116,17 +117,25 @@ def test_a_poisoned_workflow_on_the_embedded_cloud_stops_no_other(embedded: Loca
     assert SignalStore(embedded.key_value, embedded.system_region).all(CARBON).keys() == set(embedded.regions)
 
 
-def test_a_log_that_cannot_be_read_fails_the_job_after_the_others_were_read(tmp_path: Path) -> None:
+def test_a_region_whose_logs_cannot_be_read_is_in_the_details_and_all_of_them_fail_the_job(tmp_path: Path) -> None:
     cloud = FakeCloud()
     create_tables(cloud, cloud.regions)
     alpha, *_ = three_workflows(cloud, tmp_path)
 
+    down = {"us-east-1"}
+
     def refuse(call: Call) -> None:
-        if call.operation in {"list_logs", "read_logs"}:
+        if call.operation in {"list_logs", "read_logs"} and call.arguments[0] in down:
             raise CloudError("CloudWatch is down.", operation=call.operation)
 
     cloud.logs.faults.before = refuse
     function = Function(cloud)
+    function_name = next(entry.name for entry in deployed_workflow(cloud, alpha).resources if entry.kind == "function")
+    cloud.logs.logs["ca-central-1", function_name] = []
+    assert function.run(FrameworkEvent("data_sync", alpha, "first")).outcome == "done"
+    unread = function.lines[-1]["details"]["unread"]
+    assert {log["region"] for log in unread} == {"us-east-1"}
+    down |= set(cloud.regions)
     with pytest.raises(JobFailedError, match=r"could not be read.*CloudWatch is down"):
         function.run(FrameworkEvent("data_sync", alpha, "tick"))
 

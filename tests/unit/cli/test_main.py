@@ -190,3 +190,29 @@ def test_formats_for_people() -> None:
     assert [seconds(value) for value in (0.0123, 1.5)] == ["12 ms", "1.50 s"]
     assert percent(-0.123, signed=True) == "-12.3 %"
     assert hour_ranges([0, 1, 2, 5, 7, 8]) == "0-2, 5, 7-8"
+
+
+@pytest.mark.parametrize("name", [None, *COMMANDS])
+def test_help_leaves_lists_as_they_are_and_shows_no_escapes(
+    name: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["--help"] if name is None else [name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "\\" not in text
+    assert "\b" not in text
+    if name == "data_collect":
+        assert "\n  provider     " in text
+    if name == "data_sync":
+        assert "\n  malformed  " in text
+
+
+@pytest.mark.parametrize("option", ["--output", "-v", "--yes", "--cloud"])
+def test_an_option_of_all_commands_behind_the_command_is_told_where_to_go(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["data_sync", option, "json"]) == 2
+    assert f"'{option}' is an option of all commands and goes before the command." in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert run(["data_sync", "--nonsense"]) == 2
+    assert "goes before" not in capsys.readouterr().err

@@ -18,17 +18,18 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, UsageError
 @regions_option("Only this region; may be given several times.")
 @pass_settings
 def command(settings: Settings, collector: str, regions: tuple[str, ...]) -> int:
-    r"""Refresh what the solver is fed with.
+    """Refresh what the solver is fed with.
 
     \b
     carbon       intensity of each region's grid for the next 24 hours
     provider     regions and prices
-    performance  round trips between regions, relative speed: from the runs of all workflows first
-    workflow     statistics of each workflow from its history of runs; -v shows nodes and edges
+    performance  round trips between regions, relative speed
+    workflow     statistics of each workflow from its runs (-v before the
+                 command shows nodes and edges, too)
 
     By default the regions that deployed workflows may use. A region that fails keeps its last value and is reported,
     and the exit code is 1.
-    """
+    """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
     from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals, regions_in_use
     from multi_x_serverless.adaptation.statistics import collect_statistics
     from multi_x_serverless.adaptation.workflows import require_tables

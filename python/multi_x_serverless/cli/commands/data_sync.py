@@ -16,7 +16,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, MultiXServerlessErr
 @click.argument("workflow_ids", nargs=-1)
 @pass_settings
 def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
-    r"""Read new function logs of all workflows, or of WORKFLOW_IDS, into the history of runs.
+    """Read new function logs of all workflows, or of WORKFLOW_IDS, into the history of runs.
 
     \b
     lines      records that were new
@@ -29,7 +29,7 @@ def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
     late       records of runs that were counted before
 
     What goes wrong with one workflow, or with one log, stops no other.
-    """
+    """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
     with settings.open_cloud() as cloud:
         from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, log_sources
         from multi_x_serverless.observation.sync import sync_logs, unread_log_warning
