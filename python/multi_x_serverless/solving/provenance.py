@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
@@ -23,8 +23,13 @@ def provenance(
     """
     subjects = {
         "carbon": _origin(carbon),
-        "carbon_method": "; ".join(sorted({signal.method for signal in carbon})),
-        "carbon_without_hourly_data": ", ".join(signal.region for signal in carbon if signal.is_estimated),
+        "carbon_method": _by_region({signal.region: signal.method for signal in carbon}),
+        "carbon_without_hourly_data": ", ".join(
+            # One mean for all hours; a forecast is an estimate as well, but has hours.
+            signal.region
+            for signal in carbon
+            if signal.is_estimated and len(set(signal.intensity_gco2eq_per_kwh)) == 1
+        ),
         "carbon_forecast_error": _forecast_error(carbon),
         "prices": _origin(prices),
         "prices_of_another_region": _assumed_prices(prices),
@@ -113,9 +118,19 @@ def _origin_of_round_trips(signals: Sequence[PerformanceSignal]) -> str:
 
 
 def _origin(signals: Sequence[CarbonSignal | PriceSignal]) -> str:
-    """Sources and vintages, and when the oldest of the signals was collected."""
-    origins = "; ".join(sorted({f"{signal.source}, {signal.vintage}" for signal in signals}))
+    """Sources and vintages, by region where they differ, and when the oldest of the signals was collected."""
+    origins = _by_region({signal.region: f"{signal.source}, {signal.vintage}" for signal in signals})
     return f"{origins}; collected {_time(min(signal.collected_at for signal in signals))} UTC"
+
+
+def _by_region(texts: Mapping[str, str]) -> str:
+    """What is said of regions, each text once; with its regions where it is not said of all."""
+    regions: dict[str, list[str]] = {}
+    for region, text in texts.items():
+        regions.setdefault(text, []).append(region)
+    if len(regions) == 1:
+        return next(iter(regions))
+    return "; ".join(f"{', '.join(named)}: {text}" for text, named in sorted(regions.items()))
 
 
 def _time(moment: float) -> str:

@@ -114,5 +114,19 @@ def test_prices_and_intensities_that_are_not_the_regions_own_are_named() -> None
     text = described(replace(signals, prices=borrowed))["prices_of_another_region"]
     assert text == "ca-central-1 (sns_usd_per_million_publishes)"
     assert "carbon_without_hourly_data" not in described(signals)
-    flat = {**signals.carbon, AWAY: replace(signals.carbon[AWAY], is_estimated=True)}
+    forecast = {**signals.carbon, AWAY: replace(signals.carbon[AWAY], is_estimated=True)}
+    assert "carbon_without_hourly_data" not in described(replace(signals, carbon=forecast)), "it has hours"
+    mean = replace(signals.carbon[AWAY], is_estimated=True, intensity_gco2eq_per_kwh=(30.0,) * 24)
+    flat = {**signals.carbon, AWAY: mean}
     assert described(replace(signals, carbon=flat))["carbon_without_hourly_data"] == AWAY
+
+
+def test_regions_that_rest_on_different_sources_are_named_with_theirs() -> None:
+    signals = embedded_signals()
+    same = described(signals)["carbon"]
+    assert AWAY not in same
+    live = replace(signals.carbon[AWAY], source="Electricity Maps", vintage="2026-11-26", method="its forecast")
+    mixed = described(replace(signals, carbon={**signals.carbon, AWAY: live}))
+    assert f"{AWAY}: Electricity Maps, 2026-11-26" in mixed["carbon"]
+    assert f"{AWAY}: its forecast" in mixed["carbon_method"]
+    assert "us-east-1" in mixed["carbon"]
