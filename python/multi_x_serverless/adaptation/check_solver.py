@@ -29,10 +29,11 @@ from multi_x_serverless.adaptation.day_schedule import (
 )
 from multi_x_serverless.adaptation.ledger import DAY_S, Ledger
 from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
-from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, collect_signals, read_signals
+from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
 from multi_x_serverless.adaptation.statistics import store_statistics
-from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, log_sources, model_of
+from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
+from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, model_of
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import MultiXServerlessError, OutOfTimeError
@@ -40,7 +41,7 @@ from multi_x_serverless.model.plan import Objective, Placement, Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
-from multi_x_serverless.observation.sync import sync_logs, unread_log_warning
+from multi_x_serverless.observation.sync import unread_log_warning
 from multi_x_serverless.solving.problem import Signals, SolveSettings
 from multi_x_serverless.solving.schedule import HOURS_PER_DAY
 from multi_x_serverless.solving.simulation import Simulator
@@ -229,7 +230,7 @@ class _Check:
                 f"{self._runs} complete runs in the last {KEEP_DAYS} days, {self._settings.minimum_runs} are needed to "
                 "learn from.",
             )
-        reports = collect_signals(cloud, COLLECTORS, record.regions, kept_s=KEEP_PRICES_S)
+        reports = collect_for_workflows(cloud, COLLECTORS, record.regions, (record,), kept_s=KEEP_PRICES_S)
         problem = build_workflow_problem(cloud, record, self._solve_settings())
         stale = [
             f"the {report.collector} data of {outcome.region} could not be refreshed ({outcome.error})."
@@ -290,13 +291,7 @@ class _Check:
 
     def _sync(self) -> None:
         record = self._record
-        report = sync_logs(
-            self._cloud,
-            record.workflow_id,
-            record.graph,
-            log_sources(self._cloud, record),
-            should_stop=lambda: self._time_left_s() <= TIME_TO_CLOSE_S,
-        )
+        report = sync_workflow(self._cloud, record, should_stop=lambda: self._time_left_s() <= TIME_TO_CLOSE_S)
         if report.is_cut_short:
             raise OutOfTimeError("there was no time to read all new logs; the next check reads on and decides.")
         self._warnings = tuple(unread_log_warning(log) for log in report.unread)

@@ -33,9 +33,10 @@ import orjson
 
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
-from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, collect_signals, regions_in_use
+from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, regions_in_use
 from multi_x_serverless.adaptation.statistics import refresh_statistics
-from multi_x_serverless.adaptation.workflows import deployed_workflow, log_sources, require_tables
+from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
+from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, require_tables
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name
@@ -47,7 +48,7 @@ from multi_x_serverless.errors import (
     UnknownWorkflowError,
 )
 from multi_x_serverless.model.framework import FrameworkEvent, Job
-from multi_x_serverless.observation.sync import sync_logs, unread_log_warning
+from multi_x_serverless.observation.sync import unread_log_warning
 
 STOP_BEFORE_S = 60.0
 """Work stops when less than this is left of an invocation: its longest single step, making a function, takes less."""
@@ -176,7 +177,8 @@ def _start_all(cloud: Cloud, event: FrameworkEvent, context: JobContext) -> JobR
 def _collect_shared(cloud: Cloud, details: dict[str, Any]) -> list[str]:
     """Refresh the signals that all workflows share; returns what went wrong."""
     try:
-        reports = collect_signals(cloud, COLLECTORS, regions_in_use(cloud), kept_s=KEEP_PRICES_S)
+        records = deployed_workflows(cloud)
+        reports = collect_for_workflows(cloud, COLLECTORS, regions_in_use(cloud), records, kept_s=KEEP_PRICES_S)
     except MultiXServerlessError as error:
         return [f"the signals were not refreshed: {error}"]
     details["refreshed"] = {report.collector: len(report.refreshed) for report in reports}
@@ -234,15 +236,8 @@ def _note_handled(cloud: Cloud, job: Job, workflow_id: str, tick: str) -> None:
 
 def _data_sync(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:
     record = deployed_workflow(cloud, workflow_id)
-    sources = log_sources(cloud, record)
-    report = sync_logs(
-        cloud,
-        workflow_id,
-        record.graph,
-        sources,
-        should_stop=lambda: context.is_nearly_over,
-    )
-    if report.unread and len(report.unread) == len(sources):
+    report = sync_workflow(cloud, record, should_stop=lambda: context.is_nearly_over)
+    if report.unread and len(report.unread) == report.logs:
         # Failing makes Lambda try again soon, and shows in its metrics. A log that fails alone is in the details: what
         # the others hold is saved, and the next tick goes on with it.
         raise JobFailedError(f"data_sync of '{workflow_id}': {unread_log_warning(report.unread[0])}")

@@ -148,11 +148,16 @@ def quantity(metric: str, value: float) -> str:
 
 def describe_spending(spending: Spending) -> str:
     """What planning spent, in a sentence."""
-    if spending.solves + spending.migrations == 0:
+    counts = (
+        (spending.solves, "solve"),
+        (spending.migrations, "migration"),
+        (spending.syncs, "sync"),
+        (spending.collections, "collection"),
+    )
+    parts = [f"{count} {word}{'s' if count != 1 else ''}" for count, word in counts if count]
+    if not parts:
         return "Planning spent nothing in the last 30 days."
-    solves = f"{spending.solves} solve{'s' if spending.solves != 1 else ''}"
-    migrations = f"{spending.migrations} migration{'s' if spending.migrations != 1 else ''}"
     return (
         f"Planning spent {grams(spending.carbon_gco2eq)} CO2eq and {spending.cost_usd:.2g} USD in the last 30 days "
-        f"(modelled: {solves}, {migrations})."
+        f"(modelled: {', '.join(parts)})."
     )

@@ -107,7 +107,8 @@ class SyncReport:
         late: Records of runs that were counted before and are too late to change them.
         lost: Runs that were given up and of which nobody logged the start; they are in no history.
         read_until: Logs are read up to here, but for those that are behind, seconds since the epoch.
-        unread: Logs that could not be read to their ends; the next sync goes on with them.
+        logs: How many logs there are.
+        unread: Those that could not be read to their ends; the next sync goes on with them.
         is_cut_short: Whether it was stopped; the next sync goes on from `read_until`.
     """
 
@@ -122,6 +123,7 @@ class SyncReport:
     late: int
     lost: int
     read_until: float
+    logs: int
     unread: tuple[UnreadLog, ...] = ()
     is_cut_short: bool = False
 
@@ -311,6 +313,7 @@ class _Sync:
             late=met.late,
             lost=met.lost,
             read_until=self._read_until,
+            logs=len(self._streams),
             unread=tuple(
                 UnreadLog(stream.source.region, stream.source.function, stream.position, stream.error)
                 for stream in self._streams

@@ -317,7 +317,7 @@ def test_a_defect_is_logged_with_its_place_and_raised(tmp_path: Path, monkeypatc
     def broken(*_arguments: object, **_named: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("multi_x_serverless.adaptation.framework.sync_logs", broken)
+    monkeypatch.setattr("multi_x_serverless.adaptation.framework.sync_workflow", broken)
     function = Function(deployed_example(tmp_path))
     with pytest.raises(ZeroDivisionError):
         function.run(FrameworkEvent("data_sync", WORKFLOW_ID))
@@ -355,7 +355,7 @@ def test_what_failed_on_the_way_to_a_signal_is_logged(tmp_path: Path, monkeypatc
         for region in cloud.regions
     )
     reports = (CollectorReport("performance", 0.0, outcomes),)
-    monkeypatch.setattr("multi_x_serverless.adaptation.framework.collect_signals", lambda *_, **__: reports)
+    monkeypatch.setattr("multi_x_serverless.adaptation.framework.collect_for_workflows", lambda *_, **__: reports)
     function.run(FrameworkEvent("data_collect"))
     [line] = function.lines
     assert line["outcome"] == "started"

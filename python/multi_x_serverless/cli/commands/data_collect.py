@@ -30,9 +30,10 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...]) -> int
     By default the regions that deployed workflows may use. A region that fails keeps its last value and is reported,
     and the exit code is 1.
     """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
-    from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals, regions_in_use
+    from multi_x_serverless.adaptation.signals import COLLECTORS, regions_in_use
     from multi_x_serverless.adaptation.statistics import collect_statistics
-    from multi_x_serverless.adaptation.workflows import require_tables
+    from multi_x_serverless.adaptation.upkeep import collect_for_workflows
+    from multi_x_serverless.adaptation.workflows import deployed_workflows, require_tables
     from multi_x_serverless.cli.collection_tables import failure_lines, show_reports, warning_lines
     from multi_x_serverless.cli.statistics_tables import show_statistics
 
@@ -48,7 +49,11 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...]) -> int
             with terminal_status(settings, "summarising the history of runs"):
                 statistics = collect_statistics(cloud)
         with terminal_status(settings, f"collecting {collector} data"):
-            reports = collect_signals(cloud, names, regions or regions_in_use(cloud)) if names else ()
+            reports = (
+                collect_for_workflows(cloud, names, regions or regions_in_use(cloud), deployed_workflows(cloud))
+                if names
+                else ()
+            )
     refreshed = () if statistics is None or collector == "performance" else statistics.refreshed
     failures = {} if statistics is None else {name: str(error) for name, error in statistics.failures.items()}
     if settings.is_json:

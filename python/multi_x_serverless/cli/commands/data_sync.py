@@ -31,8 +31,9 @@ def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
     What goes wrong with one workflow, or with one log, stops no other.
     """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
     with settings.open_cloud() as cloud:
-        from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, log_sources
-        from multi_x_serverless.observation.sync import sync_logs, unread_log_warning
+        from multi_x_serverless.adaptation.upkeep import sync_workflow
+        from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows
+        from multi_x_serverless.observation.sync import unread_log_warning
 
         failures: dict[str, str] = {}
         if workflow_ids:
@@ -45,7 +46,7 @@ def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
         for record in records:
             try:
                 with terminal_status(settings, f"reading the logs of {record.workflow_id}"):
-                    reports.append(sync_logs(cloud, record.workflow_id, record.graph, log_sources(cloud, record)))
+                    reports.append(sync_workflow(cloud, record))
             except MultiXServerlessError as error:
                 failures[record.workflow_id] = str(error)
     if settings.is_json:
