@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from multi_x_serverless.adaptation.day_schedule import (
+    Day,
     DaySchedule,
     SwitchingPrices,
     choose_day_schedule,
@@ -33,11 +34,19 @@ from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, rea
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
 from multi_x_serverless.adaptation.statistics import store_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
+from multi_x_serverless.adaptation.weighing import (
+    Gain,
+    Terms,
+    Verdict,
+    standing,
+    weigh_limits,
+    weigh_objectives,
+)
 from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, model_of
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import MultiXServerlessError, OutOfTimeError
-from multi_x_serverless.model.plan import Objective, Placement, Plan
+from multi_x_serverless.model.plan import Placement, Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
@@ -56,7 +65,7 @@ SHORTEST_RATE_S = 86_400.0
 TIME_TO_CLOSE_S = 60.0
 """What is left of a caller's time is kept for what follows a solve: two plans compared over 24 hours, some writes."""
 
-Verdict: TypeAlias = Literal["staged", "would stage", "keep", "wait", "failed"]
+Outcome: TypeAlias = Literal["staged", "would stage", "keep", "wait", "failed"]
 
 
 @dataclass(frozen=True)
@@ -74,35 +83,6 @@ class CheckSettings:
 
 
 @dataclass(frozen=True)
-class Gain:
-    """What a change of plans gains in the objective that decides.
-
-    Attributes:
-        in_force: Mean of the objective per run, over the runs of the planned hours, under the plan in force, with the
-            cold starts of its switches.
-        planned: The same under the new plan.
-        expected_runs: Runs over the new plan's life.
-        routed_share: Part of them that follow the plan; the others are kept home as controls.
-    """
-
-    objective: Objective
-    in_force: float
-    planned: float
-    expected_runs: float
-    routed_share: float
-
-    @property
-    def fraction(self) -> float:
-        """Relative gain; 0 when nothing can be gained."""
-        return 0.0 if self.in_force <= 0 else 1.0 - self.planned / self.in_force
-
-    @property
-    def total(self) -> float:
-        """Gain over the plan's life in the objective's unit."""
-        return (self.in_force - self.planned) * self.expected_runs * self.routed_share
-
-
-@dataclass(frozen=True)
 class Decision:
     """What was decided for one workflow, and why, in a sentence.
 
@@ -115,7 +95,7 @@ class Decision:
     """
 
     workflow_id: str
-    verdict: Verdict
+    verdict: Outcome
     reason: str
     runs: int
     gain: Gain | None = None
@@ -166,34 +146,6 @@ def _decide_safely(
         return _Check(cloud, record, settings, time_left_s, is_dry_run=dry_run).decide()
     except MultiXServerlessError as error:
         return Decision(record.workflow_id, "failed", str(error), runs=0, error_code=error.code)
-
-
-@dataclass(frozen=True)
-class _Standing:
-    """A plan over the problem's scenarios.
-
-    Attributes:
-        hard: Hard limits broken, summed over the hours.
-        soft: Soft limits broken, summed over the hours.
-        means: Of each objective per run, over the runs of the planned hours, cold starts of switches included.
-    """
-
-    hard: int
-    soft: int
-    means: Mapping[Objective, float]
-
-
-@dataclass(frozen=True)
-class _Day:
-    """How a day goes.
-
-    Attributes:
-        runs_by_hour: Runs that follow a plan, by the UTC hour in which they start.
-        switching: What a change of placements costs.
-    """
-
-    runs_by_hour: tuple[float, ...]
-    switching: SwitchingPrices
 
 
 class _Check:
@@ -274,20 +226,25 @@ class _Check:
                 priority_tolerance=record.configuration.priority_tolerance,
             )
             plan = scheduled_plan(plan, self._schedule, problem.document)
-        before = _standing(simulator, placements, day)
-        after = _standing(simulator, {entry.hour: entry.placement for entry in plan.hours}, day)
+        before = standing(simulator, placements, day)
+        after = standing(simulator, {entry.hour: entry.placement for entry in plan.hours}, day)
         if solution.is_infeasible_at_all_hours:
             if all(placement == simulator.home for placement in placements.values()):
                 return self._decision("keep", "no placement meets the hard limits at any hour; everything is home.")
             return self._stage(plan, "no placement meets the hard limits at any hour: everything goes home.")
-        for kind, broken_now, broken_then in (("hard", before.hard, after.hard), ("soft", before.soft, after.soft)):
-            counts = f"the plan in force breaks {broken_now} {kind} limits over the hours, the new one {broken_then}"
-            if broken_then < broken_now:
-                return self._stage(plan, f"{counts}.")
-            if broken_then > broken_now:
-                return self._decision("keep", f"{counts}.")
+        by_limits = weigh_limits(before, after)
+        if by_limits is not None:
+            return self._follow(plan, by_limits)
         overhead = estimate_overhead(record, plan, solve_cpu_s, signals, self._settings.solve.transmission)
-        return self._weigh(plan, before, after, overhead, expected_runs)
+        configuration = record.configuration
+        terms = Terms(
+            order=configuration.constraints.priority_order,
+            hysteresis=self._settings.hysteresis,
+            tolerance=configuration.priority_tolerance,
+            expected_runs=expected_runs,
+            routed_share=1.0 - configuration.home_share,
+        )
+        return self._follow(plan, weigh_objectives(before, after, terms, overhead), overhead)
 
     def _sync(self) -> None:
         record = self._record
@@ -303,12 +260,12 @@ class _Check:
             raise OutOfTimeError("there was no time left to solve; the next check does.")
         return settings if left_s >= settings.deadline_s else replace(settings, deadline_s=left_s)
 
-    def _day(self, history: Sequence[ObservedRun], signals: Signals, expected_runs: float) -> _Day:
+    def _day(self, history: Sequence[ObservedRun], signals: Signals, expected_runs: float) -> Day:
         """How runs and switches of placements are spread over a day."""
         record = self._record
         complete = [run for run in history if run.status == "complete"]
         routed = expected_runs * DAY_S / PLAN_LIFETIME_S * (1.0 - record.configuration.home_share)
-        return _Day(
+        return Day(
             runs_by_hour(history, routed),
             SwitchingPrices(node_loads(model_of(record), complete), signals),
         )
@@ -324,54 +281,17 @@ class _Check:
             placements[entry.hour] = placement if is_allowed else simulator.home
         return placements
 
-    def _weigh(
-        self, plan: Plan, before: _Standing, after: _Standing, overhead: Overhead, expected_runs: float
-    ) -> Decision:
-        configuration = self._record.configuration
-        threshold = self._settings.hysteresis
-        gains = [
-            Gain(
-                objective,
-                before.means[objective],
-                after.means[objective],
-                expected_runs,
-                1.0 - configuration.home_share,
-            )
-            for objective in configuration.constraints.priority_order
-        ]
-        # What the new plan gives up of an objective within its tolerance it may, for the next one.
-        allowed = max(threshold, configuration.priority_tolerance)
-        gain = next((gain for gain in gains if gain.fraction > threshold or gain.fraction < -allowed), None)
-        if gain is None:
-            return self._decision(
-                "keep",
-                f"in no objective is the new plan better than the one in force by more than the threshold of "
-                f"{threshold * 100:.1f} %.",
-                gains[0],
-                overhead,
-            )
-        unit = {"carbon": "gCO2eq", "cost": "USD", "runtime": "s"}[gain.objective]
-        verb = "falls" if gain.fraction >= 0 else "rises"
-        described = f"{gain.objective} {verb} by {abs(gain.fraction) * 100:.1f} % a run"
-        if gain.fraction <= threshold:
-            return self._decision("keep", f"{described} under the new plan.", gain, overhead)
-        if gain.objective == "runtime":
-            return self._stage(plan, f"{described}; time is not weighed against overhead.", gain, overhead)
-        cost_of_change = overhead.carbon_gco2eq if gain.objective == "carbon" else overhead.cost_usd
-        balance = (
-            f"{gain.total:.3g} {unit} over {gain.expected_runs:.0f} expected runs, of which "
-            f"{gain.routed_share * 100:.0f} % follow the plan, against {cost_of_change:.3g} {unit} of overhead"
-        )
-        if gain.total <= cost_of_change:
-            return self._decision("keep", f"{described}, but {balance} does not pay.", gain, overhead)
-        return self._stage(plan, f"{described}: {balance}.", gain, overhead)
-
     def _expected_runs(self, first_at: float, runs: int, now: float) -> float:
         """Runs over a plan's life: at the rate of the history, or as the developer estimates while that is short."""
         observed_s = now - first_at
         if observed_s < SHORTEST_RATE_S:
             return self._record.configuration.estimated_invocations_per_month * PLAN_LIFETIME_S / (30.0 * 86_400.0)
         return runs / observed_s * PLAN_LIFETIME_S
+
+    def _follow(self, plan: Plan, verdict: Verdict, overhead: Overhead | None = None) -> Decision:
+        if verdict.changes:
+            return self._stage(plan, verdict.reason, verdict.gain, overhead)
+        return self._decision("keep", verdict.reason, verdict.gain, overhead)
 
     def _stage(self, plan: Plan, reason: str, gain: Gain | None = None, overhead: Overhead | None = None) -> Decision:
         if self._is_dry_run:
@@ -381,7 +301,7 @@ class _Check:
 
     def _decision(
         self,
-        verdict: Verdict,
+        verdict: Outcome,
         reason: str,
         gain: Gain | None = None,
         overhead: Overhead | None = None,
@@ -400,23 +320,3 @@ class _Check:
             granularity=None if schedule is None else schedule.granularity,
             switches=None if schedule is None else schedule.switches,
         )
-
-
-def _standing(simulator: Simulator, placements: Mapping[int, Placement], day: _Day) -> _Standing:
-    hours = [simulator.at(placement, hour) for hour, placement in placements.items()]
-    runs = [day.runs_by_hour[hour] for hour in placements]
-    is_whole_day = len(hours) == HOURS_PER_DAY
-    broken = [check.kind for entry in hours for check in entry.limits if check.is_violated]
-    objectives: tuple[Objective, ...] = ("carbon", "cost", "runtime")
-    return _Standing(
-        broken.count("hard"),
-        broken.count("soft"),
-        {
-            objective: (
-                sum(count * entry.metrics.of(objective).mean for count, entry in zip(runs, hours, strict=True))
-                + (day.switching.of_day(placements, objective, day.runs_by_hour) if is_whole_day else 0.0)
-            )
-            / sum(runs)
-            for objective in objectives
-        },
-    )

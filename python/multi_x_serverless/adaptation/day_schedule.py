@@ -224,6 +224,19 @@ class SwitchingPrices:
                 return np.full(HOURS_PER_DAY, COLD_START_S)
 
 
+@dataclass(frozen=True)
+class Day:
+    """How a day goes.
+
+    Attributes:
+        runs_by_hour: Runs that follow a plan, by the UTC hour in which they start.
+        switching: What a change of placements costs.
+    """
+
+    runs_by_hour: tuple[float, ...]
+    switching: SwitchingPrices
+
+
 def node_loads(workflow: WorkflowModel, runs: Sequence[ObservedRun]) -> dict[str, NodeLoad]:
     """Loads of the nodes that ran, from complete runs of the graph that is deployed."""
     loads = {}
