@@ -62,6 +62,8 @@ RENEW_BEFORE_S = 86_400.0
 SHORTEST_RATE_S = 86_400.0
 """A rate is read from a day of history at least: a burst of tests in an hour is not the rate of a week."""
 
+_SOME_RUNS = 1e-9
+
 TIME_TO_CLOSE_S = 60.0
 """What is left of a caller's time is kept for what follows a solve: two plans compared over 24 hours, some writes."""
 
@@ -266,7 +268,8 @@ class _Check:
         complete = [run for run in history if run.status == "complete"]
         routed = expected_runs * DAY_S / PLAN_LIFETIME_S * (1.0 - record.configuration.home_share)
         return Day(
-            runs_by_hour(history, routed),
+            # Where no run follows a plan, its hours are compared all the same.
+            runs_by_hour(history, max(routed, _SOME_RUNS)),
             SwitchingPrices(node_loads(model_of(record), complete), signals),
         )
 

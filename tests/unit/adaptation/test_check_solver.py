@@ -69,6 +69,13 @@ def test_a_whole_day_has_as_many_placements_as_pay(tmp_path: Path) -> None:
     assert len({tuple(sorted(entry.placement.items())) for entry in staged.hours}) == 1
 
 
+def test_a_workflow_of_which_every_run_stays_home_keeps_its_plan(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120, configuration=CONFIGURATION + "home_share: 1.0\n")
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.verdict == "keep"
+    assert "does not pay" in decision.reason
+
+
 def test_dry_run_stages_nothing(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path, runs=120)
     (decision,) = check_solver(cloud, SETTINGS, dry_run=True)
