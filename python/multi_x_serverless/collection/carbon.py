@@ -23,7 +23,6 @@ from multi_x_serverless.collection.electricity_maps import electricity_maps_sour
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER, CarbonForecaster
 from multi_x_serverless.collection.hours import DAYS_IN_WEEK, HOURS_IN_DAY, SECONDS_PER_HOUR, start_of_hour
-from multi_x_serverless.collection.http import default_client
 from multi_x_serverless.collection.store import CARBON, CARBON_PAST, SignalStore
 from multi_x_serverless.errors import (
     CorruptedStateError,
@@ -241,15 +240,15 @@ def _named(regions: Sequence[str], all_regions: Collection[str]) -> str:
     return "all regions" if len(regions) == len(all_regions) > 1 else ", ".join(regions)
 
 
-def carbon_collector(environment: Mapping[str, str], client: Callable[[], HttpClient] | None = None) -> CarbonCollector:
+def carbon_collector(environment: Mapping[str, str], client: Callable[[], HttpClient]) -> CarbonCollector:
     """Return the collector for the file and the key that `environment` names.
 
     Args:
         environment: Variables.
-        client: Makes the client when there is something to ask; one of its own if there is none to share.
+        client: Makes the client when there is something to ask.
     """
     path = environment.get(FILE_VARIABLE)
     return CarbonCollector(
         file=CarbonFileSource(Path(path)) if path else None,
-        live=electricity_maps_source(environment, client or (lambda: default_client(environment))),
+        live=electricity_maps_source(environment, client),
     )

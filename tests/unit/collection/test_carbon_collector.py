@@ -27,6 +27,7 @@ from multi_x_serverless.errors import CloudError, MultiXServerlessError, SignalS
 from multi_x_serverless.model.signals import CarbonSignal
 from tests.fakes import FakeKeyValueStore
 from tests.unit.collection.carbon_fakes import CURRENT, DAY, HOUR, NOW, FakeSource, hours_before, intensity
+from tests.unit.collection.http_clients import no_client
 
 SYSTEM_REGION = "us-west-2"
 REGIONS = ("eu-central-1", "eu-west-3", "us-east-1")
@@ -71,7 +72,7 @@ def carbon_file(folder: Path, rows: list[tuple[str, float, object]]) -> CarbonFi
 
 
 def test_without_key_and_file_everything_works_and_says_on_what_data(store: SignalStore) -> None:
-    report = carbon_collector({}).collect(tuple(data.regions()), NOW, store)
+    report = carbon_collector({}, no_client).collect(tuple(data.regions()), NOW, store)
 
     assert report.failures == ()
     assert all(outcome.warnings == () and outcome.age_s == 0 for outcome in report.outcomes)
@@ -80,7 +81,7 @@ def test_without_key_and_file_everything_works_and_says_on_what_data(store: Sign
 
 
 def test_an_empty_key_or_file_is_none() -> None:
-    assert carbon_collector({"ELECTRICITY_MAPS_AUTH_TOKEN": "", FILE_VARIABLE: ""}) == CarbonCollector()
+    assert carbon_collector({"ELECTRICITY_MAPS_AUTH_TOKEN": "", FILE_VARIABLE: ""}, no_client) == CarbonCollector()
 
 
 def test_a_live_source_serves_and_what_it_gave_is_kept(store: SignalStore) -> None:
@@ -262,7 +263,7 @@ def test_bad_lines_are_warnings_of_their_region_alone(tmp_path: Path, store: Sig
 
 
 def test_a_file_that_is_not_there_is_a_warning_of_every_region(tmp_path: Path, store: SignalStore) -> None:
-    collector = carbon_collector({FILE_VARIABLE: str(tmp_path / "none.csv")})
+    collector = carbon_collector({FILE_VARIABLE: str(tmp_path / "none.csv")}, no_client)
     report = collector.collect(REGIONS, NOW, store)
     assert report.failures == ()
     for outcome in report.outcomes:
