@@ -44,7 +44,7 @@ def test_the_limits_are_those_of_the_program() -> None:
         f"in stretches of {electricity_maps.RANGE_HOURS} hours",
         f"up to {patience.attempts} times",
         f"takes {patience.deadline_s:g} seconds at most",
-        f"gave no answer {DOWN_AFTER} times in a row",
+        f"A host that {DOWN_AFTER} times gave no answer",
         f"(`Cache-Control`), and {IN_WORDS[MAXIMUM_FRESH_S]} at most",
     ):
         assert sentence in " ".join(GUIDE.split()), sentence
