@@ -74,13 +74,16 @@ class CarbonCollector:
 
         def make(code: str, previous: CarbonSignal | None) -> Made[CarbonSignal]:
             region = data.find_region(code)
-            collected = self._ask(region, now, _stored(code, store))
+            stored, unreadable = _stored(code, store)
+            collected = self._ask(region, now, stored)
             if collected.by_file.past or collected.by_live.past:
                 # Two collections at once may each lose what the other got; the next one gets it again.
                 store.put(CARBON_PAST, CarbonPast(code, collected.given.past))
             made = make_carbon_signal(region, collected.given, self.embedded, self.forecaster, now, previous)
             served[code] = collected.served(made.signal)
-            return Made(made.signal, (*collected.by_file.warnings, *collected.by_live.warnings, *made.warnings))
+            return Made(
+                made.signal, (*unreadable, *collected.by_file.warnings, *collected.by_live.warnings, *made.warnings)
+            )
 
         outcomes = refresh(CARBON, regions, now, store, make)
         refreshed = [outcome.region for outcome in outcomes if outcome.is_refreshed]
@@ -224,14 +227,16 @@ def _possible(
     return possible
 
 
-def _stored(region: str, store: SignalStore) -> Mapping[float, PastHour]:
+def _stored(region: str, store: SignalStore) -> tuple[Mapping[float, PastHour], tuple[str, ...]]:
+    """The stored hours of a region, and a warning if they cannot be read."""
     try:
         stored = store.get(CARBON_PAST, region)
     except NewerSchemaError:
         raise  # A newer program's past is not overwritten with an older one's.
-    except (InvalidDocumentError, CorruptedStateError):
-        return {}  # Unreadable for good: collecting it anew is the repair.
-    return {} if stored is None else stored.hours
+    except (InvalidDocumentError, CorruptedStateError) as error:
+        # Unreadable for good: collecting it anew is the repair.
+        return {}, (f"the hours stored by earlier collections are lost, as they cannot be read: {error}",)
+    return ({} if stored is None else stored.hours), ()
 
 
 def _named(regions: Sequence[str], all_regions: Collection[str]) -> str:

@@ -328,9 +328,15 @@ def test_an_unreadable_past_is_replaced_and_one_of_a_newer_program_is_not(
     kept = key_value.get(SYSTEM_REGION, table, Key("carbon-history", "us-east-1"))
     assert kept is not None
     assert kept.attributes == {"document": newer}
+    for region, why in {"eu-central-1": "is not JSON", "eu-west-3": ""}.items():
+        (warning,) = warnings_of(report, region)
+        assert warning.startswith("the hours stored by earlier collections are lost, as they cannot be read: ")
+        assert why in warning
     past = store.get(CARBON_PAST, "eu-central-1")
     assert past is not None
     assert len(past.hours) == 168
+    again = CarbonCollector(live=live()).collect(REGIONS[:2], NOW, store)
+    assert [outcome.warnings for outcome in again.outcomes] == [(), ()]
 
 
 def test_a_region_that_fails_keeps_its_signal_and_says_how_old_its_hours_are(

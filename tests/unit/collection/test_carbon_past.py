@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from multi_x_serverless.cloud.ports import Key
+from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.collection.carbon_past import KEEP_DAYS, KnownPast, kept, merged, recent_history
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.collection.store import CARBON_PAST, SignalStore
-from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError, NotEnoughDataError
+from multi_x_serverless.errors import CloudError, InvalidDocumentError, NewerSchemaError, NotEnoughDataError
 from multi_x_serverless.model.carbon_past import CarbonPast, PastHour
 from tests.fakes import FakeKeyValueStore
 from tests.unit.collection.carbon_fakes import CURRENT, DAY, HOUR, NOW, REGION, hours_before, intensity, past_hour
@@ -188,6 +190,35 @@ def test_the_known_past_has_stored_hours_first_and_the_trace_for_the_rest(store:
 
 def test_the_known_past_without_stored_hours_is_the_trace(store: SignalStore) -> None:
     assert KnownPast(store).past(REGION, CURRENT, 5) == EmbeddedCarbonSource().past(REGION, CURRENT, 5)
+
+
+NEWER = '{"schema": "multi-x-serverless/carbon-past", "version": 99}'
+
+
+@pytest.mark.parametrize(
+    ("attributes", "why"),
+    [({"document": "not json"}, "is not JSON"), ({"document": NEWER}, "install a newer one"), ({}, ""), (None, "slow")],
+    ids=["no JSON", "newer", "no document", "throttled"],
+)
+def test_a_stored_past_that_cannot_be_read_is_replaced_by_the_trace_and_that_is_said(
+    attributes: dict[str, str] | None, why: str
+) -> None:
+    key_value = FakeKeyValueStore.of(SYSTEM_REGION, "signals")
+    if attributes is None:
+        slow = CloudError("the table is slow.", operation="get_item", retryable=True)
+        key_value.faults.before = lambda call: slow if call.operation == "get" else None
+    else:
+        key_value.put(SYSTEM_REGION, physical_name("signals"), Key(CARBON_PAST.name, REGION.code), attributes)
+
+    past = KnownPast(SignalStore(key_value, SYSTEM_REGION)).past(REGION, CURRENT, 5)
+
+    trace = EmbeddedCarbonSource().past(REGION, CURRENT, 5)
+    assert {start: replace(hour, source="") for start, hour in past.items()} == {
+        start: replace(hour, source="") for start, hour in trace.items()
+    }
+    for start, hour in past.items():
+        assert hour.source.startswith(f"{trace[start].source} (as the stored hours cannot be read: ")
+        assert why in hour.source
 
 
 def test_hours_of_a_region_that_the_trace_does_not_know_are_those_stored(store: SignalStore) -> None:
