@@ -10,7 +10,7 @@ A source that fails is a warning and no error as long as another one serves, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from multi_x_serverless.collection.collector import CollectorReport, Made, refre
 from multi_x_serverless.collection.electricity_maps import electricity_maps_source
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER, CarbonForecaster
+from multi_x_serverless.collection.forecast_error import remembered
 from multi_x_serverless.collection.hours import DAYS_IN_WEEK, HOURS_IN_DAY, SECONDS_PER_HOUR, start_of_hour
 from multi_x_serverless.collection.store import CARBON, CARBON_PAST, SignalStore
 from multi_x_serverless.errors import (
@@ -75,11 +76,12 @@ class CarbonCollector:
         def make(code: str, previous: CarbonSignal | None) -> Made[CarbonSignal]:
             region = data.find_region(code)
             stored, unreadable = _stored(code, store)
-            collected = self._ask(region, now, stored)
-            if collected.by_file.past or collected.by_live.past:
+            forecasts = remembered(stored.forecasts, previous, start_of_hour(now))
+            collected = self._ask(region, now, replace(stored, forecasts=forecasts))
+            if collected.by_file.past or collected.by_live.past or forecasts != stored.forecasts:
                 # Two collections at once may each lose what the other got; the next one gets it again.
-                store.put(CARBON_PAST, CarbonPast(code, collected.given.past))
-            made = make_carbon_signal(region, collected.given, self.embedded, self.forecaster, now, previous)
+                store.put(CARBON_PAST, CarbonPast(code, collected.given.past, forecasts))
+            made = make_carbon_signal(region, collected.given, self.embedded, self.forecaster, now)
             served[code] = collected.served(made.signal)
             return Made(
                 made.signal, (*unreadable, *collected.by_file.warnings, *collected.by_live.warnings, *made.warnings)
@@ -90,15 +92,16 @@ class CarbonCollector:
         notes = self._notes({region: served[region] for region in refreshed})
         return CollectorReport(self.name, now, outcomes, notes)
 
-    def _ask(self, region: Region, now: float, stored: Mapping[float, PastHour]) -> _Collected:
+    def _ask(self, region: Region, now: float, stored: CarbonPast) -> _Collected:
         current_hour = start_of_hour(now)
         by_file = _Answer() if self.file is None else _answer_of_file(self.file, region, current_hour)
         by_live = _Answer()
         if self.live is not None and not by_file.is_complete(current_hour):
             by_live = _answer(self.live, region, current_hour, LIVE_HOURS)
-        past = merged(stored, by_live.past_hours(now, is_of_file=False))
+        past = merged(stored.hours, by_live.past_hours(now, is_of_file=False))
         past = merged(past, by_file.past_hours(now, is_of_file=True))
-        return _Collected(Given(kept(past, now), {**by_live.expected, **by_file.expected}), by_file, by_live)
+        given = Given(kept(past, now), {**by_live.expected, **by_file.expected}, stored.forecasts)
+        return _Collected(given, by_file, by_live)
 
     def _notes(self, served: Mapping[str, _Served]) -> tuple[str, ...]:
         """On what data the signals of the refreshed regions rest."""
@@ -227,16 +230,18 @@ def _possible(
     return possible
 
 
-def _stored(region: str, store: SignalStore) -> tuple[Mapping[float, PastHour], tuple[str, ...]]:
-    """The stored hours of a region, and a warning if they cannot be read."""
+def _stored(region: str, store: SignalStore) -> tuple[CarbonPast, tuple[str, ...]]:
+    """The stored past of a region, and a warning if it cannot be read."""
     try:
         stored = store.get(CARBON_PAST, region)
     except NewerSchemaError:
         raise  # A newer program's past is not overwritten with an older one's.
     except (InvalidDocumentError, CorruptedStateError) as error:
         # Unreadable for good: collecting it anew is the repair.
-        return {}, (f"the hours stored by earlier collections are lost, as they cannot be read: {error}",)
-    return ({} if stored is None else stored.hours), ()
+        return CarbonPast(region, {}), (
+            f"the hours stored by earlier collections are lost, as they cannot be read: {error}",
+        )
+    return CarbonPast(region, {}) if stored is None else stored, ()
 
 
 def _named(regions: Sequence[str], all_regions: Collection[str]) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multi_x_serverless import data
@@ -199,6 +199,7 @@ def test_single_absurd_hours_are_left_out_and_counted(store: SignalStore) -> Non
     assert warning.startswith("live: 2 of 168 hours are left out, not above 0 and at most 1500")
 
 
+@settings(deadline=None)  # Traces are loaded when the first region needs one.
 @given(
     poisoned=st.sets(st.sampled_from(REGIONS)),
     poison=st.sampled_from(sorted(POISON)),

@@ -13,7 +13,7 @@ from multi_x_serverless.collection.carbon_past import KEEP_DAYS, KnownPast, kept
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.collection.store import CARBON_PAST, SignalStore
 from multi_x_serverless.errors import CloudError, InvalidDocumentError, NewerSchemaError, NotEnoughDataError
-from multi_x_serverless.model.carbon_past import CarbonPast, PastHour
+from multi_x_serverless.model.carbon_past import CarbonPast, MadeForecast, PastHour
 from tests.fakes import FakeKeyValueStore
 from tests.unit.collection.carbon_fakes import CURRENT, DAY, HOUR, NOW, REGION, hours_before, intensity, past_hour
 
@@ -51,7 +51,11 @@ def many_hours() -> CarbonPast:
         )
         for place, start in enumerate(CURRENT - (KEEP_DAYS * 24 - place) * HOUR for place in range(KEEP_DAYS * 24))
     }
-    return CarbonPast("us-east-1", hours)
+    forecasts = tuple(
+        MadeForecast(CURRENT - day * DAY, tuple(900.0 + hour + day / 100 for hour in range(24)))
+        for day in range(7, -1, -1)
+    )
+    return CarbonPast("us-east-1", hours, forecasts)
 
 
 @pytest.mark.parametrize("past", [many_hours(), CarbonPast("us-east-1", {})], ids=["many", "none"])
@@ -63,6 +67,19 @@ def test_a_past_survives_being_written_and_read(past: CarbonPast) -> None:
 
 def test_the_longest_past_is_far_below_the_limit_of_an_item() -> None:
     assert len(many_hours().to_document()) < 100_000
+
+
+def test_forecasts_take_little_room() -> None:
+    past = many_hours()
+    assert len(past.to_document()) - len(replace(past, forecasts=()).to_document()) < 2_500
+
+
+def test_a_past_of_the_first_version_is_still_read_and_knows_no_forecasts() -> None:
+    document = json.loads(many_hours().to_document())
+    del document["forecasts"]
+    past = CarbonPast.from_document(json.dumps({**document, "version": 1}))
+    assert past == replace(many_hours(), forecasts=())
+    assert json.loads(past.to_document())["version"] == 2
 
 
 def changed(**members: object) -> str:
@@ -80,6 +97,8 @@ def changed(**members: object) -> str:
         (changed(gco2eq_per_kwh=[5.0, 0.0]), "expected more than 0"),
         (changed(gco2eq_per_kwh=[5.0, 1500.5]), "at most 1500"),
         (changed(gco2eq_per_kwh=[5.0, "6"]), r"gco2eq_per_kwh\[1\]"),
+        (changed(forecasts=[{"first_hour": 0.0, "gco2eq_per_kwh": [1.0] * 23}]), "has 23 hours"),
+        (changed(forecasts=[{"first_hour": 0.0, "gco2eq_per_kwh": ["1"] * 24}]), r"forecasts\[0\].gco2eq_per_kwh\[0\]"),
         (changed(schema="multi-x-serverless/carbon-signal"), "schema"),
         ("[]", "not a JSON object"),
     ],
@@ -91,7 +110,7 @@ def test_a_past_that_is_none_is_refused(document: str, message: str) -> None:
 
 def test_a_past_of_a_newer_program_is_refused() -> None:
     with pytest.raises(NewerSchemaError):
-        CarbonPast.from_document(changed(version=2))
+        CarbonPast.from_document(changed(version=3))
 
 
 def test_every_member_is_needed() -> None:
