@@ -61,21 +61,29 @@ class CarbonCollector:
         live: A live source, asked unless the file knows a week and the coming day.
         embedded: Serves a region of which neither gave enough, now or before.
         forecaster: Continues the past.
+        kept_s: A signal of the current hour for which the live source gave hours within so many seconds stays as it is;
+            0 asks each time.
     """
 
     file: CarbonFileSource | None = None
     live: CarbonSource | None = None
     embedded: CarbonSource = field(default_factory=EmbeddedCarbonSource)
     forecaster: CarbonForecaster = DEFAULT_FORECASTER
+    kept_s: float = 0.0
     name: str = "carbon"
 
     def collect(self, regions: Sequence[str], now: float, store: SignalStore) -> CollectorReport:
         """Refresh the carbon signals of `regions`, and store what was given of their past; see `Collector.collect`."""
         served: dict[str, _Served] = {}
+        kept_regions: list[str] = []
 
         def make(code: str, previous: CarbonSignal | None) -> Made[CarbonSignal]:
             region = data.find_region(code)
             stored, unreadable = _stored(code, store)
+            if previous is not None and self._is_kept(previous, stored, now):
+                kept_regions.append(code)
+                served[code] = _served_before(previous, stored)
+                return Made(previous, ())
             forecasts = remembered(stored.forecasts, previous, start_of_hour(now))
             collected = self._ask(region, now, replace(stored, forecasts=forecasts))
             if collected.by_file.past or collected.by_live.past or forecasts != stored.forecasts:
@@ -90,7 +98,19 @@ class CarbonCollector:
         outcomes = refresh(CARBON, regions, now, store, make)
         refreshed = [outcome.region for outcome in outcomes if outcome.is_refreshed]
         notes = self._notes({region: served[region] for region in refreshed})
+        if self.live is not None and kept_regions:
+            asked = _named(kept_regions, served)
+            notes = (*notes, f"{self.live.name} was asked for {asked} within this hour, and is not asked again.")
         return CollectorReport(self.name, now, outcomes, notes)
+
+    def _is_kept(self, previous: CarbonSignal, stored: CarbonPast, now: float) -> bool:
+        """Whether the live source was asked for this very hour, with success."""
+        return (
+            self.live is not None
+            and previous.valid_from == start_of_hour(now)
+            and now - self.kept_s < previous.collected_at <= now
+            and any(not hour.is_of_file for hour in _collected_with(previous, stored))
+        )
 
     def _ask(self, region: Region, now: float, stored: CarbonPast) -> _Collected:
         current_hour = start_of_hour(now)
@@ -183,6 +203,22 @@ class _Collected:
         )
 
 
+def _collected_with(signal: CarbonSignal, stored: CarbonPast) -> tuple[PastHour, ...]:
+    """The stored hours that were given in the collection that made a signal."""
+    return tuple(hour for hour in stored.hours.values() if hour.collected_at == signal.collected_at)
+
+
+def _served_before(signal: CarbonSignal, stored: CarbonPast) -> _Served:
+    """What a signal rests on that an earlier collection made."""
+    given = _collected_with(signal, stored)
+    return _Served(
+        file=signal.is_of_its_own_time and any(hour.is_of_file for hour in given),
+        live=signal.is_of_its_own_time and not all(hour.is_of_file for hour in given),
+        stored=False,
+        embedded=not signal.is_of_its_own_time,
+    )
+
+
 def _answer_of_file(file: CarbonFileSource, region: Region, current_hour: float) -> _Answer:
     answer = _answer(file, region, current_hour, FILE_HOURS)
     until = file.known_until(region)
@@ -250,15 +286,19 @@ def _named(regions: Sequence[str], all_regions: Collection[str]) -> str:
     return "all regions" if len(regions) == len(all_regions) > 1 else ", ".join(regions)
 
 
-def carbon_collector(environment: Mapping[str, str], client: Callable[[], HttpClient]) -> CarbonCollector:
+def carbon_collector(
+    environment: Mapping[str, str], client: Callable[[], HttpClient], *, kept_s: float = 0.0
+) -> CarbonCollector:
     """Return the collector for the file and the key that `environment` names.
 
     Args:
         environment: Variables.
         client: Makes the client when there is something to ask.
+        kept_s: See `CarbonCollector`.
     """
     path = environment.get(FILE_VARIABLE)
     return CarbonCollector(
         file=CarbonFileSource(Path(path)) if path else None,
         live=electricity_maps_source(environment, client),
+        kept_s=kept_s,
     )

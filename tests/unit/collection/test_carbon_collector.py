@@ -100,6 +100,49 @@ def test_a_live_source_serves_and_what_it_gave_is_kept(store: SignalStore) -> No
         assert {(hour.is_of_file, hour.collected_at) for hour in past.hours.values()} == {(False, NOW)}
 
 
+def test_what_was_given_within_the_hour_is_asked_for_once_by_whoever_says_so(store: SignalStore) -> None:
+    first, again, next_hour = live(us_east_1=UNAUTHORIZED), live(), live()
+    CarbonCollector(live=first, kept_s=DAY).collect(REGIONS, NOW, store)
+    before = signals_of(store)
+
+    report = CarbonCollector(live=again, kept_s=DAY).collect(REGIONS, NOW + 600, store)
+
+    # The region for which nothing was given is asked for again.
+    assert [region for region, _, _ in again.asked] == ["us-east-1"]
+    assert {region: signals_of(store)[region] for region in REGIONS[:2]} == {
+        region: before[region] for region in REGIONS[:2]
+    }
+    assert signals_of(store)["us-east-1"].source == "live"
+    assert [outcome.warnings for outcome in report.outcomes] == [(), (), ()]
+    assert report.notes == (
+        "live serves all regions.",
+        "a note of the source",
+        "live was asked for eu-central-1, eu-west-3 within this hour, and is not asked again.",
+    )
+    CarbonCollector(live=next_hour, kept_s=DAY).collect(REGIONS, CURRENT + HOUR, store)
+    assert [region for region, _, _ in next_hour.asked] == list(REGIONS)
+
+
+@pytest.mark.parametrize(
+    ("kept_s", "passed", "is_kept"), [(0.0, 0.0, False), (300.0, 299.0, True), (300.0, 300.0, False)]
+)
+def test_within_the_hour_it_is_asked_again_after_the_time_that_is_said(
+    store: SignalStore, kept_s: float, passed: float, is_kept: bool
+) -> None:
+    CarbonCollector(live=live()).collect(REGIONS, NOW, store)
+    again = live()
+    CarbonCollector(live=again, kept_s=kept_s).collect(REGIONS, NOW + passed, store)
+    assert bool(again.asked) != is_kept
+
+
+def test_a_file_is_read_each_time_where_no_live_source_was_asked(tmp_path: Path, store: SignalStore) -> None:
+    for value in (77.0, 88.0):
+        rows: list[tuple[str, float, object]] = [("DE", CURRENT + place * HOUR, value) for place in range(-168, 24)]
+        file = carbon_file(tmp_path, rows)
+        CarbonCollector(file=file, live=live(), kept_s=DAY).collect(["eu-central-1"], NOW, store)
+        assert signals_of(store)["eu-central-1"].intensity_gco2eq_per_kwh == (value,) * 24
+
+
 def test_a_day_at_a_time_grows_into_weeks(store: SignalStore) -> None:
     """A free plan tells of the last day only."""
     for day in range(1, 41):
