@@ -14,7 +14,7 @@ from multi_x_serverless.collection.carbon_source import HourlyIntensity
 from multi_x_serverless.collection.http import reading
 from multi_x_serverless.collection.http_transport import one_line
 from multi_x_serverless.errors import SignalSourceError
-from multi_x_serverless.model.carbon_past import MAXIMUM_GCO2EQ_PER_KWH
+from multi_x_serverless.model.carbon_past import MAXIMUM_GCO2EQ_PER_KWH, is_possible_intensity
 from multi_x_serverless.model.documents import Fields
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _read(answer: Fields, zone: str, source: str, are_expected: bool) -> ZoneHou
             continue  # An hour that the service has no value for.
         if values.setdefault(start, value) != value:
             raise _refused(zone, f"contradicts itself about {_in_words(start)}")
-        if not 0 < value <= MAXIMUM_GCO2EQ_PER_KWH:
+        if not is_possible_intensity(value):
             left_out[start] = value
             continue
         hours[start] = HourlyIntensity(

@@ -50,14 +50,25 @@ def _stand_for(runs: Sequence[ObservedRun]) -> str:
 
 
 def _forecast_error(signals: Sequence[CarbonSignal]) -> str:
-    known = [(signal.region, signal.forecast_error) for signal in signals if signal.forecast_error is not None]
+    """Errors by region; those of forecasts of another year's hours apart from those of today's grid."""
     unknown = [signal.region for signal in signals if signal.forecast_error is None]
-    if not known:
-        return "not known yet: no forecast has come true since the first collection"
-    errors = ", ".join(f"{region} {error * 100:.1f} %" for region, error in known)
-    return f"mean absolute error of the last forecast: {errors}" + (
-        f"; not known yet: {', '.join(unknown)}" if unknown else ""
+    if len(unknown) == len(signals):
+        return "not known yet: no hour of an earlier forecast was measured since"
+    of_own_time, of_another = (
+        ", ".join(
+            f"{signal.region} {error.relative * 100:.1f} % ({error.hours} h)"
+            for signal in signals
+            if (error := signal.forecast_error) is not None and signal.is_of_its_own_time != is_of_another
+        )
+        for is_of_another in (False, True)
     )
+    what = "mean absolute error of the first 24 hours of the forecasts of the last 7 days"
+    parts = [
+        f"{what}: {of_own_time}" if of_own_time else "",
+        f"{what}, on the hours of the embedded trace's year: {of_another}" if of_another else "",
+        f"not known yet: {', '.join(unknown)}" if unknown else "",
+    ]
+    return "; ".join(part for part in parts if part)
 
 
 def _assumed_prices(signals: Sequence[PriceSignal]) -> str:

@@ -15,6 +15,7 @@ from multi_x_serverless.collection.embedded_carbon import EMBEDDED_NOTE
 from multi_x_serverless.collection.store import CARBON, CARBON_PAST, SignalStore
 from tests.fakes import FakeKeyValueStore
 from tests.http_server import HttpServer, ReceivedRequest, Reply
+from tests.unit.collection.http_clients import client_for_tests
 from tests.unit.collection.test_electricity_maps import (
     CURRENT_HOUR,
     FORECAST,
@@ -60,7 +61,7 @@ def store() -> SignalStore:
 
 def collect(server: HttpServer, store: SignalStore, now: float = NOW) -> CollectorReport:
     environment = {"ELECTRICITY_MAPS_AUTH_TOKEN": TOKEN, "ELECTRICITY_MAPS_BASE_URL": f"{server.url}/v4"}
-    collector = carbon_collector(environment)
+    collector = carbon_collector(environment, client_for_tests)
     report = collector.collect(REGIONS, now, store)
     assert TOKEN not in repr(report)
     assert isinstance(collector.live, ElectricityMapsSource)

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import orjson
 
-from multi_x_serverless.model.signals import Interval, PerformanceSignal, RoundTrip
+from multi_x_serverless.collection.forecast_error import JUDGED_DAYS
+from multi_x_serverless.collection.hours import HOURS_IN_DAY
+from multi_x_serverless.model.signals import ForecastError, Interval, PerformanceSignal, RoundTrip
 from multi_x_serverless.solving.problem import Signals, SolveSettings, build_problem
 from multi_x_serverless.solving.provenance import provenance
 from tests.unit.solving.workflows import HOME, REGIONS, embedded_signals, observed_runs, workflow
@@ -40,11 +42,20 @@ def test_the_problem_document_carries_it() -> None:
 
 def test_forecast_errors_are_named_by_region_once_known() -> None:
     signals = embedded_signals()
-    assert described(signals)["carbon_forecast_error"].startswith("not known yet")
-    judged = {**signals.carbon, HOME: replace(signals.carbon[HOME], forecast_error=0.094)}
-    text = described(replace(signals, carbon=judged))["carbon_forecast_error"]
-    assert "us-east-1 9.4 %" in text
-    assert "not known yet: us-west-1, us-west-2, ca-central-1" in text
+    unknown = {region: replace(signal, forecast_error=None) for region, signal in signals.carbon.items()}
+    assert described(replace(signals, carbon=unknown))["carbon_forecast_error"].startswith("not known yet")
+    own = replace(signals.carbon[HOME], forecast_error=ForecastError(0.094, 120), measured_until=1.7e9)
+    text = described(replace(signals, carbon={**unknown, HOME: own}))["carbon_forecast_error"]
+    horizon = "mean absolute error of the first 24 hours of the forecasts of the last 7 days"
+    assert text == f"{horizon}: us-east-1 9.4 % (120 h); not known yet: us-west-1, us-west-2, ca-central-1"
+    trace = replace(signals.carbon[AWAY], forecast_error=ForecastError(0.0211, 156), measured_until=None)
+    text = described(replace(signals, carbon={**unknown, HOME: own, AWAY: trace}))["carbon_forecast_error"]
+    assert f"; {horizon}, on the hours of the embedded trace's year: ca-central-1 2.1 % (156 h); not known" in text
+
+
+def test_the_horizon_named_is_the_one_that_is_judged() -> None:
+    text = described(embedded_signals())["carbon_forecast_error"]
+    assert f"first {HOURS_IN_DAY} hours of the forecasts of the last {JUDGED_DAYS} days, on the hours" in text
 
 
 def test_speed_that_nobody_measured_is_called_assumed() -> None:
