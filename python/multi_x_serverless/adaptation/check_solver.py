@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
+from multi_x_serverless.adaptation.balance import SHORTEST_S, Balance, balance, next_check, write_check_state
 from multi_x_serverless.adaptation.day_schedule import (
     Day,
     DaySchedule,
@@ -29,7 +30,7 @@ from multi_x_serverless.adaptation.day_schedule import (
     scheduled_plan,
 )
 from multi_x_serverless.adaptation.ledger import DAY_S, Ledger
-from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
+from multi_x_serverless.adaptation.overhead import Overhead, cpu_spending, estimate_overhead, solve_spending
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
 from multi_x_serverless.adaptation.statistics import store_statistics
@@ -46,6 +47,7 @@ from multi_x_serverless.adaptation.workflows import deployed_workflow, find_work
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import MultiXServerlessError, OutOfTimeError
+from multi_x_serverless.model.check_state import CheckState
 from multi_x_serverless.model.plan import Placement, Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.workflow import WorkflowRecord
@@ -94,6 +96,9 @@ class Decision:
         error_code: Of the error that `reason` is about, if it failed.
         granularity: Placements a day of the new plan, if one was made.
         switches: How often in a day its placement changes.
+        balance: What plans earned and planning spent in the last 30 days.
+        next_check_at: When to check again, seconds since the epoch; the framework does not before.
+        why_then: Why then, in a sentence.
     """
 
     workflow_id: str
@@ -107,6 +112,9 @@ class Decision:
     error_code: str | None = None
     granularity: int | None = None
     switches: int | None = None
+    balance: Balance | None = None
+    next_check_at: float | None = None
+    why_then: str = ""
 
 
 def _unlimited() -> float:
@@ -145,7 +153,10 @@ def _decide_safely(
     cloud: Cloud, record: WorkflowRecord, settings: CheckSettings, dry_run: bool, time_left_s: Callable[[], float]
 ) -> Decision:
     try:
-        return _Check(cloud, record, settings, time_left_s, is_dry_run=dry_run).decide()
+        before_s = time.process_time()
+        check = _Check(cloud, record, settings, time_left_s, is_dry_run=dry_run)
+        decision = check.decide()
+        return check.with_next_check(decision, time.process_time() - before_s)
     except MultiXServerlessError as error:
         return Decision(record.workflow_id, "failed", str(error), runs=0, error_code=error.code)
 
@@ -168,6 +179,30 @@ class _Check:
         self._runs = 0
         self._warnings: tuple[str, ...] = ()
         self._schedule: DaySchedule | None = None
+        self._history: Sequence[ObservedRun] = ()
+
+    def with_next_check(self, decision: Decision, cpu_s: float) -> Decision:
+        """The decision with the balance and the time of the next check, which are noted unless nothing is to change.
+
+        Args:
+            decision: What was decided.
+            cpu_s: Processor time that the check took, in seconds.
+        """
+        cloud, record, now = self._cloud, self._record, self._cloud.now()
+        plans = PlanStore(cloud)
+        found = balance(self._history, plans.versions(record.workflow_id), Ledger(cloud).spending(record.workflow_id))
+        active = plans.active(record.workflow_id)
+        ends_at = None if active is None or active.solver == "none" else active.expires_at - RENEW_BEFORE_S
+        check_carbon = cpu_spending(record, "solve", cpu_s, read_signals(cloud), at=now).carbon_gco2eq
+        if decision.verdict == "wait":
+            # It solved nothing, so looking again costs next to nothing.
+            then, why = now + SHORTEST_S, "then there may be runs enough."
+        else:
+            then, why = next_check(found, check_carbon, now, ends_at)
+        if not self._is_dry_run:
+            state = CheckState(now, then, why, decision.verdict, decision.reason)
+            write_check_state(cloud, record.workflow_id, state)
+        return replace(decision, balance=found, next_check_at=then, why_then=why)
 
     def decide(self) -> Decision:
         cloud, record, workflow_id = self._cloud, self._record, self._record.workflow_id
@@ -176,7 +211,7 @@ class _Check:
         recent = History(cloud).runs(workflow_id, since=since)
         # The collectors learn from them, and whoever looks at the workflow sees what the decision rests on.
         store_statistics(cloud, record, recent)
-        history = [run for run in recent if run.manifest_id == record.manifest_id]
+        history = self._history = [run for run in recent if run.manifest_id == record.manifest_id]
         self._runs = number_of_runs(run for run in history if run.status == "complete")
         if self._runs < self._settings.minimum_runs:
             return self._decision(

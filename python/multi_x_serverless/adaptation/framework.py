@@ -31,6 +31,7 @@ from typing import Any, Literal, TypeAlias
 
 import orjson
 
+from multi_x_serverless.adaptation.balance import read_check_state
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, regions_in_use
@@ -62,7 +63,9 @@ REMEMBER_TICK_S = 6 * 3_600.0
 LOG_SCHEMA = "multi-x-serverless/framework-log"
 LOG_VERSION = 1
 
-Outcome: TypeAlias = Literal["started", "done", "repeated", "busy", "gone", "superseded", "out of time", "failed"]
+Outcome: TypeAlias = Literal[
+    "started", "done", "repeated", "busy", "gone", "superseded", "not due", "out of time", "failed"
+]
 """What became of an invocation.
 
 ``started``: other invocations were queued. ``repeated``: the workflow was handled in this tick before. ``busy``:
@@ -264,6 +267,11 @@ _LOGGED_STATISTICS = (
 
 
 def _update_check_solver(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:
+    state = read_check_state(cloud, workflow_id)
+    # A deployment since then changes what was decided on.
+    is_as_it_was = state is not None and deployed_workflow(cloud, workflow_id).updated_at <= state.checked_at
+    if state is not None and is_as_it_was and cloud.now() < state.next_check_at:
+        return JobResult("not due", {"next_check_at": state.next_check_at, "why_then": state.why_then})
     # Two checks at once would both solve, and stage the same plan twice.
     with lock(cloud, f"{workflow_id} (update_check_solver)"):
         (decision,) = check_solver(cloud, CheckSettings(), workflow_ids=(workflow_id,), time_left_s=context.time_left_s)

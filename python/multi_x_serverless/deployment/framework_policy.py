@@ -53,7 +53,7 @@ SYSTEM_TABLE_ACCESS: Mapping[Job, Sequence[Mapping[str, Sequence[str]]]] = {
         _COLLECT,
         _LEDGER,
         {
-            "plans": (_GET, _PUT),
+            "plans": (_GET, _PUT, _QUERY),
             "plan_pointers": (_GET, _PUT),
         },
     ),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from multi_x_serverless.adaptation.balance import LONGEST_S
 from multi_x_serverless.adaptation.framework import (
     EVENT_LIFE_S,
     STOP_BEFORE_S,
@@ -212,7 +213,9 @@ def test_each_workflow_is_handled_once_per_tick(tmp_path: Path) -> None:
     event = FrameworkEvent("update_check_solver", WORKFLOW_ID, tick="one")
     assert function.run(event).outcome == "done"
     assert function.run(event, request="another").outcome == "repeated"
-    assert function.run(replace(event, tick="two")).outcome == "done"
+    assert function.run(replace(event, tick="two")).outcome == "not due", "a check says when the next one pays"
+    cloud.time += LONGEST_S
+    assert function.run(replace(event, tick="three")).outcome == "done"
     assert function.run(FrameworkEvent("data_sync", WORKFLOW_ID, tick="one")).outcome == "done", "another job's tick"
     staged = PlanStore(cloud).staged(WORKFLOW_ID)
     assert staged is not None
@@ -387,3 +390,15 @@ def test_an_event_of_a_newer_program_is_refused() -> None:
 
 def test_the_shortest_event_is_enough() -> None:
     assert FrameworkEvent.from_members({"job": "data_sync"}) == FrameworkEvent("data_sync")
+
+
+def test_a_deployment_makes_a_check_due(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    function = Function(cloud)
+    event = FrameworkEvent("update_check_solver", WORKFLOW_ID, tick="one")
+    assert function.run(event).outcome == "done"
+    cloud.time += 60.0
+    assert function.run(replace(event, tick="two")).outcome == "not due"
+    deploy(cloud, make_project(tmp_path, configuration=CONFIGURATION + "home_share: 0.2\n"))
+    cloud.time += 60.0
+    assert function.run(replace(event, tick="three")).outcome == "done"
