@@ -31,7 +31,8 @@ OLDEST_DAYS = 2 * DAYS_IN_WEEK
 
 NEEDED_HOURS = HOURS_IN_DAY
 NEEDED_AMONG_HOURS = 2 * HOURS_IN_DAY
-"""A forecast needs so many of the newest hours: with fewer, most of a day's profile would be made up."""
+"""A forecast needs so many of the newest hours: with fewer, most of a day's profile would be made up. With them it has
+less regret than one of the embedded trace (`docs/forecast.md`), which is why a week is not waited for."""
 
 LONGEST_GAP_HOURS = 2 * HOURS_IN_DAY
 """A history goes back to the last gap that is longer: filled, such a gap would outweigh what is known."""
