@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
-from multi_x_serverless.model.signals import CarbonSignal, PerformanceSignal, PriceSignal
+from multi_x_serverless.model.signals import CarbonSignal, PerformanceSignal, PriceSignal, known_at
 from multi_x_serverless.solving.model_constants import TransmissionPreset
 
 
@@ -113,9 +113,10 @@ def _origin_of_round_trips(signals: Sequence[PerformanceSignal]) -> str:
 
 
 def _origin(signals: Sequence[CarbonSignal | PriceSignal]) -> str:
-    """Sources and vintages, and when the oldest of the signals was collected."""
+    """Sources and vintages, and when the oldest of the signals, or of their prices, was collected."""
+    oldest = min(known_at(signal) if isinstance(signal, PriceSignal) else signal.collected_at for signal in signals)
     origins = "; ".join(sorted({f"{signal.source}, {signal.vintage}" for signal in signals}))
-    return f"{origins}; collected {_time(min(signal.collected_at for signal in signals))} UTC"
+    return f"{origins}; collected {_time(oldest)} UTC"
 
 
 def _time(moment: float) -> str:
