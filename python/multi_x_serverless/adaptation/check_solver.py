@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
+from multi_x_serverless.adaptation.collection_warnings import warning_lines
 from multi_x_serverless.adaptation.day_schedule import (
     DaySchedule,
     SwitchingPrices,
@@ -236,16 +237,7 @@ class _Check:
             for report in reports
             for outcome in report.failures
         ]
-        # What was tried in vain is the same for many regions: said once.
-        instead = sorted(
-            {
-                f"{outcome.kind}: {text}"
-                for report in reports
-                for outcome in report.refreshed
-                for text in outcome.warnings
-            }
-        )
-        self._warnings = (*self._warnings, *stale, *instead, *problem.warnings)
+        self._warnings = (*self._warnings, *stale, *warning_lines(reports), *problem.warnings)
         simulator = Simulator(problem.document)
         cpu_before = time.process_time()
         solution = simulator.problem.solve(record.configuration.solver)
