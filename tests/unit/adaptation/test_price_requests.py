@@ -21,7 +21,7 @@ from multi_x_serverless.adaptation.signals import (
     read_signals,
 )
 from multi_x_serverless.adaptation.workflows import deployed_workflow
-from multi_x_serverless.cloud.ports import QuoteFailure, RegionQuotes
+from multi_x_serverless.cloud.ports import ListPrice, Product, QuoteFailure, RegionQuotes
 from multi_x_serverless.collection.price_merge import LISTED
 from multi_x_serverless.errors import SignalSourceError
 from multi_x_serverless.model.framework import FrameworkEvent
@@ -98,7 +98,8 @@ def test_a_plan_is_warned_of_a_price_that_was_asked_for_in_vain_for_long(tmp_pat
     cloud.price_list = FakePriceList()
     collect(cloud)
     failure = QuoteFailure("sns_publishes", SignalSourceError("no.", reason="unknown"))
-    others = {product: price for product, price in whole.prices.items() if product != "sns_publishes"}
+    others: dict[Product, ListPrice] = dict(whole.prices)
+    del others["sns_publishes"]
     partial = RegionQuotes(others, whole.transfers, (failure,))
     cloud.price_list = FakePriceList({region: partial})
     cloud.time += OLDEST["provider"].warn_s

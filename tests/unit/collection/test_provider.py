@@ -11,7 +11,7 @@ import pytest
 
 from multi_x_serverless import data
 from multi_x_serverless.cloud.local.prices import LocalPriceList, LocalRegionDirectory
-from multi_x_serverless.cloud.ports import Product, QuoteFailure, RegionQuotes
+from multi_x_serverless.cloud.ports import ListPrice, Product, QuoteFailure, RegionQuotes
 from multi_x_serverless.collection.collector import CollectorReport
 from multi_x_serverless.collection.geocoding import Geocoder
 from multi_x_serverless.collection.http import HttpClient
@@ -189,7 +189,8 @@ def test_a_list_without_transfers_and_without_a_word_of_them_is_a_warning(store:
 
 def test_a_product_that_the_list_does_not_mention_is_a_warning(store: SignalStore) -> None:
     quotes = quotes_of()
-    prices = {product: price for product, price in quotes.prices.items() if product != "s3_puts"}
+    prices: dict[Product, ListPrice] = dict(quotes.prices)
+    del prices["s3_puts"]
     report = collect(store, FakePriceList({DUBLIN: replace(quotes, prices=prices)}))
     (warning,) = warnings_of(report)[DUBLIN]
     assert warning.startswith("s3_puts: the list does not mention it. In use: embedded")
@@ -205,7 +206,7 @@ def test_an_answer_that_is_incomplete_is_told_and_used(store: SignalStore) -> No
 def test_a_price_that_is_asked_for_in_vain_ages_whatever_else_is_refreshed(store: SignalStore) -> None:
     collect(store, FakePriceList())
     later = NOW + 100 * DAY_S
-    only = {"lambda_requests": listed("0.0000002200")}
+    only: dict[Product, ListPrice] = {"lambda_requests": listed("0.0000002200")}
     failures = tuple(
         QuoteFailure(product, SignalSourceError("no.", reason="unknown")) for product in FIELDS if product not in only
     )
@@ -388,8 +389,7 @@ def test_embedded_prices_are_not_kept_over_those_of_a_newer_program(
 
 def test_a_newer_embedded_price_goes_before_what_the_list_said_earlier(store: SignalStore) -> None:
     name = "ecr_usd_per_gb_month"  # embedded as of a month, and assumed but in us-east-1
-    month = datetime.strptime(data.price_origins(VIRGINIA)[name].vintage, "%Y-%m")
-    of_day = month.replace(tzinfo=timezone.utc).timestamp()
+    of_day = datetime.fromisoformat(f"{data.price_origins(VIRGINIA)[name].vintage}-01T00:00:00+00:00").timestamp()
     for now, source in ((of_day - 1, "embedded"), (of_day, LISTED)):
         collect(store, FakePriceList(), now=now)
         collect(store, FakePriceList({region: failing("ecr_storage") for region in REGIONS}), now=NOW)
