@@ -22,6 +22,7 @@ SHARES = {0.25: "a quarter", 0.5: "half", 0.75: "three quarters"}
 def test_numbers_are_those_of_the_code() -> None:
     assert OLDEST_RUN_S == KEEP_DAYS * 86_400
     assert f"Those of the last {KEEP_DAYS} days (at most {KEEP_RUNS:,} of a workflow)" in GUIDE
+    assert f"Of a workflow with more than {KEEP_RUNS:,} runs in that time these are a sample" in GUIDE
     assert f"Fewer than {SAMPLES_THAT_COUNT_FULLY} samples" in GUIDE
     assert f"or more than {LONGEST_ROUND_TRIP_S:g} s;" in GUIDE
     assert f"bounded to {SLOWEST:g} to {FASTEST:g};" in GUIDE
