@@ -425,6 +425,14 @@ def test_what_was_asked_for_lately_is_not_asked_again(store: SignalStore) -> Non
     assert prices.asked[-1] == REGIONS
 
 
+def test_a_region_with_one_old_price_is_asked_again(store: SignalStore) -> None:
+    collect(store, FakePriceList())
+    prices = FakePriceList({DUBLIN: failing("s3_gets")})
+    collect(store, prices, now=NOW + DAY_S)
+    collect(store, prices, now=NOW + DAY_S + 60, kept_s=DAY_S)
+    assert prices.asked == [REGIONS, (DUBLIN,)]
+
+
 def test_nobody_is_asked_when_all_is_new(store: SignalStore) -> None:
     prices, directory = FakePriceList(), FakeDirectory()
     collector = ProviderCollector(prices, directory, DAY_S)
