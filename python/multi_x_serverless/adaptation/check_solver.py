@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from multi_x_serverless.adaptation.balance import SHORTEST_S, Balance, balance, next_check, write_check_state
+from multi_x_serverless.adaptation.collection_warnings import warning_lines
 from multi_x_serverless.adaptation.day_schedule import (
     Day,
     DaySchedule,
@@ -226,16 +227,7 @@ class _Check:
             for report in reports
             for outcome in report.failures
         ]
-        # What was tried in vain is the same for many regions: said once.
-        instead = sorted(
-            {
-                f"{outcome.kind}: {text}"
-                for report in reports
-                for outcome in report.refreshed
-                for text in outcome.warnings
-            }
-        )
-        self._warnings = (*self._warnings, *stale, *instead, *problem.warnings)
+        self._warnings = (*self._warnings, *stale, *warning_lines(reports), *problem.warnings)
         simulator = Simulator(problem.document)
         cpu_before = time.process_time()
         solution = simulator.problem.solve(record.configuration.solver)

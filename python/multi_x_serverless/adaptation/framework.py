@@ -34,6 +34,7 @@ import orjson
 from multi_x_serverless.adaptation.balance import read_check_state
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
+from multi_x_serverless.adaptation.collection_warnings import warning_lines
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, regions_in_use
 from multi_x_serverless.adaptation.statistics import refresh_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
@@ -186,9 +187,7 @@ def _collect_shared(cloud: Cloud, details: dict[str, Any]) -> list[str]:
         return [f"the signals were not refreshed: {error}"]
     details["refreshed"] = {report.collector: len(report.refreshed) for report in reports}
     details["notes"] = sorted({note for report in reports for note in report.notes})
-    details["warnings"] = sorted(
-        {f"{outcome.kind}: {text}" for report in reports for outcome in report.refreshed for text in outcome.warnings}
-    )
+    details["warnings"] = warning_lines(reports)
     return [
         f"{outcome.kind} of {outcome.region} was not refreshed: {outcome.error}"
         for report in reports

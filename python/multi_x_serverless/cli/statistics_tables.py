@@ -18,16 +18,7 @@ def show_statistics(settings: Settings, workflows: Sequence[WorkflowStatistics])
     if not workflows:
         write_text("No workflow is deployed.")
         return
-    columns = [
-        Column("workflow"),
-        Column("runs", is_number=True),
-        Column("failed", is_number=True),
-        Column("per day", is_number=True),
-        Column("cold", is_number=True),
-        Column("p50", is_number=True),
-        Column("p95", is_number=True),
-        Column("gaps", is_number=True),
-    ]
+    columns = _columns("workflow", "runs", "failed", "per day", "cold", "p50", "p95", "gaps")
     rows = [
         [
             workflow.workflow_id,
@@ -73,6 +64,11 @@ def _describe_gap(kind: GapKind, regions: Sequence[str], subjects: Sequence[str]
     return f"{what}: {', '.join(subjects)}."
 
 
+def _columns(subject: str, *numbers: str) -> list[Column]:
+    """What a line is about, and then numbers."""
+    return [Column(subject), *(Column(name, is_number=True) for name in numbers)]
+
+
 def _median_and_tail(spread: Spread | None) -> list[str]:
     return ["-", "-"] if spread is None else [seconds(spread.p50), seconds(spread.p95)]
 
@@ -106,15 +102,7 @@ def _show_nodes(settings: Settings, workflow: WorkflowStatistics) -> None:
             ]
             for region in node.regions
         ]
-    columns = [
-        Column("node / region"),
-        Column("runs", is_number=True),
-        Column("p50", is_number=True),
-        Column("p95", is_number=True),
-        Column("cold", is_number=True),
-        Column("p50", is_number=True),
-        Column("CPU", is_number=True),
-    ]
+    columns = _columns("node / region", "runs", "p50", "p95", "cold", "p50", "CPU")
     write_table(settings, f"Nodes of {workflow.workflow_id}: warm times, cold ones apart", columns, rows)
 
 
@@ -130,14 +118,7 @@ def _show_edges(settings: Settings, workflow: WorkflowStatistics) -> None:
             [f"  {latency.from_region} -> {latency.to_region}", str(latency.count), "", "", "", seconds(latency.p50_s)]
             for latency in edge.latencies
         ]
-    columns = [
-        Column("edge / regions"),
-        Column("calls", is_number=True),
-        Column("called", is_number=True),
-        Column("mean", is_number=True),
-        Column("p95", is_number=True),
-        Column("latency", is_number=True),
-    ]
+    columns = _columns("edge / regions", "calls", "called", "mean", "p95", "latency")
     write_table(settings, f"Edges of {workflow.workflow_id}: payloads, median latencies", columns, rows)
 
 

@@ -283,7 +283,7 @@ class PriceSignal:
         source: Where they come from on the whole, for people.
         vintage: The times that they describe on the whole.
         collected_at: When some of them were last asked for with success, or read from the embedded data.
-        origins: Source and vintage of each price by its name; empty in a signal of version 1, which did not tell.
+        origins: Source, vintage and age of each price by its name; empty in a signal of version 1, which did not tell.
     """
 
     region: str
@@ -503,9 +503,16 @@ Signal: TypeAlias = RegionSignal | CarbonSignal | PriceSignal | PerformanceSigna
 
 
 def known_at(signal: Signal) -> float:
-    """Time of the newest knowledge in a signal, seconds since the epoch: a signal may be made anew of old values."""
+    """Time that what a signal rests on was known, seconds since the epoch: a signal may be made anew of old values.
+
+    Of intensities it is the end of the newest measured hour, of prices when the one was asked for that was not for
+    longest.
+    """
     if isinstance(signal, CarbonSignal) and signal.measured_until is not None:
         return min(signal.measured_until, signal.collected_at)
+    if isinstance(signal, PriceSignal):
+        asked = (origin.collected_at for origin in signal.origins.values() if origin.collected_at is not None)
+        return min((signal.collected_at, *asked))
     return signal.collected_at
 
 

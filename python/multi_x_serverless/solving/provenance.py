@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
-from multi_x_serverless.model.signals import CarbonSignal, PerformanceSignal, PriceSignal
+from multi_x_serverless.model.signals import CarbonSignal, PerformanceSignal, PriceSignal, known_at
 from multi_x_serverless.solving.model_constants import TransmissionPreset
 
 
@@ -129,9 +129,10 @@ def _origin_of_round_trips(signals: Sequence[PerformanceSignal]) -> str:
 
 
 def _origin(signals: Sequence[CarbonSignal | PriceSignal]) -> str:
-    """Sources and vintages, by region where they differ, and when the oldest of the signals was collected."""
+    """Sources and vintages, by region where they differ, and when the oldest signal, or price of one, was collected."""
+    oldest = min(known_at(signal) if isinstance(signal, PriceSignal) else signal.collected_at for signal in signals)
     origins = _by_region({signal.region: f"{signal.source}, {signal.vintage}" for signal in signals})
-    return f"{origins}; collected {_time(min(signal.collected_at for signal in signals))} UTC"
+    return f"{origins}; collected {_time(oldest)} UTC"
 
 
 def _by_region(texts: Mapping[str, str]) -> str:

@@ -211,7 +211,9 @@ TIERS = (ComputeTier(0.0, 0.0000166667), ComputeTier(6e9, 0.000015))
 def test_tiers_and_origins_survive_being_written_and_read() -> None:
     prices = replace(data.prices("us-east-1"), lambda_x86_64_tiers=TIERS)
     origins = {name: PriceOrigin(f"who says {name}", "2026-11-20") for name in PRICE_NAMES}
+    origins["s3_usd_per_gb_month"] = PriceOrigin("a list", "2026-11-20", 1_650_000_000.5)
     signal = PriceSignal(region="us-east-1", prices=prices, origins=origins, **ORIGIN)
+    assert known_at(signal) == 1_650_000_000.5
     assert PriceSignal.from_document(signal.to_document()) == signal
     assert signal.origin_of("ecr_usd_per_gb_month") == PriceOrigin("who says ecr_usd_per_gb_month", "2026-11-20")
 

@@ -8,6 +8,7 @@ import orjson
 
 from multi_x_serverless.collection.forecast_error import JUDGED_DAYS
 from multi_x_serverless.collection.hours import HOURS_IN_DAY
+from multi_x_serverless.model.prices import PRICE_NAMES, PriceOrigin
 from multi_x_serverless.model.signals import ForecastError, Interval, PerformanceSignal, RoundTrip
 from multi_x_serverless.solving.problem import Signals, SolveSettings, build_problem
 from multi_x_serverless.solving.provenance import provenance
@@ -38,6 +39,16 @@ def test_the_problem_document_carries_it() -> None:
     assert "2023" in document["provenance"]["carbon"]
     assert "collected 2023-11-15 12:00 UTC" in document["provenance"]["carbon"]
     assert "40 observed runs" in document["provenance"]["runs"]
+
+
+def test_prices_are_as_old_as_the_one_that_was_asked_for_longest_ago() -> None:
+    signals = embedded_signals()
+    home = signals.prices[HOME]
+    assert described(signals)["prices"].endswith("collected 2023-11-15 12:00 UTC")
+    old = PriceOrigin("AWS Price List", "2023-09-01", home.collected_at - 60 * 86_400.0)
+    origins = {name: home.origin_of(name) for name in PRICE_NAMES} | {PRICE_NAMES[-1]: old}
+    aged = {**signals.prices, HOME: replace(home, origins=origins)}
+    assert described(replace(signals, prices=aged))["prices"].endswith("collected 2023-09-16 12:00 UTC")
 
 
 def test_forecast_errors_are_named_by_region_once_known() -> None:

@@ -30,11 +30,12 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...]) -> int
     By default the regions that deployed workflows may use. A region that fails keeps its last value and is reported,
     and the exit code is 1.
     """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
+    from multi_x_serverless.adaptation.collection_warnings import warning_lines
     from multi_x_serverless.adaptation.signals import COLLECTORS, regions_in_use
     from multi_x_serverless.adaptation.statistics import collect_statistics
     from multi_x_serverless.adaptation.upkeep import collect_for_workflows
     from multi_x_serverless.adaptation.workflows import deployed_workflows, require_tables
-    from multi_x_serverless.cli.collection_tables import failure_lines, show_reports, warning_lines
+    from multi_x_serverless.cli.collection_tables import failure_lines, show_reports
     from multi_x_serverless.cli.statistics_tables import show_statistics
 
     with settings.open_cloud() as cloud:
