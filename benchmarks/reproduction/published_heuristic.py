@@ -71,6 +71,9 @@ class Parameters:
     difference: Literal["grams", "per cent of home"] = "grams"
 
 
+PUBLISHED = Parameters()
+
+
 @dataclass(frozen=True)
 class Search:
     """What a search found.
@@ -84,7 +87,7 @@ class Search:
 
 
 def search(
-    space: Space, judge: Judge, seed: int, parameters: Parameters = Parameters(), limit: float | None = None
+    space: Space, judge: Judge, seed: int, parameters: Parameters = PUBLISHED, limit: float | None = None
 ) -> Search:
     """Search once.
 
