@@ -275,7 +275,8 @@ def equal_effort_table(found: Sequence[Pinned]) -> Table:
     return table(
         "The same at equal effort: what the exact solver took to prove its optimum, on one thread, and the median "
         "excess of the published heuristic in % after as many evaluations as the exact solver looked at partial and "
-        "whole placements, and after as many as fit into its time at the engine's own speed (nothing counted for the rest).",
+        "whole placements, and after as many as fit into its time at the engine's own speed (nothing counted for "
+        "proposing).",
         ["nodes, graph", "looked at", "excess then", "exact, ms", "evaluations in that time", "excess then"],
         [
             [
@@ -323,7 +324,8 @@ def tails_table(found: Sequence[TailLimited]) -> Table:
     return table(
         f"Limit on the 95th percentile of run time, {TAIL_SHAPE.nodes} nodes, {TAIL_SHAPE.regions} regions, every "
         f"third node pinned, each placement judged by {SAMPLES:,} fresh samples; what is true is told by "
-        f"{TRUE_SCENARIOS:,} scenarios. Excess over the optimum in % (least / median / greatest) of plans that keep the limit.",
+        f"{TRUE_SCENARIOS:,} scenarios. Excess over the optimum in % (least / median / greatest) of plans that "
+        "keep the limit.",
         [
             "limit over home",
             "searches",

@@ -163,6 +163,8 @@ def energy_kwh(workload: Workload) -> float:
 def calibrated_bytes(workload: Workload, rule: OutsideRule, message_share: float) -> Bytes:
     """Bytes with which the ratio of execution to transmission is the published one, at home with the best preset.
 
+    What calls nobody has no messages: all of its bytes are data.
+
     Raises:
         ValueError: The messages alone are more than the ratio leaves room for.
     """
@@ -171,6 +173,8 @@ def calibrated_bytes(workload: Workload, rule: OutsideRule, message_share: float
     of_data = 0.5 * home + 0.5 * (outside if rule == "published" else 0.5 * (home + outside))
     gram = energy_kwh(workload) * home / workload.ratio
     wanted = gram / BEST.intra_region_kwh_per_gb - _small_messages_gb(workload.application) * home
+    if not workload.application.calls:
+        message_share = 0.0
     total = wanted / (message_share * home + (1.0 - message_share) * of_data)
     if total <= 0:
         raise ValueError(f"{workload.name}: its messages alone emit more than its ratio allows.")

@@ -75,6 +75,7 @@ def run(output: Path, effort: Effort) -> list[Table]:
     tables.append(compare.factor_table(points))
     plots.draw_canada(output / "reproduction-canada.png")
     plots.draw_factors(points, output / "reproduction-factors.png")
+    tables.append(step("published window, US only", beyond.us_table))
     tables.append(step("heuristic on the published window", lambda: heuristic_week_table(heuristic_weeks())))
     tables.append(step("solver", lambda: compare.solver_table(compare.solver_effort())))
 
