@@ -64,6 +64,9 @@ SOLVES_A_MONTH = 30
 SECONDS_PER_DAILY_SOLVE = 1.0
 """Assumed for the overhead: some thirty times what 24 solves were measured to take."""
 
+SHOWN_RUNS = 1_000_000
+"""Above these a count says no more than that it never pays."""
+
 PACKAGE_BYTES = 10e6
 """Of a function, copied once a month to every other region of the set; assumed."""
 
@@ -412,7 +415,9 @@ def break_even_table(found: Sequence[BreakEven]) -> Table:
 
 
 def _count(runs: float | None) -> str:
-    return "never" if runs is None else f"{np.ceil(runs):,.0f}"
+    if runs is None:
+        return "never"
+    return f"{np.ceil(runs):,.0f}" if runs <= SHOWN_RUNS else f"> {SHOWN_RUNS:,}"
 
 
 @dataclass(frozen=True)

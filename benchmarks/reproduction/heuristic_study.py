@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 import numpy as np
 import orjson
@@ -54,7 +53,7 @@ class Exact:
     Attributes:
         optimum: Mean carbon, proven, in gCO2eq.
         looked_at: Partial placements plus evaluations.
-        seconds: One solve on one thread, the median of some.
+        seconds: One solve on one thread, the fastest of some.
         seconds_per_evaluation: One placement over the same scenarios by the same engine.
         heuristic_percent: Excess of the product's heuristic over the optimum.
     """
@@ -215,7 +214,7 @@ def study_tails(tightness: float, graphs: Iterable[int], seeds: Sequence[int]) -
     )
 
 
-def _exact(problem: _core.Problem, repeats: int = 5) -> Exact:
+def _exact(problem: _core.Problem, repeats: int = 9) -> Exact:
     seconds = []
     for _ in range(repeats):
         began = time.perf_counter()
@@ -227,14 +226,17 @@ def _exact(problem: _core.Problem, repeats: int = 5) -> Exact:
     placement = hour["placement"]
     optimum = problem.evaluate(placement, HOUR).carbon.mean
     (own,) = orjson.loads(problem.solve("heuristic", threads=1))["hours"]
-    began = time.perf_counter()
-    for _ in range(200):
-        problem.evaluate(placement, HOUR)
+    evaluations = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        for _ in range(100):
+            problem.evaluate(placement, HOUR)
+        evaluations.append((time.perf_counter() - began) / 100)
     return Exact(
         optimum=optimum,
         looked_at=hour["explored"] + hour["evaluations"],
-        seconds=median(seconds),
-        seconds_per_evaluation=(time.perf_counter() - began) / 200,
+        seconds=min(seconds),
+        seconds_per_evaluation=min(evaluations),
         heuristic_percent=100.0 * (own["metrics"]["carbon"]["mean"] / optimum - 1.0),
     )
 
@@ -273,9 +275,9 @@ def pinned_table(found: Sequence[Pinned]) -> Table:
 def equal_effort_table(found: Sequence[Pinned]) -> Table:
     """The same graphs at equal effort; times are of the machine."""
     return table(
-        "The same at equal effort: what the exact solver took to prove its optimum, on one thread, and the median "
-        "excess of the published heuristic in % after as many evaluations as the exact solver looked at partial and "
-        "whole placements, and after as many as fit into its time at the engine's own speed (nothing counted for "
+        "The same at equal effort: what the exact solver took to prove its optimum, on one thread (fastest of nine), "
+        "and the median excess of the published heuristic in % after as many evaluations as the exact solver looked at partial "
+        "and whole placements, and after as many as fit into its time at the engine's own speed (nothing counted for "
         "proposing).",
         ["nodes, graph", "looked at", "excess then", "exact, ms", "evaluations in that time", "excess then"],
         [

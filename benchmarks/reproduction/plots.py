@@ -84,7 +84,7 @@ def draw_heuristic(found: Sequence[Pinned], output: Path) -> None:
     ways.set_xscale("log")
     ways.set_xlabel("evaluations (dot: as many as fit into the exact solver's time)")
     ways.set_title("median over seeds, and 10 to 90 %", fontsize="medium")
-    ways.legend(fontsize="small")
+    ways.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3)
     for plot in (ends, ways):
         plot.set_ylim(bottom=-1.0)
         plot.grid(alpha=0.3)
@@ -103,7 +103,7 @@ def draw_weeks(years: Sequence[Year], output: Path) -> None:
         weekly = np.array(weekly_reductions(group))
         for level, style in ((0, "--"), (1, ":"), (2, "-."), (3, "-")):
             plot.plot(np.arange(1, len(weekly) + 1), weekly[:, level], style, label=LEVELS[level])
-        plot.axvspan(41, 42, color="black", alpha=0.12)
+        plot.axvspan(41.5, 42.5, color="black", alpha=0.12)
         plot.set_title(f"{regions}, preset {preset}", fontsize="medium")
         plot.grid(alpha=0.3)
     for row in grid:

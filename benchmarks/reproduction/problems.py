@@ -50,6 +50,7 @@ class Setting:
 
     Attributes:
         regions: Home first.
+        untracked_home_share: Fraction of the bytes outside messages that go home; the rest leaves the cloud.
         message_share: Fraction of all bytes that travels in messages instead of through storage at home.
         speed_away: Run time away from home over that at home.
         paces: Observed runs per pattern of calls. 1: durations are constant, which is exact for means of carbon. More:
@@ -61,6 +62,7 @@ class Setting:
     regions: tuple[str, ...] = FOUR_REGIONS
     transmission: Transmission = BEST
     rule: OutsideRule = "published"
+    untracked_home_share: float = 0.5
     message_share: float = 0.0
     speed_away: float = 1.0
     paces: int = 1
@@ -160,7 +162,7 @@ def energy_kwh(workload: Workload) -> float:
     return hours * power_kw * constants.PUE_DEFAULT
 
 
-def calibrated_bytes(workload: Workload, rule: OutsideRule, message_share: float) -> Bytes:
+def calibrated_bytes(workload: Workload, setting: Setting) -> Bytes:
     """Bytes with which the ratio of execution to transmission is the published one, at home with the best preset.
 
     What calls nobody has no messages: all of its bytes are data.
@@ -170,11 +172,11 @@ def calibrated_bytes(workload: Workload, rule: OutsideRule, message_share: float
     """
     home = float(trace_of((HOME,), CALIBRATION_DAYS).mean())
     outside = constants.OUTSIDE_INTENSITY_GCO2EQ_PER_KWH
-    of_data = 0.5 * home + 0.5 * (outside if rule == "published" else 0.5 * (home + outside))
+    away = outside if setting.rule == "published" else 0.5 * (home + outside)
+    of_data = setting.untracked_home_share * home + (1.0 - setting.untracked_home_share) * away
     gram = energy_kwh(workload) * home / workload.ratio
     wanted = gram / BEST.intra_region_kwh_per_gb - _small_messages_gb(workload.application) * home
-    if not workload.application.calls:
-        message_share = 0.0
+    message_share = setting.message_share if workload.application.calls else 0.0
     total = wanted / (message_share * home + (1.0 - message_share) * of_data)
     if total <= 0:
         raise ValueError(f"{workload.name}: its messages alone emit more than its ratio allows.")
@@ -196,9 +198,9 @@ def _small_messages_gb(application: Application) -> float:
 
 def build_study(workload: Workload, setting: Setting) -> Study:
     """The problem document of a workload under a setting, read by the engine."""
-    moved = calibrated_bytes(workload, setting.rule, setting.message_share)
+    moved = calibrated_bytes(workload, setting)
     document = orjson.dumps(_document(workload, setting, moved))
-    outside_gb = 0.5 * moved.data if setting.rule == "published" else 0.0
+    outside_gb = (1.0 - setting.untracked_home_share) * moved.data if setting.rule == "published" else 0.0
     return Study(
         problem=_core.Problem.from_json(document),
         constant_gco2eq=outside_gb
@@ -313,8 +315,8 @@ def _document(workload: Workload, setting: Setting, moved: Bytes) -> dict[str, A
             "inter_region_kwh_per_gb": setting.transmission.inter_region_kwh_per_gb,
             "intra_region_kwh_per_gb": setting.transmission.intra_region_kwh_per_gb,
             "interval": None,
-            # By the published rule the half that goes outside is the same everywhere, and not for the engine.
-            "unattributed_home_share": 1.0 if setting.rule == "published" else 0.5,
+            # By the published rule what leaves the cloud is the same everywhere, and not for the engine.
+            "unattributed_home_share": 1.0 if setting.rule == "published" else setting.untracked_home_share,
         },
         "prices": {region: _prices(region, regions) for region in regions},
         "latency": {
@@ -372,7 +374,7 @@ def _node_columns(
 ) -> dict[str, Any]:
     application = workload.application
     shape = application.steps[step]
-    share = 0.5 if setting.rule == "published" else 1.0
+    share = setting.untracked_home_share if setting.rule == "published" else 1.0
     size = share * moved.data * GB * shape.data_share / application.run_probability(step)
     seconds = shape.time_share * workload.run_time_s
     return {

@@ -53,7 +53,7 @@ FULL = Effort(
 )
 
 VARIANT_NODES, VARIANT_GRAPH = 18, 0
-SAMPLED_NODES, SAMPLED_GRAPH = 9, 0
+SAMPLED_NODES, SAMPLED_GRAPH = 6, 0
 FIRST_FORECAST_DAY = 30
 
 
@@ -130,6 +130,7 @@ def window_tables(draws: int) -> list[Table]:
         compare.canada_table(),
         compare.headline_table(),
         compare.shares_table(draws),
+        compare.untracked_table(),
         compare.speed_table(),
     ]
 

@@ -55,9 +55,9 @@ def at_mean(one: Workload, setting: Setting, region: str) -> float:
 
 @BY_NAME
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("share", [0.0, 0.25])
-def test_the_ratio_is_the_published_one_at_home(one: Workload, rule: OutsideRule, share: float) -> None:
-    setting = Setting(rule=rule, message_share=share)
+@pytest.mark.parametrize(("share", "home"), [(0.0, 0.5), (0.25, 0.5), (0.0, 0.1)])
+def test_the_ratio_is_the_published_one_at_home(one: Workload, rule: OutsideRule, share: float, home: float) -> None:
+    setting = Setting(rule=rule, message_share=share, untracked_home_share=home)
     total = at_mean(one, setting, HOME)
     execution = at_mean(one, replace(setting, transmission=Transmission(0.0, 0.0)), HOME)
     assert execution / (total - execution) == pytest.approx(one.ratio, rel=1e-6)
@@ -132,7 +132,7 @@ def test_a_forecast_starts_on_the_right_day_and_sees_nothing_of_it() -> None:
 def test_messages_that_emit_more_than_the_ratio_allows_are_refused() -> None:
     light = replace(workload("Image small"), ratio=1e6)
     with pytest.raises(ValueError, match="Image small"):
-        calibrated_bytes(light, "published", 0.0)
+        calibrated_bytes(light, Setting())
 
 
 # --- The engine against formulas -------------------------------------------------------------------------------------
@@ -263,6 +263,7 @@ def rows_of(page: str, one: Table) -> list[str]:
         compare.canada_table,
         compare.headline_table,
         compare.speed_table,
+        compare.untracked_table,
         lambda: compare.factor_table(compare.factor_points()),
         beyond.us_table,
         lambda: beyond.frontier_table(report.all_trade_offs()),
