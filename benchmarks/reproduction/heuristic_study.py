@@ -276,9 +276,9 @@ def equal_effort_table(found: Sequence[Pinned]) -> Table:
     """The same graphs at equal effort; times are of the machine."""
     return table(
         "The same at equal effort: what the exact solver took to prove its optimum, on one thread (fastest of nine), "
-        "and the median excess of the published heuristic in % after as many evaluations as the exact solver looked at partial "
-        "and whole placements, and after as many as fit into its time at the engine's own speed (nothing counted for "
-        "proposing).",
+        "and the median excess of the published heuristic in % after as many evaluations as the exact solver looked at "
+        "partial and whole placements, and after as many as fit into its time at the engine's own speed (nothing "
+        "counted for proposing).",
         ["nodes, graph", "looked at", "excess then", "exact, ms", "evaluations in that time", "excess then"],
         [
             [

@@ -17,7 +17,7 @@ from multi_x_serverless.collection.carbon_source import CarbonSource
 from multi_x_serverless.collection.collector import Collector, CollectorReport
 from multi_x_serverless.collection.performance import PerformanceCollector, performance_collector
 from multi_x_serverless.collection.provider import provider_collector
-from multi_x_serverless.collection.store import CARBON, PERFORMANCE, PRICE, SignalStore
+from multi_x_serverless.collection.store import CARBON, CARBON_PAST, PERFORMANCE, PRICE, SignalStore
 from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError, UsageError
 from multi_x_serverless.model.signals import known_at
 from multi_x_serverless.solving.problem import Signals
@@ -93,6 +93,18 @@ def _shared_client(environment: Mapping[str, str]) -> Iterator[Callable[[], Http
     finally:
         for entry in made:
             entry.close()
+
+
+def forget_carbon_past(cloud: Cloud, regions: Sequence[str]) -> None:
+    """Forget the hours of carbon intensity that earlier collections stored, of a file that was wrong for example.
+
+    Raises:
+        NotEnoughDataError: `setup_tables` was not run.
+    """
+    require_tables(cloud)
+    store = SignalStore(cloud.key_value, cloud.system_region)
+    for region in regions:
+        store.forget(CARBON_PAST, region)
 
 
 def read_signals(cloud: Cloud) -> Signals:

@@ -16,8 +16,13 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, UsageError
 @click.command("data_collect")
 @click.argument("collector", type=click.Choice(["carbon", "provider", "performance", "workflow", "all"]))
 @regions_option("Only this region; may be given several times.")
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="First forget the hours of carbon intensity that earlier collections stored (of a wrong file, for example).",
+)
 @pass_settings
-def command(settings: Settings, collector: str, regions: tuple[str, ...]) -> int:
+def command(settings: Settings, collector: str, regions: tuple[str, ...], forget: bool) -> int:
     """Refresh what the solver is fed with.
 
     \b
@@ -31,7 +36,7 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...]) -> int
     and the exit code is 1.
     """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
     from multi_x_serverless.adaptation.collection_warnings import warning_lines
-    from multi_x_serverless.adaptation.signals import COLLECTORS, regions_in_use
+    from multi_x_serverless.adaptation.signals import COLLECTORS, forget_carbon_past, regions_in_use
     from multi_x_serverless.adaptation.statistics import collect_statistics
     from multi_x_serverless.adaptation.upkeep import collect_for_workflows
     from multi_x_serverless.adaptation.workflows import deployed_workflows, require_tables
@@ -44,6 +49,10 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...]) -> int
             raise UsageError(f"there is no region {', '.join(unknown)}; there are {', '.join(cloud.regions)}.")
         require_tables(cloud)
         names = COLLECTORS if collector == "all" else tuple(name for name in COLLECTORS if name == collector)
+        if forget and "carbon" not in names:
+            raise UsageError("--forget is about carbon: 'data_collect carbon --forget'.")
+        if forget:
+            forget_carbon_past(cloud, regions or cloud.regions)
         statistics = None
         if collector in ("workflow", "performance", "all"):
             # Before the others: round trips and speeds are learned from them.
