@@ -227,6 +227,7 @@ def test_kept_forecasts_are_judged_by_the_measured_hours_that_were_given() -> No
     hours[CURRENT - HOUR] = intensity(200.0)
     hours[CURRENT - 2 * HOUR] = intensity(900.0, is_estimated=True)
     hours[CURRENT - 3 * HOUR] = intensity(50.0)
+    hours[CURRENT] = intensity(5.0)  # It is not over yet.
     made = MadeForecast(CURRENT - 3 * HOUR, (110.0,) * 24)
     judged = signal_of(replace(given_of(hours), forecasts=(made,)))
     assert judged.forecast_error == ForecastError((90.0 + 60.0) / 250.0, 2)
