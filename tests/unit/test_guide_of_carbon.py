@@ -71,7 +71,8 @@ def test_the_tables_are_those_of_the_benchmark() -> None:
 def test_the_table_of_short_histories_is_that_of_the_benchmark() -> None:
     ((shape, numbers),) = set_of_tables(write_table()).items()
     assert set_of_tables(FORECAST)[shape] == pytest.approx(numbers, abs=0.011)
-    assert OWN_DAYS[0] * 24 == NEEDED_HOURS
+    # A day of a service lacks the hour under way, and may lack a few others.
+    assert 0 < OWN_DAYS[0] * 24 - NEEDED_HOURS <= 4
 
 
 @pytest.mark.parametrize("days", OWN_DAYS)

@@ -29,10 +29,11 @@ KEEP_DAYS = 35
 OLDEST_DAYS = 2 * DAYS_IN_WEEK
 """If the newest hour known is older, the past is no basis of a forecast: the weather has changed since."""
 
-NEEDED_HOURS = HOURS_IN_DAY
+NEEDED_HOURS = 20
 NEEDED_AMONG_HOURS = 2 * HOURS_IN_DAY
-"""A forecast needs so many of the newest hours: with fewer, most of a day's profile would be made up. With them it has
-less regret than one of the embedded trace (`docs/forecast.md`), which is why a week is not waited for."""
+"""A forecast needs so many of the newest hours: with fewer, most of a day's profile would be made up. The last day of a
+service that lacks the hour under way and a few others is enough. With them it has less regret than one of the embedded
+trace (`docs/forecast.md`), which is why a week is not waited for."""
 
 LONGEST_GAP_HOURS = 2 * HOURS_IN_DAY
 """A history goes back to the last gap that is longer: filled, such a gap would outweigh what is known."""

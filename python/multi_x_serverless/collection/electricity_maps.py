@@ -77,14 +77,15 @@ class ElectricityMapsSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Whose values these are and, after it was asked, what it did not give."""
+        """After it was asked: whose values these are, if there are any, and what it did not give."""
+        credit = (ATTRIBUTION,) if any(answer.hours for answer in self._answers.values()) else ()
         refused = (
             f"The plan of the Electricity Maps token has no {endpoint} for {', '.join(sorted(zones))}."
             for endpoint, zones in self._refused.items()
         )
         cache = self._client.cache
         failure = () if cache is None or cache.failure is None else (f"{NAME}: {cache.failure}.",)
-        return (ATTRIBUTION, *refused, *self._told, *failure)
+        return (*credit, *refused, *self._told, *failure)
 
     def past(self, region: Region, first_hour: float, hours: int) -> Mapping[float, HourlyIntensity]:
         """Return what it knows of past hours; see `CarbonSource.past`.

@@ -125,10 +125,10 @@ def test_a_day_is_enough_and_how_much_is_known_is_said() -> None:
 
 
 def test_less_than_a_day_leaves_the_trace_and_says_why() -> None:
-    made = make_carbon_signal(REGION, given_of(hours_before(CURRENT, 23)), EMBEDDED, HourOfDayMean(), NOW)
+    made = make_carbon_signal(REGION, given_of(hours_before(CURRENT, 19)), EMBEDDED, HourOfDayMean(), NOW)
     assert made.signal == signal_of()
     (warning,) = made.warnings
-    assert "the embedded data serves: only 23 of the 48 hours up to 2026-10-15 13:00 UTC are known" in warning
+    assert "the embedded data serves: only 19 of the 48 hours up to 2026-10-15 13:00 UTC are known" in warning
 
 
 def test_hours_that_end_a_while_ago_are_continued_over_the_gap() -> None:

@@ -128,3 +128,22 @@ def test_a_token_that_is_not_known_leaves_everything_to_the_trace(server: HttpSe
         assert outcome.warnings == ("Electricity Maps does not know the token in ELECTRICITY_MAPS_AUTH_TOKEN.",)
     assert report.notes[0] == "Electricity Maps serves none of the regions."
     assert len(server.requests) == 1
+
+
+def test_the_last_day_of_a_free_plan_that_ends_with_the_hour_under_way_is_enough(
+    server: HttpServer, store: SignalStore
+) -> None:
+    """Of its 24 values one is of an hour that is not over."""
+    server.play(HISTORY, Reply.json({"zone": "DE", "data": rows("DE", CURRENT_HOUR - 23 * HOUR, CURRENT_HOUR + HOUR)}))
+    report = collect(server, store)
+    german, _ = report.outcomes
+    assert german.source == "Electricity Maps"
+    assert german.warnings == ()
+
+
+def test_nobody_is_credited_who_gave_nothing(server: HttpServer, store: SignalStore) -> None:
+    for path in (HISTORY, LATEST):
+        server.play(path, REFUSED)
+    report = collect(server, store)
+    assert ATTRIBUTION not in report.notes
+    assert {outcome.vintage for outcome in report.outcomes} == {"2023"}
