@@ -39,6 +39,30 @@ home_region: us-east-1
 WORKFLOW = "fragile-0.0.1"
 
 
+def test_letters_end_with_their_workflow(command_line: CommandLine, tmp_path: Path) -> None:
+    project = tmp_path / "fragile"
+    (project / ".multi-x-serverless").mkdir(parents=True)
+    (project / "app.py").write_text(SOURCE, encoding="utf-8")
+    (project / ".multi-x-serverless" / "config.yml").write_text(CONFIGURATION, encoding="utf-8")
+    command_line.succeed("deploy", cwd=project)
+    assert command_line.run("run", WORKFLOW, "-a", "{}").exit_code == 1
+    (letter,) = command_line.succeed("dead_letters", WORKFLOW)["dead_letters"]
+
+    deleted = command_line.succeed("remove", WORKFLOW)["deleted"]
+    assert f"dead letter {letter['id']} in us-east-1" in deleted
+    assert [check["status"] for check in letter_checks(command_line)] == ["ok"]
+    command_line.succeed("deploy", cwd=project)
+    assert command_line.succeed("dead_letters")["dead_letters"] == []
+    assert command_line.succeed("status", WORKFLOW)["dead_letters"] == 0
+    command_line.succeed("remove", WORKFLOW)
+    command_line.succeed("teardown")
+
+
+def letter_checks(command_line: CommandLine) -> list[dict[str, str]]:
+    findings = command_line.run("doctor").document["findings"]
+    return [finding for finding in findings if finding["check"] == "letters"]
+
+
 def test_a_run_that_failed_goes_on_after_its_cause_is_removed(command_line: CommandLine, tmp_path: Path) -> None:
     project, needed = tmp_path / "fragile", tmp_path / "needed"
     (project / ".multi-x-serverless").mkdir(parents=True)

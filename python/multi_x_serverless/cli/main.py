@@ -42,7 +42,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "run": CommandEntry("run", "Run a deployed workflow."),
     "list": CommandEntry("list", "List the deployed workflows."),
     "status": CommandEntry("status", "Show a workflow (its plan, where its nodes ran) or one run of it."),
-    "dead_letters": CommandEntry("dead_letters", "List the messages that were given up."),
+    "dead_letters": CommandEntry("dead_letters", "List the messages that were given up, or delete them."),
     "redrive": CommandEntry("redrive", "Put messages that were given up back, so that their runs go on."),
     "data_sync": CommandEntry("data_sync", "Read new function logs into the history."),
     "data_collect": CommandEntry("data_collect", "Refresh carbon, provider, performance or workflow data."),

@@ -173,7 +173,7 @@ def test_a_letter_that_cannot_be_read_is_listed_all_the_same(example: Example) -
     for number, body in enumerate(["", "[]", "[" * 100_000, "{", '{"node": 99, "run": 1}', '{"Records": []}']):
         example.give_up(body, str(number))
 
-    found = dead_letters(example.cloud)
+    found = dead_letters(example.cloud, WORKFLOW_ID)
 
     assert [(message.run_id, message.node) for message in found] == [("", "")] * 6
 
