@@ -25,7 +25,7 @@ def show_run(settings: Settings, run: RunStatus) -> None:
         key = "home" if trace.placement_key == "home" else f"hour {trace.placement_key}"
         write_text(f"started {started} UTC, plan {run.plan_version}, placed by {trace.reason} ({key})")
     columns = [
-        Column("node"),
+        Column("node", is_name=True),
         Column("state", is_whole=True),
         Column("region", is_whole=True),
         Column("attempts", is_number=True),

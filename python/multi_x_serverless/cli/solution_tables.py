@@ -105,7 +105,7 @@ def _show_candidates(settings: Settings, solution: Solution) -> None:
         settings,
         f"Candidates: means per run over {len(solution.hours)} hours, "
         f"in the {solution.scenarios} scenarios that the plan was chosen by",
-        [Column(""), Column("region"), *QUANTITIES],
+        [Column(""), Column("region", is_whole=True), *QUANTITIES],
         rows,
         note="; ".join(notes.values()),
     )
@@ -156,7 +156,7 @@ def _show_plan(settings: Settings, nodes: Sequence[str], hours: Sequence[HourSol
     write_table(
         settings,
         "Plan: region per node and hours (UTC)",
-        [Column("node"), *(Column(hour_ranges(members)) for members, _ in groups)],
+        [Column("node", is_name=True), *(Column(hour_ranges(members)) for members, _ in groups)],
         [[node, *(placement[node] for _, placement in groups)] for node in nodes],
     )
 

@@ -62,8 +62,8 @@ def command(settings: Settings, tagged: bool, regions: tuple[str, ...]) -> int:
             settings,
             "",
             [
-                Column("workflow"),
-                Column("home"),
+                Column("workflow", is_whole=True),
+                Column("home", is_whole=True),
                 Column("functions", is_number=True),
                 Column("plan", is_number=True),
                 Column("regions"),

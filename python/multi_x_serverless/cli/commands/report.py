@@ -115,15 +115,14 @@ def _show_expected(settings: Settings, report: SavingsReport) -> None:
 def _show_observed(settings: Settings, observed: Observed, plan_version: int) -> None:
     rows = []
     if observed.control is not None:
-        name = f"home share under plan {plan_version} ({observed.control.runs} runs)"
+        name = f"home share ({observed.control.runs} runs)"
         rows.append([name, *_cells(observed.control.mean, observed.control.mean)])
     if observed.plan is not None and observed.control is not None:
         rows.append(
             [f"plan {plan_version} ({observed.plan.runs} runs)", *_cells(observed.plan.mean, observed.control.mean)]
         )
     if observed.other_home is not None:
-        name = f"other runs at home, at these hours' intensity, no control ({observed.other_home.runs} runs)"
-        rows.append([name, *_cells(observed.other_home.mean, None)])
+        rows.append([f"other home ({observed.other_home.runs} runs)", *_cells(observed.other_home.mean, None)])
     if rows:
         write_table(
             settings,
@@ -145,6 +144,8 @@ def _show_observed(settings: Settings, observed: Observed, plan_version: int) ->
 
 def _note(observed: Observed) -> str:
     notes = []
+    if observed.other_home is not None:
+        notes.append("other home: other runs at home, at the intensity of their hours; no control for the plan's runs.")
     if observed.strata:
         notes.append(
             f"Compared within {observed.strata} group{'s' if observed.strata > 1 else ''} of hours, weighted as the "

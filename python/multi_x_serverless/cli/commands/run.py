@@ -171,7 +171,13 @@ def _show(settings: Settings, trace: RunTrace) -> None:
         ]
         for node in trace.nodes
     ]
-    columns = [Column("node"), Column("region"), Column("start", True), Column("duration", True), Column("")]
+    columns = [
+        Column("node", is_name=True),
+        Column("region", is_whole=True),
+        Column("start", True),
+        Column("duration", True),
+        Column(""),
+    ]
     write_table(settings, f"Run {trace.run_id}: {trace.status} in {seconds(trace.duration_s)}", columns, rows)
     for failure in trace.failures:
         settings.say_error(f"{failure.node} in {failure.region} raised {failure.error}: {failure.message}")
@@ -189,7 +195,7 @@ def _summarise(settings: Settings, traces: tuple[RunTrace, ...]) -> None:
     write_table(
         settings,
         f"{len(traces)} runs: " + ", ".join(f"{count} {status}" for status, count in sorted(statuses.items())),
-        [Column("node"), *(Column(region, is_number=True) for region in regions)],
+        [Column("node", is_name=True), *(Column(region, is_number=True) for region in regions)],
         [[node, *(str(counts[region] or "-") for region in regions)] for node, counts in where.items()],
     )
     for trace in traces:

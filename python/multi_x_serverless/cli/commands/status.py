@@ -110,7 +110,7 @@ def _show_use(settings: Settings, use: PlanUse) -> None:
     write_table(
         settings,
         f"Runs under plan {use.plan_version}: {use.runs} ({reasons}{failed})",
-        [Column("node"), *(Column(region, is_number=True) for region in regions)],
+        [Column("node", is_name=True), *(Column(region, is_number=True) for region in regions)],
         [[node, *(str(counts.get(region, "-")) for region in regions)] for node, counts in use.regions.items()],
     )
 
@@ -124,23 +124,23 @@ def _show_last_runs(settings: Settings, status: WorkflowStatus) -> None:
         settings,
         "Last runs, newest first",
         [
-            Column("started (UTC)", is_whole=True),
+            Column("run", is_whole=True),
             Column("status"),
+            Column("started (UTC)", is_whole=True),
             Column("plan", is_number=True),
             Column("placed by", is_whole=True),
             Column("time", is_number=True),
             Column("regions"),
-            Column("run", is_whole=True),
         ],
         [
             [
-                _time(run.started_at, "%m-%d %H:%M:%S"),
+                run.run_id,
                 run.status + (f", {len(run.failed_attempts)} attempts failed" if run.failed_attempts else ""),
+                _time(run.started_at, "%m-%d %H:%M:%S"),
                 str(run.plan_version),
                 run.reason,
                 seconds(run.duration_s),
                 ", ".join(_regions_of(run)) or "-",
-                run.run_id,
             ]
             for run in status.last_runs
         ],
