@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from integration_tests.conftest import CommandLine
@@ -104,4 +105,7 @@ def test_a_run_that_failed_goes_on_after_its_cause_is_removed(command_line: Comm
     assert {node["state"] for node in status["nodes"]} == {"finished"}
     assert command_line.succeed("dead_letters")["dead_letters"] == []
     assert command_line.run("redrive", WORKFLOW).exit_code == 3
-    assert command_line.run("status", "0" * 32).exit_code == 1
+    assert command_line.succeed("status", run_id[:12])["run_id"] == run_id
+    for unknown in ("0" * 32, "0" * 8):
+        answer = command_line.run("status", unknown)
+        assert (answer.exit_code, json.loads(answer.errors)["error"]["code"]) == (1, "unknown-run")

@@ -109,6 +109,22 @@ def read_runs(
     return found
 
 
+def run_ids_that_begin(
+    cloud: Cloud, workflow_id: str, sources: Sequence[LogSource], beginning: str, since: float
+) -> set[str]:
+    """Ids of the runs that have records since a time and whose id begins so."""
+    found: set[str] = set()
+    for source in sources:
+        for event in cloud.logs.read_logs(source.region, source.function, since - 1.0, cloud.now() + 1.0):
+            try:
+                record = parse_line(event.message)
+            except MalformedRecordError:
+                continue
+            if record is not None and record.get("wf") == workflow_id:
+                found.add(str(record.get("run", "")))
+    return {run_id for run_id in found if run_id.startswith(beginning)}
+
+
 # Lambda's words, then those that only the embedded cloud has (`cloud.local.worker`).
 _KILLED = re.compile(
     r"\b([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?: Error:)? "

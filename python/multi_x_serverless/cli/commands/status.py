@@ -36,12 +36,13 @@ def command(settings: Settings, identifier: str, workflow_id: str | None, last: 
     """Show a workflow or one of its runs.
 
     Of a workflow: its plans, where its nodes ran, and its last runs (as of data_sync). Of a run (its id is printed by
-    'run'): the state of each node, what is waited for, failures with their traceback, straight from the logs.
+    'run'; the first 8 characters or more will do): the state of each node, what is waited for, failures with their
+    traceback, straight from the logs.
     """
     with settings.open_cloud(exclusive=False) as cloud:
-        from multi_x_serverless.adaptation.run_status import is_run_id, run_status
+        from multi_x_serverless.adaptation.run_status import begins_run_id, is_run_id, run_status
 
-        if workflow_id is not None or is_run_id(identifier):
+        if workflow_id is not None or is_run_id(identifier) or begins_run_id(identifier):
             from multi_x_serverless.cli.run_table import run_members, show_run
 
             run = run_status(cloud, identifier, workflow_id)
