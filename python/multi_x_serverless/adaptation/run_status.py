@@ -15,7 +15,14 @@ from multi_x_serverless.errors import UnknownRunError, UsageError
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.fold import RunState, examine
-from multi_x_serverless.observation.trace import LoggedRun, RunTrace, read_runs, run_ids_that_begin, trace_of
+from multi_x_serverless.observation.trace import (
+    LoggedRun,
+    RunTrace,
+    read_runs,
+    run_ids_that_begin,
+    time_to_last_record,
+    trace_of,
+)
 
 NodeState: TypeAlias = Literal["finished", "failed", "running", "retrying", "called", "waiting", "dead", "not reached"]
 
@@ -143,7 +150,8 @@ def _status(run_id: str, record: WorkflowRecord, logged: LoggedRun, letters: tup
     requests = [request for request, _ in logged.kills]
     nodes = tuple(_node_status(index, graph, records, state, given_up, requests) for index in range(len(graph.nodes)))
     if letters and trace.status in ("running", "not started"):
-        trace = replace(trace, status="failed")
+        duration_s = 0.0 if start is None else time_to_last_record(records, float(start["ts"]))
+        trace = replace(trace, status="failed", duration_s=duration_s)
     elif trace.status == "failed" and not letters and any(node.state == "running" for node in nodes):
         trace = replace(trace, status="running")  # what had failed was put back
     return RunStatus(

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from multi_x_serverless.cli.failures import describe_failure
 from multi_x_serverless.cli.letter_table import letter_members
 from multi_x_serverless.cli.output import Column, seconds, write_table, write_text
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 def show_run(settings: Settings, run: RunStatus) -> None:
     """The state of a run: a line, a table of its nodes, what failed, what to do."""
     trace = run.trace
-    took = f" after {seconds(trace.duration_s)}" if trace.status in ("complete", "failed") else ""
+    has_ended = trace.status in ("complete", "failed") and run.started_at is not None
+    took = f" after {seconds(trace.duration_s)}" if has_ended else ""
     write_text(f"Run {trace.run_id} of {run.workflow_id}: {trace.status}{took}")
     if run.started_at is not None:
         started = datetime.fromtimestamp(run.started_at, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
@@ -37,8 +39,7 @@ def show_run(settings: Settings, run: RunStatus) -> None:
             write_text(f"{node.node} waits for {', '.join(node.waits_for)}")
     # Attempts that failed alike are shown once: usually all of them did.
     for failure, attempts in Counter(trace.failures).items():
-        times = f" ({attempts} attempts)" if attempts > 1 else ""
-        write_text(f"{failure.node} in {failure.region} raised {failure.error}: {failure.message}{times}")
+        write_text(describe_failure(failure, attempts))
         for line in failure.traceback:
             write_text(f"    {line.rstrip()}")
     for kill in run.kills:

@@ -266,3 +266,27 @@ def test_what_looks_like_a_run_id_and_is_none_is_no_workflow(example: Example) -
             run_status(example.cloud, text)
     for text in ("0" * 7, "0" * 33, WORKFLOW_ID, "0123456G"):
         assert not begins_run_id(text)
+
+
+def test_a_run_whose_entry_failed_took_the_time_of_its_attempts(example: Example) -> None:
+    log = example.log
+    example.write(log.started())
+    for attempt in range(3):
+        example.write(log.node_started(0, 1.0 + attempt), log.failed(0, 1.5 + attempt, attempt))
+
+    trace = example.status().trace
+
+    assert trace.status == "failed"
+    assert trace.duration_s == pytest.approx(3.5)
+
+
+def test_a_run_that_was_given_up_early_took_the_time_until_its_last_record(example: Example) -> None:
+    """Attempts that were killed leave no record of a failure; the letter says that none will come."""
+    log = example.log
+    example.write(log.started(), log.node_started(0, 2.5))
+    example.give_up(example.message(node=0))
+
+    status = example.status()
+
+    assert status.trace.status == "failed"
+    assert status.trace.duration_s == pytest.approx(2.5)
