@@ -48,6 +48,19 @@ class RemoveResult:
     left: tuple[str, ...]
 
 
+def require_known(cloud: Cloud, workflow_id: str) -> None:
+    """Check that there is something to remove, before anybody is asked whether to.
+
+    Raises:
+        UnknownWorkflowError: Nothing of that id is recorded.
+    """
+    if not has_system_tables(cloud):
+        raise unknown_workflow(cloud, workflow_id)
+    state = read_state(cloud, workflow_id)
+    if state.record is None and not known_resources(state):
+        raise unknown_workflow(cloud, workflow_id)
+
+
 def remove(
     cloud: Cloud,
     workflow_id: str,

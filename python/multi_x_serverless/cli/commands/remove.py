@@ -18,7 +18,9 @@ def command(settings: Settings, workflow_id: str, keep_logs: bool) -> int:
     """Delete the workflow WORKFLOW_ID with everything it made, and its history."""
     with settings.open_cloud() as cloud:
         from multi_x_serverless.adaptation.removal import remove_workflow
+        from multi_x_serverless.deployment.remove import require_known
 
+        require_known(cloud, workflow_id)
         settings.confirm(f"Delete {workflow_id} with its history?")
         with terminal_progress(settings) as progress:
             result = remove_workflow(cloud, workflow_id, keep_logs=keep_logs, progress=progress)
