@@ -76,6 +76,20 @@ def write_text(text: str) -> None:
     click.echo(printable(text))
 
 
+def write_warning(text: str, *, indent: str = "") -> None:
+    """What is to be known about the data that stand beside it, on standard output."""
+    write_text(f"{indent}warning: {text}")
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things: the word for one of them, ``run`` or ``repeated delivery``, takes its plural by itself."""
+    if count == 1:
+        return f"1 {what}"
+    if what[-1] == "y" and what[-2] not in "aeiou":
+        return f"{count} {what[:-1]}ies"
+    return f"{count} {what}s"
+
+
 BRIEF_CHARACTERS = 240
 """Longest text of a table's cell that is not cut."""
 
@@ -134,7 +148,7 @@ def age(value_s: float) -> str:
     for factor, unit in ((86_400.0, "day"), (3_600.0, "hour"), (60.0, "minute")):
         if value_s >= factor:
             count = int(value_s // factor)
-            return f"{count} {unit}" + ("" if count == 1 else "s")
+            return counted(count, unit)
     return "less than a minute"
 
 

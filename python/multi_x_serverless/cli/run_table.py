@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from multi_x_serverless.cli.failures import describe_failure
 from multi_x_serverless.cli.letter_table import letter_members
-from multi_x_serverless.cli.output import Column, seconds, write_table, write_text
+from multi_x_serverless.cli.output import (
+    Column,
+    counted,
+    seconds,
+    write_table,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.run_status import NodeStatus, RunStatus
@@ -45,9 +51,9 @@ def show_run(settings: Settings, run: RunStatus) -> None:
     for kill in run.kills:
         write_text(f"ended by the platform: {kill}")
     if run.fallbacks:
-        write_text(f"{run.fallbacks} calls went home because the planned region did not take them.")
+        write_text(f"{counted(run.fallbacks, 'call')} went home because the planned region did not take them.")
     if run.duplicates:
-        write_text(f"{run.duplicates} repeated deliveries found their node started and ran nothing.")
+        write_text(f"{counted(run.duplicates, 'repeated delivery')} found the node started and ran nothing.")
     for message in run.letters:
         write_text(f"given up: the message to {message.node or message.letter.function} in {message.letter.region}")
     if run.letters:

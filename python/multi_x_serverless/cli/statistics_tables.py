@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from multi_x_serverless.cli.output import Column, percent, seconds, size, write_table, write_text
+from multi_x_serverless.cli.output import (
+    Column,
+    counted,
+    percent,
+    seconds,
+    size,
+    write_table,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +91,7 @@ def _show_workflow(settings: Settings, workflow: WorkflowStatistics) -> None:
         for line in describe_gaps(workflow.gaps):
             write_text(f"- {line}")
     if workflow.other_runs:
-        write_text(f"{workflow.other_runs} runs of earlier graphs are left out.")
+        write_text(f"Left out: {counted(workflow.other_runs, 'run')} of earlier graphs.")
 
 
 def _show_nodes(settings: Settings, workflow: WorkflowStatistics) -> None:

@@ -227,7 +227,7 @@ def test_a_run_that_failed_says_so_once(capsys: pytest.CaptureFixture[str], monk
     assert captured.err.splitlines() == [f"error: {line}" for line in lines]
     run_command._summarise(settings, (trace,))
     captured = capsys.readouterr()
-    assert captured.out == "1 runs: 1 failed; no node finished.\n"
+    assert captured.out == "1 run: 1 failed; no node finished.\n"
     assert captured.err.splitlines() == [f"error: run 0123: {line}" for line in lines]
     run_command._show(settings, replace(trace, status="not started", duration_s=0.0, failures=()))
     assert capsys.readouterr().out == "Run 0123: not started.\n"

@@ -11,8 +11,9 @@ from pathlib import Path
 import click
 import pytest
 
+import multi_x_serverless
 from multi_x_serverless.cli.main import COMMANDS, cli, run
-from multi_x_serverless.cli.output import brief, grams, hour_ranges, percent, seconds
+from multi_x_serverless.cli.output import brief, counted, grams, hour_ranges, percent, seconds
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS
 
 REQUIRED = {
@@ -219,6 +220,21 @@ def test_transmission_help_says_what_the_presets_are() -> None:
         }:
             assert f"{value:g}" in option.help
         assert "lowest" not in option.help
+
+
+def test_one_thing_is_not_several() -> None:
+    assert [counted(count, "run") for count in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
+    assert [counted(count, "repeated delivery") for count in (1, 2)] == ["1 repeated delivery", "2 repeated deliveries"]
+    assert counted(2, "entry") == "2 entries"
+    assert counted(2, "day") == "2 days"
+
+
+def test_warnings_have_one_spelling() -> None:
+    """Like ``error:``, and beside it on standard error."""
+    package = Path(multi_x_serverless.__file__).parent
+    sources = {path: path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
+    assert sum("warning: " in text for text in sources.values()) >= 2
+    assert [path.name for path, text in sources.items() if "Warning: " in text] == []
 
 
 def test_formats_for_people() -> None:

@@ -66,7 +66,9 @@ def test_data_sync_breaks_no_id_and_leaves_out_what_never_happened(
     settings: Settings, shown: Callable[[], str]
 ) -> None:
     ids = ("work/flow-with-a-long-name-0.0.1", "hello-0.0.1")
-    quiet = SyncReport(ids[0], 1234, 120, 3, 4, malformed=0, newer=0, rejected=0, late=0, read_until=0.0)
+    quiet = SyncReport(
+        ids[0], 1234, 120, 3, 4, malformed=0, newer=0, rejected=0, late=0, lost=0, logs=3, read_until=0.0
+    )
     show_synced(settings, [quiet, replace(quiet, workflow_id=ids[1], late=7)])
     output = shown()
     for text in (*ids, "lines", "completed", "failed", "open", "late", "1234", "120"):

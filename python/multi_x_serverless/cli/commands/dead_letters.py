@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from multi_x_serverless.cli.letter_table import letter_members, show_letters
-from multi_x_serverless.cli.output import write_json, write_text
+from multi_x_serverless.cli.output import counted, write_json, write_text
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import NothingToDoError
 
@@ -38,8 +38,7 @@ def command(settings: Settings, workflow_id: str | None, letter_ids: tuple[str, 
         if discards:
             if not chosen:
                 raise NothingToDoError("no message was given up; there is nothing to discard.")
-            what = f"{len(chosen)} messages" if len(chosen) > 1 else "1 message"
-            settings.confirm(f"Delete {what} for good, so that the runs never go on?")
+            settings.confirm(f"Delete {counted(len(chosen), 'message')} for good, so that the runs never go on?")
             discard(cloud, chosen)
     left = [message for message in messages if message not in chosen]
     if settings.is_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from multi_x_serverless.cli.output import write_json, write_text
+from multi_x_serverless.cli.output import counted, write_json, write_text
 from multi_x_serverless.cli.progress import terminal_progress
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
@@ -30,7 +30,7 @@ def command(settings: Settings, workflow_id: str, keep_logs: bool) -> int:
             {"workflow_id": workflow_id, "deleted": list(result.deleted), "left": list(result.left)},
         )
     else:
-        write_text(f"Removed {workflow_id}: {len(result.deleted)} resources deleted.")
+        write_text(f"Removed {workflow_id}: {counted(len(result.deleted), 'resource')} deleted.")
         for left in result.left:
             settings.say_error(f"could not delete: {left}")
     return EXIT_FAILURE if result.left else EXIT_OK

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from multi_x_serverless.cli.failures import failure_lines
-from multi_x_serverless.cli.output import Column, seconds, write_json, write_table, write_text
+from multi_x_serverless.cli.output import (
+    Column,
+    counted,
+    seconds,
+    write_json,
+    write_table,
+    write_text,
+)
 from multi_x_serverless.cli.progress import terminal_count
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, UsageError
@@ -83,12 +90,12 @@ def command(
     unfinished = sum(trace.status not in ("complete", "failed") for trace in traces)
     if unfinished and waited_s >= timeout:
         settings.say_error(
-            f"{unfinished} runs are still under way after {timeout:g} s; the next 'run' goes on with them."
+            f"still under way after {timeout:g} s: {counted(unfinished, 'run')}; the next 'run' goes on with that."
         )
     elif unfinished:
         settings.say_error(
-            f"{unfinished} runs have not ended although no message is under way any more, after {waited_s:.1f} s: "
-            "what they wait for failed as often as it is tried, or its log is not complete yet."
+            f"{counted(unfinished, 'run')} without an end although no message is under way any more, after "
+            f"{waited_s:.1f} s: what was waited for failed as often as it is tried, or its log is not complete yet."
         )
     return EXIT_OK if all(trace.status == "complete" for trace in traces) else EXIT_FAILURE
 
@@ -198,7 +205,9 @@ def _summarise(settings: Settings, traces: tuple[RunTrace, ...]) -> None:
         for node in trace.nodes:
             where.setdefault(node.node, Counter())[node.region] += 1
     regions = sorted({region for counts in where.values() for region in counts})
-    title = f"{len(traces)} runs: " + ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
+    title = f"{counted(len(traces), 'run')}: " + ", ".join(
+        f"{count} {status}" for status, count in sorted(statuses.items())
+    )
     if where:
         write_table(
             settings,

@@ -11,6 +11,7 @@ import click
 from multi_x_serverless.cli.output import (
     Column,
     age,
+    counted,
     describe_spending,
     percent,
     seconds,
@@ -97,7 +98,7 @@ def _describe_statistics(statistics: WorkflowStatistics, now: float) -> str:
     often = "" if statistics.runs_per_day is None else f", {statistics.runs_per_day:.3g} a day"
     times = f"run time {seconds(statistics.runtime.p50)}, 95 % within {seconds(statistics.runtime.p95)}"
     cold = "" if statistics.cold_share is None else f", {percent(statistics.cold_share)} of executions cold"
-    return f"{collected}: {statistics.runs} runs{often}, {times}{cold}."
+    return f"{collected}: {counted(statistics.runs, 'run')}{often}, {times}{cold}."
 
 
 def _time(moment: float, form: str) -> str:
@@ -136,7 +137,8 @@ def _show_last_runs(settings: Settings, status: WorkflowStatus) -> None:
         [
             [
                 run.run_id,
-                run.status + (f", {len(run.failed_attempts)} attempts failed" if run.failed_attempts else ""),
+                run.status
+                + (f", {counted(len(run.failed_attempts), 'attempt')} failed" if run.failed_attempts else ""),
                 _time(run.started_at, "%m-%d %H:%M:%S"),
                 str(run.plan_version),
                 run.reason,
