@@ -23,7 +23,7 @@ def command(settings: Settings, workflow_id: str | None, letter_ids: tuple[str, 
     """
     if letter_ids and discard_all:
         raise click.UsageError("Give either --discard or --discard-all.")
-    discards = bool(letter_ids) or discard_all
+    discards, deleted = bool(letter_ids) or discard_all, 0
     with settings.open_cloud(exclusive=discards) as cloud:
         from multi_x_serverless.adaptation.dead_letters import all_dead_letters, choose_letters, dead_letters, discard
 
@@ -39,7 +39,7 @@ def command(settings: Settings, workflow_id: str | None, letter_ids: tuple[str, 
             if not chosen:
                 raise NothingToDoError("no message was given up; there is nothing to discard.")
             settings.confirm(f"Delete {counted(len(chosen), 'message')} for good, so that the runs never go on?")
-            discard(cloud, chosen)
+            deleted = discard(cloud, chosen)
     left = [message for message in messages if message not in chosen]
     if settings.is_json:
         members = {"dead_letters": left} | ({"discarded": chosen} if discards else {})
@@ -48,7 +48,7 @@ def command(settings: Settings, workflow_id: str | None, letter_ids: tuple[str, 
             {name: [letter_members(message) for message in letters] for name, letters in members.items()},
         )
     elif discards:
-        write_text(f"Messages deleted: {len(chosen)}.")
+        write_text(f"Messages deleted: {deleted}.")
     elif messages:
         show_letters(messages)
     else:
