@@ -42,7 +42,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "run": CommandEntry("run", "Run a deployed workflow."),
     "list": CommandEntry("list", "List the deployed workflows."),
     "status": CommandEntry("status", "Show a workflow (its plan, where its nodes ran) or one run of it."),
-    "dead_letters": CommandEntry("dead_letters", "List the messages that were given up."),
+    "dead_letters": CommandEntry("dead_letters", "List the messages that were given up, or delete them."),
     "redrive": CommandEntry("redrive", "Put messages that were given up back, so that their runs go on."),
     "data_sync": CommandEntry("data_sync", "Read new function logs into the history."),
     "data_collect": CommandEntry("data_collect", "Refresh carbon, provider, performance or workflow data."),
@@ -178,8 +178,13 @@ def cli(  # the options are documented by their help
     The loop: new_workflow, deploy, run, data_sync, data_collect, solve, update_check_deployment, run ...
 
     \b
-    Exit codes: 0 done; 1 failed; 2 wrong usage or input; 3 nothing to do
-    (with --dry-run: would change); 4 no placement meets the limits.
+    Exit codes:
+    0  done, also where nothing is deployed that could be read or shown
+    1  failed; there is no such workflow or run
+    2  wrong usage or input
+    3  nothing to do: update_check_solver, update_check_deployment, redrive,
+       dead_letters --discard-all; with --dry-run: something would change
+    4  no placement meets the limits
     """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
     context.obj = Settings(
         cloud=cloud,

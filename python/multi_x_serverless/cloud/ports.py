@@ -324,6 +324,9 @@ class MessageService(Protocol):
     def redrive(self, region: str, letter_id: str) -> None:
         """Put a dead letter back on its topic."""
 
+    def discard(self, region: str, *letter_ids: str) -> int:
+        """Delete dead letters for good; returns how many of them were there."""
+
 
 # --- logs ----------------------------------------------------------------------------------------------------
 

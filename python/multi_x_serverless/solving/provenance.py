@@ -111,6 +111,10 @@ def _relative_speed(signals: Sequence[PerformanceSignal]) -> str:
     return f"assumed in {', '.join(assumed)}: nobody measured it there{by_runs}"
 
 
+def _round_trips(count: int) -> str:
+    return "1 round trip" if count == 1 else f"{count} round trips"
+
+
 def _origin_of_round_trips(signals: Sequence[PerformanceSignal]) -> str:
     """For each source of round trips between the regions: how many of them, and which time they describe."""
     regions = {signal.region for signal in signals}
@@ -124,7 +128,7 @@ def _origin_of_round_trips(signals: Sequence[PerformanceSignal]) -> str:
     for source, found in sorted(vintages.items(), key=lambda item: (-len(item[1]), item[0])):
         first, last = min(found), max(found)
         span = first if first == last else f"{first} to {last}"
-        parts.append(f"{source}, {span}" + (f" ({len(found)} round trips)" if len(vintages) > 1 else ""))
+        parts.append(f"{source}, {span}" + (f" ({_round_trips(len(found))})" if len(vintages) > 1 else ""))
     return f"{'; '.join(parts)}; collected {_time(min(signal.collected_at for signal in signals))} UTC"
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import click
 import pytest
 
+import multi_x_serverless
 from multi_x_serverless.cli.main import COMMANDS, cli, run
-from multi_x_serverless.cli.output import brief, grams, hour_ranges, percent, seconds
+from multi_x_serverless.cli.output import brief, counted, grams, hour_ranges, percent, seconds
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS
 
 REQUIRED = {
@@ -86,6 +87,48 @@ def test_deleting_without_a_terminal_needs_yes(
     assert run([*state, "teardown"]) == 2
     assert "--yes" in capsys.readouterr().err
     assert run([*state, "--yes", "teardown"]) == 0
+
+
+def test_what_is_not_there_is_not_asked_about(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = ["--cloud", "local", "--state-dir", str(tmp_path / "state")]
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    for _ in range(2):  # without tables and with them
+        assert run([*state, "remove", "nope"]) == 1
+        assert "there is no workflow 'nope'" in capsys.readouterr().err
+        assert run([*state, "setup_tables"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [
+        (["list"], 0),
+        (["data_sync"], 0),
+        (["data_collect", "workflow"], 0),
+        (["dead_letters"], 0),
+        (["dead_letters", "--discard-all"], 3),
+        (["update_check_solver"], 3),
+        (["update_check_solver", "--dry-run"], 0),
+        (["update_check_deployment"], 3),
+        (["update_check_deployment", "--dry-run"], 0),
+        (["status", "x-0.0.1"], 1),
+        (["status", "0" * 32], 1),
+        (["data_sync", "x-0.0.1"], 1),
+        (["redrive", "x-0.0.1"], 1),
+        (["run", "x-0.0.1"], 1),
+        (["status"], 2),
+    ],
+)
+def test_exit_codes_where_nothing_is_deployed_are_those_of_the_help(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], exit_code: int
+) -> None:
+    state = ["--cloud", "local", "--state-dir", str(tmp_path / "state")]
+    assert run([*state, "setup_tables", "--region", "us-east-1"]) == 0
+    assert run([*state, *arguments]) == exit_code
+    if exit_code == 3:
+        assert run(["--help"]) == 0
+        assert arguments[0] in capsys.readouterr().out.partition("3  nothing to do")[2].partition("4  ")[0]
 
 
 def test_answer_no_deletes_nothing(
@@ -177,6 +220,21 @@ def test_transmission_help_says_what_the_presets_are() -> None:
         }:
             assert f"{value:g}" in option.help
         assert "lowest" not in option.help
+
+
+def test_one_thing_is_not_several() -> None:
+    assert [counted(count, "run") for count in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
+    assert [counted(count, "repeated delivery") for count in (1, 2)] == ["1 repeated delivery", "2 repeated deliveries"]
+    assert counted(2, "entry") == "2 entries"
+    assert counted(2, "day") == "2 days"
+
+
+def test_warnings_have_one_spelling() -> None:
+    """Like ``error:``, and beside it on standard error."""
+    package = Path(multi_x_serverless.__file__).parent
+    sources = {path: path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
+    assert sum("warning: " in text for text in sources.values()) >= 2
+    assert [path.name for path, text in sources.items() if "Warning: " in text] == []
 
 
 def test_formats_for_people() -> None:

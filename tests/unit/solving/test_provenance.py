@@ -111,6 +111,10 @@ def test_round_trips_are_counted_by_source() -> None:
         f"{embedded}, {vintage} (14 round trips); own runs, 2023-11-10 to 2023-11-14 (2 round trips); "
         "collected 2023-11-15 12:00 UTC"
     )
+    one = replace(signals.performance[HOME].round_trips[0], to_region=AWAY, source="own runs")
+    others = (trip for trip in signals.performance[HOME].round_trips if trip.to_region != AWAY)
+    mixed[HOME] = replace(signals.performance[HOME], round_trips=(one, *others))
+    assert f"own runs, {vintage} (1 round trip)" in described(replace(signals, performance=mixed))["latency"]
 
 
 def test_round_trips_that_nobody_measured_are_named() -> None:

@@ -7,7 +7,13 @@ from datetime import datetime, timezone
 
 import click
 
-from multi_x_serverless.cli.output import grams, write_json, write_text
+from multi_x_serverless.cli.output import (
+    counted,
+    grams,
+    write_json,
+    write_text,
+    write_warning,
+)
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_NOTHING_TO_DO, EXIT_OK
@@ -56,10 +62,9 @@ def command(
         for decision in decisions:
             write_text(f"{decision.workflow_id}: {decision.verdict}: {decision.reason}")
             if decision.granularity is not None and decision.switches is not None:
-                several = "s" if decision.granularity > 1 else ""
                 write_text(
-                    f"  The new plan has {decision.granularity} placement{several} a day and changes "
-                    f"{decision.switches} times."
+                    f"  The new plan has {counted(decision.granularity, 'placement')} a day and changes "
+                    f"{counted(decision.switches, 'time')}."
                 )
             if decision.balance is not None and decision.next_check_at is not None:
                 earned, spent = decision.balance.earned_carbon_gco2eq, decision.balance.spent_carbon_gco2eq
@@ -69,7 +74,7 @@ def command(
                 then = datetime.fromtimestamp(decision.next_check_at, timezone.utc)
                 write_text(f"  Next check: {then:%Y-%m-%d %H:%M} UTC: {decision.why_then}")
             for warning in decision.warnings:
-                write_text(f"  Warning: {warning}")
+                write_warning(warning, indent="  ")
     if any(decision.verdict == "failed" for decision in decisions):
         return EXIT_FAILURE
     changes = any(decision.verdict in ("staged", "would stage") for decision in decisions)
