@@ -48,6 +48,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "data_collect": CommandEntry("data_collect", "Refresh carbon, provider, performance or workflow data."),
     "solve": CommandEntry("solve", "Find the best plan for a workflow and stage it."),
     "simulate": CommandEntry("simulate", "Show the metrics of a placement of a problem document."),
+    "replay": CommandEntry("replay", "Show what planning would have saved over past carbon intensities."),
     "update_check_solver": CommandEntry(
         "update_check_solver", "Sync, collect and solve for the workflows for which it pays."
     ),

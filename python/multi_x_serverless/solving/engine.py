@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from multi_x_serverless import _core
 from multi_x_serverless.errors import InvalidPlacementError, InvalidProblemError, UsageError
@@ -11,6 +11,10 @@ from multi_x_serverless.model import documents
 from multi_x_serverless.model.plan import Metric, Metrics
 from multi_x_serverless.solving.frontier import FRONTIER_SCHEMA, FRONTIER_VERSION, Frontier
 from multi_x_serverless.solving.solution import Solution, read_solution
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SolverName: TypeAlias = Literal["fine-grained", "coarse-grained", "heuristic"]
 
@@ -93,6 +97,17 @@ class LoadedProblem:
             raise UsageError(str(error)) from error
         parts = (found.carbon, found.cost, found.runtime)
         return Metrics(*(Metric(part.mean, part.tail, part.tail_upper) for part in parts))
+
+    def run_times(self, placement: Mapping[str, str]) -> NDArray[np.float32]:
+        """Run time of a placement in every planning scenario, in seconds, shape (scenarios,).
+
+        Raises:
+            InvalidPlacementError: The placement does not fit the problem.
+        """
+        try:
+            return self._problem.samples(dict(placement), 0)["runtime"]
+        except _core.EngineError as error:
+            raise InvalidPlacementError("", _sentence(error)) from error
 
     def solve(
         self,

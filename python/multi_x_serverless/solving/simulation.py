@@ -198,9 +198,20 @@ class Simulator:
     """
 
     def __init__(self, document: bytes) -> None:
-        self.problem = LoadedProblem(document)
-        self.frame = _read_frame(document)
-        self._home = dict.fromkeys(self.frame.allowed, self.frame.home)
+        self._set(LoadedProblem(document), _read_frame(document))
+
+    def _set(self, problem: LoadedProblem, frame: _Frame) -> None:
+        self.problem = problem
+        self.frame = frame
+        self._home = dict.fromkeys(frame.allowed, frame.home)
+
+    def with_intensity(
+        self, intensity: Mapping[str, Sequence[float]], *, hours: Sequence[int] | None = None
+    ) -> Simulator:
+        """The same document under other intensities; see `LoadedProblem.with_intensity`."""
+        other = Simulator.__new__(Simulator)
+        other._set(self.problem.with_intensity(intensity, hours=hours), self.frame)  # noqa: SLF001 - its own class
+        return other
 
     @property
     def home(self) -> Placement:

@@ -1,0 +1,304 @@
+"""Who decides where runs go: two that never move again, two that plan by forecast, and one that knows what comes.
+
+At each of its moments a policy is shown what is known then and answers with a plan for the hours of the day, or with
+None to keep what is in force.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from multi_x_serverless.adaptation.check_solver import RENEW_BEFORE_S
+from multi_x_serverless.adaptation.overhead import Overhead
+from multi_x_serverless.adaptation.replay.expectation import expected_day
+from multi_x_serverless.adaptation.replay.overhead import FunctionPlace, OverheadModel, total
+from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY, SECONDS_PER_HOUR
+from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S
+from multi_x_serverless.adaptation.weighing import Terms, Verdict, standing, weigh_limits, weigh_objectives
+from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER
+from multi_x_serverless.errors import NotEnoughDataError
+
+if TYPE_CHECKING:
+    from multi_x_serverless.adaptation.replay.intensities import Intensities, Past
+    from multi_x_serverless.collection.forecast import CarbonForecaster
+    from multi_x_serverless.model.plan import Objective, Placement
+    from multi_x_serverless.solving.engine import SolverName
+    from multi_x_serverless.solving.simulation import Simulator
+    from multi_x_serverless.solving.solution import Solution
+
+LIFETIME_HOURS = round(PLAN_LIFETIME_S / SECONDS_PER_HOUR)
+RENEW_BEFORE_HOURS = round(RENEW_BEFORE_S / SECONDS_PER_HOUR)
+
+HOURS_OF_THE_DAY = range(HOURS_PER_DAY)
+
+
+@dataclass(frozen=True)
+class DayPlan:
+    """A placement for every UTC hour of the day.
+
+    Attributes:
+        by_hour: Hour of the day -> placement; all 24.
+        expires_after_hours: Hours after which runs go home; `None` for never.
+    """
+
+    by_hour: Mapping[int, Placement]
+    expires_after_hours: int | None = None
+
+
+@dataclass(frozen=True)
+class PlanInForce:
+    """A plan and the hour of the stretch at which it was put in force."""
+
+    plan: DayPlan
+    since_hour: int
+
+    def is_expired(self, hour: int) -> bool:
+        """Whether runs go home at an hour of the stretch."""
+        life = self.plan.expires_after_hours
+        return life is not None and hour >= self.since_hour + life
+
+    def is_about_to_end(self, hour: int) -> bool:
+        """Whether it counts as none when a new one is weighed, so that it is renewed while it pays."""
+        life = self.plan.expires_after_hours
+        return life is not None and self.since_hour + life < hour + RENEW_BEFORE_HOURS
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a policy is shown.
+
+    Attributes:
+        hour: Of the stretch, at its start.
+        past: Intensities as they are known then.
+        in_force: `None` if runs go home.
+        present: Functions that were made outside of home.
+        runs_per_hour: As seen up to now.
+    """
+
+    hour: int
+    past: Past
+    in_force: PlanInForce | None
+    present: frozenset[FunctionPlace]
+    runs_per_hour: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a policy did at one of its moments.
+
+    Attributes:
+        plan: To put in force; `None` keeps what is.
+        reason: In a sentence.
+        is_solved: Whether a solver ran.
+        cpu_s: Processor seconds that it took.
+        infeasible_hours: UTC hours of the day at which no placement keeps the hard limits.
+    """
+
+    plan: DayPlan | None
+    reason: str
+    is_solved: bool = False
+    cpu_s: float = 0.0
+    infeasible_hours: tuple[int, ...] = ()
+
+
+class Policy(Protocol):
+    """Decides at its moments."""
+
+    @property
+    def name(self) -> str:
+        """Short, for tables and files."""
+
+    @property
+    def description(self) -> str:
+        """What it does, for people."""
+
+    @property
+    def every_hours(self) -> int | None:
+        """Hours between its moments; `None` if there is only the first one."""
+
+    @property
+    def keeps_controls(self) -> bool:
+        """Whether the home share of runs stays home."""
+
+    def plan(self, known: Known) -> Step:
+        """Decide at the start of an hour."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """One placement for all hours: home, or the best static region."""
+
+    name: str
+    description: str
+    placement: Placement
+    every_hours: int | None = None
+    keeps_controls: bool = False
+
+    def plan(self, known: Known) -> Step:  # noqa: ARG002 - it knows all it needs
+        """Always the same."""
+        return Step(DayPlan(dict.fromkeys(HOURS_OF_THE_DAY, self.placement)), "stays as it is.")
+
+
+@dataclass(frozen=True)
+class Solving:
+    """Solves and tells what it took.
+
+    Attributes:
+        reading_cpu_s: Processor seconds that reading the document took, once; every real solve reads one.
+        cpu_s: Processor seconds of a solve with reading; measured if `None`.
+    """
+
+    simulator: Simulator
+    reading_cpu_s: float
+    cpu_s: float | None = None
+    cpu_clock: Callable[[], float] = time.process_time
+    threads: int | None = None
+
+    def under(self, intensity: Mapping[str, list[float]]) -> Simulator:
+        """The problem of a day."""
+        return self.simulator.with_intensity(intensity, hours=HOURS_OF_THE_DAY)
+
+    def solve(self, simulator: Simulator, solver: SolverName) -> tuple[Solution, float]:
+        """A solution and the processor seconds that it took."""
+        before = self.cpu_clock()
+        solution = simulator.problem.solve(solver, threads=self.threads)
+        measured = self.cpu_clock() - before + self.reading_cpu_s
+        return solution, measured if self.cpu_s is None else self.cpu_s
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """When a plan is left for another: as `update_check_solver` decides, cold starts counted besides.
+
+    Attributes:
+        order: Objectives, most important first.
+        tolerance: Fraction of an objective that may be given up for the next one.
+        hysteresis: Relative gain below which nothing changes.
+        home_share: Part of the runs that stay home as controls.
+    """
+
+    overhead: OverheadModel
+    order: tuple[Objective, ...]
+    tolerance: float
+    hysteresis: float
+    home_share: float
+
+    def weigh(
+        self,
+        simulator: Simulator,
+        plan: Mapping[int, Placement],
+        known: Known,
+        solve_cpu_s: float,
+        expected: Mapping[str, list[float]],
+    ) -> Verdict:
+        """Whether a new plan is put in force.
+
+        Args:
+            simulator: The problem of the expected day.
+            solve_cpu_s: Processor seconds that the plan took.
+            expected: Region -> gCO2eq/kWh by UTC hour.
+        """
+        in_force = known.in_force
+        if in_force is None or in_force.is_about_to_end(known.hour):
+            current: Mapping[int, Placement] = dict.fromkeys(HOURS_OF_THE_DAY, simulator.home)
+        else:
+            current = in_force.plan.by_hour
+        before, after = standing(simulator, current), standing(simulator, plan)
+        by_limits = weigh_limits(before, after)
+        if by_limits is not None:
+            return by_limits
+        terms = Terms(
+            order=self.order,
+            hysteresis=self.hysteresis,
+            tolerance=self.tolerance,
+            expected_runs=known.runs_per_hour * LIFETIME_HOURS,
+            routed_share=1.0 - self.home_share,
+        )
+        return weigh_objectives(before, after, terms, self._overhead(current, plan, known, solve_cpu_s, expected))
+
+    def _overhead(
+        self,
+        current: Mapping[int, Placement],
+        plan: Mapping[int, Placement],
+        known: Known,
+        solve_cpu_s: float,
+        expected: Mapping[str, list[float]],
+    ) -> Overhead:
+        """Of getting to the plan and of its switches between hours over its life, beyond those of the current one."""
+        model, runs = self.overhead, known.runs_per_hour * (1.0 - self.home_share)
+        new = model.places(plan.values()) - known.present
+
+        def switching(placements: Mapping[int, Placement]) -> Overhead:
+            return total(
+                model.cold_starts(placements[(hour - 1) % HOURS_PER_DAY], placements[hour], runs, at(expected, hour))
+                for hour in HOURS_OF_THE_DAY
+            )
+
+        now = at(expected, known.hour % HOURS_PER_DAY)
+        days = LIFETIME_HOURS / HOURS_PER_DAY
+        more, less = switching(plan), switching(current)
+        once = total((model.solve(solve_cpu_s, now), model.copies(new, known.present, now), model.probes(new, now)))
+        return Overhead(
+            once.carbon_gco2eq + (more.carbon_gco2eq - less.carbon_gco2eq) * days,
+            once.cost_usd + (more.cost_usd - less.cost_usd) * days,
+        )
+
+
+def at(day: Mapping[str, list[float]], hour: int) -> dict[str, float]:
+    """Region -> gCO2eq/kWh at a UTC hour of a day."""
+    return {region: values[hour] for region, values in day.items()}
+
+
+@dataclass(frozen=True)
+class ByForecast:
+    """Plans by what was known, as the product does: solves by the forecast, and moves if it pays.
+
+    Attributes:
+        solver: ``fine-grained`` for this system, ``coarse-grained`` for a single region that changes.
+    """
+
+    name: str
+    description: str
+    solver: SolverName
+    every_hours: int
+    solving: Solving
+    weighing: Weighing
+    forecaster: CarbonForecaster = DEFAULT_FORECASTER
+    keeps_controls: bool = True
+
+    def plan(self, known: Known) -> Step:
+        """A plan if one can be made and pays; without a forecast what is in force stays until its end."""
+        try:
+            expected = expected_day(known.past, self.forecaster)
+        except NotEnoughDataError as error:
+            return Step(None, str(error))
+        day = self.solving.under(expected)
+        solution, cpu_s = self.solving.solve(day, self.solver)
+        placements = {entry.hour: entry.placement for entry in solution.hours}
+        verdict = self.weighing.weigh(day, placements, known, cpu_s, expected)
+        if solution.is_infeasible_at_all_hours:
+            # No choice of plans: the product sends everything home then.
+            verdict = Verdict(changes=known.in_force is not None, reason="no placement meets the hard limits.")
+        plan = DayPlan(placements, LIFETIME_HOURS) if verdict.changes else None
+        return Step(plan, verdict.reason, True, cpu_s, solution.infeasible_hours)
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Places every hour by what it will really be, whatever moving takes: no forecast leads to less."""
+
+    solving: Solving
+    intensities: Intensities
+    name: str = "oracle"
+    description: str = "this system with a perfect forecast, every hour by itself"
+    every_hours: int = HOURS_PER_DAY
+    keeps_controls: bool = True
+
+    def plan(self, known: Known) -> Step:
+        """The best of the day to come."""
+        solution, cpu_s = self.solving.solve(self.solving.under(self.intensities.day(known.hour)), "fine-grained")
+        plan = DayPlan({entry.hour: entry.placement for entry in solution.hours}, LIFETIME_HOURS)
+        return Step(plan, "the best of what comes.", True, cpu_s, solution.infeasible_hours)

@@ -1,0 +1,147 @@
+"""Tables of a replay, 80 columns wide."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from multi_x_serverless.adaptation.replay.results import HOME, ORACLE, STATIC, SYSTEM, saving
+from multi_x_serverless.cli.output import Column, brief, percent, seconds, write_table, write_text
+
+if TYPE_CHECKING:
+    from multi_x_serverless.adaptation.replay.results import PolicyResult, Replay
+    from multi_x_serverless.cli.session import Settings
+
+WIDTH = 80
+
+SHOWN_REGIONS = 4
+
+
+def show_replay(settings: Settings, replay: Replay) -> None:
+    """Print what a replay found."""
+    stretch = replay.stretch
+    home, static = replay.policy(HOME), replay.policy(STATIC)
+    _write_line(
+        f"Replay of {replay.workflow} from {stretch.first_day} to {stretch.last_day}: simulated, nothing was run. "
+        f"{len(replay.regions)} regions, home {replay.home}, {replay.load}, {replay.scenarios} scenarios."
+    )
+    write_text("")
+    write_table(
+        settings,
+        "Carbon in gCO2eq; saved: net of overhead",
+        [
+            Column("policy"),
+            *(Column(name, is_number=True) for name in ("gross", "overhead", "net", "vs home", "vs static")),
+        ],
+        [
+            [
+                policy.name,
+                _amount(policy.carbon.gross),
+                _amount(policy.carbon.overhead),
+                _amount(policy.carbon.net),
+                "-" if policy.name == HOME else _saved(saving(policy.carbon, home.carbon).net),
+                "-" if policy.name in {HOME, STATIC} else _saved(saving(policy.carbon, static.carbon).net),
+            ]
+            for policy in replay.policies
+        ],
+    )
+    write_table(
+        settings,
+        "Cost in USD and run time; saved: net of overhead",
+        [
+            Column("policy"),
+            *(Column(name, is_number=True) for name in ("gross", "overhead", "net", "vs home")),
+            *(Column(name, is_number=True) for name in ("mean", f"p{replay.tail * 100:g}")),
+        ],
+        [
+            [
+                policy.name,
+                _amount(policy.cost.gross),
+                _amount(policy.cost.overhead),
+                _amount(policy.cost.net),
+                "-" if policy.name == HOME else _saved(saving(policy.cost, home.cost).net),
+                seconds(policy.runtime_mean_s),
+                seconds(policy.runtime_tail_s),
+            ]
+            for policy in replay.policies
+        ],
+    )
+    write_table(
+        settings,
+        "Plans, and where they place nodes (controls at home are not counted)",
+        [
+            Column("policy"),
+            *(Column(name, is_number=True) for name in ("solves", "changes", "switches")),
+            Column("nodes and hours"),
+        ],
+        [
+            [policy.name, str(policy.solves), str(policy.changes), str(policy.switches), _regions(policy)]
+            for policy in replay.policies
+        ],
+    )
+    for line in _remarks(replay):
+        _write_line(line)
+
+
+def _remarks(replay: Replay) -> list[str]:
+    system, oracle = replay.policy(SYSTEM), replay.policy(ORACLE)
+    lines = [f"{policy.name}: {policy.description}." for policy in replay.policies]
+    regret = percent(replay.regret_of_forecast())
+    lines.append(f"Regret of the forecast: this system's runs emit {regret} more than the oracle's.")
+    lines.append(
+        f"Plans every {replay.replan_hours} h. changes: plans put in force that place otherwise than the one before; "
+        "switches: hours placed otherwise than the hour before."
+    )
+    lines += _of_controls(replay)
+    if system.hours_without_plan:
+        lines.append(
+            f"In {system.hours_without_plan} of {replay.stretch.hours} hours this system had no plan, and all was home."
+        )
+    if oracle.infeasible_hours:
+        lines.append(
+            f"In {oracle.infeasible_hours} of {replay.stretch.hours} hours no placement keeps the hard limits: home."
+        )
+    over = {policy.name: policy.hours_over_hard_limits for policy in replay.policies if policy.hours_over_hard_limits}
+    if over:
+        counts = ", ".join(f"{name} {count}" for name, count in over.items())
+        lines.append(f"Hours over a hard limit, by what came true: {counts}.")
+    by_origin: dict[str, list[str]] = {}
+    for region, origin in replay.origins.items():
+        by_origin.setdefault(origin, []).append(region)
+    for origin, regions in by_origin.items():
+        of = "" if len(by_origin) == 1 else f" of {', '.join(regions)}"
+        lines.append(f"Carbon intensity{of}: {origin}. Forecast: {replay.forecaster}.")
+    lines += [f"{name.replace('_', ' ').capitalize()}: {brief(text)}" for name, text in replay.provenance.items()]
+    return [*lines, *replay.notes]
+
+
+def _of_controls(replay: Replay) -> list[str]:
+    if replay.home_share <= 0:
+        return []
+    share = percent(replay.home_share)
+    said = f"{share} of the runs of single, system and oracle stay home as controls, and none of static"
+    routed = replay.routed_saving_against_static(SYSTEM)
+    if routed is None:
+        return [f"{said}."]
+    emitted = f"{percent(abs(routed))} {'less' if routed >= 0 else 'more'}"
+    return [f"{said}. Runs of this system that follow the plan emit {emitted} than those of static, gross."]
+
+
+def _write_line(line: str) -> None:
+    write_text(textwrap.fill(line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+
+
+def _amount(value: float) -> str:
+    """Four significant digits; what is next to nothing still shows that it is something."""
+    return "0" if value == 0 else f"{value:.4g}"
+
+
+def _saved(fraction: float) -> str:
+    return percent(fraction, signed=True) if abs(fraction) >= 0.0005 else "0.0 %"
+
+
+def _regions(policy: PolicyResult) -> str:
+    ordered = sorted(policy.region_shares.items(), key=lambda entry: (-entry[1], entry[0]))
+    shown = [f"{region} {percent(share)}" for region, share in ordered[:SHOWN_REGIONS]]
+    rest = len(ordered) - len(shown)
+    return ", ".join([*shown, f"{rest} more"] if rest > 0 else shown)
