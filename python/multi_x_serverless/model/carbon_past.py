@@ -25,6 +25,10 @@ HOURS_IN_DAY = 24
 
 T = TypeVar("T")
 
+LEAST_MEDIAN_GCO2EQ_PER_KWH = 1.0
+"""No grid is so clean with its life cycle (wind alone has 11, IPCC AR5, working group III, table A.III.2): a zone whose
+median is below is given in kg per kWh or t per MWh, whose values lie within the range of possible ones."""
+
 MAXIMUM_GCO2EQ_PER_KWH = 1500.0
 """Coal without capture is the dirtiest there is, up to 1,095 (UNECE 2021, "Life Cycle Assessment of Electricity
 Generation Options"); the rest is room for old plants and losses. What is above is of another unit."""

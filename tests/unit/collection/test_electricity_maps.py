@@ -349,6 +349,10 @@ POISONS = {
     "estimated how": (in_row(isEstimated="yes"), "unreadable"),
     "contradiction": (in_row(datetime=iso(CURRENT_HOUR - 24 * HOUR)), "unreadable"),
     "all in tonnes": (poison_list(lambda hours: [hour.update(carbonIntensity=1e9) for hour in hours]), "absurd"),
+    "all in kilograms": (
+        poison_list(lambda hours: [hour.update(carbonIntensity=hour["carbonIntensity"] / 1000) for hour in hours]),
+        "unreadable",
+    ),
     "all zero": (poison_list(lambda hours: [hour.update(carbonIntensity=0) for hour in hours]), "absurd"),
     "all negative": (poison_list(lambda hours: [hour.update(carbonIntensity=-1) for hour in hours]), "absurd"),
 }
