@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from integration_tests.conftest import CommandLine
@@ -37,6 +38,30 @@ workflow_version: 0.0.1
 home_region: us-east-1
 """
 WORKFLOW = "fragile-0.0.1"
+
+
+def test_letters_end_with_their_workflow(command_line: CommandLine, tmp_path: Path) -> None:
+    project = tmp_path / "fragile"
+    (project / ".multi-x-serverless").mkdir(parents=True)
+    (project / "app.py").write_text(SOURCE, encoding="utf-8")
+    (project / ".multi-x-serverless" / "config.yml").write_text(CONFIGURATION, encoding="utf-8")
+    command_line.succeed("deploy", cwd=project)
+    assert command_line.run("run", WORKFLOW, "-a", "{}").exit_code == 1
+    (letter,) = command_line.succeed("dead_letters", WORKFLOW)["dead_letters"]
+
+    deleted = command_line.succeed("remove", WORKFLOW)["deleted"]
+    assert f"dead letter {letter['id']} in us-east-1" in deleted
+    assert [check["status"] for check in letter_checks(command_line)] == ["ok"]
+    command_line.succeed("deploy", cwd=project)
+    assert command_line.succeed("dead_letters")["dead_letters"] == []
+    assert command_line.succeed("status", WORKFLOW)["dead_letters"] == 0
+    command_line.succeed("remove", WORKFLOW)
+    command_line.succeed("teardown")
+
+
+def letter_checks(command_line: CommandLine) -> list[dict[str, str]]:
+    findings = command_line.run("doctor").document["findings"]
+    return [finding for finding in findings if finding["check"] == "letters"]
 
 
 def test_a_run_that_failed_goes_on_after_its_cause_is_removed(command_line: CommandLine, tmp_path: Path) -> None:
@@ -80,4 +105,7 @@ def test_a_run_that_failed_goes_on_after_its_cause_is_removed(command_line: Comm
     assert {node["state"] for node in status["nodes"]} == {"finished"}
     assert command_line.succeed("dead_letters")["dead_letters"] == []
     assert command_line.run("redrive", WORKFLOW).exit_code == 3
-    assert command_line.run("status", "0" * 32).exit_code == 1
+    assert command_line.succeed("status", run_id[:12])["run_id"] == run_id
+    for unknown in ("0" * 32, "0" * 8):
+        answer = command_line.run("status", unknown)
+        assert (answer.exit_code, json.loads(answer.errors)["error"]["code"]) == (1, "unknown-run")

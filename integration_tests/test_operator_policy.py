@@ -78,6 +78,8 @@ def use_everything(account: AwsAccount, directory: Path) -> None:
     command("dead_letters", WORKFLOW_ID)
     command("redrive", WORKFLOW_ID, "--no-wait")
     assert account.plane.wait_until_idle(60.0)
+    command("dead_letters", "--discard-all")
+    command("dead_letters", "--discard-all", expected=3)
     (project / ".multi-x-serverless" / "config.yml").write_text(
         (project / ".multi-x-serverless" / "config.yml").read_text(encoding="utf-8").replace("256", "512"),
         encoding="utf-8",

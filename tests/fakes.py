@@ -461,6 +461,15 @@ class FakeMessageService:
                 return
         raise ResourceNotFoundError(f"no dead letter {letter_id}", operation="redrive", region=region)
 
+    def discard(self, region: str, *letter_ids: str) -> int:
+        def work() -> int:
+            found = [letter for letter in self.letters if letter.region == region and letter.id in letter_ids]
+            for letter in found:
+                self.letters.remove(letter)
+            return len(found)
+
+        return self.faults.run("discard", work, region, *letter_ids)
+
 
 @dataclass
 class FakeLogService:

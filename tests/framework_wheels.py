@@ -16,7 +16,7 @@ PACKAGE = Path(multi_x_serverless.__file__).parent
 MACHINE = platform.machine()
 ARCHITECTURE: Architecture = "arm64" if MACHINE == "aarch64" else "x86_64"
 PLATFORM = f"manylinux_2_17_{MACHINE}"
-NEEDED = ("numpy", "orjson", "platformdirs", "PyYAML")
+NEEDED = ("numpy", "orjson", "platformdirs", "PyYAML", "urllib3")
 
 
 def own_wheel(

@@ -37,10 +37,18 @@ def listed(usd: str, *further: tuple[int, str], published_on: str = PUBLISHED) -
 
 
 def quotes_of(**transfers: str) -> RegionQuotes:
-    targets = transfers or {"us-east-2": "0.01", "us-west-2": "0.03", "eu-central-1": "0.03", "sa-east-1": "0.16"}
+    """Everything, transfers to all regions: 0.03 USD but to some; other ones where they are named."""
+    differing = {"us_east_2": "0.01", "sa_east_1": "0.16", **transfers}
+    return quotes_with_transfers(
+        {**dict.fromkeys(data.regions(), "0.03"), **{to.replace("_", "-"): usd for to, usd in differing.items()}}
+    )
+
+
+def quotes_with_transfers(usd_to: Mapping[str, str]) -> RegionQuotes:
+    """Everything, but transfers to some regions only."""
     return RegionQuotes(
         {product: listed(usd) for product, usd in USD.items()},
-        {target.replace("_", "-"): listed(usd) for target, usd in targets.items()},
+        {target: listed(usd) for target, usd in usd_to.items()},
         (),
     )
 

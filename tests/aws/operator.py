@@ -88,7 +88,11 @@ def needed(call: ApiCall) -> Iterator[Access]:
         yield Access("s3:GetObject", f"arn:aws:s3:::{code['S3Bucket']}/{code['S3Key']}")
 
 
-_ACTIONS = {"ChangeMessageVisibilityBatch": "ChangeMessageVisibility", "Invoke": "InvokeFunction"}
+_ACTIONS = {
+    "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
+    "DeleteMessageBatch": "DeleteMessage",
+    "Invoke": "InvokeFunction",
+}
 _TAGGING = {
     "dynamodb": "dynamodb:TagResource",
     "ecr": "ecr:TagResource",

@@ -145,6 +145,32 @@ def test_a_letter_that_is_not_there_is_named(cloud: Cloud, region: str) -> None:
         cloud.messages.redrive(region, "no-such-letter")
 
 
+def test_a_discarded_letter_is_gone_and_others_stay(cloud: Cloud, region: str, topic: str) -> None:
+    make_function(cloud, region, topic, FAIL)
+    with cloud.host() as host:
+        for number in range(12):  # more than one request to SQS takes
+            cloud.messages.publish(region, topic, str(number).encode())
+        assert host.wait_until_idle(60)
+    letters = cloud.messages.dead_letters(region, topic)
+    assert len(letters) == 12
+    unwanted = [letter.id for letter in letters[:11]]
+    assert cloud.messages.discard(region, *unwanted, "no-such-letter") == 11
+    assert cloud.messages.dead_letters(region, topic) == letters[11:]
+    assert cloud.messages.discard(region, *unwanted) == 0
+    with pytest.raises(ResourceNotFoundError):
+        cloud.messages.redrive(region, unwanted[0])
+
+
+def test_a_letter_of_another_region_is_not_discarded(cloud: Cloud, region: str, other_region: str, topic: str) -> None:
+    make_function(cloud, region, topic, FAIL)
+    with cloud.host() as host:
+        cloud.messages.publish(region, topic, b"doomed")
+        assert host.wait_until_idle(30)
+    letters = cloud.messages.dead_letters(region, topic)
+    assert cloud.messages.discard(other_region, letters[0].id) == 0
+    assert cloud.messages.dead_letters(region, topic) == letters
+
+
 def test_lines_have_unique_ids_and_are_in_order(cloud: Cloud, region: str, topic: str) -> None:
     before = cloud.now()
     with cloud.host() as host:

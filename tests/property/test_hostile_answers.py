@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multi_x_serverless import data
-from multi_x_serverless.collection.cloudping import LARGEST_SECONDS, fetch_round_trips
+from multi_x_serverless.collection.cloudping import fetch_round_trips
 from multi_x_serverless.collection.electricity_maps_answer import read_hours
 from multi_x_serverless.collection.geocoding import Geocoder
 from multi_x_serverless.collection.http import HttpClient, Json
+from multi_x_serverless.collection.possible_round_trips import LONGEST_ROUND_TRIP_S
 from multi_x_serverless.errors import SignalSourceError
 from multi_x_serverless.model.carbon_past import MAXIMUM_GCO2EQ_PER_KWH
 
@@ -108,7 +109,7 @@ def test_round_trips(answer: Json) -> None:
     if table is None:
         return
     assert table.seconds
-    assert all(0 < seconds <= LARGEST_SECONDS for seconds in table.seconds.values())
+    assert all(0 < seconds <= LONGEST_ROUND_TRIP_S for seconds in table.seconds.values())
     assert {region for pair in (*table.seconds, *table.refused) for region in pair} <= set(REGIONS)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from multi_x_serverless import data
 from multi_x_serverless.cloud.tables import physical_name
-from multi_x_serverless.collection.measured_round_trips import LONGEST_ROUND_TRIP_S, OLDEST_RUN_S
+from multi_x_serverless.collection.measured_round_trips import OLDEST_RUN_S
+from multi_x_serverless.collection.possible_round_trips import LONGEST_ROUND_TRIP_S
 from multi_x_serverless.collection.relative_speed import BUSY_SHARE_OF_COMPUTING, FASTEST, SLOWEST
 from multi_x_serverless.model.shared_constants import SAMPLES_THAT_COUNT_FULLY
 from multi_x_serverless.observation.history import KEEP_DAYS, KEEP_RUNS
@@ -15,14 +16,17 @@ GUIDE = (
     (Path(__file__).parents[2] / "docs" / "guide" / "measurements.md").read_text(encoding="utf-8").replace("\n", " ")
 )
 
+SHARES = {0.25: "a quarter", 0.5: "half", 0.75: "three quarters"}
+
 
 def test_numbers_are_those_of_the_code() -> None:
     assert OLDEST_RUN_S == KEEP_DAYS * 86_400
     assert f"Those of the last {KEEP_DAYS} days (at most {KEEP_RUNS:,} of a workflow)" in GUIDE
+    assert f"Of a workflow with more than {KEEP_RUNS:,} runs in that time these are a sample" in GUIDE
     assert f"Fewer than {SAMPLES_THAT_COUNT_FULLY} samples" in GUIDE
     assert f"or more than {LONGEST_ROUND_TRIP_S:g} s;" in GUIDE
     assert f"bounded to {SLOWEST:g} to {FASTEST:g};" in GUIDE
-    assert BUSY_SHARE_OF_COMPUTING == 0.5, "half of their time"
+    assert f"busy for at least {SHARES[BUSY_SHARE_OF_COMPUTING]} of their time" in GUIDE
     assert f"`{physical_name('statistics')}`" in GUIDE
 
 

@@ -4,9 +4,10 @@ Every workflow is handled on its own: what goes wrong with one is in its decisio
 
 1. Read its new logs. Fewer than `minimum_runs` complete runs in the last 30 days: wait for more.
 2. Refresh the signals of its regions and solve.
-3. Hold the new plan and the plan in force against today's limits, over the same scenarios. A plan that breaks fewer
+3. Choose how many placements a day the new plan has, and which, switches included (`adaptation.day_schedule`).
+4. Hold the new plan and the plan in force against today's limits, over the same scenarios. A plan that breaks fewer
    hard limits, or as many and fewer soft ones, is staged at once: limits are not weighed against gains.
-4. Otherwise stage the new plan if the first objective (in order of priority) in which the two differ by more than
+5. Otherwise stage the new plan if the first objective (in order of priority) in which the two differ by more than
    `hysteresis` falls, and if the gain over the plan's life exceeds the overhead of getting there.
 """
 
@@ -18,11 +19,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from multi_x_serverless.adaptation.ledger import Ledger
-from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
-from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, collect_signals, read_signals
+from multi_x_serverless.adaptation.balance import SHORTEST_S, Balance, balance, next_check, write_check_state
+from multi_x_serverless.adaptation.collection_warnings import warning_lines
+from multi_x_serverless.adaptation.day_schedule import (
+    Day,
+    DaySchedule,
+    SwitchingPrices,
+    choose_day_schedule,
+    node_loads,
+    runs_by_hour,
+    scheduled_plan,
+)
+from multi_x_serverless.adaptation.ledger import DAY_S, Ledger
+from multi_x_serverless.adaptation.overhead import Overhead, cpu_spending, estimate_overhead, solve_spending
+from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
 from multi_x_serverless.adaptation.statistics import store_statistics
+from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
 from multi_x_serverless.adaptation.weighing import (
     Gain,
     Terms,
@@ -31,16 +44,18 @@ from multi_x_serverless.adaptation.weighing import (
     weigh_limits,
     weigh_objectives,
 )
-from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, log_sources
+from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, model_of
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import MultiXServerlessError, OutOfTimeError
+from multi_x_serverless.model.check_state import CheckState
 from multi_x_serverless.model.plan import Placement, Plan
-from multi_x_serverless.model.run import number_of_runs
+from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
-from multi_x_serverless.observation.sync import sync_logs, unread_log_warning
-from multi_x_serverless.solving.problem import SolveSettings
+from multi_x_serverless.observation.sync import unread_log_warning
+from multi_x_serverless.solving.problem import Signals, SolveSettings
+from multi_x_serverless.solving.schedule import HOURS_PER_DAY
 from multi_x_serverless.solving.simulation import Simulator
 from multi_x_serverless.solving.solution import plan_from_solution
 
@@ -49,6 +64,8 @@ RENEW_BEFORE_S = 86_400.0
 
 SHORTEST_RATE_S = 86_400.0
 """A rate is read from a day of history at least: a burst of tests in an hour is not the rate of a week."""
+
+_SOME_RUNS = 1e-9
 
 TIME_TO_CLOSE_S = 60.0
 """What is left of a caller's time is kept for what follows a solve: two plans compared over 24 hours, some writes."""
@@ -78,6 +95,11 @@ class Decision:
         runs: Complete runs of its graph in the last 30 days.
         warnings: What has to be said of the data that the decision rests on.
         error_code: Of the error that `reason` is about, if it failed.
+        granularity: Placements a day of the new plan, if one was made.
+        switches: How often in a day its placement changes.
+        balance: What plans earned and planning spent in the last 30 days.
+        next_check_at: When to check again, seconds since the epoch; the framework does not before.
+        why_then: Why then, in a sentence.
     """
 
     workflow_id: str
@@ -89,6 +111,11 @@ class Decision:
     plan_version: int | None = None
     warnings: tuple[str, ...] = ()
     error_code: str | None = None
+    granularity: int | None = None
+    switches: int | None = None
+    balance: Balance | None = None
+    next_check_at: float | None = None
+    why_then: str = ""
 
 
 def _unlimited() -> float:
@@ -127,7 +154,10 @@ def _decide_safely(
     cloud: Cloud, record: WorkflowRecord, settings: CheckSettings, dry_run: bool, time_left_s: Callable[[], float]
 ) -> Decision:
     try:
-        return _Check(cloud, record, settings, time_left_s, is_dry_run=dry_run).decide()
+        before_s = time.process_time()
+        check = _Check(cloud, record, settings, time_left_s, is_dry_run=dry_run)
+        decision = check.decide()
+        return check.with_next_check(decision, time.process_time() - before_s)
     except MultiXServerlessError as error:
         return Decision(record.workflow_id, "failed", str(error), runs=0, error_code=error.code)
 
@@ -149,6 +179,31 @@ class _Check:
         self._is_dry_run = is_dry_run
         self._runs = 0
         self._warnings: tuple[str, ...] = ()
+        self._schedule: DaySchedule | None = None
+        self._history: Sequence[ObservedRun] = ()
+
+    def with_next_check(self, decision: Decision, cpu_s: float) -> Decision:
+        """The decision with the balance and the time of the next check, which are noted unless nothing is to change.
+
+        Args:
+            decision: What was decided.
+            cpu_s: Processor time that the check took, in seconds.
+        """
+        cloud, record, now = self._cloud, self._record, self._cloud.now()
+        plans = PlanStore(cloud)
+        found = balance(self._history, plans.versions(record.workflow_id), Ledger(cloud).spending(record.workflow_id))
+        active = plans.active(record.workflow_id)
+        ends_at = None if active is None or active.solver == "none" else active.expires_at - RENEW_BEFORE_S
+        check_carbon = cpu_spending(record, "solve", cpu_s, read_signals(cloud), at=now).carbon_gco2eq
+        if decision.verdict == "wait":
+            # It solved nothing, so looking again costs next to nothing.
+            then, why = now + SHORTEST_S, "then there may be runs enough."
+        else:
+            then, why = next_check(found, check_carbon, now, ends_at)
+        if not self._is_dry_run:
+            state = CheckState(now, then, why, decision.verdict, decision.reason)
+            write_check_state(cloud, record.workflow_id, state)
+        return replace(decision, balance=found, next_check_at=then, why_then=why)
 
     def decide(self) -> Decision:
         cloud, record, workflow_id = self._cloud, self._record, self._record.workflow_id
@@ -157,7 +212,7 @@ class _Check:
         recent = History(cloud).runs(workflow_id, since=since)
         # The collectors learn from them, and whoever looks at the workflow sees what the decision rests on.
         store_statistics(cloud, record, recent)
-        history = [run for run in recent if run.manifest_id == record.manifest_id]
+        history = self._history = [run for run in recent if run.manifest_id == record.manifest_id]
         self._runs = number_of_runs(run for run in history if run.status == "complete")
         if self._runs < self._settings.minimum_runs:
             return self._decision(
@@ -165,23 +220,14 @@ class _Check:
                 f"{self._runs} complete runs in the last {KEEP_DAYS} days, {self._settings.minimum_runs} are needed to "
                 "learn from.",
             )
-        reports = collect_signals(cloud, COLLECTORS, record.regions, kept_s=KEEP_PRICES_S)
+        reports = collect_for_workflows(cloud, COLLECTORS, record.regions, (record,), kept_s=KEEP_PRICES_S)
         problem = build_workflow_problem(cloud, record, self._solve_settings())
         stale = [
             f"the {report.collector} data of {outcome.region} could not be refreshed ({outcome.error})."
             for report in reports
             for outcome in report.failures
         ]
-        # What was tried in vain is the same for many regions: said once.
-        instead = sorted(
-            {
-                f"{outcome.kind}: {text}"
-                for report in reports
-                for outcome in report.refreshed
-                for text in outcome.warnings
-            }
-        )
-        self._warnings = (*self._warnings, *stale, *instead, *problem.warnings)
+        self._warnings = (*self._warnings, *stale, *warning_lines(reports), *problem.warnings)
         simulator = Simulator(problem.document)
         cpu_before = time.process_time()
         solution = simulator.problem.solve(record.configuration.solver)
@@ -190,13 +236,27 @@ class _Check:
         signals = read_signals(cloud)
         Ledger(cloud).add(solve_spending(record, solve_cpu_s, signals, at=now))
         plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
+        expected_runs = self._expected_runs(history[0].started_at, number_of_runs(history), now)
         in_force = PlanStore(cloud).active(workflow_id)
         # One that is about to end counts as none: it is compared with going home, and so renewed while it pays.
         if in_force is not None and in_force.expires_at < now + RENEW_BEFORE_S:
             in_force = None
         placements = self._placements_in_force(simulator, in_force, plan)
-        before = standing(simulator, placements)
-        after = standing(simulator, {entry.hour: entry.placement for entry in plan.hours})
+        day = self._day(history, signals, expected_runs)
+        if len(plan.hours) == HOURS_PER_DAY and not solution.is_infeasible_at_all_hours:
+            self._schedule = choose_day_schedule(
+                simulator,
+                {entry.hour: entry.placement for entry in plan.hours},
+                placements,
+                day.runs_by_hour,
+                day.switching,
+                record.configuration.constraints.priority_order,
+                hysteresis=self._settings.hysteresis,
+                priority_tolerance=record.configuration.priority_tolerance,
+            )
+            plan = scheduled_plan(plan, self._schedule, problem.document)
+        before = standing(simulator, placements, day)
+        after = standing(simulator, {entry.hour: entry.placement for entry in plan.hours}, day)
         if solution.is_infeasible_at_all_hours:
             if all(placement == simulator.home for placement in placements.values()):
                 return self._decision("keep", "no placement meets the hard limits at any hour; everything is home.")
@@ -210,20 +270,14 @@ class _Check:
             order=configuration.constraints.priority_order,
             hysteresis=self._settings.hysteresis,
             tolerance=configuration.priority_tolerance,
-            expected_runs=self._expected_runs(history[0].started_at, number_of_runs(history), now),
+            expected_runs=expected_runs,
             routed_share=1.0 - configuration.home_share,
         )
         return self._follow(plan, weigh_objectives(before, after, terms, overhead), overhead)
 
     def _sync(self) -> None:
         record = self._record
-        report = sync_logs(
-            self._cloud,
-            record.workflow_id,
-            record.graph,
-            log_sources(self._cloud, record),
-            should_stop=lambda: self._time_left_s() <= TIME_TO_CLOSE_S,
-        )
+        report = sync_workflow(self._cloud, record, should_stop=lambda: self._time_left_s() <= TIME_TO_CLOSE_S)
         if report.is_cut_short:
             raise OutOfTimeError("there was no time to read all new logs; the next check reads on and decides.")
         self._warnings = tuple(unread_log_warning(log) for log in report.unread)
@@ -234,6 +288,17 @@ class _Check:
         if left_s <= 0:
             raise OutOfTimeError("there was no time left to solve; the next check does.")
         return settings if left_s >= settings.deadline_s else replace(settings, deadline_s=left_s)
+
+    def _day(self, history: Sequence[ObservedRun], signals: Signals, expected_runs: float) -> Day:
+        """How runs and switches of placements are spread over a day."""
+        record = self._record
+        complete = [run for run in history if run.status == "complete"]
+        routed = expected_runs * DAY_S / PLAN_LIFETIME_S * (1.0 - record.configuration.home_share)
+        return Day(
+            # Where no run follows a plan, its hours are compared all the same.
+            runs_by_hour(history, max(routed, _SOME_RUNS)),
+            SwitchingPrices(node_loads(model_of(record), complete), signals),
+        )
 
     def _placements_in_force(self, simulator: Simulator, in_force: Plan | None, plan: Plan) -> dict[int, Placement]:
         """What runs would follow without the new plan: at home where a plan does not fit the workflow any more."""
@@ -272,6 +337,16 @@ class _Check:
         overhead: Overhead | None = None,
         plan_version: int | None = None,
     ) -> Decision:
+        schedule = self._schedule
         return Decision(
-            self._record.workflow_id, verdict, reason, self._runs, gain, overhead, plan_version, self._warnings
+            self._record.workflow_id,
+            verdict,
+            reason,
+            self._runs,
+            gain,
+            overhead,
+            plan_version,
+            self._warnings,
+            granularity=None if schedule is None else schedule.granularity,
+            switches=None if schedule is None else schedule.switches,
         )

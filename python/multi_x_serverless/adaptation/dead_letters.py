@@ -1,18 +1,20 @@
-"""Messages that were given up: which there are, and putting them back."""
+"""Messages that were given up: which there are, putting them back, and deleting them."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from multi_x_serverless.adaptation.runs import follow_runs
 from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, log_sources
+from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import Cloud, DeadLetter, Key
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.deployment.names import workflow_prefix
-from multi_x_serverless.errors import ConflictError, NothingToDoError, UsageError
+from multi_x_serverless.errors import CloudError, ConflictError, NothingToDoError, UsageError
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.trace import RunTrace, trace_runs
 from multi_x_serverless.sdk.tables import CLAIMS, node_sort, run_partition
@@ -27,6 +29,7 @@ class GivenUpMessage:
 
     Attributes:
         letter: As the cloud keeps it.
+        workflow_id: Its workflow; empty if it is of none that is deployed.
         run_id: Run of the message; empty if the message cannot be read.
         node: Name of the node it was for; empty if the message cannot be read.
     """
@@ -37,37 +40,78 @@ class GivenUpMessage:
     node: str
 
 
-def dead_letters(cloud: Cloud, workflow_id: str | None = None) -> tuple[GivenUpMessage, ...]:
-    """Messages given up, of one workflow or of all deployed ones, oldest first.
+@dataclass(frozen=True)
+class FoundLetters:
+    """Messages given up in all regions.
+
+    Attributes:
+        messages: Oldest first.
+        unread: Region that no workflow is in -> why it could not be looked at.
+    """
+
+    messages: tuple[GivenUpMessage, ...]
+    unread: Mapping[str, str]
+
+
+def dead_letters(cloud: Cloud, workflow_id: str) -> tuple[GivenUpMessage, ...]:
+    """Messages given up of one workflow, oldest first.
 
     Raises:
         UnknownWorkflowError: There is no workflow of that id.
     """
-    records = deployed_workflows(cloud) if workflow_id is None else (deployed_workflow(cloud, workflow_id),)
-    found = [message for record in records for message in _of_workflow(cloud, record)]
-    return tuple(sorted(found, key=lambda message: (message.letter.failed_at, message.letter.id)))
-
-
-def _of_workflow(cloud: Cloud, record: WorkflowRecord) -> list[GivenUpMessage]:
-    prefix = workflow_prefix(record.workflow_id)
-    functions = {resource.name for resource in record.resources if resource.kind == "function"}
-    return [
+    record = deployed_workflow(cloud, workflow_id)
+    prefix, functions = workflow_prefix(workflow_id), _functions_of(record)
+    return _oldest_first(
         _read(letter, record)
         for region in record.regions
         for letter in cloud.messages.dead_letters(region, prefix)
         if letter.function in functions  # the prefix of one workflow may begin the name of another's function
-    ]
+    )
 
 
-def _read(letter: DeadLetter, record: WorkflowRecord) -> GivenUpMessage:
+def all_dead_letters(cloud: Cloud) -> FoundLetters:
+    """Messages given up, of all deployed workflows and of what is deployed no longer, in all usable regions.
+
+    Raises:
+        CloudError: A region that a workflow is in could not be looked at.
+    """
+    records = deployed_workflows(cloud)
+    owners = {name: record for record in records for name in _functions_of(record)}
+    needed = {region for record in records for region in record.regions}
+    unread: dict[str, str] = {}
+
+    def look(region: str) -> tuple[DeadLetter, ...]:
+        try:
+            return cloud.messages.dead_letters(region, "")
+        except CloudError as error:
+            if region in needed:
+                raise
+            unread[region] = str(error)  # an account may be kept out of regions that it has no need of
+            return ()
+
+    found = run_all([partial(look, region) for region in sorted(needed.union(cloud.usable_regions()))])
+    messages = _oldest_first(_read(letter, owners.get(letter.function)) for letters in found for letter in letters)
+    return FoundLetters(messages, dict(sorted(unread.items())))
+
+
+def _functions_of(record: WorkflowRecord) -> set[str]:
+    return {resource.name for resource in record.resources if resource.kind == "function"}
+
+
+def _oldest_first(messages: Iterable[GivenUpMessage]) -> tuple[GivenUpMessage, ...]:
+    return tuple(sorted(messages, key=lambda message: (message.letter.failed_at, message.letter.id)))
+
+
+def _read(letter: DeadLetter, record: WorkflowRecord | None) -> GivenUpMessage:
     envelope = _envelope_of(letter.body)
     run_id, node = envelope.get("run"), envelope.get("node")
-    is_node = isinstance(node, int) and not isinstance(node, bool) and 0 <= node < len(record.graph.nodes)
+    nodes = () if record is None else record.graph.nodes
+    is_node = isinstance(node, int) and not isinstance(node, bool) and 0 <= node < len(nodes)
     return GivenUpMessage(
         letter,
-        record.workflow_id,
+        "" if record is None else record.workflow_id,
         run_id if isinstance(run_id, str) else "",
-        record.graph.nodes[node].name if is_node and isinstance(node, int) else "",
+        nodes[node].name if is_node and isinstance(node, int) else "",
     )
 
 
@@ -81,6 +125,26 @@ def _envelope_of(body: bytes) -> dict[str, object]:
         # Anybody may have sent it; it is listed all the same.
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def choose_letters(messages: Sequence[GivenUpMessage], letter_ids: Sequence[str]) -> tuple[GivenUpMessage, ...]:
+    """The messages of some letters.
+
+    Raises:
+        UsageError: There is no letter of one of the ids.
+    """
+    missing = sorted(set(letter_ids) - {message.letter.id for message in messages})
+    if missing:
+        raise UsageError(f"there is no dead letter '{missing[0]}'; 'dead_letters' lists them.")
+    return tuple(message for message in messages if message.letter.id in letter_ids)
+
+
+def discard(cloud: Cloud, messages: Sequence[GivenUpMessage]) -> int:
+    """Delete dead letters for good: what their runs wait for never comes. Returns how many were still there."""
+    letter_ids: dict[str, list[str]] = {}
+    for message in messages:
+        letter_ids.setdefault(message.letter.region, []).append(message.letter.id)
+    return sum(cloud.messages.discard(region, *letter_ids[region]) for region in sorted(letter_ids))
 
 
 @dataclass(frozen=True)

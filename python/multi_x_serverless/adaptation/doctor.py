@@ -199,7 +199,11 @@ def _check_letters(cloud: Cloud, region: str) -> tuple[Finding, ...]:
     if count > 1:
         message = f"{count} messages were given up: their runs stand still"
     remedy = (
-        "multi_x_serverless dead_letters\n# then, for each workflow listed:\nmulti_x_serverless redrive WORKFLOW_ID"
+        "multi_x_serverless dead_letters\n"
+        "# then, when the cause is removed, for each workflow listed:\n"
+        "multi_x_serverless redrive WORKFLOW_ID\n"
+        "# or delete what shall never run:\n"
+        "multi_x_serverless dead_letters --discard LETTER_ID"
     )
     return (Finding("letters", "problem", message, remedy, (region,)),)
 

@@ -31,11 +31,14 @@ from typing import Any, Literal, TypeAlias
 
 import orjson
 
+from multi_x_serverless.adaptation.balance import read_check_state
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
-from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, collect_signals, regions_in_use
+from multi_x_serverless.adaptation.collection_warnings import warning_lines
+from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, regions_in_use
 from multi_x_serverless.adaptation.statistics import refresh_statistics
-from multi_x_serverless.adaptation.workflows import deployed_workflow, log_sources, require_tables
+from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
+from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, require_tables
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name
@@ -47,7 +50,7 @@ from multi_x_serverless.errors import (
     UnknownWorkflowError,
 )
 from multi_x_serverless.model.framework import FrameworkEvent, Job
-from multi_x_serverless.observation.sync import sync_logs, unread_log_warning
+from multi_x_serverless.observation.sync import unread_log_warning
 
 STOP_BEFORE_S = 60.0
 """Work stops when less than this is left of an invocation: its longest single step, making a function, takes less."""
@@ -61,7 +64,9 @@ REMEMBER_TICK_S = 6 * 3_600.0
 LOG_SCHEMA = "multi-x-serverless/framework-log"
 LOG_VERSION = 1
 
-Outcome: TypeAlias = Literal["started", "done", "repeated", "busy", "gone", "superseded", "out of time", "failed"]
+Outcome: TypeAlias = Literal[
+    "started", "done", "repeated", "busy", "gone", "superseded", "not due", "out of time", "failed"
+]
 """What became of an invocation.
 
 ``started``: other invocations were queued. ``repeated``: the workflow was handled in this tick before. ``busy``:
@@ -176,14 +181,13 @@ def _start_all(cloud: Cloud, event: FrameworkEvent, context: JobContext) -> JobR
 def _collect_shared(cloud: Cloud, details: dict[str, Any]) -> list[str]:
     """Refresh the signals that all workflows share; returns what went wrong."""
     try:
-        reports = collect_signals(cloud, COLLECTORS, regions_in_use(cloud), kept_s=KEEP_PRICES_S)
+        records = deployed_workflows(cloud)
+        reports = collect_for_workflows(cloud, COLLECTORS, regions_in_use(cloud), records, kept_s=KEEP_PRICES_S)
     except MultiXServerlessError as error:
         return [f"the signals were not refreshed: {error}"]
     details["refreshed"] = {report.collector: len(report.refreshed) for report in reports}
     details["notes"] = sorted({note for report in reports for note in report.notes})
-    details["warnings"] = sorted(
-        {f"{outcome.kind}: {text}" for report in reports for outcome in report.refreshed for text in outcome.warnings}
-    )
+    details["warnings"] = warning_lines(reports)
     return [
         f"{outcome.kind} of {outcome.region} was not refreshed: {outcome.error}"
         for report in reports
@@ -234,15 +238,10 @@ def _note_handled(cloud: Cloud, job: Job, workflow_id: str, tick: str) -> None:
 
 def _data_sync(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:
     record = deployed_workflow(cloud, workflow_id)
-    report = sync_logs(
-        cloud,
-        workflow_id,
-        record.graph,
-        log_sources(cloud, record),
-        should_stop=lambda: context.is_nearly_over,
-    )
-    if report.unread:
-        # What could be read is saved. Failing makes Lambda try again soon, and shows in its metrics.
+    report = sync_workflow(cloud, record, should_stop=lambda: context.is_nearly_over)
+    if report.unread and len(report.unread) == report.logs:
+        # Failing makes Lambda try again soon, and shows in its metrics. A log that fails alone is in the details: what
+        # the others hold is saved, and the next tick goes on with it.
         raise JobFailedError(f"data_sync of '{workflow_id}': {unread_log_warning(report.unread[0])}")
     return JobResult("out of time" if report.is_cut_short else "done", asdict(report))
 
@@ -267,6 +266,11 @@ _LOGGED_STATISTICS = (
 
 
 def _update_check_solver(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:
+    state = read_check_state(cloud, workflow_id)
+    # A deployment since then changes what was decided on.
+    is_as_it_was = state is not None and deployed_workflow(cloud, workflow_id).updated_at <= state.checked_at
+    if state is not None and is_as_it_was and cloud.now() < state.next_check_at:
+        return JobResult("not due", {"next_check_at": state.next_check_at, "why_then": state.why_then})
     # Two checks at once would both solve, and stage the same plan twice.
     with lock(cloud, f"{workflow_id} (update_check_solver)"):
         (decision,) = check_solver(cloud, CheckSettings(), workflow_ids=(workflow_id,), time_left_s=context.time_left_s)

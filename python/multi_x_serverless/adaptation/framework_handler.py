@@ -32,6 +32,9 @@ class LambdaContext(Protocol):
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Run a job, or answer a probe; what comes back is of interest to whoever invokes it by hand."""
     if isinstance(event, dict) and PROBE_MEMBER in event:
+        # What is imported only when it is needed has to be there, too.
+        import urllib3  # noqa: F401, PLC0415
+
         return {"probe": event[PROBE_MEMBER], "program": version(DISTRIBUTION), "engine": engine_version()}
     cloud = _cloud()
 

@@ -21,7 +21,7 @@ def intensity_history(
     """Intensities of some regions in every hour from that of `first` to that of `last` (seconds since the epoch).
 
     An hour of which the source knows nothing has the collected forecast's value of the same hour of the day instead,
-    and the region's origin says so.
+    and the region's origin says so, and why if the source failed.
 
     Raises:
         NotEnoughDataError: Of some region there is neither a past nor a collected forecast.
@@ -32,26 +32,29 @@ def intensity_history(
 
 
 def _of_region(source: CarbonSource, signals: Signals, region: str, start: float, hours: int) -> RegionIntensity:
+    why = ""
     try:
         past: Mapping[float, HourlyIntensity] = source.past(data.find_region(region), start, hours)
-    except MultiXServerlessError:
-        # Not silent: the origin says that these are no values of the runs' own hours.
-        past = {}
+    except MultiXServerlessError as error:
+        # Not silent: the origin says that these are no values of the runs' own hours, and why.
+        past, why = {}, f", as {str(error).rstrip('.')}"
     starts = [start + offset * SECONDS_PER_HOUR for offset in range(hours)]
     signal = signals.carbon.get(region)
     if signal is None and any(moment not in past for moment in starts):
         raise NotEnoughDataError(f"there is no carbon data of {region} yet: run 'data_collect carbon' first.")
-    known = [past[moment] if signal is None or moment in past else _of_forecast(signal, moment) for moment in starts]
+    known = [
+        past[moment] if signal is None or moment in past else _of_forecast(signal, moment, why) for moment in starts
+    ]
     return RegionIntensity(start, tuple(hour.gco2eq_per_kwh for hour in known), origin_of(known))
 
 
-def _of_forecast(signal: CarbonSignal, moment: float) -> HourlyIntensity:
+def _of_forecast(signal: CarbonSignal, moment: float, why: str) -> HourlyIntensity:
     hour = hour_of_day(moment)
     origin = signal.origin_at(hour)
     collected = datetime.fromtimestamp(signal.collected_at, tz=timezone.utc)
     return HourlyIntensity(
         gco2eq_per_kwh=signal.intensity_gco2eq_per_kwh[hour],
         is_estimated=True,
-        source=f"forecast of {collected:%Y-%m-%d} from {origin.source}, taken for the same hour of the day",
+        source=f"forecast of {collected:%Y-%m-%d} from {origin.source}, taken for the same hour of the day{why}",
         vintage=origin.vintage,
     )

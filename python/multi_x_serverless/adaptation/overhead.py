@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from multi_x_serverless.errors import NotEnoughDataError
-from multi_x_serverless.model.ledger import LedgerEntry
+from multi_x_serverless.model.ledger import LedgerEntry, SpendingKind
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.solving import model_constants as constants
@@ -53,9 +53,24 @@ def solve_spending(record: WorkflowRecord, cpu_s: float, signals: Signals, *, at
         cpu_s: Processor time on all threads, in seconds.
         at: When it ended, seconds since the epoch.
     """
-    kwh = cpu_s / 3600.0 * constants.VCPU_MAXIMUM_KW
-    carbon = kwh * constants.PUE_DEFAULT * _intensities(signals, at).get(record.configuration.home_region, 0.0)
-    return LedgerEntry(record.workflow_id, "solve", at, cpu_s, 0.0, 0, carbon, 0.0)
+    return cpu_spending(record, "solve", cpu_s, signals, at=at)
+
+
+def cpu_spending(
+    record: WorkflowRecord, kind: SpendingKind, cpu_s: float, signals: Signals, *, at: float
+) -> LedgerEntry:
+    """What work on a processor took, at full load, with the home region's grid, or with the world's mean if unknown.
+
+    Args:
+        kind: Of the work.
+        cpu_s: Processor time on all threads, in seconds.
+        at: When it ended, seconds since the epoch.
+    """
+    intensity = _intensities(signals, at).get(
+        record.configuration.home_region, constants.OUTSIDE_INTENSITY_GCO2EQ_PER_KWH
+    )
+    carbon = cpu_s / 3600.0 * constants.VCPU_MAXIMUM_KW * constants.PUE_DEFAULT * intensity
+    return LedgerEntry(record.workflow_id, kind, at, cpu_s, 0.0, 0, carbon, 0.0)
 
 
 def migration_spending(

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from multi_x_serverless.adaptation.dead_letters import LONGEST_RUN_S, GivenUpMessage, dead_letters
 from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, log_sources
 from multi_x_serverless.cloud.ports import Cloud
-from multi_x_serverless.errors import UnknownRunError
+from multi_x_serverless.errors import UnknownRunError, UsageError
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.fold import RunState, examine
-from multi_x_serverless.observation.trace import LoggedRun, RunTrace, read_runs, trace_of
+from multi_x_serverless.observation.trace import (
+    LoggedRun,
+    RunTrace,
+    read_runs,
+    run_ids_that_begin,
+    time_to_last_record,
+    trace_of,
+)
 
 NodeState: TypeAlias = Literal["finished", "failed", "running", "retrying", "called", "waiting", "dead", "not reached"]
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
+_BEGINNING = re.compile(r"[0-9a-f]{8,31}")
+_TIME_DIGITS = 12  # of a run id: milliseconds since the epoch
 _CLOCK_SLACK_S = 60.0
+
+IDS_SHOWN = 5
+"""So many of the runs that a beginning may mean are named."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +89,26 @@ def is_run_id(text: str) -> bool:
     return _RUN_ID.fullmatch(text) is not None
 
 
+def begins_run_id(text: str) -> bool:
+    """Whether a text is the beginning of a run id, long enough to look for; no id of a workflow is."""
+    return _BEGINNING.fullmatch(text) is not None
+
+
 def run_status(cloud: Cloud, run_id: str, workflow_id: str | None = None) -> RunStatus:
     """Collect the state of a run.
 
     Args:
+        run_id: Its id, or 8 characters or more that no other run's id begins with.
         workflow_id: Its workflow; looked for among all deployed ones if missing.
 
     Raises:
         UnknownWorkflowError: There is no workflow of that id.
         UnknownRunError: No log knows the run.
+        UsageError: The ids of several runs begin so.
     """
     records = deployed_workflows(cloud) if workflow_id is None else (deployed_workflow(cloud, workflow_id),)
+    if begins_run_id(run_id):
+        run_id = _whole_id(cloud, records, run_id)
     since = _earliest(run_id, cloud.now())
     for record in records:
         logged = read_runs(cloud, record.workflow_id, log_sources(cloud, record), [run_id], since)[run_id]
@@ -96,10 +118,24 @@ def run_status(cloud: Cloud, run_id: str, workflow_id: str | None = None) -> Run
     raise UnknownRunError(run_id, tuple(record.workflow_id for record in records))
 
 
+def _whole_id(cloud: Cloud, records: Sequence[WorkflowRecord], beginning: str) -> str:
+    """The id of the one run that begins so; the beginning itself if none does, or if that is an id, too."""
+    since = _earliest(beginning, cloud.now())
+    found: set[str] = set()
+    for record in records:
+        found |= run_ids_that_begin(cloud, record.workflow_id, log_sources(cloud, record), beginning, since)
+        found |= {message.run_id for message in dead_letters(cloud, record.workflow_id)}
+    ids = sorted(run_id for run_id in found if run_id.startswith(beginning))
+    if len(ids) > 1 and beginning not in ids:
+        shown = ", ".join(ids[:IDS_SHOWN]) + (", ..." if len(ids) > IDS_SHOWN else "")
+        raise UsageError(f"the ids of {len(ids)} runs begin with '{beginning}': {shown}; give more of it.")
+    return beginning if beginning in ids or not ids else ids[0]
+
+
 def _earliest(run_id: str, now: float) -> float:
     """No record of the run is older: its id begins with the time it was made at, in milliseconds."""
-    if is_run_id(run_id):
-        made_at = int(run_id[:12], 16) / 1000.0
+    if is_run_id(run_id) or begins_run_id(run_id):
+        made_at = int(run_id[:_TIME_DIGITS].ljust(_TIME_DIGITS, "0"), 16) / 1000.0
         if now - LONGEST_RUN_S < made_at < now + _CLOCK_SLACK_S:
             return made_at - _CLOCK_SLACK_S
     return now - LONGEST_RUN_S
@@ -114,7 +150,8 @@ def _status(run_id: str, record: WorkflowRecord, logged: LoggedRun, letters: tup
     requests = [request for request, _ in logged.kills]
     nodes = tuple(_node_status(index, graph, records, state, given_up, requests) for index in range(len(graph.nodes)))
     if letters and trace.status in ("running", "not started"):
-        trace = replace(trace, status="failed")
+        duration_s = 0.0 if start is None else time_to_last_record(records, float(start["ts"]))
+        trace = replace(trace, status="failed", duration_s=duration_s)
     elif trace.status == "failed" and not letters and any(node.state == "running" for node in nodes):
         trace = replace(trace, status="running")  # what had failed was put back
     return RunStatus(

@@ -17,7 +17,7 @@ from multi_x_serverless.collection.carbon_source import CarbonSource
 from multi_x_serverless.collection.collector import Collector, CollectorReport
 from multi_x_serverless.collection.performance import PerformanceCollector, performance_collector
 from multi_x_serverless.collection.provider import provider_collector
-from multi_x_serverless.collection.store import CARBON, PERFORMANCE, PRICE, SignalStore
+from multi_x_serverless.collection.store import CARBON, CARBON_PAST, PERFORMANCE, PRICE, SignalStore
 from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError, UsageError
 from multi_x_serverless.model.signals import known_at
 from multi_x_serverless.solving.problem import Signals
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 COLLECTORS = ("carbon", "provider", "performance")
 
 KEEP_PRICES_S = 86_400.0
-"""Whoever collects every hour asks for prices and names of regions once a day: AWS changes them a few times a year."""
-
+"""Whoever collects every hour asks for prices and names of regions once a day: AWS changes them a few times a year. As
+it may collect for many workflows within the hour, it asks for intensities, which change with the hour, once an hour."""
 
 LIVE_VARIABLES = (
     electricity_maps.TOKEN_VARIABLE,
@@ -64,7 +64,8 @@ def collect_signals(
         cloud: Where signals are kept, and whose provider is asked.
         names: Names of the collectors.
         regions: Codes of the regions.
-        kept_s: What the provider said of its regions and prices within so many seconds is not asked for again.
+        kept_s: What the provider said of its regions and prices within so many seconds is not asked for again, nor what
+            a live source gave for the current hour of a grid within as many.
 
     Raises:
         NotEnoughDataError: `setup_tables` was not run.
@@ -92,6 +93,18 @@ def _shared_client(environment: Mapping[str, str]) -> Iterator[Callable[[], Http
     finally:
         for entry in made:
             entry.close()
+
+
+def forget_carbon_past(cloud: Cloud, regions: Sequence[str]) -> None:
+    """Forget the hours of carbon intensity that earlier collections stored, of a file that was wrong for example.
+
+    Raises:
+        NotEnoughDataError: `setup_tables` was not run.
+    """
+    require_tables(cloud)
+    store = SignalStore(cloud.key_value, cloud.system_region)
+    for region in regions:
+        store.forget(CARBON_PAST, region)
 
 
 def read_signals(cloud: Cloud) -> Signals:
@@ -160,7 +173,7 @@ def _collector(cloud: Cloud, name: str, kept_s: float, client: Callable[[], Http
             # Here and not above: numpy is half of a command's start-up time, and few commands forecast.
             from multi_x_serverless.collection.carbon import carbon_collector  # noqa: PLC0415
 
-            return carbon_collector(os.environ, client)
+            return carbon_collector(os.environ, client, kept_s=kept_s)
         case "provider":
             return provider_collector(cloud, kept_s=kept_s, geocoder=geocoding.geocoder(os.environ, client))
         case "performance":

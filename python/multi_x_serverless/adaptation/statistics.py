@@ -24,6 +24,7 @@ from multi_x_serverless.collection.measured_round_trips import CLOCK_ERROR_S, ti
 from multi_x_serverless.collection.medians import median_of
 from multi_x_serverless.collection.relative_speed import SMALLEST_ERROR, busy_share
 from multi_x_serverless.errors import MultiXServerlessError
+from multi_x_serverless.model.estimate import Estimate
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.run import NodeObservation, ObservedRun, number_of_runs
 from multi_x_serverless.model.shared_constants import MEMORY_MB_PER_VCPU, SAMPLES_THAT_COUNT_FULLY
@@ -176,6 +177,13 @@ def _mean(samples: Sequence[Weighted]) -> float:
     return math.fsum(value * weight for value, weight in samples) / math.fsum(weight for _, weight in samples)
 
 
+def _median(samples: Sequence[Weighted], smallest_error: float) -> Estimate | None:
+    """What regions are compared by; None without samples."""
+    if not samples:
+        return None
+    return median_of([value for value, _ in samples], smallest_error, [weight for _, weight in samples])
+
+
 # --- nodes ---------------------------------------------------------------------------------------------------
 
 
@@ -230,8 +238,7 @@ def _node_region(region: str, executions: _Executions, memory_mb: int) -> NodeRe
         if timed
         else None,
         busy_share=_quantile([(busy_share(node, memory_mb), weight) for node, weight in warm], 0.5) if warm else None,
-        # Regions are compared by medians of samples, whichever runs they are of: without weights.
-        log_duration=median_of([math.log(node.duration_s) for node, _ in warm], SMALLEST_ERROR) if warm else None,
+        log_duration=_median([(math.log(node.duration_s), weight) for node, weight in warm], SMALLEST_ERROR),
         data=tuple(
             DataMoved(
                 place,
@@ -275,7 +282,7 @@ class _Calls:
     """Calls of an edge between two regions."""
 
     latencies: list[Weighted] = field(default_factory=list)
-    accepted: list[float] = field(default_factory=list)
+    accepted: list[Weighted] = field(default_factory=list)
     cold: int = 0
     newest_run_at: float = 0.0
 
@@ -293,7 +300,7 @@ def _edge(graph: Graph, index: int, runs: Sequence[ObservedRun]) -> EdgeStatisti
         pair.cold += called.cold
         pair.newest_run_at = max(pair.newest_run_at, run.started_at)
         accepted = time_to_accept(call, caller, called)
-        pair.accepted += [] if accepted is None else [accepted]
+        pair.accepted += [] if accepted is None else [(accepted, run.weight)]
     within = [accepted for (start, end), pair in calls.items() if start == end for accepted in pair.accepted]
     return EdgeStatistics(
         source=graph.nodes[edge.source].name,
@@ -309,12 +316,12 @@ def _edge(graph: Graph, index: int, runs: Sequence[ObservedRun]) -> EdgeStatisti
                 count=len(pair.latencies),
                 cold_count=pair.cold,
                 p50_s=_quantile(pair.latencies, 0.5),
-                accepted=median_of(pair.accepted, CLOCK_ERROR_S) if pair.accepted else None,
+                accepted=_median(pair.accepted, CLOCK_ERROR_S),
                 newest_run_at=pair.newest_run_at,
             )
             for (start, end), pair in sorted(calls.items())
         ),
-        accepted_within=median_of(within, CLOCK_ERROR_S) if within else None,
+        accepted_within=_median(within, CLOCK_ERROR_S),
     )
 
 

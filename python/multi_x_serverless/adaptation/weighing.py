@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from multi_x_serverless.adaptation.day_schedule import Day
 from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.model.plan import Objective, Placement
+from multi_x_serverless.solving.schedule import HOURS_PER_DAY
 from multi_x_serverless.solving.simulation import Simulator
 
 
@@ -21,7 +23,8 @@ class Gain:
     """What a change of plans gains in the objective that decides.
 
     Attributes:
-        in_force: Mean of the objective per run, over the planned hours, under the plan in force.
+        in_force: Mean of the objective per run, over the runs of the planned hours, under the plan in force, with the
+            cold starts of its switches.
         planned: The same under the new plan.
         expected_runs: Runs over the new plan's life.
         routed_share: Part of them that follow the plan; the others are kept home as controls.
@@ -51,7 +54,7 @@ class Standing:
     Attributes:
         hard: Hard limits broken, summed over the hours.
         soft: Soft limits broken, summed over the hours.
-        means: Of each objective per run, over the hours.
+        means: Of each objective per run, over the runs of the hours, cold starts of switches included.
     """
 
     hard: int
@@ -87,15 +90,29 @@ class Verdict:
     gain: Gain | None = None
 
 
-def standing(simulator: Simulator, placements: Mapping[int, Placement]) -> Standing:
-    """How placements by UTC hour stand to the limits and objectives of a problem."""
+def standing(simulator: Simulator, placements: Mapping[int, Placement], day: Day | None = None) -> Standing:
+    """How placements by UTC hour stand to the limits and objectives of a problem.
+
+    Args:
+        simulator: The problem.
+        placements: UTC hour -> placement.
+        day: How runs are spread over the hours, and what switches cost; hours count alike and switches are free if
+            `None`. Switches are counted if all hours of the day have a placement.
+    """
     hours = [simulator.at(placement, hour) for hour, placement in placements.items()]
+    runs = [1.0 if day is None else day.runs_by_hour[hour] for hour in placements]
     broken = [check.kind for entry in hours for check in entry.limits if check.is_violated]
-    objectives: tuple[Objective, ...] = ("carbon", "cost", "runtime")
+
+    def mean(objective: Objective) -> float:
+        total = sum(count * entry.metrics.of(objective).mean for count, entry in zip(runs, hours, strict=True))
+        if day is not None and len(hours) == HOURS_PER_DAY:
+            total += day.switching.of_day(placements, objective, day.runs_by_hour)
+        return total / sum(runs)
+
     return Standing(
         broken.count("hard"),
         broken.count("soft"),
-        {objective: sum(entry.metrics.of(objective).mean for entry in hours) / len(hours) for objective in objectives},
+        {"carbon": mean("carbon"), "cost": mean("cost"), "runtime": mean("runtime")},
     )
 
 

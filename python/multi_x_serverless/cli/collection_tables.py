@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from multi_x_serverless.adaptation.collection_warnings import name_regions
 from multi_x_serverless.cli.output import Column, age, write_table
 
 if TYPE_CHECKING:
@@ -11,9 +12,6 @@ if TYPE_CHECKING:
 
     from multi_x_serverless.cli.session import Settings
     from multi_x_serverless.collection.collector import CollectorReport, SignalOutcome
-
-REGIONS_SHOWN = 4
-"""So many regions are named; of more, how many they are."""
 
 SECONDS_THAT_ARE_NOW = 60.0
 
@@ -35,17 +33,6 @@ def show_reports(settings: Settings, reports: Sequence[CollectorReport]) -> None
         write_table(settings, "Collected", columns, rows)
 
 
-def warning_lines(reports: Sequence[CollectorReport]) -> list[str]:
-    """What failed although a value was found, one line for all regions in which the same did."""
-    lines = []
-    for report in reports:
-        texts = dict.fromkeys((outcome.kind, text) for outcome in report.outcomes for text in outcome.warnings)
-        for kind, text in texts:
-            where = [outcome for outcome in report.outcomes if outcome.kind == kind and text in outcome.warnings]
-            lines.append(f"{kind} of {_regions(where, report)}: {text}")
-    return lines
-
-
 def failure_lines(reports: Sequence[CollectorReport]) -> list[str]:
     """What was not refreshed, one line for all regions in which it was for the same reason."""
     lines = []
@@ -53,7 +40,7 @@ def failure_lines(reports: Sequence[CollectorReport]) -> list[str]:
         for group in _grouped(report.failures, lambda outcome: (outcome.kind, outcome.error, _as_of(outcome))):
             first = group[0]
             kept = "there is no value" if first.age_s is None else f"the value of {_as_of(first)} stays"
-            where = _regions(group, report)
+            where = name_regions(group, report)
             lines.append(f"{first.kind} of {where} was not refreshed, {kept}: {first.error}")
     return lines
 
@@ -74,11 +61,3 @@ def _as_of(outcome: SignalOutcome) -> str:
     if outcome.age_s is None:
         return "never"
     return "now" if outcome.age_s < SECONDS_THAT_ARE_NOW else f"{age(outcome.age_s)} ago"
-
-
-def _regions(outcomes: Sequence[SignalOutcome], report: CollectorReport) -> str:
-    regions = sorted({outcome.region for outcome in outcomes})
-    all_regions = {outcome.region for outcome in report.outcomes}
-    if len(regions) <= REGIONS_SHOWN:
-        return ", ".join(regions)
-    return f"all {len(regions)} regions" if len(regions) == len(all_regions) else f"{len(regions)} regions"

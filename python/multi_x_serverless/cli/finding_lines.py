@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from multi_x_serverless.cli.output import printable
+from multi_x_serverless.cli.output import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,8 +52,7 @@ def show_findings(settings: Settings, findings: Sequence[Finding]) -> None:
     problems, notes = counts["problem"], counts["note"]
     _write(
         settings,
-        f"{problems} problem{'' if problems == 1 else 's'}, {notes} note{'' if notes == 1 else 's'}, "
-        f"{counts['ok']} ok.",
+        f"{counted(problems, 'problem')}, {counted(notes, 'note')}, {counts['ok']} ok.",
     )
 
 

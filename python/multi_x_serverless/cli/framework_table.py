@@ -30,7 +30,7 @@ def write_changes(settings: Settings, result: FrameworkResult, *, dry_run: bool)
         write_table(
             settings,
             "Would be done" if dry_run else "Done",
-            [Column("action"), Column("kind"), Column("region"), Column("name")],
+            [Column("action"), Column("kind"), Column("region", is_whole=True), Column("name")],
             [
                 [
                     change.verb,

@@ -18,7 +18,8 @@ def show_letters(messages: Sequence[GivenUpMessage]) -> None:
     for message in messages:
         failed = datetime.fromtimestamp(message.letter.failed_at, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
         write_text(f"{failed} UTC  {message.node or message.letter.function} in {message.letter.region}")
-        write_text(f"    workflow {message.workflow_id}, run {message.run_id or 'unknown'}")
+        workflow = f"workflow {message.workflow_id}" if message.workflow_id else "of no deployed workflow"
+        write_text(f"    {workflow}, run {message.run_id or 'unknown'}")
         write_text(f"    id       {message.letter.id}")
         write_text(f"    error    {brief(' '.join(message.letter.error.split()))}")
 

@@ -42,7 +42,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "run": CommandEntry("run", "Run a deployed workflow."),
     "list": CommandEntry("list", "List the deployed workflows."),
     "status": CommandEntry("status", "Show a workflow (its plan, where its nodes ran) or one run of it."),
-    "dead_letters": CommandEntry("dead_letters", "List the messages that were given up."),
+    "dead_letters": CommandEntry("dead_letters", "List the messages that were given up, or delete them."),
     "redrive": CommandEntry("redrive", "Put messages that were given up back, so that their runs go on."),
     "data_sync": CommandEntry("data_sync", "Read new function logs into the history."),
     "data_collect": CommandEntry("data_collect", "Refresh carbon, provider, performance or workflow data."),
@@ -174,14 +174,19 @@ def cli(  # the options are documented by their help
     yes: bool,
     color: bool,
 ) -> None:
-    r"""Deploy serverless workflows, and have each function run where carbon, cost or latency is lowest.
+    """Deploy serverless workflows, and have each function run where carbon, cost or latency is lowest.
 
     The loop: new_workflow, deploy, run, data_sync, data_collect, solve, update_check_deployment, run ...
 
     \b
-    Exit codes: 0 done; 1 failed; 2 wrong usage or input; 3 nothing to do
-    (with --dry-run: would change); 4 no placement meets the limits.
-    """
+    Exit codes:
+    0  done, also where nothing is deployed that could be read or shown
+    1  failed; there is no such workflow or run
+    2  wrong usage or input
+    3  nothing to do: update_check_solver, update_check_deployment, redrive,
+       dead_letters --discard-all; with --dry-run: something would change
+    4  no placement meets the limits
+    """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
     context.obj = Settings(
         cloud=cloud,
         system_region=system_region,
@@ -219,11 +224,14 @@ def run(arguments: list[str]) -> int:
     except click.Abort:
         click.echo("interrupted", err=True)
         return EXIT_INTERRUPTED
+    except click.NoSuchOption as error:
+        message = error.format_message()
+        if any(error.option_name in (*option.opts, *option.secondary_opts) for option in cli.params):
+            message += f" '{error.option_name}' is an option of all commands and goes before the command."
+        _show_usage_error(click.UsageError(message, error.ctx), is_json=is_json)
+        return EXIT_USAGE
     except click.ClickException as error:
-        if isinstance(error, click.UsageError) and not is_json:
-            error.show()
-        else:
-            _report("usage", error.format_message(), is_json=is_json)
+        _show_usage_error(error, is_json=is_json)
         return EXIT_USAGE
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
@@ -242,6 +250,13 @@ def run(arguments: list[str]) -> int:
         )
         return EXIT_FAILURE
     return result if isinstance(result, int) else 0
+
+
+def _show_usage_error(error: click.ClickException, *, is_json: bool) -> None:
+    if isinstance(error, click.UsageError) and not is_json:
+        error.show()
+    else:
+        _report("usage", error.format_message(), is_json=is_json)
 
 
 def _report(code: str, message: str, *, is_json: bool, details: Mapping[str, str] | None = None) -> None:

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from multi_x_serverless.cli.table_layout import Column, column_widths, elide, paragraphs
+
+__all__ = ["Column"]
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.ledger import Spending
     from multi_x_serverless.cli.session import Settings
 
 OUTPUT_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table; numbers go right and are never folded, nor is what has to stay whole to be copied."""
-
-    name: str
-    is_number: bool = False
-    is_whole: bool = False
 
 
 def write_json(command: str, members: Mapping[str, Any]) -> None:
@@ -40,26 +34,31 @@ def write_table(
     *,
     note: str = "",
 ) -> None:
-    """A table with a title, and a note under it."""
+    """A table with a title, and a note under it; a paragraph for each row where the terminal is too narrow for it."""
     from rich import box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(
-            escape(column.name),
-            justify="right" if column.is_number else "left",
-            overflow="fold",
-            no_wrap=column.is_number or column.is_whole,
-        )
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
     console = Console(no_color=not settings.color, highlight=False)
     if title:
         console.print(f"[bold]{escape(title)}[/bold]")
-    console.print(table)
+    widths = column_widths(columns, rows, console.width)
+    if widths is None:
+        console.print()
+        for paragraph in paragraphs(columns, rows, console.width):
+            console.print(escape(paragraph), soft_wrap=True)
+        console.print()
+    else:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column, width in zip(columns, widths, strict=True):
+            table.add_column(
+                escape(column.name), justify="right" if column.is_number else "left", overflow="fold", width=width
+            )
+        for row in rows:
+            cells = zip(columns, widths, row, strict=True)
+            table.add_row(*(escape(elide(cell, width) if column.is_name else cell) for column, width, cell in cells))
+        console.print(table)
     if note:
         console.print(escape(note) + "\n")
 
@@ -75,6 +74,20 @@ def printable(text: str) -> str:
 def write_text(text: str) -> None:
     """A line for people; what others wrote cannot steer their terminal."""
     click.echo(printable(text))
+
+
+def write_warning(text: str, *, indent: str = "") -> None:
+    """What is to be known about the data that stand beside it, on standard output."""
+    write_text(f"{indent}warning: {text}")
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things: the word for one of them, ``run`` or ``repeated delivery``, takes its plural by itself."""
+    if count == 1:
+        return f"1 {what}"
+    if what[-1] == "y" and what[-2] not in "aeiou":
+        return f"{count} {what[:-1]}ies"
+    return f"{count} {what}s"
 
 
 BRIEF_CHARACTERS = 240
@@ -135,7 +148,7 @@ def age(value_s: float) -> str:
     for factor, unit in ((86_400.0, "day"), (3_600.0, "hour"), (60.0, "minute")):
         if value_s >= factor:
             count = int(value_s // factor)
-            return f"{count} {unit}" + ("" if count == 1 else "s")
+            return counted(count, unit)
     return "less than a minute"
 
 
@@ -148,11 +161,16 @@ def quantity(metric: str, value: float) -> str:
 
 def describe_spending(spending: Spending) -> str:
     """What planning spent, in a sentence."""
-    if spending.solves + spending.migrations == 0:
+    counts = (
+        (spending.solves, "solve"),
+        (spending.migrations, "migration"),
+        (spending.syncs, "sync"),
+        (spending.collections, "collection"),
+    )
+    parts = [f"{count} {word}{'s' if count != 1 else ''}" for count, word in counts if count]
+    if not parts:
         return "Planning spent nothing in the last 30 days."
-    solves = f"{spending.solves} solve{'s' if spending.solves != 1 else ''}"
-    migrations = f"{spending.migrations} migration{'s' if spending.migrations != 1 else ''}"
     return (
         f"Planning spent {grams(spending.carbon_gco2eq)} CO2eq and {spending.cost_usd:.2g} USD in the last 30 days "
-        f"(modelled: {solves}, {migrations})."
+        f"(modelled: {', '.join(parts)})."
     )

@@ -7,8 +7,15 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from multi_x_serverless.cli.failures import describe_failure
 from multi_x_serverless.cli.letter_table import letter_members
-from multi_x_serverless.cli.output import Column, seconds, write_table, write_text
+from multi_x_serverless.cli.output import (
+    Column,
+    counted,
+    seconds,
+    write_table,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.run_status import NodeStatus, RunStatus
@@ -18,14 +25,15 @@ if TYPE_CHECKING:
 def show_run(settings: Settings, run: RunStatus) -> None:
     """The state of a run: a line, a table of its nodes, what failed, what to do."""
     trace = run.trace
-    took = f" after {seconds(trace.duration_s)}" if trace.status in ("complete", "failed") else ""
+    has_ended = trace.status in ("complete", "failed") and run.started_at is not None
+    took = f" after {seconds(trace.duration_s)}" if has_ended else ""
     write_text(f"Run {trace.run_id} of {run.workflow_id}: {trace.status}{took}")
     if run.started_at is not None:
         started = datetime.fromtimestamp(run.started_at, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
         key = "home" if trace.placement_key == "home" else f"hour {trace.placement_key}"
         write_text(f"started {started} UTC, plan {run.plan_version}, placed by {trace.reason} ({key})")
     columns = [
-        Column("node"),
+        Column("node", is_name=True),
         Column("state", is_whole=True),
         Column("region", is_whole=True),
         Column("attempts", is_number=True),
@@ -37,16 +45,15 @@ def show_run(settings: Settings, run: RunStatus) -> None:
             write_text(f"{node.node} waits for {', '.join(node.waits_for)}")
     # Attempts that failed alike are shown once: usually all of them did.
     for failure, attempts in Counter(trace.failures).items():
-        times = f" ({attempts} attempts)" if attempts > 1 else ""
-        write_text(f"{failure.node} in {failure.region} raised {failure.error}: {failure.message}{times}")
+        write_text(describe_failure(failure, attempts))
         for line in failure.traceback:
             write_text(f"    {line.rstrip()}")
     for kill in run.kills:
         write_text(f"ended by the platform: {kill}")
     if run.fallbacks:
-        write_text(f"{run.fallbacks} calls went home because the planned region did not take them.")
+        write_text(f"{counted(run.fallbacks, 'call')} went home because the planned region did not take them.")
     if run.duplicates:
-        write_text(f"{run.duplicates} repeated deliveries found their node started and ran nothing.")
+        write_text(f"{counted(run.duplicates, 'repeated delivery')} found the node started and ran nothing.")
     for message in run.letters:
         write_text(f"given up: the message to {message.node or message.letter.function} in {message.letter.region}")
     if run.letters:

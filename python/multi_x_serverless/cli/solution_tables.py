@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from multi_x_serverless.cli.output import (
     Column,
     brief,
+    counted,
     dollars_per_million,
     grams,
     hour_ranges,
@@ -17,6 +18,7 @@ from multi_x_serverless.cli.output import (
     seconds,
     write_table,
     write_text,
+    write_warning,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def show_solution(settings: Settings, nodes: Sequence[str], solution: Solution) 
     _show_certificate(settings, solution)
     show_provenance(settings, "Data that the plan rests on", solution.provenance)
     for warning in solution.warnings:
-        write_text(f"Warning: {warning}")
+        write_warning(warning)
     _show_infeasible(solution)
 
 
@@ -103,9 +105,9 @@ def _show_candidates(settings: Settings, solution: Solution) -> None:
     rows.append([">", "this plan", *_cells([entry.metrics for entry in solution.hours], home)])
     write_table(
         settings,
-        f"Candidates: means per run over {len(solution.hours)} hours, "
+        f"Candidates: means per run over {counted(len(solution.hours), 'hour')}, "
         f"in the {solution.scenarios} scenarios that the plan was chosen by",
-        [Column(""), Column("region"), *QUANTITIES],
+        [Column(""), Column("region", is_whole=True), *QUANTITIES],
         rows,
         note="; ".join(notes.values()),
     )
@@ -124,8 +126,8 @@ def _show_expected(settings: Settings, solution: Solution) -> None:
     rows.append(["this plan", *_cells([entry.metrics for entry in validations], home)])
     write_table(
         settings,
-        f"Expected: means per run over {len(solution.hours)} hours, in {solution.validation_scenarios} fresh scenarios "
-        f"{drawn_from(solution.runs)}",
+        f"Expected: means per run over {counted(len(solution.hours), 'hour')}, in "
+        f"{solution.validation_scenarios} fresh scenarios {drawn_from(solution.runs)}",
         [Column(""), *QUANTITIES],
         rows,
         note="" if static else "No single region keeps the hard limits at all hours.",
@@ -136,7 +138,7 @@ def drawn_from(runs: int) -> str:
     """What scenarios are made of: no number of them makes up for few runs."""
     if runs == 0:
         return "drawn from declared estimates"
-    return f"drawn from {runs} observed run{'s' if runs > 1 else ''}"
+    return f"drawn from {counted(runs, 'observed run')}"
 
 
 def _groups(hours: Sequence[HourSolution]) -> list[tuple[list[int], Mapping[str, str]]]:
@@ -156,7 +158,7 @@ def _show_plan(settings: Settings, nodes: Sequence[str], hours: Sequence[HourSol
     write_table(
         settings,
         "Plan: region per node and hours (UTC)",
-        [Column("node"), *(Column(hour_ranges(members)) for members, _ in groups)],
+        [Column("node", is_name=True), *(Column(hour_ranges(members)) for members, _ in groups)],
         [[node, *(placement[node] for _, placement in groups)] for node in nodes],
     )
 

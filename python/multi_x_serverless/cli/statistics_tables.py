@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from multi_x_serverless.cli.output import Column, percent, seconds, size, write_table, write_text
+from multi_x_serverless.cli.output import (
+    Column,
+    counted,
+    percent,
+    seconds,
+    size,
+    write_table,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,16 +26,7 @@ def show_statistics(settings: Settings, workflows: Sequence[WorkflowStatistics])
     if not workflows:
         write_text("No workflow is deployed.")
         return
-    columns = [
-        Column("workflow"),
-        Column("runs", is_number=True),
-        Column("failed", is_number=True),
-        Column("per day", is_number=True),
-        Column("cold", is_number=True),
-        Column("p50", is_number=True),
-        Column("p95", is_number=True),
-        Column("gaps", is_number=True),
-    ]
+    columns = _columns(Column("workflow", is_whole=True), "runs", "failed", "per day", "cold", "p50", "p95", "gaps")
     rows = [
         [
             workflow.workflow_id,
@@ -73,6 +72,11 @@ def _describe_gap(kind: GapKind, regions: Sequence[str], subjects: Sequence[str]
     return f"{what}: {', '.join(subjects)}."
 
 
+def _columns(subject: Column, *numbers: str) -> list[Column]:
+    """What a line is about, and then numbers."""
+    return [subject, *(Column(name, is_number=True) for name in numbers)]
+
+
 def _median_and_tail(spread: Spread | None) -> list[str]:
     return ["-", "-"] if spread is None else [seconds(spread.p50), seconds(spread.p95)]
 
@@ -87,7 +91,7 @@ def _show_workflow(settings: Settings, workflow: WorkflowStatistics) -> None:
         for line in describe_gaps(workflow.gaps):
             write_text(f"- {line}")
     if workflow.other_runs:
-        write_text(f"{workflow.other_runs} runs of earlier graphs are left out.")
+        write_text(f"Left out: {counted(workflow.other_runs, 'run')} of earlier graphs.")
 
 
 def _show_nodes(settings: Settings, workflow: WorkflowStatistics) -> None:
@@ -106,15 +110,7 @@ def _show_nodes(settings: Settings, workflow: WorkflowStatistics) -> None:
             ]
             for region in node.regions
         ]
-    columns = [
-        Column("node / region"),
-        Column("runs", is_number=True),
-        Column("p50", is_number=True),
-        Column("p95", is_number=True),
-        Column("cold", is_number=True),
-        Column("p50", is_number=True),
-        Column("CPU", is_number=True),
-    ]
+    columns = _columns(Column("node / region", is_name=True), "runs", "p50", "p95", "cold", "p50", "CPU")
     write_table(settings, f"Nodes of {workflow.workflow_id}: warm times, cold ones apart", columns, rows)
 
 
@@ -130,14 +126,7 @@ def _show_edges(settings: Settings, workflow: WorkflowStatistics) -> None:
             [f"  {latency.from_region} -> {latency.to_region}", str(latency.count), "", "", "", seconds(latency.p50_s)]
             for latency in edge.latencies
         ]
-    columns = [
-        Column("edge / regions"),
-        Column("calls", is_number=True),
-        Column("called", is_number=True),
-        Column("mean", is_number=True),
-        Column("p95", is_number=True),
-        Column("latency", is_number=True),
-    ]
+    columns = _columns(Column("edge / regions", is_name=True), "calls", "called", "mean", "p95", "latency")
     write_table(settings, f"Edges of {workflow.workflow_id}: payloads, median latencies", columns, rows)
 
 
@@ -154,7 +143,7 @@ def _show_data(settings: Settings, nodes: Sequence[NodeStatistics]) -> None:
         rows += [[node.name if position == 0 else "", *place] for position, place in enumerate(places)]
     if rows:
         columns = [
-            Column("node"),
+            Column("node", is_name=True),
             Column("data in"),
             Column("per run", is_number=True),
             Column("share", is_number=True),

@@ -155,6 +155,7 @@ class FunctionSpecification:
         code_sha256: Hex digest of the zip or of the image's manifest; two specifications with equal digest run equal
             code.
         role: Id of the role the function runs under, as `Identity.create_role` returned it.
+        environment: Variables; not in the `repr`, because the developer's secrets may be among them.
         package_format: What `code_key` names. A function never changes it: AWS knows no way.
         reserved_concurrency: How many invocations may run at once, taken from what the account has; `None`: as many as
             the account allows.
@@ -169,7 +170,7 @@ class FunctionSpecification:
     code_key: str
     code_sha256: str
     role: str
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     package_format: PackageFormat = "zip"
     reserved_concurrency: int | None = None
 
@@ -322,6 +323,9 @@ class MessageService(Protocol):
 
     def redrive(self, region: str, letter_id: str) -> None:
         """Put a dead letter back on its topic."""
+
+    def discard(self, region: str, *letter_ids: str) -> int:
+        """Delete dead letters for good; returns how many of them were there."""
 
 
 # --- logs ----------------------------------------------------------------------------------------------------

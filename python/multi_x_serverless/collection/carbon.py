@@ -10,7 +10,7 @@ A source that fails is a warning and no error as long as another one serves, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +22,8 @@ from multi_x_serverless.collection.collector import CollectorReport, Made, refre
 from multi_x_serverless.collection.electricity_maps import electricity_maps_source
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER, CarbonForecaster
+from multi_x_serverless.collection.forecast_error import remembered
 from multi_x_serverless.collection.hours import DAYS_IN_WEEK, HOURS_IN_DAY, SECONDS_PER_HOUR, start_of_hour
-from multi_x_serverless.collection.http import default_client
 from multi_x_serverless.collection.store import CARBON, CARBON_PAST, SignalStore
 from multi_x_serverless.errors import (
     CorruptedStateError,
@@ -61,42 +61,67 @@ class CarbonCollector:
         live: A live source, asked unless the file knows a week and the coming day.
         embedded: Serves a region of which neither gave enough, now or before.
         forecaster: Continues the past.
+        kept_s: A signal of the current hour for which the live source gave hours within so many seconds stays as it is;
+            0 asks each time.
     """
 
     file: CarbonFileSource | None = None
     live: CarbonSource | None = None
     embedded: CarbonSource = field(default_factory=EmbeddedCarbonSource)
     forecaster: CarbonForecaster = DEFAULT_FORECASTER
+    kept_s: float = 0.0
     name: str = "carbon"
 
     def collect(self, regions: Sequence[str], now: float, store: SignalStore) -> CollectorReport:
         """Refresh the carbon signals of `regions`, and store what was given of their past; see `Collector.collect`."""
         served: dict[str, _Served] = {}
+        kept_regions: list[str] = []
 
         def make(code: str, previous: CarbonSignal | None) -> Made[CarbonSignal]:
             region = data.find_region(code)
-            collected = self._ask(region, now, _stored(code, store))
-            if collected.by_file.past or collected.by_live.past:
+            stored, unreadable = _stored(code, store)
+            if previous is not None and self._is_kept(previous, stored, now):
+                kept_regions.append(code)
+                served[code] = _served_before(previous, stored)
+                return Made(previous, ())
+            forecasts = remembered(stored.forecasts, previous, start_of_hour(now))
+            collected = self._ask(region, now, replace(stored, forecasts=forecasts))
+            if collected.by_file.past or collected.by_live.past or forecasts != stored.forecasts:
                 # Two collections at once may each lose what the other got; the next one gets it again.
-                store.put(CARBON_PAST, CarbonPast(code, collected.given.past))
-            made = make_carbon_signal(region, collected.given, self.embedded, self.forecaster, now, previous)
+                store.put(CARBON_PAST, CarbonPast(code, collected.given.past, forecasts))
+            made = make_carbon_signal(region, collected.given, self.embedded, self.forecaster, now)
             served[code] = collected.served(made.signal)
-            return Made(made.signal, (*collected.by_file.warnings, *collected.by_live.warnings, *made.warnings))
+            return Made(
+                made.signal, (*unreadable, *collected.by_file.warnings, *collected.by_live.warnings, *made.warnings)
+            )
 
         outcomes = refresh(CARBON, regions, now, store, make)
         refreshed = [outcome.region for outcome in outcomes if outcome.is_refreshed]
         notes = self._notes({region: served[region] for region in refreshed})
+        if self.live is not None and kept_regions:
+            asked = _named(kept_regions, served)
+            notes = (*notes, f"{self.live.name} was asked for {asked} within this hour, and is not asked again.")
         return CollectorReport(self.name, now, outcomes, notes)
 
-    def _ask(self, region: Region, now: float, stored: Mapping[float, PastHour]) -> _Collected:
+    def _is_kept(self, previous: CarbonSignal, stored: CarbonPast, now: float) -> bool:
+        """Whether the live source was asked for this very hour, with success."""
+        return (
+            self.live is not None
+            and previous.valid_from == start_of_hour(now)
+            and now - self.kept_s < previous.collected_at <= now
+            and any(not hour.is_of_file for hour in _collected_with(previous, stored))
+        )
+
+    def _ask(self, region: Region, now: float, stored: CarbonPast) -> _Collected:
         current_hour = start_of_hour(now)
         by_file = _Answer() if self.file is None else _answer_of_file(self.file, region, current_hour)
         by_live = _Answer()
         if self.live is not None and not by_file.is_complete(current_hour):
             by_live = _answer(self.live, region, current_hour, LIVE_HOURS)
-        past = merged(stored, by_live.past_hours(now, is_of_file=False))
+        past = merged(stored.hours, by_live.past_hours(now, is_of_file=False))
         past = merged(past, by_file.past_hours(now, is_of_file=True))
-        return _Collected(Given(kept(past, now), {**by_live.expected, **by_file.expected}), by_file, by_live)
+        given = Given(kept(past, now), {**by_live.expected, **by_file.expected}, stored.forecasts)
+        return _Collected(given, by_file, by_live)
 
     def _notes(self, served: Mapping[str, _Served]) -> tuple[str, ...]:
         """On what data the signals of the refreshed regions rest."""
@@ -178,6 +203,22 @@ class _Collected:
         )
 
 
+def _collected_with(signal: CarbonSignal, stored: CarbonPast) -> tuple[PastHour, ...]:
+    """The stored hours that were given in the collection that made a signal."""
+    return tuple(hour for hour in stored.hours.values() if hour.collected_at == signal.collected_at)
+
+
+def _served_before(signal: CarbonSignal, stored: CarbonPast) -> _Served:
+    """What a signal rests on that an earlier collection made."""
+    given = _collected_with(signal, stored)
+    return _Served(
+        file=signal.is_of_its_own_time and any(hour.is_of_file for hour in given),
+        live=signal.is_of_its_own_time and not all(hour.is_of_file for hour in given),
+        stored=False,
+        embedded=not signal.is_of_its_own_time,
+    )
+
+
 def _answer_of_file(file: CarbonFileSource, region: Region, current_hour: float) -> _Answer:
     answer = _answer(file, region, current_hour, FILE_HOURS)
     until = file.known_until(region)
@@ -225,14 +266,18 @@ def _possible(
     return possible
 
 
-def _stored(region: str, store: SignalStore) -> Mapping[float, PastHour]:
+def _stored(region: str, store: SignalStore) -> tuple[CarbonPast, tuple[str, ...]]:
+    """The stored past of a region, and a warning if it cannot be read."""
     try:
         stored = store.get(CARBON_PAST, region)
     except NewerSchemaError:
         raise  # A newer program's past is not overwritten with an older one's.
-    except (InvalidDocumentError, CorruptedStateError):
-        return {}  # Unreadable for good: collecting it anew is the repair.
-    return {} if stored is None else stored.hours
+    except (InvalidDocumentError, CorruptedStateError) as error:
+        # Unreadable for good: collecting it anew is the repair.
+        return CarbonPast(region, {}), (
+            f"the hours stored by earlier collections are lost, as they cannot be read: {error}",
+        )
+    return CarbonPast(region, {}) if stored is None else stored, ()
 
 
 def _named(regions: Sequence[str], all_regions: Collection[str]) -> str:
@@ -241,15 +286,19 @@ def _named(regions: Sequence[str], all_regions: Collection[str]) -> str:
     return "all regions" if len(regions) == len(all_regions) > 1 else ", ".join(regions)
 
 
-def carbon_collector(environment: Mapping[str, str], client: Callable[[], HttpClient] | None = None) -> CarbonCollector:
+def carbon_collector(
+    environment: Mapping[str, str], client: Callable[[], HttpClient], *, kept_s: float = 0.0
+) -> CarbonCollector:
     """Return the collector for the file and the key that `environment` names.
 
     Args:
         environment: Variables.
-        client: Makes the client when there is something to ask; one of its own if there is none to share.
+        client: Makes the client when there is something to ask.
+        kept_s: See `CarbonCollector`.
     """
     path = environment.get(FILE_VARIABLE)
     return CarbonCollector(
         file=CarbonFileSource(Path(path)) if path else None,
-        live=electricity_maps_source(environment, client or (lambda: default_client(environment))),
+        live=electricity_maps_source(environment, client),
+        kept_s=kept_s,
     )

@@ -59,7 +59,8 @@ class CarbonFileSource:
     def past(self, region: Region, first_hour: float, hours: int) -> Mapping[float, HourlyIntensity]:
         """Return what the file says of the hours; see `CarbonSource.past`."""
         if isinstance(self._read, SignalSourceError):
-            raise self._read
+            # A new one each time: one that is raised again and again collects the traces of all regions.
+            raise SignalSourceError(str(self._read), reason=self._read.reason)
         found = {}
         for offset in range(hours):
             start = first_hour + offset * SECONDS_PER_HOUR

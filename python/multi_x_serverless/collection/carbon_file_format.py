@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, TypeGuard
 from multi_x_serverless.collection.carbon_source import HourlyIntensity
 from multi_x_serverless.collection.hours import SECONDS_PER_HOUR
 from multi_x_serverless.errors import SignalSourceError
-from multi_x_serverless.model.carbon_past import MAXIMUM_GCO2EQ_PER_KWH, is_possible_intensity
+from multi_x_serverless.model.carbon_past import (
+    LEAST_MEDIAN_GCO2EQ_PER_KWH,
+    MAXIMUM_GCO2EQ_PER_KWH,
+    is_possible_intensity,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,10 +31,6 @@ TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 EARLIEST_YEAR, LATEST_YEAR = 1990, 2199
 """Others are slips of the pen, and the first and last years of the calendar cannot be moved to UTC."""
-
-LEAST_MEDIAN_GCO2EQ_PER_KWH = 1.0
-"""No grid is so clean with its life cycle (wind alone has 11, IPCC AR5, working group III, table A.III.2): a zone whose
-median is below is given in kg per kWh or t per MWh, whose values lie within the range of possible ones."""
 
 
 @dataclass(frozen=True)

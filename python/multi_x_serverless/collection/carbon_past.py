@@ -6,7 +6,7 @@ stored hours + hours given now  ->  merged  ->  at most 35 days  ->  stored
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyInte
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.collection.hours import DAYS_IN_WEEK, HOURS_IN_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR
 from multi_x_serverless.collection.store import CARBON_PAST, SignalStore
-from multi_x_serverless.errors import NotEnoughDataError
+from multi_x_serverless.errors import CloudError, CorruptedStateError, InvalidDocumentError, NotEnoughDataError
 from multi_x_serverless.model.carbon_past import PastHour
 
 if TYPE_CHECKING:
@@ -29,9 +29,11 @@ KEEP_DAYS = 35
 OLDEST_DAYS = 2 * DAYS_IN_WEEK
 """If the newest hour known is older, the past is no basis of a forecast: the weather has changed since."""
 
-NEEDED_HOURS = HOURS_IN_DAY
+NEEDED_HOURS = 20
 NEEDED_AMONG_HOURS = 2 * HOURS_IN_DAY
-"""A forecast needs so many of the newest hours: with fewer, most of a day's profile would be made up."""
+"""A forecast needs so many of the newest hours: with fewer, most of a day's profile would be made up. The last day of a
+service that lacks the hour under way and a few others is enough. With them it has less regret than one of the embedded
+trace (`docs/forecast.md`), which is why a week is not waited for."""
 
 LONGEST_GAP_HOURS = 2 * HOURS_IN_DAY
 """A history goes back to the last gap that is longer: filled, such a gap would outweigh what is known."""
@@ -159,12 +161,18 @@ class KnownPast:
     def past(self, region: Region, first_hour: float, hours: int) -> Mapping[float, HourlyIntensity]:
         """Return the hours, each with its own source; see `CarbonSource.past`.
 
+        Where what is stored cannot be read, the other source knows all hours, and each says so in its own source.
+
         Raises:
-            InvalidDocumentError: What is stored is not readable.
-            CloudError: The table cannot be read.
+            UnknownRegionError: The other source does not know the region.
         """
         starts = [first_hour + offset * SECONDS_PER_HOUR for offset in range(hours)]
-        stored = self.store.get(CARBON_PAST, region.code)
+        try:
+            stored = self.store.get(CARBON_PAST, region.code)
+        except (InvalidDocumentError, CorruptedStateError, CloudError) as error:
+            why = f"as the stored hours cannot be read: {str(error).rstrip('.')}"
+            unstored = self.rest.past(region, first_hour, hours)
+            return {start: replace(hour, source=f"{hour.source} ({why})") for start, hour in unstored.items()}
         given = {} if stored is None else stored.hours
         known = {start: as_intensity(given[start]) for start in starts if start in given}
         if len(known) == hours:

@@ -11,7 +11,8 @@ import numpy as np
 from multi_x_serverless.collection.carbon_origins import are_mostly_estimated, sources_of, vintages_of
 from multi_x_serverless.collection.carbon_past import RecentHistory, as_intensity, in_words, recent_history
 from multi_x_serverless.collection.collector import Made
-from multi_x_serverless.collection.forecast import HISTORY_DAYS, CarbonForecaster, relative_error
+from multi_x_serverless.collection.forecast import HISTORY_DAYS, CarbonForecaster
+from multi_x_serverless.collection.forecast_error import error_of_forecasts, error_on_trace
 from multi_x_serverless.collection.hours import (
     HOURS_IN_DAY,
     SECONDS_PER_DAY,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyIntensity
-    from multi_x_serverless.model.carbon_past import PastHour
+    from multi_x_serverless.model.carbon_past import MadeForecast, PastHour
     from multi_x_serverless.model.signals import Region
 
 WARN_AFTER_S = 2 * SECONDS_PER_DAY
@@ -40,10 +41,12 @@ class Given:
     Attributes:
         past: Start of an hour (seconds since the epoch) -> what was given for it.
         expected: Coming hours as a source expects them.
+        forecasts: Those of earlier signals that were kept to be judged by what came true.
     """
 
     past: Mapping[float, PastHour]
     expected: Mapping[float, HourlyIntensity]
+    forecasts: tuple[MadeForecast, ...] = ()
 
 
 def make_carbon_signal(
@@ -52,7 +55,6 @@ def make_carbon_signal(
     embedded: CarbonSource,
     forecaster: CarbonForecaster,
     now: float,
-    previous: CarbonSignal | None = None,
 ) -> Made[CarbonSignal]:
     """Return the signal of a region for the 24 hours from the current one on.
 
@@ -62,7 +64,6 @@ def make_carbon_signal(
         embedded: Serves where that is too little.
         forecaster: Continues the past where no source expects anything.
         now: Seconds since the epoch.
-        previous: The signal this one replaces; its forecast is compared with what came true.
 
     Raises:
         MultiXServerlessError: The embedded data does not know the region.
@@ -70,8 +71,8 @@ def make_carbon_signal(
     current_hour = start_of_hour(now)
     warnings: tuple[str, ...] = ()
     measured_until: float | None = None
+    past = {start: as_intensity(hour) for start, hour in given.past.items()}
     try:
-        past = {start: as_intensity(hour) for start, hour in given.past.items()}
         history = recent_history(past, current_hour, HISTORY_DAYS)
         measured_until = history.end
         if current_hour - history.end > WARN_AFTER_S:
@@ -83,6 +84,10 @@ def make_carbon_signal(
         hours = HISTORY_DAYS * HOURS_IN_DAY
         trace = embedded.past(region, current_hour - hours * SECONDS_PER_HOUR, hours)
         history = recent_history(trace, current_hour, HISTORY_DAYS)
+    if measured_until is None and len(given.expected) < HOURS_IN_DAY:
+        forecast_error = error_on_trace(region, embedded, forecaster, current_hour)
+    else:
+        forecast_error = error_of_forecasts(given.forecasts, past, current_hour)
     by_hour, origins = _expected(history, given, forecaster, current_hour)
     signal = CarbonSignal(
         region=region.code,
@@ -94,7 +99,7 @@ def make_carbon_signal(
         source=sources_of(origins),
         vintage=vintages_of(origins),
         collected_at=now,
-        forecast_error=_forecast_error(region, given, embedded, previous, current_hour, measured_until),
+        forecast_error=forecast_error,
         origins=origins,
         measured_until=measured_until,
     )
@@ -144,39 +149,3 @@ def _method(origins: tuple[HourOrigin, ...]) -> str:
         return next(iter(ways))
     ordered = sorted(ways.items(), key=lambda way: (-way[1], way[0]))
     return "; ".join(f"{way}: {count} h" for way, count in ordered)
-
-
-def _forecast_error(
-    region: Region,
-    given: Given,
-    embedded: CarbonSource,
-    previous: CarbonSignal | None,
-    current_hour: float,
-    measured_until: float | None,
-) -> float | None:
-    """How wrong the previous forecast was in the hours that have passed since, as far as these were measured.
-
-    A forecast made of the embedded trace is judged by the trace, one made of the grid's own hours by such hours.
-    """
-    if previous is None or (previous.measured_until is None) != (measured_until is None):
-        return None  # Another source's forecast is not judged by this one's past.
-    hours = min(HOURS_IN_DAY, int((current_hour - previous.valid_from) // SECONDS_PER_HOUR))
-    if hours <= 0:
-        return previous.forecast_error
-    if measured_until is None:
-        trace = embedded.past(region, previous.valid_from, hours)
-        came_true = {
-            start: hour for start, hour in trace.items() if previous.origin_at(hour_of_day(start)).source == hour.source
-        }
-        if not came_true:
-            return None
-    else:
-        starts = [previous.valid_from + offset * SECONDS_PER_HOUR for offset in range(hours)]
-        came_true = {start: as_intensity(given.past[start]) for start in starts if start in given.past}
-    measured = {start: hour for start, hour in came_true.items() if not hour.is_estimated}
-    if not measured:
-        return previous.forecast_error
-    return relative_error(
-        [previous.intensity_gco2eq_per_kwh[hour_of_day(start)] for start in measured],
-        [hour.gco2eq_per_kwh for hour in measured.values()],
-    )

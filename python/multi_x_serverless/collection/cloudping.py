@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from multi_x_serverless import data
 from multi_x_serverless.collection.http import reading
 from multi_x_serverless.collection.http_transport import one_line
+from multi_x_serverless.collection.possible_round_trips import why_impossible
 from multi_x_serverless.errors import SignalSourceError
 from multi_x_serverless.model.documents import Fields
 from multi_x_serverless.model.signals import RoundTrip
@@ -33,15 +34,6 @@ TIMEFRAME = "1W"
 """Long enough for days and nights, short enough to follow changed routes."""
 
 VINTAGE = "median of the last week"
-
-SPEED_IN_FIBRE_KM_PER_S = 200_000.0
-"""Two thirds of the speed of light in vacuum: the refractive index of glass fibre is about 1.47 (ITU-T G.652)."""
-
-LARGEST_SECONDS = 2.0
-"""No two regions are so far apart; more than half the Earth away and back takes 0.2 s in fibre."""
-
-PLACE_TOLERANCE_KM = 100.0
-"""Regions are placed at their metropolitan area, and may lie that much nearer to each other."""
 
 _UNITS = {"milliseconds": 1e-3, "ms": 1e-3, "seconds": 1.0, "s": 1.0}
 
@@ -157,11 +149,13 @@ def _read(answer: Json, regions: tuple[str, ...]) -> RoundTripTable:
             value = row.optional_number(to_region)
             if value is None:
                 continue
-            complaint = _complaint(region, to_region, value * seconds_per_unit)
-            if complaint is None:
-                seconds[region, to_region] = value * seconds_per_unit
+            measured_s = value * seconds_per_unit
+            why = why_impossible(region, to_region, measured_s)
+            if why is None:
+                seconds[region, to_region] = measured_s
             else:
-                refused[region, to_region] = complaint
+                shown = f"a round trip of {measured_s * 1e3:g} ms from {region} to {to_region}"
+                refused[region, to_region] = f"{shown} is not possible: {why}"
     if not seconds:
         first = next(iter(refused.values()), "none of the regions is in it")
         raise SignalSourceError(
@@ -188,16 +182,3 @@ def _seconds_per_unit(document: Fields) -> float:
             f"the answer about round trips is in '{one_line(unit)}', expected milliseconds.", reason="unreadable"
         )
     return _UNITS[unit.strip().lower()]
-
-
-def _complaint(region: str, to_region: str, seconds: float) -> str | None:
-    """Why a round trip cannot be true; None if it can."""
-    here, there = data.find_region(region), data.find_region(to_region)
-    distance_km = data.great_circle_km(here.latitude, here.longitude, there.latitude, there.longitude)
-    fastest = 2 * max(0.0, distance_km - PLACE_TOLERANCE_KM) / SPEED_IN_FIBRE_KM_PER_S
-    shown = f"a round trip of {seconds * 1e3:g} ms from {region} to {to_region}"
-    if not 0 < seconds <= LARGEST_SECONDS:
-        return f"{shown} is not possible: more than 0 and at most {LARGEST_SECONDS * 1e3:g} ms are."
-    if seconds < fastest:
-        return f"{shown} is faster than light in fibre, which takes {fastest * 1e3:.1f} ms."
-    return None

@@ -4,8 +4,9 @@
                each only for hours that those before it did not give
     forecast:  forecast (where the plan has it)
 
-Zones are asked one by one, so that one that is refused, over its quota or broken takes no other with it. Only a token
-that the service does not know at all ends the asking. See the reference at https://app.electricitymaps.com/developer-hub.
+Zones are asked one by one, so that one that is refused or broken takes no other with it. Only a token that the service
+does not know at all, or whose quota is used up, ends the asking. See the reference at
+https://app.electricitymaps.com/developer-hub.
 """
 
 from __future__ import annotations
@@ -38,7 +39,15 @@ RANGE_HOURS = 240
 HORIZONS_HOURS = (6, 24, 48, 72)
 """What a forecast can be asked for."""
 
+QUOTA_REFUSALS = 2
+"""So many requests that the token's quota did not allow, waiting included, end the asking: a quota is one of the token
+and not of a zone, and each further one would wait as long."""
+
 _HOUR_S = 3600
+_USED_UP = (
+    f"Electricity Maps said {QUOTA_REFUSALS} times that the quota of the token in {TOKEN_VARIABLE} is used up (status "
+    "429), and is not asked any more."
+)
 _UNKNOWN_TOKEN = "invalid auth-token"  # noqa: S105  # what the service says of a token that it does not know
 
 
@@ -63,18 +72,20 @@ class ElectricityMapsSource:
         self._failures: dict[tuple[str, str, str], SignalSourceError] = {}
         self._refused: dict[str, dict[str, RefusedError]] = {}
         self._unknown_token: str | None = None
+        self._quota_refusals = 0
         self._told: dict[str, None] = {}
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Whose values these are and, after it was asked, what it did not give."""
+        """After it was asked: whose values these are, if there are any, and what it did not give."""
+        credit = (ATTRIBUTION,) if any(answer.hours for answer in self._answers.values()) else ()
         refused = (
             f"The plan of the Electricity Maps token has no {endpoint} for {', '.join(sorted(zones))}."
             for endpoint, zones in self._refused.items()
         )
         cache = self._client.cache
         failure = () if cache is None or cache.failure is None else (f"{NAME}: {cache.failure}.",)
-        return (ATTRIBUTION, *refused, *self._told, *failure)
+        return (*credit, *refused, *self._told, *failure)
 
     def past(self, region: Region, first_hour: float, hours: int) -> Mapping[float, HourlyIntensity]:
         """Return what it knows of past hours; see `CarbonSource.past`.
@@ -143,11 +154,14 @@ class ElectricityMapsSource:
         if key in self._failures:
             raise SignalSourceError(str(self._failures[key]), reason=self._failures[key].reason)
         if key not in self._answers:
+            if self._quota_refusals >= QUOTA_REFUSALS:
+                raise SignalSourceError(_USED_UP, reason="quota")
             try:
                 self._answers[key] = self._fetch(endpoint, zone, parameters)
             except SignalSourceError as error:
                 if not isinstance(error, RefusedError) or error.reason != "unauthorized":
                     self._failures[key] = error
+                    self._count_quota(error)
                     raise
                 if _UNKNOWN_TOKEN in error.said.lower():
                     self._unknown_token = f"Electricity Maps does not know the token in {TOKEN_VARIABLE}."
@@ -156,6 +170,13 @@ class ElectricityMapsSource:
                 return None
             self._tell_of(self._answers[key], zone)
         return self._answers[key].hours
+
+    def _count_quota(self, error: SignalSourceError) -> None:
+        if error.reason != "quota":
+            return
+        self._quota_refusals += 1
+        if self._quota_refusals == QUOTA_REFUSALS:
+            self._tell(_USED_UP)
 
     def _fetch(self, endpoint: str, zone: str, parameters: Mapping[str, str]) -> ZoneHours:
         answer = self._client.get_json(

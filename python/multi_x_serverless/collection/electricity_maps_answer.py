@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from statistics import median
 from typing import TYPE_CHECKING
 
 from multi_x_serverless.collection.carbon_source import HourlyIntensity
 from multi_x_serverless.collection.http import reading
 from multi_x_serverless.collection.http_transport import one_line
 from multi_x_serverless.errors import SignalSourceError
-from multi_x_serverless.model.carbon_past import MAXIMUM_GCO2EQ_PER_KWH
+from multi_x_serverless.model.carbon_past import (
+    LEAST_MEDIAN_GCO2EQ_PER_KWH,
+    MAXIMUM_GCO2EQ_PER_KWH,
+    is_possible_intensity,
+)
 from multi_x_serverless.model.documents import Fields
 
 if TYPE_CHECKING:
@@ -75,7 +80,7 @@ def _read(answer: Fields, zone: str, source: str, are_expected: bool) -> ZoneHou
             continue  # An hour that the service has no value for.
         if values.setdefault(start, value) != value:
             raise _refused(zone, f"contradicts itself about {_in_words(start)}")
-        if not 0 < value <= MAXIMUM_GCO2EQ_PER_KWH:
+        if not is_possible_intensity(value):
             left_out[start] = value
             continue
         hours[start] = HourlyIntensity(
@@ -91,6 +96,8 @@ def _read(answer: Fields, zone: str, source: str, are_expected: bool) -> ZoneHou
             f"{_in_words(start)}; more than 0 and at most {MAXIMUM_GCO2EQ_PER_KWH:g} are possible.",
             reason="absurd",
         )
+    if hours and median(hour.gco2eq_per_kwh for hour in hours.values()) < LEAST_MEDIAN_GCO2EQ_PER_KWH:
+        raise _refused(zone, "has values of another unit: half of them are below 1, as kg per kWh are")
     return ZoneHours(hours, left_out, one_line(str(answer.values.get("_disclaimer") or "")))
 
 

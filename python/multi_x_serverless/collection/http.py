@@ -48,7 +48,10 @@ if TYPE_CHECKING:
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 DOWN_AFTER = 6
-"""Calls in a row to which a host gave no usable answer; from then on it is not asked any more."""
+"""So many calls without a good answer in between that a host did not answer, or only with its quota; from then on it is
+not asked any more. A refusal of what was asked for (no right, no such thing) is an answer, but shows no good host."""
+
+_DOWN_REASONS = frozenset({"unavailable", "quota"})
 
 _APPLICATION = "multi-x-serverless"
 _MAXIMUM_REDIRECTS = 5
@@ -110,7 +113,7 @@ class HttpClient:
         self._patience = patience or Patience()
         self._clocks = clocks or Clocks()
         self._transport = Transport(self._patience, maximum_body_bytes, self._clocks.monotonic)
-        self._failures_in_a_row: dict[str, int] = {}
+        self._failures_since_a_good_answer: dict[str, int] = {}
 
     def close(self) -> None:
         """Close all connections."""
@@ -153,18 +156,20 @@ class HttpClient:
 
     def _refresh(self, request: Request, key: str, cached: CachedAnswer | None) -> Json:
         host = request.url.netloc
-        if self._failures_in_a_row.get(host, 0) >= DOWN_AFTER:
+        failures = self._failures_since_a_good_answer.get(host, 0)
+        if failures >= DOWN_AFTER:
             raise SignalSourceError(
-                f"{request.shown} is not asked: its host gave no answer {DOWN_AFTER} times in a row.",
+                f"{request.shown} is not asked: {DOWN_AFTER} times its host gave no answer or only that it was asked "
+                "too often, and no good answer in between.",
                 reason="unavailable",
             )
         try:
             answer, is_redirected = self._insist(request, {} if cached is None else cached.validators)
         except SignalSourceError as error:
-            is_down = error.reason == "unavailable"
-            self._failures_in_a_row[host] = self._failures_in_a_row.get(host, 0) + 1 if is_down else 0
+            if error.reason in _DOWN_REASONS:
+                self._failures_since_a_good_answer[host] = failures + 1
             raise
-        self._failures_in_a_row[host] = 0
+        self._failures_since_a_good_answer[host] = 0
         known = cached if answer.status == 304 else None
         value = _parsed(answer.body if known is None else known.body, request)
         if self.cache is not None:

@@ -298,7 +298,8 @@ def checked_url(url: str, query: str) -> SplitResult:
     if parts is None or not _is_private(parts) or parts.username is not None or parts.query or parts.fragment:
         # Not shown: it may hold a password.
         raise SignalSourceError(
-            "the URL of a source must be https (or http to this machine), without user, query and fragment.",
+            "the address of a source (in the environment a variable that ends in _BASE_URL) must be https, or http to "
+            "this machine, without user, query and fragment.",
             reason="unavailable",
         )
     return parts._replace(query=query)

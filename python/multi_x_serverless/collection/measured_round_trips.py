@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from multi_x_serverless import data
 from multi_x_serverless.collection.medians import pool
+from multi_x_serverless.collection.possible_round_trips import why_impossible
 from multi_x_serverless.errors import SignalSourceError, UnknownRegionError
 from multi_x_serverless.model.estimate import Estimate
 from multi_x_serverless.model.shared_constants import (
@@ -37,15 +38,6 @@ if TYPE_CHECKING:
 
     from multi_x_serverless.model.run import EdgeObservation, NodeObservation
     from multi_x_serverless.model.statistics import EdgeStatistics, WorkflowStatistics
-
-LIGHT_IN_FIBRE_KM_PER_S = 299_792.458 / 1.468
-"""Speed of light over the group index of single-mode fibre at 1,550 nm (ITU-T G.652 fibres: 1.467 to 1.469)."""
-
-PLACE_TOLERANCE_KM = 100.0
-"""Regions are placed at their metropolitan area and may lie so much nearer to each other."""
-
-LONGEST_ROUND_TRIP_S = 2.0
-"""Half around the world and back takes light in fibre 0.2 s, real routes 0.4 s: more than this is no network's."""
 
 CLOCK_ERROR_S = 0.0001
 """Standard error of a median is at least this: what it takes a process to be woken is in every sample."""
@@ -180,19 +172,13 @@ def _round_trip(pair: Pair, added: Estimate) -> Estimate:
         UnknownRegionError: Nobody knows where one of the regions is.
         SignalSourceError: No message can have gone that fast, or no network is that slow.
     """
-    here, there = (data.find_region(region) for region in pair)
-    distance_km = data.great_circle_km(here.latitude, here.longitude, there.latitude, there.longitude)
-    least_s = 2.0 * max(0.0, distance_km - PLACE_TOLERANCE_KM) / LIGHT_IN_FIBRE_KM_PER_S
-    trip = Estimate(
-        added.value + data.round_trip_seconds(here.code, here.code).value, added.standard_error, added.samples
-    )
-    described = f"{added.samples} calls put {there.code} {trip.value * 1e3:.1f} ms from {here.code} and back"
-    if trip.value < least_s:
-        message = f"{described}, less than the {least_s * 1e3:.1f} ms that light needs."
-        raise SignalSourceError(message, reason="absurd")
-    if trip.value > LONGEST_ROUND_TRIP_S:
-        message = f"{described}, more than {LONGEST_ROUND_TRIP_S:g} s: that is waiting and not the way."
-        raise SignalSourceError(message, reason="absurd")
+    region, to_region = pair
+    within_s = data.round_trip_seconds(region, region).value
+    trip = Estimate(added.value + within_s, added.standard_error, added.samples)
+    why = why_impossible(region, to_region, trip.value)
+    if why is not None:
+        described = f"{added.samples} calls put {to_region} {trip.value * 1e3:.1f} ms from {region} and back"
+        raise SignalSourceError(f"{described}, which is not possible: {why}", reason="absurd")
     return trip
 
 

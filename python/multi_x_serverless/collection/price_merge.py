@@ -4,16 +4,18 @@
                      else what the list said last
                      else the embedded one
 
-Each price keeps the source and the vintage of where it comes from. The price of data that leaves for other regions is
-one price here, with its exceptions: the commonest of all pairs, and the pairs that differ.
+Each price keeps source and vintage of where it comes from, and when the list was last asked for it with success. The
+price of data that leaves for other regions is one price here, with its exceptions: the commonest of all pairs, and the
+pairs that differ. A pair that the list does not mention is such a pair too, with the price that is known of it.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from multi_x_serverless import data
@@ -33,6 +35,9 @@ LARGEST_CHANGE = 20.0
 costs eight times as much as the cheapest, and a wrong unit is off by 1,000 or more."""
 
 EGRESS = "egress_to_other_region_usd_per_gb"
+
+TARGETS_NAMED = 4
+"""So many regions at the same price are named in a warning; of more, how many they are."""
 
 
 @dataclass(frozen=True)
@@ -89,17 +94,19 @@ def merge_prices(
     if quotes is None:
         return Made(known, ())
     prices, origins = known.prices, dict(known.origins)
-    problems = {failure.product: str(failure.error) for failure in quotes.failures if failure.to_region is None}
+    problems = [(failure.product, str(failure.error)) for failure in quotes.failures if failure.to_region is None]
+    told = {*quotes.prices, *(product for product, _ in problems), "transfer_to_regions"}
+    problems += [(product, "the list does not mention it.") for product in FIELDS if product not in told]
     for product, listed in quotes.prices.items():
         field = FIELDS[product]
         try:
             changes = _changes(field, listed, getattr(prices, field.name))
         except SignalSourceError as error:
-            problems[product] = str(error)
+            problems.append((product, str(error)))
             continue
         prices = replace(prices, **changes, assumed=prices.assumed - {field.name})
-        origins[field.name] = PriceOrigin(LISTED, listed.published_on)
-    egress = _merge_egress(quotes, prices)
+        origins[field.name] = PriceOrigin(LISTED, listed.published_on, now)
+    egress = _merge_egress(quotes, embedded.region, prices, embedded.prices)
     if egress.published_on is not None:
         prices = replace(
             prices,
@@ -107,8 +114,9 @@ def merge_prices(
             egress_exceptions=egress.exceptions,
             assumed=prices.assumed - {EGRESS},
         )
-        origins[EGRESS] = PriceOrigin(LISTED, egress.published_on)
-    is_refreshed = egress.published_on is not None or any(product not in problems for product in quotes.prices)
+        asked_at = known.origin_of(EGRESS).collected_at if egress.has_old_prices else now
+        origins[EGRESS] = PriceOrigin(LISTED, egress.published_on, asked_at)
+    is_refreshed = origins != known.origins
     source, vintage = _on_the_whole(origins, embedded)
     signal = PriceSignal(
         region=embedded.region,
@@ -118,7 +126,7 @@ def merge_prices(
         collected_at=now if is_refreshed else known.collected_at,
         origins=origins,
     )
-    warnings = (_warning(product, problem, origins) for product, problem in problems.items())
+    warnings = (_warning(product, problem, origins) for product, problem in problems)
     return Made(signal, (*warnings, *egress.warnings))
 
 
@@ -129,7 +137,11 @@ def _last_known(previous: PriceSignal | None, embedded: PriceSignal) -> PriceSig
     """
     if previous is None:
         return embedded
-    kept = [name for name in PRICE_NAMES if previous.origin_of(name).source == LISTED]
+    kept = [
+        name
+        for name in PRICE_NAMES
+        if previous.origin_of(name).source == LISTED and not _is_overtaken(name, previous, embedded)
+    ]
     if not kept:
         return embedded
     values: dict[str, Any] = {name: getattr(previous.prices, name) for name in kept}
@@ -148,6 +160,14 @@ def _last_known(previous: PriceSignal | None, embedded: PriceSignal) -> PriceSig
         collected_at=previous.collected_at,
         origins=origins,
     )
+
+
+def _is_overtaken(name: str, previous: PriceSignal, embedded: PriceSignal) -> bool:
+    """Whether a newer version of the program knows a price of a day after the list was last asked for it."""
+    asked_at = previous.origin_of(name).collected_at
+    if asked_at is None or name in embedded.prices.assumed:
+        return False
+    return embedded.origin_of(name).vintage > datetime.fromtimestamp(asked_at, timezone.utc).date().isoformat()
 
 
 def _changes(field: PricedField, listed: ListPrice, known_usd: float) -> dict[str, Any]:
@@ -179,16 +199,26 @@ def _believable(usd: float, known_usd: float, what: str) -> float:
 
 @dataclass(frozen=True)
 class _Egress:
-    """Prices of data that leaves for other regions; `published_on` is `None` if the list gave none."""
+    """Prices of data that leaves for other regions.
+
+    Attributes:
+        published_on: When the list was that gave some of them; `None` if it gave none.
+        has_old_prices: Whether one of them is neither one that the list gives now nor an embedded one.
+    """
 
     common_usd: float
     exceptions: tuple[EgressPrice, ...]
     published_on: str | None
+    has_old_prices: bool
     warnings: tuple[str, ...]
 
 
-def _merge_egress(quotes: RegionQuotes, known: RegionPrices) -> _Egress:
-    """The commonest price of all pairs, and the pairs that differ; a pair that is not usable keeps its known price."""
+def _merge_egress(quotes: RegionQuotes, region: str, known: RegionPrices, embedded: RegionPrices) -> _Egress:
+    """The commonest price of all pairs, and the pairs that differ.
+
+    A pair that the list does not mention, or not in a usable way, keeps its known price: that of most others would be
+    wrong by half where neighbours cost less. The commonest price is that of pairs of which nothing at all is known.
+    """
     problems = {failure.to_region: str(failure.error) for failure in quotes.failures if failure.to_region is not None}
     listed: dict[str, float] = {}
     for target, price in quotes.transfers.items():
@@ -197,18 +227,47 @@ def _merge_egress(quotes: RegionQuotes, known: RegionPrices) -> _Egress:
             listed[target] = _believable(usd, known.egress_usd_per_gb_to(target), "a GB")
         except SignalSourceError as error:
             problems[target] = str(error)
-    kept = {target: known.egress_usd_per_gb_to(target) for target in sorted(problems)}
-    warnings = tuple(
-        f"transfer_to_regions, to {target}: {problems[target]} In use: {usd:g} USD, as known."
-        for target, usd in kept.items()
-    )
+    targets = {*data.regions(), *(exception.to_region for exception in known.egress_exceptions)} - {region}
+    unmentioned = targets - listed.keys() - problems.keys()
+    kept = {target: known.egress_usd_per_gb_to(target) for target in sorted({*unmentioned, *problems})}
+    warnings = [
+        f"transfer_to_regions, to {target}: {problem} In use: {kept[target]:g} USD, as known."
+        for target, problem in sorted(problems.items())
+    ]
+    if unmentioned and not _has_failed(quotes):
+        in_use = _by_price({target: kept[target] for target in unmentioned})
+        warnings.append(f"transfer_to_regions: the list does not mention all regions. In use, as known: {in_use}.")
     if not listed:
-        return _Egress(known.egress_to_other_region_usd_per_gb, known.egress_exceptions, None, warnings)
-    times = Counter(listed.values())
+        return _Egress(known.egress_to_other_region_usd_per_gb, known.egress_exceptions, None, False, tuple(warnings))
+    pairs = {**listed, **kept}
+    times = Counter(pairs.values())
     common_usd = max(times, key=lambda usd: (times[usd], usd))  # of two that are as common, the dearer one
-    pairs = sorted({**listed, **kept}.items())
-    exceptions = tuple(EgressPrice(target, usd) for target, usd in pairs if usd != common_usd)
-    return _Egress(common_usd, exceptions, max(price.published_on for price in quotes.transfers.values()), warnings)
+    return _Egress(
+        common_usd,
+        tuple(EgressPrice(target, usd) for target, usd in sorted(pairs.items()) if usd != common_usd),
+        max(price.published_on for target, price in quotes.transfers.items() if target in listed),
+        any(usd != embedded.egress_usd_per_gb_to(target) for target, usd in kept.items()),
+        tuple(warnings),
+    )
+
+
+def _has_failed(quotes: RegionQuotes) -> bool:
+    """Whether no transfer at all could be had, which is told already."""
+    return not quotes.transfers and any(
+        failure.product == "transfer_to_regions" and failure.to_region is None for failure in quotes.failures
+    )
+
+
+def _by_price(usd_to: Mapping[str, float]) -> str:
+    """Prices and the regions to which they hold, for people: short, as there are many regions."""
+    targets: dict[float, list[str]] = defaultdict(list)
+    for target, usd in sorted(usd_to.items()):
+        targets[usd].append(target)
+    return "; ".join(f"{usd:g} USD to {_named(targets[usd])}" for usd in sorted(targets))
+
+
+def _named(regions: Collection[str]) -> str:
+    return ", ".join(regions) if len(regions) <= TARGETS_NAMED else f"{len(regions)} regions"
 
 
 def _on_the_whole(origins: Mapping[str, PriceOrigin], embedded: PriceSignal) -> tuple[str, str]:

@@ -5,13 +5,14 @@
     price list (all regions at once) --> price_merge ---+
 
 A cloud without them (the embedded one) leaves the embedded data as it is. A price or a region that fails keeps what it
-had, with its own vintage, and is a warning of that region; a missing permission is one note.
+had, with its own vintage, and is a warning of that region; so is, of all that were asked for, a list that cannot be
+asked. Names are worth less: a directory that may not be asked is one note.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from multi_x_serverless import data
@@ -27,6 +28,7 @@ from multi_x_serverless.collection.provider_regions import (
 )
 from multi_x_serverless.collection.store import PRICE, REGION, AnySignal, SignalKind, SignalStore
 from multi_x_serverless.errors import MultiXServerlessError, SignalSourceError, UnsupportedError
+from multi_x_serverless.model.signals import known_at
 
 if TYPE_CHECKING:
     from multi_x_serverless.cloud.ports import Cloud, PriceList, RegionDirectory, RegionQuotes
@@ -45,10 +47,11 @@ INSTEAD = "The embedded prices serve, or what the list said last."
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the price list said, and what has to be told of it."""
+    """What the price list said, and what has to be told of it; `warnings` are those of each region asked for."""
 
-    quotes: Mapping[str, RegionQuotes]
-    notes: tuple[str, ...]
+    quotes: Mapping[str, RegionQuotes] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,8 @@ class ProviderCollector:
         def make_prices(region: str, previous: PriceSignal | None) -> Made[PriceSignal]:
             if region in fresh_prices and previous is not None:
                 return Made(previous, ())
-            return merge_prices(asked.quotes.get(region), previous, embedded_prices(region, now), now)
+            made = merge_prices(asked.quotes.get(region), previous, embedded_prices(region, now), now)
+            return Made(made.signal, (*asked.warnings, *made.warnings))
 
         outcomes = (
             *refresh(REGION, regions, now, store, make_region),
@@ -105,15 +109,15 @@ class ProviderCollector:
 
     def _ask_prices(self, regions: Sequence[str]) -> _Asked:
         if self.price_list is None:
-            return _Asked({}, (EMBEDDED_NOTE,))
+            return _Asked(notes=(EMBEDDED_NOTE,))
         if not regions:
-            return _Asked({}, (LISTED_NOTE,))
+            return _Asked(notes=(LISTED_NOTE,))
         try:
             return _Asked(self.price_list.quote(regions), (LISTED_NOTE,))
         except UnsupportedError:
-            return _Asked({}, (EMBEDDED_NOTE,))
+            return _Asked(notes=(EMBEDDED_NOTE,))
         except SignalSourceError as error:
-            return _Asked({}, (f"{error} {INSTEAD}",))
+            return _Asked(warnings=(f"{error} {INSTEAD}",))
 
     def _fresh(
         self,
@@ -132,7 +136,7 @@ class ProviderCollector:
                 signal = store.get(kind, region)
             except MultiXServerlessError:
                 continue  # Whoever refreshes it meets the error again, and says so.
-            if signal is not None and signal.collected_at > now - self.kept_s and is_of_provider(signal):
+            if signal is not None and known_at(signal) > now - self.kept_s and is_of_provider(signal):
                 fresh.add(region)
         return frozenset(fresh)
 

@@ -70,6 +70,14 @@ class SignalStore:
         """
         self._table(kind).put(_key(kind, signal.region), signal)
 
+    def forget(self, kind: SignalKind[AnyStored], region: str) -> None:
+        """Forget what is stored of a region; nothing happens if there is nothing.
+
+        Raises:
+            CloudError: The table cannot be written.
+        """
+        self._table(kind).delete(_key(kind, region))
+
     def all(self, kind: SignalKind[AnyStored]) -> dict[str, AnyStored]:
         """The signals of all regions by region code, in alphabetical order.
 

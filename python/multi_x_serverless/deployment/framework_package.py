@@ -28,8 +28,11 @@ from multi_x_serverless.model.framework import DISTRIBUTION
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LEFT_OUT = frozenset({"awslambdaric", "boto3", "click", "rich", "urllib3"})
-"""Requirements that the functions do without: Lambda's runtime has those of AWS, the command line uses the others."""
+LEFT_OUT = frozenset({"awslambdaric", "boto3", "click", "rich"})
+"""Requirements that the functions do without: Lambda's runtime has those of AWS, the command line uses the others.
+
+Of urllib3 the runtime has whichever version its boto3 came with, so the one that live data is asked by comes along.
+"""
 
 _PACKAGE = "multi_x_serverless"
 _ENGINE = "_core"

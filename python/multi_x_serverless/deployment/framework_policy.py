@@ -34,6 +34,9 @@ _GET, _PUT, _DELETE, _QUERY, _SCAN = (
 
 _EVERY_JOB: Mapping[str, Sequence[str]] = {"workflows": (_GET, _SCAN), "locks": (_GET, _PUT)}
 
+# Whatever works for a workflow notes what it took, by the intensities of the hour.
+_LEDGER: Mapping[str, Sequence[str]] = {"ledger": (_GET, _PUT, _DELETE, _QUERY), "signals": (_QUERY,)}
+
 _SYNC: Mapping[str, Sequence[str]] = {
     "history": (_PUT, _DELETE, _QUERY),
     "statistics": (_GET, _PUT, _DELETE, _QUERY),
@@ -42,29 +45,27 @@ _SYNC: Mapping[str, Sequence[str]] = {
 _COLLECT: Mapping[str, Sequence[str]] = {"signals": (_GET, _PUT), "statistics": (_GET,)}
 
 SYSTEM_TABLE_ACCESS: Mapping[Job, Sequence[Mapping[str, Sequence[str]]]] = {
-    "data_sync": (_EVERY_JOB, _SYNC),
-    "data_collect": (_EVERY_JOB, _COLLECT, {"history": (_QUERY,), "statistics": (_PUT,)}),
+    "data_sync": (_EVERY_JOB, _SYNC, _LEDGER),
+    "data_collect": (_EVERY_JOB, _COLLECT, _LEDGER, {"history": (_QUERY,), "statistics": (_PUT,)}),
     "update_check_solver": (
         _EVERY_JOB,
         _SYNC,
         _COLLECT,
+        _LEDGER,
         {
-            "signals": (_QUERY,),
-            "ledger": (_PUT, _GET, _QUERY, _DELETE),
-            "plans": (_GET, _PUT),
+            "plans": (_GET, _PUT, _QUERY),
             "plan_pointers": (_GET, _PUT),
         },
     ),
     "update_check_deployment": (
         _EVERY_JOB,
+        _LEDGER,
         {
             "workflows": (_PUT,),
             "locks": (_DELETE,),
             "journal": (_GET, _PUT, _DELETE),
             "plans": (_GET, _QUERY, _DELETE),
             "plan_pointers": (_GET, _PUT),
-            "signals": (_QUERY,),
-            "ledger": (_PUT, _GET, _QUERY, _DELETE),
         },
     ),
 }

@@ -48,6 +48,19 @@ class RemoveResult:
     left: tuple[str, ...]
 
 
+def require_known(cloud: Cloud, workflow_id: str) -> None:
+    """Check that there is something to remove, before anybody is asked whether to.
+
+    Raises:
+        UnknownWorkflowError: Nothing of that id is recorded.
+    """
+    if not has_system_tables(cloud):
+        raise unknown_workflow(cloud, workflow_id)
+    state = read_state(cloud, workflow_id)
+    if state.record is None and not known_resources(state):
+        raise unknown_workflow(cloud, workflow_id)
+
+
 def remove(
     cloud: Cloud,
     workflow_id: str,
@@ -106,7 +119,10 @@ def remove(
 def _delete_traces(
     cloud: Cloud, workflow_id: str, region: str, lease: Lease, *, keep_logs: bool
 ) -> tuple[list[str], str | None]:
-    """Delete logs, large payloads and the plan's replica in one region, as far as possible."""
+    """Delete logs, dead letters, large payloads and the plan's replica in one region, as far as possible.
+
+    The functions are gone by then: a letter that stayed would be put back into the next workflow of that id.
+    """
     deleted: list[str] = []
     try:
         if physical_name(PLAN_REPLICAS) not in cloud.key_value.list_tables(region):
@@ -117,12 +133,17 @@ def _delete_traces(
                 lease.keep()
                 cloud.logs.delete_logs(region, function)
                 deleted.append(f"log {function} in {region}")
+        letters = [letter.id for letter in cloud.messages.dead_letters(region, workflow_prefix(workflow_id))]
+        if letters:
+            lease.keep()
+            cloud.messages.discard(region, *letters)
+            deleted += [f"dead letter {letter_id} in {region}" for letter_id in letters]
         for key in cloud.objects.list_objects(region, f"{PAYLOAD_OBJECT_PREFIX}{workflow_id}/"):
             lease.keep()
             cloud.objects.delete_object(region, key)
         delete_replica(cloud, workflow_id, region)
     except CloudError as error:
-        return deleted, f"logs, payloads and plan in {region}: {error}"
+        return deleted, f"logs, dead letters, payloads and plan in {region}: {error}"
     return deleted, None
 
 

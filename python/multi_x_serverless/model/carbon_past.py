@@ -1,25 +1,33 @@
 """The carbon intensities that were given for a region's past hours: by a live source or by a file of the user's.
 
 A free plan of a live source tells of one day; what every collection gave is kept here, so that the week that a forecast
-needs comes together. The embedded trace is never kept: it is of another year.
+needs comes together. The embedded trace is never kept: it is of another year. Beside the hours are the forecasts of the
+last days, which are judged by them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from multi_x_serverless.errors import InvalidDocumentError
 from multi_x_serverless.model import documents
+from multi_x_serverless.model.documents import Fields
 
 CARBON_PAST_SCHEMA = "multi-x-serverless/carbon-past"
-CARBON_PAST_VERSION = 1
+CARBON_PAST_VERSION = 2
+"""Version 2 knows forecasts; version 1 is still read."""
 
 SECONDS_PER_HOUR = 3600
+HOURS_IN_DAY = 24
 
 T = TypeVar("T")
+
+LEAST_MEDIAN_GCO2EQ_PER_KWH = 1.0
+"""No grid is so clean with its life cycle (wind alone has 11, IPCC AR5, working group III, table A.III.2): a zone whose
+median is below is given in kg per kWh or t per MWh, whose values lie within the range of possible ones."""
 
 MAXIMUM_GCO2EQ_PER_KWH = 1500.0
 """Coal without capture is the dirtiest there is, up to 1,095 (UNECE 2021, "Life Cycle Assessment of Electricity
@@ -61,16 +69,41 @@ class PastHour:
 
 
 @dataclass(frozen=True)
+class MadeForecast:
+    """What was expected of a day.
+
+    Attributes:
+        first_hour: Start of the first hour, seconds since the epoch, on the hour.
+        gco2eq_per_kwh: 24 values in order of time.
+    """
+
+    first_hour: float
+    gco2eq_per_kwh: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        count = len(self.gco2eq_per_kwh)
+        if count != HOURS_IN_DAY:
+            raise InvalidDocumentError("carbon-past", "forecasts", f"has {count} hours, expected {HOURS_IN_DAY}")
+
+    def hours(self) -> Iterator[tuple[float, float]]:
+        """Start of each hour (seconds since the epoch), and its intensity."""
+        for offset, value in enumerate(self.gco2eq_per_kwh):
+            yield self.first_hour + offset * SECONDS_PER_HOUR, value
+
+
+@dataclass(frozen=True)
 class CarbonPast:
-    """The hours given for one region.
+    """The hours given for one region, and the forecasts made of it.
 
     Attributes:
         region: Code of the region.
         hours: Start of an hour (seconds since the epoch, on the hour) -> what was given for it; in order of time.
+        forecasts: Those of the last days, one a day, oldest first.
     """
 
     region: str
     hours: Mapping[float, PastHour]
+    forecasts: tuple[MadeForecast, ...] = ()
 
     def to_document(self) -> bytes:
         """The hours as a JSON document: a column per quantity, and what repeats is named once."""
@@ -97,6 +130,10 @@ class CarbonPast:
                 "is_estimated": [int(hour.is_estimated) for hour in hours],
                 "giver": [giver_index[_giver(hour)] for hour in hours],
                 "collection": [collection_index[hour.collected_at] for hour in hours],
+                "forecasts": [
+                    {"first_hour": forecast.first_hour, "gco2eq_per_kwh": list(forecast.gco2eq_per_kwh)}
+                    for forecast in self.forecasts
+                ],
             },
         )
 
@@ -132,7 +169,13 @@ class CarbonPast:
                 is_of_file=is_of_file,
                 collected_at=_entry(collections, collection, "collection"),
             )
-        return cls(members.text("region"), hours)
+        is_first_version = members.integer("version") == 1
+        forecasts = () if is_first_version else tuple(map(_read_forecast, members.sections("forecasts")))
+        return cls(members.text("region"), hours, forecasts)
+
+
+def _read_forecast(members: Fields) -> MadeForecast:
+    return MadeForecast(members.number("first_hour"), members.sequence("gco2eq_per_kwh", documents.as_number))
 
 
 def _giver(hour: PastHour) -> tuple[str, str, bool]:

@@ -15,20 +15,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PriceOrigin:
-    """Who says so, for people, and the time that it is said of, for example ``AWS Price List`` and ``2026-11-20``."""
+    """Who says so, for people, and the time that it is said of, for example ``AWS Price List`` and ``2026-11-20``.
+
+    Attributes:
+        collected_at: When it was last asked for with success, seconds since the epoch; `None` of what nobody was asked
+            for, which is as old as the signal that it is in.
+    """
 
     source: str
     vintage: str
+    collected_at: float | None = None
 
     def to_members(self) -> dict[str, Any]:
         """The origin as part of a document."""
-        return {"source": self.source, "vintage": self.vintage}
+        return {"source": self.source, "vintage": self.vintage, "collected_at": self.collected_at}
 
     @classmethod
     def from_fields(cls, members: Fields, name: str) -> PriceOrigin:
         """Read the origin of that name."""
         origin = members.section(name)
-        return cls(origin.text("source"), origin.text("vintage"))
+        return cls(origin.text("source"), origin.text("vintage"), origin.optional_number("collected_at"))
 
 
 @dataclass(frozen=True)

@@ -243,17 +243,26 @@ def number_of_runs(runs: Iterable[ObservedRun]) -> int:
 
 @dataclass(frozen=True)
 class HistoryChunk:
-    """Some of the runs of one workflow that started on one UTC day."""
+    """Some of the runs of one workflow that started on one UTC day.
+
+    Attributes:
+        is_full: Whether one run more made it too large for an item, few as they may be.
+    """
 
     runs: tuple[ObservedRun, ...]
+    is_full: bool = False
 
     def to_document(self) -> bytes:
         """The chunk as a JSON document."""
         version = HISTORY_VERSION if any(run.weight != 1.0 for run in self.runs) else 1
-        return documents.write(HISTORY_SCHEMA, version, {"runs": [run.to_members() for run in self.runs]})
+        members = {"runs": [run.to_members() for run in self.runs], **({"is_full": True} if self.is_full else {})}
+        return documents.write(HISTORY_SCHEMA, version, members)
 
     @classmethod
     def from_document(cls, text: bytes | str) -> HistoryChunk:
         """Read a chunk."""
         fields = documents.read(text, HISTORY_SCHEMA, HISTORY_VERSION)
-        return cls(tuple(ObservedRun.from_fields(entry) for entry in fields.sections("runs")))
+        return cls(
+            runs=tuple(ObservedRun.from_fields(entry) for entry in fields.sections("runs")),
+            is_full=fields.truth("is_full") if "is_full" in fields.values else False,
+        )

@@ -24,8 +24,9 @@ PERFORMANCE_SCHEMA = "multi-x-serverless/performance-signal"
 SIGNAL_VERSION = 1
 PERFORMANCE_VERSION = 2
 """Newest version of performance signals that is read. Version 1 had one source and vintage for all round trips."""
-CARBON_VERSION = 2
-"""Version 2 knows of each hour where it comes from, and until when the past is known; version 1 is still read."""
+CARBON_VERSION = 3
+"""Version 2 knows of each hour where it comes from, and until when the past is known; version 3 over how many hours the
+error of the forecast is. Older ones are read, but for their error: it was of any horizon, mostly of one hour."""
 
 REGION_VERSION = 2
 """Version 2 knows the country."""
@@ -126,6 +127,19 @@ class HourOrigin:
 
 
 @dataclass(frozen=True)
+class ForecastError:
+    """How wrong the first 24 hours of the forecasts of the last 7 days were, as far as they came true.
+
+    Attributes:
+        relative: Mean absolute error as a fraction of the mean that came true.
+        hours: Over how many predicted hours.
+    """
+
+    relative: float
+    hours: int
+
+
+@dataclass(frozen=True)
 class CarbonSignal:
     """Carbon intensity expected of a region's grid over the 24 hours from `valid_from` on.
 
@@ -140,8 +154,8 @@ class CarbonSignal:
         source: Who knows them, or the past that they were made of; all of them where hours differ.
         vintage: The time that the sources' values describe.
         collected_at: When the signal was made, seconds since the epoch.
-        forecast_error: Mean absolute error of the latest forecast some of whose hours have passed, over these
-            hours, as a fraction of the mean that came true; None if there is no such forecast yet.
+        forecast_error: Of earlier forecasts, judged by what was measured; where the values are those of another year,
+            of forecasts of that year's hours. None if nothing came true yet that was measured.
         origins: Where each hour comes from, in the order of the intensities; empty in documents of version 1, in
             which all hours are of one source. `origin_at` knows both.
         measured_until: End of the newest hour of this grid and its own time that a source had given, seconds since the
@@ -157,7 +171,7 @@ class CarbonSignal:
     source: str
     vintage: str
     collected_at: float
-    forecast_error: float | None = None
+    forecast_error: ForecastError | None = None
     origins: tuple[HourOrigin, ...] = ()
     measured_until: float | None = None
 
@@ -178,6 +192,12 @@ class CarbonSignal:
             f"has {len(self.origins)} hours, expected {HOURS_IN_DAY}",
         )
 
+    @property
+    def is_of_its_own_time(self) -> bool:
+        """Whether it rests on hours of this grid and time, or on what sources expect, and not on another year's."""
+        is_by_sources = bool(self.origins) and all(origin.forecast_by == origin.source for origin in self.origins)
+        return self.measured_until is not None or is_by_sources
+
     def origin_at(self, hour: int) -> HourOrigin:
         """Where the intensity of an hour of the day (0-23, UTC) comes from."""
         if self.origins:
@@ -197,7 +217,9 @@ class CarbonSignal:
                 "valid_from": self.valid_from,
                 "method": self.method,
                 "is_estimated": self.is_estimated,
-                "forecast_error": self.forecast_error,
+                "forecast_error": None
+                if self.forecast_error is None
+                else {"relative": self.forecast_error.relative, "hours": self.forecast_error.hours},
                 "origins": [
                     {field.name: getattr(origin, field.name) for field in fields(HourOrigin)} for origin in origins
                 ],
@@ -215,7 +237,9 @@ class CarbonSignal:
             InvalidDocumentError: The text is no such signal; the message names the field.
         """
         members = documents.read(text, CARBON_SCHEMA, CARBON_VERSION)
-        is_first_version = members.integer("version") == 1
+        version = members.integer("version")
+        is_first_version = version == 1
+        error = members.optional_section("forecast_error") if version >= 3 else None
         return cls(
             region=members.text("region"),
             grid_zone=members.text("grid_zone"),
@@ -223,7 +247,7 @@ class CarbonSignal:
             valid_from=members.number("valid_from"),
             method=members.text("method"),
             is_estimated=members.truth("is_estimated"),
-            forecast_error=members.optional_number("forecast_error"),
+            forecast_error=None if error is None else ForecastError(error.number("relative"), error.integer("hours")),
             origins=() if is_first_version else _read_origins(members),
             measured_until=None if is_first_version else members.optional_number("measured_until"),
             source=members.text("source"),
@@ -259,7 +283,7 @@ class PriceSignal:
         source: Where they come from on the whole, for people.
         vintage: The times that they describe on the whole.
         collected_at: When some of them were last asked for with success, or read from the embedded data.
-        origins: Source and vintage of each price by its name; empty in a signal of version 1, which did not tell.
+        origins: Source, vintage and age of each price by its name; empty in a signal of version 1, which did not tell.
     """
 
     region: str
@@ -479,9 +503,16 @@ Signal: TypeAlias = RegionSignal | CarbonSignal | PriceSignal | PerformanceSigna
 
 
 def known_at(signal: Signal) -> float:
-    """Time of the newest knowledge in a signal, seconds since the epoch: a signal may be made anew of old values."""
+    """Time that what a signal rests on was known, seconds since the epoch: a signal may be made anew of old values.
+
+    Of intensities it is the end of the newest measured hour, of prices when the one was asked for that was not for
+    longest.
+    """
     if isinstance(signal, CarbonSignal) and signal.measured_until is not None:
         return min(signal.measured_until, signal.collected_at)
+    if isinstance(signal, PriceSignal):
+        asked = (origin.collected_at for origin in signal.origins.values() if origin.collected_at is not None)
+        return min((signal.collected_at, *asked))
     return signal.collected_at
 
 

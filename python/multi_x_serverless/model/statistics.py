@@ -5,9 +5,10 @@ in a run has to stay together: a long text takes long in every node. These stati
 and for the performance collector, which compares regions over all workflows (`collection.measured_round_trips`,
 `collection.relative_speed`) and would otherwise read the history of each.
 
-Percentiles are those of the engine: element floor(q * n) of the n sorted samples. Where the history is a sample of the
-runs (`observation.reservoir`), counts of samples say what the figures rest on; means, percentiles and shares weigh each
-run by how many it stands for.
+Where the history is a sample of the runs (`observation.reservoir`), counts of samples say what the figures rest on;
+means, percentiles, medians and shares weigh each run by how many it stands for. Percentiles are those of the engine:
+the first of the sorted samples up to which there is more than q of the weight, which is element floor(q * n) of n that
+weigh the same.
 """
 
 from __future__ import annotations

@@ -58,7 +58,8 @@ class History:
             for run in stored.value.runs
             if run.started_at >= since
         ]
-        return tuple(sorted(found, key=_age))
+        # A writer that died may have left a run in two chunks.
+        return tuple(sorted({run.run_id: run for run in found}.values(), key=_age))
 
     def add(self, workflow_id: str, runs: Iterable[ObservedRun]) -> tuple[ObservedRun, ...]:
         """Add runs that the history does not hold yet; returns those, whether or not they are kept.
@@ -81,14 +82,14 @@ class _Chunk:
 
     Attributes:
         version: Of the stored item; `None` if there is none yet.
-        is_closed: Whether a run more made it too large.
+        is_full: Whether a run more made it too large for an item.
     """
 
     key: Key
     version: int | None
     runs: list[Candidate]
     is_changed: bool = False
-    is_closed: bool = False
+    is_full: bool = False
 
     @property
     def day(self) -> str:
@@ -167,14 +168,19 @@ class HistoryWriter:
 
     def _load(self) -> _Held:
         if self._held is None:
+            seen: set[str] = set()
             chunks = [
-                _Chunk(stored.key, stored.version, [Candidate.of(run) for run in stored.value.runs])
+                _Chunk(
+                    stored.key,
+                    stored.version,
+                    [Candidate.of(run) for run in stored.value.runs if _is_first(run.run_id, seen)],
+                    is_full=stored.value.is_full,
+                )
                 for stored in self._chunks.query(self._workflow_id)
             ]
             stored = self._thresholds.get(Key(self._workflow_id, _THRESHOLDS))
             thresholds = Thresholds() if stored is None else stored.value
-            run_ids = {candidate.run.run_id for chunk in chunks for candidate in chunk.runs}
-            self._held = _Held(chunks, run_ids, thresholds)
+            self._held = _Held(chunks, seen, thresholds)
             # Changes nothing but for the chunks that a writer who died had not thinned out yet.
             self._thin(self._held)
         return self._held
@@ -203,7 +209,7 @@ class HistoryWriter:
             before = [candidate.weight for candidate in chunk.runs]
             kept = [candidate for candidate in chunk.runs if candidate.stays(held.thresholds)]
             if [candidate.weight for candidate in kept] != before:
-                chunk.runs, chunk.is_changed, chunk.is_closed = kept, True, False
+                chunk.runs, chunk.is_changed, chunk.is_full = kept, True, False
         held.run_ids = {candidate.run.run_id for candidate in held.candidates()}
 
     def _append(self, held: _Held, candidate: Candidate) -> None:
@@ -211,49 +217,53 @@ class HistoryWriter:
         day = day_of(candidate.run.started_at)
         of_day = [chunk for chunk in held.chunks if chunk.day == day]
         for chunk in of_day:
-            if len(chunk.runs) < CHUNK_RUNS and not chunk.is_closed:
+            if len(chunk.runs) < CHUNK_RUNS and not chunk.is_full:
                 chunk.runs.append(candidate)
                 chunk.is_changed = True
                 return
-        # After the last one and not by their number: the first chunks of a day may be gone already.
-        number = of_day[-1].number + 1 if of_day else 0
-        key = Key(self._workflow_id, f"{day}#{number:05d}")
-        held.chunks.append(_Chunk(key, None, [candidate], is_changed=True))
+        self._begin(held, day, [candidate])
+
+    def _begin(self, held: _Held, day: str, candidates: list[Candidate]) -> _Chunk:
+        """Begin a chunk after the last one of a day."""
+        # Not by how many there are: the first chunks of a day may be gone already.
+        number = max((chunk.number + 1 for chunk in held.chunks if chunk.day == day), default=0)
+        chunk = _Chunk(Key(self._workflow_id, f"{day}#{number:05d}"), None, candidates, is_changed=True)
+        held.chunks.append(chunk)
+        return chunk
 
     def _write(self, held: _Held) -> bool:
         """Write what changed; `False` if somebody else wrote meanwhile."""
         if held.thresholds_changed:
             self._thresholds.put(Key(self._workflow_id, _THRESHOLDS), held.thresholds)
             held.thresholds_changed = False
-        position = 0
-        while position < len(held.chunks):
-            chunk = held.chunks[position]
-            position += 1
-            if not chunk.is_changed:
-                continue
+        for chunk in [chunk for chunk in held.chunks if chunk.is_changed]:
             condition = ABSENT if chunk.version is None else Condition(chunk.version)
-            if not chunk.runs:
-                if chunk.version is not None and not self._chunks.delete(chunk.key, condition=condition):
+            if chunk.runs:
+                chunk.version = self._put(held, chunk, condition)
+                if chunk.version is None:
                     return False
-            else:
-                version = self._put(held, chunk, condition)
-                if version is None:
-                    return False
-                chunk.version = version
+            elif chunk.version is not None and not self._chunks.delete(chunk.key, condition=condition):
+                return False
             chunk.is_changed = False
         held.chunks = [chunk for chunk in held.chunks if chunk.runs]
         return True
 
     def _put(self, held: _Held, chunk: _Chunk, condition: Condition) -> int | None:
-        """Write a chunk; runs that make it too large for an item move into chunks of their own."""
+        """Write a chunk; runs that make it too large move into a chunk of their own, which is written first.
+
+        Whoever dies in between leaves runs twice, which a reader counts once, and none unwritten.
+        """
         try:
-            return self._chunks.put(chunk.key, _packed(chunk.runs), condition=condition)
+            return self._chunks.put(chunk.key, _packed(chunk.runs, chunk.is_full), condition=condition)
         except DocumentTooLargeError:
             fitting = _fitting(chunk.runs)
-        rest, chunk.runs, chunk.is_closed = chunk.runs[fitting:], chunk.runs[:fitting], True
-        for candidate in rest:
-            self._append(held, candidate)
-        return self._chunks.put(chunk.key, _packed(chunk.runs), condition=condition)
+        rest, chunk.runs, chunk.is_full = chunk.runs[fitting:], chunk.runs[:fitting], True
+        overflow = self._begin(held, chunk.day, rest)
+        overflow.version = self._put(held, overflow, ABSENT)
+        if overflow.version is None:
+            return None
+        overflow.is_changed = False
+        return self._chunks.put(chunk.key, _packed(chunk.runs, chunk.is_full), condition=condition)
 
 
 def _chunk_table(cloud: Cloud) -> DocumentTable[HistoryChunk]:
@@ -276,8 +286,15 @@ def _threshold_table(cloud: Cloud) -> DocumentTable[Thresholds]:
     )
 
 
-def _packed(candidates: Sequence[Candidate]) -> HistoryChunk:
-    return HistoryChunk(tuple(candidate.to_run() for candidate in candidates))
+def _is_first(run_id: str, seen: set[str]) -> bool:
+    """Whether a run was not seen before; it is from now on."""
+    is_first = run_id not in seen
+    seen.add(run_id)
+    return is_first
+
+
+def _packed(candidates: Sequence[Candidate], is_full: bool = True) -> HistoryChunk:
+    return HistoryChunk(tuple(candidate.to_run() for candidate in candidates), is_full)
 
 
 def _fitting(candidates: Sequence[Candidate]) -> int:

@@ -44,8 +44,11 @@ REMEMBER_S = 10 * OVERLAP_S
 WAIT_FOR_LOG_S = 86_400.0
 """For so long runs are not given up because a log cannot be read."""
 
-KEEP_BEHIND_S = 30 * 86_400.0
-"""How far back a log that was never read is taken up: functions' logs are kept for 30 days."""
+LONGEST_BEHIND_S = WAIT_FOR_LOG_S + 2 * GIVE_UP_AFTER_S
+"""A log that could not be read for longer is taken up from here on: the runs before it were given up."""
+
+OPEN_RUNS = 20_000
+"""Runs that are carried over; beyond it those that have been silent longest are given up: bounds memory."""
 
 STRETCH_LINES = 20_000
 """Lines after which progress is saved: bounds memory and what a sync that dies has to repeat."""
@@ -102,8 +105,10 @@ class SyncReport:
         newer: Records met that only a newer version of the program can read.
         rejected: Messages that functions refused.
         late: Records of runs that were counted before and are too late to change them.
-        read_until: Logs are read up to here, seconds since the epoch.
-        unread: Logs that could not be read to their ends; the next sync goes on with them.
+        lost: Runs that were given up and of which nobody logged the start; they are in no history.
+        read_until: Logs are read up to here, but for those that are behind, seconds since the epoch.
+        logs: How many logs there are.
+        unread: Those that could not be read to their ends; the next sync goes on with them.
         is_cut_short: Whether it was stopped; the next sync goes on from `read_until`.
     """
 
@@ -116,7 +121,9 @@ class SyncReport:
     newer: int
     rejected: int
     late: int
+    lost: int
     read_until: float
+    logs: int
     unread: tuple[UnreadLog, ...] = ()
     is_cut_short: bool = False
 
@@ -203,7 +210,7 @@ class _Stream:
 
     Attributes:
         known_until: Up to here an earlier sync has read it.
-        position: Up to here it is read; moved by `_Sync` but for a log that fails.
+        position: Up to here it is read.
         error: Why it cannot be read further.
     """
 
@@ -222,6 +229,7 @@ class _Counters:
     newer: int = 0
     rejected: int = 0
     late: int = 0
+    lost: int = 0
     completed: int = 0
     failed: int = 0
 
@@ -250,11 +258,10 @@ class _Sync:
 
     def read(self, sources: tuple[LogSource, ...], now: float, should_stop: Callable[[], bool]) -> SyncReport:
         """Read everything up to `now`, or less if it is to stop."""
-        self._streams = tuple(
-            _Stream(source, known, max(known, now - KEEP_BEHIND_S))
-            for source in sources
-            for known in [self._before.behind.get(source.key, self._before.read_until)]
-        )
+        # What is older was given up meanwhile: its lines would only make halves of runs.
+        oldest = self._before.read_until - LONGEST_BEHIND_S
+        known = [max(oldest, self._before.behind.get(source.key, self._before.read_until)) for source in sources]
+        self._streams = tuple(_Stream(source, until, until) for source, until in zip(sources, known, strict=True))
         lines, last, take = 0, 0.0, self._take
         # Tuples begin with the time and the number of the log, which no two of them share: events are not compared.
         for timestamp, number, event in heapq.merge(*(self._events(at, now) for at in range(len(self._streams)))):
@@ -262,6 +269,7 @@ class _Sync:
             if timestamp > last:
                 if should_stop():
                     self._save(timestamp)
+                    self._forget_counted()
                     return self._report(is_cut_short=True)
                 if lines >= STRETCH_LINES:
                     self._save(timestamp)
@@ -303,7 +311,9 @@ class _Sync:
             newer=met.newer,
             rejected=met.rejected,
             late=met.late,
+            lost=met.lost,
             read_until=self._read_until,
+            logs=len(self._streams),
             unread=tuple(
                 UnreadLog(stream.source.region, stream.source.function, stream.position, stream.error)
                 for stream in self._streams
@@ -370,25 +380,31 @@ class _Sync:
             run.add(text, record)
         met.lines += is_new or not is_known
 
-    def _save(self, read_until: float, *, is_last: bool = False) -> None:
-        """Count the runs that ended and note how far the logs are read."""
-        read_until = max(read_until, self._read_until)
+    def _save(self, moment: float, *, is_last: bool = False) -> None:
+        """Count the runs that ended and note how far the logs are read: up to a moment, but for those that failed."""
         for stream in self._streams:
             if stream.error is None:
-                stream.position = max(stream.position, read_until)
+                stream.position = max(stream.position, moment)
+        read_until = max(moment, self._read_until)
+        slowest = min((stream.position for stream in self._streams), default=read_until)
+        patience = max(slowest, read_until - WAIT_FOR_LOG_S)
+        too_many = self._oldest_beyond_limit()
         ended: list[str] = []
         observed: list[ObservedRun] = []
         for run_id, run in self._open.items():
-            status = self._status(run, read_until, is_last=is_last)
+            is_silent = patience - run.newest > GIVE_UP_AFTER_S or run_id in too_many
+            # Within a sync the rest of the stretch may hold what is missing; only at its end is it missing.
+            status = self._status(run, is_silent=is_silent, has_all=is_last and slowest >= read_until)
             if status is not None:
                 ended.append(run_id)
                 folded = fold(run_id, run.records.values(), self._graph, status)
                 observed += [] if folded is None else [folded]
+                self._met.lost += folded is None
         if observed:
             added = self._history.add(observed)
             self._met.completed += sum(run.status == "complete" for run in added)
             self._met.failed += sum(run.status == "failed" for run in added)
-        self._note_counted(ended, read_until)
+        self._note_counted(ended, slowest)
         for run_id in ended:
             if self._open.pop(run_id).is_stored:
                 self._open_runs.delete(self._open_key(run_id))
@@ -398,17 +414,22 @@ class _Sync:
                 run.is_stored, run.is_changed = True, False
         self._move_cursor(read_until)
 
-    def _status(self, run: _Open, read_until: float, *, is_last: bool) -> RunStatus | None:
-        slowest = min((stream.position for stream in self._streams if stream.error is not None), default=read_until)
-        is_silent = max(slowest, read_until - WAIT_FOR_LOG_S) - run.newest > GIVE_UP_AFTER_S
-        # Within a sync the rest of the stretch may hold what is missing; only at its end is what is missing missing.
-        if not (run.is_changed or is_silent or (is_last and run.is_touched)):
+    def _status(self, run: _Open, *, is_silent: bool, has_all: bool) -> RunStatus | None:
+        # One that waited for a log that was behind has to be looked at when that has caught up, with or without a line.
+        may_have_ended = run.is_changed or is_silent or (has_all and (run.is_touched or bool(self._before.behind)))
+        if not may_have_ended:
             return None
         state = examine(run.records.values(), self._graph)
         if state.is_complete:
             return "complete"
-        has_all = is_last and slowest >= read_until
         return "failed" if is_silent or (has_all and state.is_given_up) else None
+
+    def _oldest_beyond_limit(self) -> frozenset[str]:
+        """Runs that have waited longest, where more are open than are carried over."""
+        if len(self._open) <= OPEN_RUNS:
+            return frozenset()
+        by_age = sorted(self._open, key=lambda run_id: self._open[run_id].newest)
+        return frozenset(by_age[: len(by_age) - OPEN_RUNS])
 
     def _note_counted(self, run_ids: list[str], read_until: float) -> None:
         now = self._cloud.now()
@@ -417,26 +438,29 @@ class _Sync:
             # Named by its contents: a repeated stretch writes the same item again.
             key = Key(self._workflow_id, f"{_COUNTED}{read_until:017.6f}#{entry.run_ids[0]}")
             self._counted_runs.put(key, entry)
-        oldest = read_until - REMEMBER_S
+        oldest = self._oldest_remembered()
         self._counted = {run_id: until for run_id, until in self._counted.items() if until >= oldest}
         self._counted |= dict.fromkeys(run_ids, read_until)
 
     def _forget_counted(self) -> None:
         for stored in list(self._counted_runs.query(self._workflow_id, prefix=_COUNTED)):
-            if stored.value.read_until < self._read_until - REMEMBER_S:
+            if stored.value.read_until < self._oldest_remembered():
                 self._counted_runs.delete(stored.key)
+
+    def _oldest_remembered(self) -> float:
+        """Counted runs are remembered while a line of theirs may still be read."""
+        return min((stream.position for stream in self._streams), default=self._read_until) - REMEMBER_S
 
     def _move_cursor(self, read_until: float) -> None:
         before, met = self._before, self._met
         # A log that is not asked for now (its function is gone) is not forgotten at once: it may be asked for again.
-        behind = dict(before.behind)
-        for stream in self._streams:
-            behind.pop(stream.source.key, None)
-            if stream.error is not None:
-                behind[stream.source.key] = stream.position
+        asked = {stream.source.key for stream in self._streams}
+        oldest = read_until - LONGEST_BEHIND_S
+        behind = {key: until for key, until in before.behind.items() if key not in asked and until >= oldest}
+        behind |= {stream.source.key: stream.position for stream in self._streams if stream.position < read_until}
         cursor = SyncCursor(
             read_until=read_until,
-            behind={key: until for key, until in sorted(behind.items()) if until >= read_until - 2 * KEEP_BEHIND_S},
+            behind=dict(sorted(behind.items())),
             lines=before.lines + met.lines,
             malformed=before.malformed + met.malformed,
             newer=before.newer + met.newer,

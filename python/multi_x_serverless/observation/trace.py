@@ -43,6 +43,7 @@ class RunTrace:
     """A run as its logs show it.
 
     Attributes:
+        duration_s: From the start to the end of the last node that finished; of a run that failed, to its last record.
         result: What the nodes without successors returned: the value itself if there is one such node that ran,
             otherwise node name -> value. `None` when results are not logged.
         failures: Attempts that raised, also those that a retry made good.
@@ -109,6 +110,22 @@ def read_runs(
     return found
 
 
+def run_ids_that_begin(
+    cloud: Cloud, workflow_id: str, sources: Sequence[LogSource], beginning: str, since: float
+) -> set[str]:
+    """Ids of the runs that have records since a time and whose id begins so."""
+    found: set[str] = set()
+    for source in sources:
+        for event in cloud.logs.read_logs(source.region, source.function, since - 1.0, cloud.now() + 1.0):
+            try:
+                record = parse_line(event.message)
+            except MalformedRecordError:
+                continue
+            if record is not None and record.get("wf") == workflow_id:
+                found.add(str(record.get("run", "")))
+    return {run_id for run_id in found if run_id.startswith(beginning)}
+
+
 # Lambda's words, then those that only the embedded cloud has (`cloud.local.worker`).
 _KILLED = re.compile(
     r"\b([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?: Error:)? "
@@ -135,6 +152,9 @@ def trace_of(run_id: str, records: list[dict[str, Any]], graph: Graph) -> RunTra
     if run is None:
         return RunTrace(run_id, "not started", "", "", 0.0, (), _failures(records, graph), None)
     starts = finished_attempts(records, graph)
+    duration_s = run.duration_s
+    if status == "failed":
+        duration_s = max(duration_s, time_to_last_record(records, run.started_at))
     nodes = tuple(
         NodeTrace(
             node=graph.nodes[index].name,
@@ -150,11 +170,16 @@ def trace_of(run_id: str, records: list[dict[str, Any]], graph: Graph) -> RunTra
         status=status,
         reason=run.reason,
         placement_key=run.placement_key,
-        duration_s=run.duration_s,
+        duration_s=duration_s,
         nodes=nodes,
         failures=_failures(records, graph),
         result=_result(records, graph),
     )
+
+
+def time_to_last_record(records: Sequence[Mapping[str, Any]], started_at: float) -> float:
+    """Seconds from a run's start until anything was last heard of it."""
+    return max(0.0, max((float(record["ts"]) for record in records), default=started_at) - started_at)
 
 
 def _failures(records: Sequence[Mapping[str, Any]], graph: Graph) -> tuple[NodeFailure, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
-from multi_x_serverless.model.signals import CarbonSignal, PerformanceSignal, PriceSignal
+from multi_x_serverless.model.signals import CarbonSignal, PerformanceSignal, PriceSignal, known_at
 from multi_x_serverless.solving.model_constants import TransmissionPreset
 
 
@@ -23,8 +23,13 @@ def provenance(
     """
     subjects = {
         "carbon": _origin(carbon),
-        "carbon_method": "; ".join(sorted({signal.method for signal in carbon})),
-        "carbon_without_hourly_data": ", ".join(signal.region for signal in carbon if signal.is_estimated),
+        "carbon_method": _by_region({signal.region: signal.method for signal in carbon}),
+        "carbon_without_hourly_data": ", ".join(
+            # One mean for all hours; a forecast is an estimate as well, but has hours.
+            signal.region
+            for signal in carbon
+            if signal.is_estimated and len(set(signal.intensity_gco2eq_per_kwh)) == 1
+        ),
         "carbon_forecast_error": _forecast_error(carbon),
         "prices": _origin(prices),
         "prices_of_another_region": _assumed_prices(prices),
@@ -45,14 +50,25 @@ def _stand_for(runs: Sequence[ObservedRun]) -> str:
 
 
 def _forecast_error(signals: Sequence[CarbonSignal]) -> str:
-    known = [(signal.region, signal.forecast_error) for signal in signals if signal.forecast_error is not None]
+    """Errors by region; those of forecasts of another year's hours apart from those of today's grid."""
     unknown = [signal.region for signal in signals if signal.forecast_error is None]
-    if not known:
-        return "not known yet: no forecast has come true since the first collection"
-    errors = ", ".join(f"{region} {error * 100:.1f} %" for region, error in known)
-    return f"mean absolute error of the last forecast: {errors}" + (
-        f"; not known yet: {', '.join(unknown)}" if unknown else ""
+    if len(unknown) == len(signals):
+        return "not known yet: no hour of an earlier forecast was measured since"
+    of_own_time, of_another = (
+        ", ".join(
+            f"{signal.region} {error.relative * 100:.1f} % ({error.hours} h)"
+            for signal in signals
+            if (error := signal.forecast_error) is not None and signal.is_of_its_own_time != is_of_another
+        )
+        for is_of_another in (False, True)
     )
+    what = "mean absolute error of the first 24 hours of the forecasts of the last 7 days"
+    parts = [
+        f"{what}: {of_own_time}" if of_own_time else "",
+        f"{what}, on the hours of the embedded trace's year: {of_another}" if of_another else "",
+        f"not known yet: {', '.join(unknown)}" if unknown else "",
+    ]
+    return "; ".join(part for part in parts if part)
 
 
 def _assumed_prices(signals: Sequence[PriceSignal]) -> str:
@@ -95,6 +111,10 @@ def _relative_speed(signals: Sequence[PerformanceSignal]) -> str:
     return f"assumed in {', '.join(assumed)}: nobody measured it there{by_runs}"
 
 
+def _round_trips(count: int) -> str:
+    return "1 round trip" if count == 1 else f"{count} round trips"
+
+
 def _origin_of_round_trips(signals: Sequence[PerformanceSignal]) -> str:
     """For each source of round trips between the regions: how many of them, and which time they describe."""
     regions = {signal.region for signal in signals}
@@ -108,14 +128,25 @@ def _origin_of_round_trips(signals: Sequence[PerformanceSignal]) -> str:
     for source, found in sorted(vintages.items(), key=lambda item: (-len(item[1]), item[0])):
         first, last = min(found), max(found)
         span = first if first == last else f"{first} to {last}"
-        parts.append(f"{source}, {span}" + (f" ({len(found)} round trips)" if len(vintages) > 1 else ""))
+        parts.append(f"{source}, {span}" + (f" ({_round_trips(len(found))})" if len(vintages) > 1 else ""))
     return f"{'; '.join(parts)}; collected {_time(min(signal.collected_at for signal in signals))} UTC"
 
 
 def _origin(signals: Sequence[CarbonSignal | PriceSignal]) -> str:
-    """Sources and vintages, and when the oldest of the signals was collected."""
-    origins = "; ".join(sorted({f"{signal.source}, {signal.vintage}" for signal in signals}))
-    return f"{origins}; collected {_time(min(signal.collected_at for signal in signals))} UTC"
+    """Sources and vintages, by region where they differ, and when the oldest signal, or price of one, was collected."""
+    oldest = min(known_at(signal) if isinstance(signal, PriceSignal) else signal.collected_at for signal in signals)
+    origins = _by_region({signal.region: f"{signal.source}, {signal.vintage}" for signal in signals})
+    return f"{origins}; collected {_time(oldest)} UTC"
+
+
+def _by_region(texts: Mapping[str, str]) -> str:
+    """What is said of regions, each text once; with its regions where it is not said of all."""
+    regions: dict[str, list[str]] = {}
+    for region, text in texts.items():
+        regions.setdefault(text, []).append(region)
+    if len(regions) == 1:
+        return next(iter(regions))
+    return "; ".join(f"{', '.join(named)}: {text}" for text, named in sorted(regions.items()))
 
 
 def _time(moment: float) -> str:

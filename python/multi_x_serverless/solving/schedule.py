@@ -49,6 +49,7 @@ def best_schedule(
     Args:
         values: Shape (candidates, 24): value of a candidate at a UTC hour, infinite where it is not allowed.
         switching: Shape (candidates, candidates): price of a switch from one to another, 0 or more; its diagonal is 0.
+            Or shape (24, candidates, candidates), if the price depends on the UTC hour at whose start it happens.
         granularity: How many placements the day may have, one of `GRANULARITIES`; the first block begins at 0 o'clock.
 
     Returns:
@@ -59,19 +60,21 @@ def best_schedule(
     """
     if granularity not in GRANULARITIES:
         raise UsageError(f"a day cannot have {granularity} placements; it can have {GRANULARITIES}.")
-    count = values.shape[0]
+    count, length = values.shape[0], HOURS_PER_DAY // granularity
     # By block, then candidate.
-    blocks = values.reshape(count, granularity, HOURS_PER_DAY // granularity).sum(axis=2).T
+    blocks = values.reshape(count, granularity, length).sum(axis=2).T
+    # Of a switch into each block.
+    prices = np.broadcast_to(switching, (HOURS_PER_DAY, count, count))[::length]
     # reached[first, last]: least value of a walk up to the block at hand that begins and ends with these candidates.
     reached = np.full((count, count), np.inf)
     np.fill_diagonal(reached, blocks[0])
     before: list[NDArray[np.intp]] = []
-    for block in blocks[1:]:
+    for block, price in zip(blocks[1:], prices[1:], strict=True):
         # Axes: where the walk began, where it was, where it goes.
-        steps = reached[:, :, np.newaxis] + switching[np.newaxis, :, :]
+        steps = reached[:, :, np.newaxis] + price[np.newaxis, :, :]
         before.append(steps.argmin(axis=1))
         reached = steps.min(axis=1) + block
-    closed = reached + switching.T
+    closed = reached + prices[0].T
     first, last = np.unravel_index(int(closed.argmin()), closed.shape)
     if not np.isfinite(closed[first, last]):
         return None
@@ -79,10 +82,10 @@ def best_schedule(
     for step in reversed(before):
         walk.append(int(step[first, walk[-1]]))
     walk.reverse()
-    changes = [(walk[at - 1], walk[at]) for at in range(granularity) if walk[at - 1] != walk[at]]
+    changes = [(at, walk[at - 1], walk[at]) for at in range(granularity) if walk[at - 1] != walk[at]]
     return Schedule(
-        candidates=tuple(candidate for candidate in walk for _ in range(HOURS_PER_DAY // granularity)),
+        candidates=tuple(candidate for candidate in walk for _ in range(length)),
         value=float(closed[first, last]),
-        switching=float(sum(switching[one, other] for one, other in changes)),
+        switching=float(sum(prices[at, one, other] for at, one, other in changes)),
         switches=len(changes),
     )

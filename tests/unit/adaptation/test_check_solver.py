@@ -57,6 +57,25 @@ def test_plan_that_pays_is_staged_once(tmp_path: Path) -> None:
     assert "threshold" in again.reason
 
 
+def test_a_whole_day_has_as_many_placements_as_pay(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    whole_day = replace(SETTINGS, solve=replace(SETTINGS.solve, hours=tuple(range(24))))
+    (decision,) = check_solver(cloud, whole_day)
+    assert decision.verdict == "staged"
+    # Quebec is cleaner all day long: one placement is as good as 24.
+    assert (decision.granularity, decision.switches) == (1, 0)
+    staged = PlanStore(cloud).staged(WORKFLOW_ID)
+    assert staged is not None
+    assert len({tuple(sorted(entry.placement.items())) for entry in staged.hours}) == 1
+
+
+def test_a_workflow_of_which_every_run_stays_home_keeps_its_plan(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120, configuration=CONFIGURATION + "home_share: 1.0\n")
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.verdict == "keep"
+    assert "does not pay" in decision.reason
+
+
 def test_dry_run_stages_nothing(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path, runs=120)
     (decision,) = check_solver(cloud, SETTINGS, dry_run=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from multi_x_serverless.adaptation.signals import collect_signals, read_signals
+from multi_x_serverless.adaptation.signals import collect_signals, forget_carbon_past, read_signals
 from multi_x_serverless.cloud.tables import create_tables
 from multi_x_serverless.collection import http
 from multi_x_serverless.collection.http_transport import Patience
@@ -100,3 +101,25 @@ def test_one_client_serves_all_sources_and_is_closed(
     assert [report.failures for report in reports] == [(), ()]
     assert closed == made
     assert len(made) == 1
+
+
+def test_hours_of_a_file_that_was_wrong_can_be_forgotten(
+    cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, *others = cloud.regions
+    now = datetime.fromtimestamp(cloud.now(), timezone.utc).replace(minute=0, second=0, microsecond=0)
+    hours = [now - timedelta(hours=offset) for offset in range(1, 200)]
+    lines = [f"{region},{hour:%Y-%m-%dT%H:%MZ},999" for region in (home, others[0]) for hour in hours]
+    file = tmp_path / "wrong.csv"
+    file.write_text("\n".join(["zone_or_region,datetime_utc,gco2eq_per_kwh", *lines]) + "\n", encoding="utf-8")
+    monkeypatch.setenv("MULTI_X_SERVERLESS_CARBON_FILE", str(file))
+    collect_signals(cloud, ("carbon",), cloud.regions)
+    monkeypatch.delenv("MULTI_X_SERVERLESS_CARBON_FILE")
+    collect_signals(cloud, ("carbon",), cloud.regions)
+    assert set(read_signals(cloud).carbon[home].intensity_gco2eq_per_kwh) == {999.0}, "stored hours go on serving"
+    forget_carbon_past(cloud, (home,))
+    collect_signals(cloud, ("carbon",), cloud.regions)
+    carbon = read_signals(cloud).carbon
+    assert 999.0 not in carbon[home].intensity_gco2eq_per_kwh
+    assert set(carbon[others[0]].intensity_gco2eq_per_kwh) == {999.0}, "others keep theirs"
+    forget_carbon_past(cloud, cloud.regions)

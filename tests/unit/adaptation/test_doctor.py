@@ -310,7 +310,11 @@ def test_messages_that_were_given_up_also_where_no_function_is_left(
     assert (finding.status, finding.regions) == ("problem", (region,))
     assert finding.message.startswith("2 messages were given up")
     commands = [line for line in finding.remedy.splitlines() if not line.startswith("#")]
-    assert commands == ["multi_x_serverless dead_letters", "multi_x_serverless redrive WORKFLOW_ID"]
+    assert commands == [
+        "multi_x_serverless dead_letters",
+        "multi_x_serverless redrive WORKFLOW_ID",
+        "multi_x_serverless dead_letters --discard LETTER_ID",
+    ]
 
 
 def test_one_message_that_was_given_up(cloud: FakeCloud, no_project: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from multi_x_serverless.adaptation.balance import LONGEST_S
 from multi_x_serverless.adaptation.framework import (
     EVENT_LIFE_S,
     STOP_BEFORE_S,
@@ -18,6 +19,7 @@ from multi_x_serverless.adaptation.framework import (
     run_job,
 )
 from multi_x_serverless.adaptation.statistics import read_statistics
+from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.local import LocalCloud, LocalSettings
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key
@@ -116,17 +118,25 @@ def test_a_poisoned_workflow_on_the_embedded_cloud_stops_no_other(embedded: Loca
     assert SignalStore(embedded.key_value, embedded.system_region).all(CARBON).keys() == set(embedded.regions)
 
 
-def test_a_log_that_cannot_be_read_fails_the_job_after_the_others_were_read(tmp_path: Path) -> None:
+def test_a_region_whose_logs_cannot_be_read_is_in_the_details_and_all_of_them_fail_the_job(tmp_path: Path) -> None:
     cloud = FakeCloud()
     create_tables(cloud, cloud.regions)
     alpha, *_ = three_workflows(cloud, tmp_path)
 
+    down = {"us-east-1"}
+
     def refuse(call: Call) -> None:
-        if call.operation in {"list_logs", "read_logs"}:
+        if call.operation in {"list_logs", "read_logs"} and call.arguments[0] in down:
             raise CloudError("CloudWatch is down.", operation=call.operation)
 
     cloud.logs.faults.before = refuse
     function = Function(cloud)
+    function_name = next(entry.name for entry in deployed_workflow(cloud, alpha).resources if entry.kind == "function")
+    cloud.logs.logs["ca-central-1", function_name] = []
+    assert function.run(FrameworkEvent("data_sync", alpha, "first")).outcome == "done"
+    unread = function.lines[-1]["details"]["unread"]
+    assert {log["region"] for log in unread} == {"us-east-1"}
+    down |= set(cloud.regions)
     with pytest.raises(JobFailedError, match=r"could not be read.*CloudWatch is down"):
         function.run(FrameworkEvent("data_sync", alpha, "tick"))
 
@@ -203,7 +213,9 @@ def test_each_workflow_is_handled_once_per_tick(tmp_path: Path) -> None:
     event = FrameworkEvent("update_check_solver", WORKFLOW_ID, tick="one")
     assert function.run(event).outcome == "done"
     assert function.run(event, request="another").outcome == "repeated"
-    assert function.run(replace(event, tick="two")).outcome == "done"
+    assert function.run(replace(event, tick="two")).outcome == "not due", "a check says when the next one pays"
+    cloud.time += LONGEST_S
+    assert function.run(replace(event, tick="three")).outcome == "done"
     assert function.run(FrameworkEvent("data_sync", WORKFLOW_ID, tick="one")).outcome == "done", "another job's tick"
     staged = PlanStore(cloud).staged(WORKFLOW_ID)
     assert staged is not None
@@ -308,7 +320,7 @@ def test_a_defect_is_logged_with_its_place_and_raised(tmp_path: Path, monkeypatc
     def broken(*_arguments: object, **_named: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("multi_x_serverless.adaptation.framework.sync_logs", broken)
+    monkeypatch.setattr("multi_x_serverless.adaptation.framework.sync_workflow", broken)
     function = Function(deployed_example(tmp_path))
     with pytest.raises(ZeroDivisionError):
         function.run(FrameworkEvent("data_sync", WORKFLOW_ID))
@@ -343,14 +355,16 @@ def test_what_failed_on_the_way_to_a_signal_is_logged(tmp_path: Path, monkeypatc
     function = Function(cloud)
     outcomes = tuple(
         SignalOutcome("performance", region, "x", "2020", 0.0, warnings=("CloudPing: timed out",))
-        for region in cloud.regions
+        for region in cloud.regions[:2]
     )
     reports = (CollectorReport("performance", 0.0, outcomes),)
-    monkeypatch.setattr("multi_x_serverless.adaptation.framework.collect_signals", lambda *_, **__: reports)
+    monkeypatch.setattr("multi_x_serverless.adaptation.framework.collect_for_workflows", lambda *_, **__: reports)
     function.run(FrameworkEvent("data_collect"))
     [line] = function.lines
     assert line["outcome"] == "started"
-    assert line["details"]["warnings"] == ["performance: CloudPing: timed out"]
+    assert line["details"]["warnings"] == [
+        f"performance of {', '.join(sorted(cloud.regions[:2]))}: CloudPing: timed out"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -378,3 +392,15 @@ def test_an_event_of_a_newer_program_is_refused() -> None:
 
 def test_the_shortest_event_is_enough() -> None:
     assert FrameworkEvent.from_members({"job": "data_sync"}) == FrameworkEvent("data_sync")
+
+
+def test_a_deployment_makes_a_check_due(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    function = Function(cloud)
+    event = FrameworkEvent("update_check_solver", WORKFLOW_ID, tick="one")
+    assert function.run(event).outcome == "done"
+    cloud.time += 60.0
+    assert function.run(replace(event, tick="two")).outcome == "not due"
+    deploy(cloud, make_project(tmp_path, configuration=CONFIGURATION + "home_share: 0.2\n"))
+    cloud.time += 60.0
+    assert function.run(replace(event, tick="three")).outcome == "done"

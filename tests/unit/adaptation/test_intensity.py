@@ -10,7 +10,8 @@ import pytest
 from multi_x_serverless import data
 from multi_x_serverless.adaptation.intensity import intensity_history
 from multi_x_serverless.adaptation.signals import carbon_source, check_ages
-from multi_x_serverless.cloud.tables import create_tables
+from multi_x_serverless.cloud.ports import Key
+from multi_x_serverless.cloud.tables import create_tables, physical_name
 from multi_x_serverless.collection.carbon_source import HourlyIntensity
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.collection.store import CARBON_PAST, SignalStore
@@ -28,7 +29,7 @@ class NoPast(EmbeddedCarbonSource):
     """A source that is not to be had."""
 
     def past(self, region: Region, first_hour: float, hours: int) -> Mapping[float, HourlyIntensity]:
-        raise CloudError("no answer", retryable=True)
+        raise CloudError("the table gave no answer.", retryable=True)
 
 
 class OneHourMissing(EmbeddedCarbonSource):
@@ -71,7 +72,10 @@ def test_a_forecast_that_stands_in_names_the_source_of_its_hour() -> None:
     origins = tuple(replace(noon, source="other") if hour != 12 else noon for hour in range(24))
     mixed = replace(signals, carbon={HOME: replace(signals.carbon[HOME], origins=origins)})
     history = intensity_history(NoPast(), mixed, (HOME,), NOON, NOON)
-    assert history.origin == "forecast of 2023-11-15 from oracle, taken for the same hour of the day, 2023-11-16"
+    assert history.origin == (
+        "forecast of 2023-11-15 from oracle, taken for the same hour of the day, "
+        "as the table gave no answer, 2023-11-16"
+    )
 
 
 def test_a_single_missing_hour_is_filled_and_counted() -> None:
@@ -98,6 +102,19 @@ def test_hours_that_were_collected_go_before_the_trace_and_both_are_counted() ->
     assert history.at(NOON - 20 * HOUR)[HOME] > 100.0
     assert history.origin.startswith("embedded hourly trace")
     assert history.origin.endswith("2023 (28 h) and live, 2023-11-14 to 2023-11-15 (20 h)")
+
+
+def test_hours_that_cannot_be_read_are_those_of_the_trace_and_the_origin_says_why() -> None:
+    cloud = FakeCloud()
+    create_tables(cloud, cloud.regions)
+    table, key = physical_name("signals"), Key(CARBON_PAST.name, HOME)
+    cloud.key_value.put(cloud.system_region, table, key, {"document": "not json"})
+    history = intensity_history(carbon_source(cloud), embedded_signals(), (HOME,), NOON - 47 * HOUR, NOON)
+    trace = intensity_history(EmbeddedCarbonSource(), embedded_signals(), (HOME,), NOON - 47 * HOUR, NOON)
+    assert history.regions[HOME].hourly_gco2eq_per_kwh == trace.regions[HOME].hourly_gco2eq_per_kwh
+    assert history.origin.startswith("embedded hourly trace")
+    assert "as the stored hours cannot be read" in history.origin
+    assert "is not JSON" in history.origin
 
 
 def test_a_signal_made_anew_of_old_hours_is_warned_of_and_refused_by_their_age() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from multi_x_serverless.adaptation.dead_letters import dead_letters, redrive
-from multi_x_serverless.adaptation.run_status import RunStatus, is_run_id, run_status
+from multi_x_serverless.adaptation.run_status import RunStatus, begins_run_id, is_run_id, run_status
 from multi_x_serverless.cloud.ports import Attributes, DeadLetter, Key, LogEvent
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.deployment.names import function_name
@@ -173,7 +173,7 @@ def test_a_letter_that_cannot_be_read_is_listed_all_the_same(example: Example) -
     for number, body in enumerate(["", "[]", "[" * 100_000, "{", '{"node": 99, "run": 1}', '{"Records": []}']):
         example.give_up(body, str(number))
 
-    found = dead_letters(example.cloud)
+    found = dead_letters(example.cloud, WORKFLOW_ID)
 
     assert [(message.run_id, message.node) for message in found] == [("", "")] * 6
 
@@ -241,3 +241,52 @@ def test_what_is_put_back_is_what_was_asked_for(example: Example) -> None:
     assert redrive(example.cloud, WORKFLOW_ID, ["other"], wait=False).runs == ()
     with pytest.raises(NothingToDoError):
         redrive(example.cloud, WORKFLOW_ID)
+
+
+def test_the_beginning_of_an_id_is_enough_if_no_other_begins_so(example: Example) -> None:
+    example.write(*example.log.complete())
+    beginning = example.run_id[:8]
+
+    assert run_status(example.cloud, beginning).trace.run_id == example.run_id
+    assert run_status(example.cloud, example.run_id[:31], WORKFLOW_ID).trace.run_id == example.run_id
+    other = example.run_id[:-1] + ("0" if example.run_id[-1] != "0" else "1")
+    example.give_up(json.dumps({"run": other, "node": 1}))
+    with pytest.raises(UsageError, match=f"2 runs begin with '{beginning}'") as caught:
+        run_status(example.cloud, beginning)
+    assert example.run_id in str(caught.value)
+    assert other in str(caught.value)
+    assert run_status(example.cloud, other).trace.run_id == other
+
+
+def test_what_looks_like_a_run_id_and_is_none_is_no_workflow(example: Example) -> None:
+    example.write(*example.log.complete())
+    for text in ("0" * 8, "f" * 31, "0" * 32):
+        assert is_run_id(text) or begins_run_id(text)
+        with pytest.raises(UnknownRunError, match="no run"):
+            run_status(example.cloud, text)
+    for text in ("0" * 7, "0" * 33, WORKFLOW_ID, "0123456G"):
+        assert not begins_run_id(text)
+
+
+def test_a_run_whose_entry_failed_took_the_time_of_its_attempts(example: Example) -> None:
+    log = example.log
+    example.write(log.started())
+    for attempt in range(3):
+        example.write(log.node_started(0, 1.0 + attempt), log.failed(0, 1.5 + attempt, attempt))
+
+    trace = example.status().trace
+
+    assert trace.status == "failed"
+    assert trace.duration_s == pytest.approx(3.5)
+
+
+def test_a_run_that_was_given_up_early_took_the_time_until_its_last_record(example: Example) -> None:
+    """Attempts that were killed leave no record of a failure; the letter says that none will come."""
+    log = example.log
+    example.write(log.started(), log.node_started(0, 2.5))
+    example.give_up(example.message(node=0))
+
+    status = example.status()
+
+    assert status.trace.status == "failed"
+    assert status.trace.duration_s == pytest.approx(2.5)

@@ -334,6 +334,11 @@ def test_the_golden_file_is_small_enough_to_be_read() -> None:
     assert Path(GOLDEN).stat().st_size < 40_000
 
 
+def _values(edge: EdgeStatistics) -> list[float | None]:
+    medians = [edge.accepted_within, *(latency.accepted for latency in edge.latencies)]
+    return [None if median is None else median.value for median in medians]
+
+
 def test_runs_that_stand_for_several_count_so_in_means_and_shares(runs: tuple[ObservedRun, ...]) -> None:
     """Runs that are there three times are the same as runs of three times the weight, but for what is sampled."""
     light, heavy = runs[::2], runs[1::2]
@@ -350,6 +355,7 @@ def test_runs_that_stand_for_several_count_so_in_means_and_shares(runs: tuple[Ob
     assert (found.runtime.p50, found.runtime.p95) == (expected.runtime.p50, expected.runtime.p95)
     for mine, theirs in zip(found.edges, expected.edges, strict=True):
         assert mine.call_probability == pytest.approx(theirs.call_probability)
+        assert _values(mine) == _values(theirs)
     for node, other in zip(found.nodes, expected.nodes, strict=True):
         assert node.failed_attempts == other.failed_attempts
         assert node.unknown_bytes == pytest.approx(other.unknown_bytes)
@@ -357,4 +363,6 @@ def test_runs_that_stand_for_several_count_so_in_means_and_shares(runs: tuple[Ob
             assert place.share == pytest.approx(other_place.share)
         for region, other_region in zip(node.regions, other.regions, strict=True):
             assert region.cpu_utilization == pytest.approx(other_region.cpu_utilization)
+            if region.log_duration is not None and other_region.log_duration is not None:
+                assert region.log_duration.value == other_region.log_duration.value
             assert region.other_sent_bytes == pytest.approx(other_region.other_sent_bytes)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from multi_x_serverless.cli.collection_tables import failure_lines, show_reports, warning_lines
+from multi_x_serverless.adaptation.collection_warnings import warning_lines
+from multi_x_serverless.cli.collection_tables import failure_lines, show_reports
 from multi_x_serverless.cli.commands.data_collect import command
 from multi_x_serverless.cli.output import age, size
 from multi_x_serverless.cli.session import Settings
@@ -82,7 +83,7 @@ def test_what_was_collected_from_where_and_how_old_it_is(
 
 
 def test_regions_with_the_same_warning_share_a_line() -> None:
-    assert warning_lines(REPORTS) == [
+    assert list(warning_lines(REPORTS)) == [
         "carbon of ca-central-1, us-east-1, us-west-2: WattTime: no key",
         "carbon of ca-central-1, us-west-2: Electricity Maps: timed out",
         "performance of all 6 regions: CloudPing: timed out",
@@ -95,7 +96,7 @@ def test_regions_that_failed_for_the_same_reason_share_a_line_and_say_what_is_le
         "carbon of eu-west-3 was not refreshed, there is no value: the feed is down.",
     ]
     some = CollectorReport("x", 0.0, (*REPORTS[1].outcomes, outcome("us-east-1", "performance")))
-    assert warning_lines([some]) == ["performance of 6 regions: CloudPing: timed out"]
+    assert warning_lines([some]) == ("performance of 6 regions: CloudPing: timed out",)
 
 
 @pytest.mark.parametrize(("verbosity", "name"), [(0, "data_collect_workflow"), (1, "data_collect_workflow_verbose")])

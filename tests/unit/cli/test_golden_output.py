@@ -209,6 +209,30 @@ def test_run_node_by_node_with_what_failed(capsys: pytest.CaptureFixture[str], m
     assert captured.err == "error: join:sync:2 in ca-central-1 raised ValueError: bad\n"
 
 
+def test_a_run_that_failed_says_so_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = [
+        NodeFailure("first:entry_point:0", "us-east-1", "ValueError", "bad", (f"attempt {number}",))
+        for number in range(3)
+    ]
+    other = replace(attempts[0], message="worse")
+    trace = RunTrace("0123", "failed", "plan", "5", 3.2, (), (attempts[0], other, *attempts[1:]), None)
+    settings = table_settings(monkeypatch)
+    run_command._show(settings, trace)
+    captured = capsys.readouterr()
+    assert captured.out == "Run 0123: failed in 3.20 s; no node finished.\n"
+    lines = [
+        "first:entry_point:0 in us-east-1 raised ValueError: bad (3 attempts)",
+        "first:entry_point:0 in us-east-1 raised ValueError: worse",
+    ]
+    assert captured.err.splitlines() == [f"error: {line}" for line in lines]
+    run_command._summarise(settings, (trace,))
+    captured = capsys.readouterr()
+    assert captured.out == "1 run: 1 failed; no node finished.\n"
+    assert captured.err.splitlines() == [f"error: run 0123: {line}" for line in lines]
+    run_command._show(settings, replace(trace, status="not started", duration_s=0.0, failures=()))
+    assert capsys.readouterr().out == "Run 0123: not started.\n"
+
+
 def test_many_runs_as_a_summary(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def trace(number: int, region: str) -> RunTrace:
         nodes = (

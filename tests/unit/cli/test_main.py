@@ -11,8 +11,9 @@ from pathlib import Path
 import click
 import pytest
 
+import multi_x_serverless
 from multi_x_serverless.cli.main import COMMANDS, cli, run
-from multi_x_serverless.cli.output import brief, grams, hour_ranges, percent, seconds
+from multi_x_serverless.cli.output import brief, counted, grams, hour_ranges, percent, seconds
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS
 
 REQUIRED = {
@@ -86,6 +87,48 @@ def test_deleting_without_a_terminal_needs_yes(
     assert run([*state, "teardown"]) == 2
     assert "--yes" in capsys.readouterr().err
     assert run([*state, "--yes", "teardown"]) == 0
+
+
+def test_what_is_not_there_is_not_asked_about(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = ["--cloud", "local", "--state-dir", str(tmp_path / "state")]
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    for _ in range(2):  # without tables and with them
+        assert run([*state, "remove", "nope"]) == 1
+        assert "there is no workflow 'nope'" in capsys.readouterr().err
+        assert run([*state, "setup_tables"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [
+        (["list"], 0),
+        (["data_sync"], 0),
+        (["data_collect", "workflow"], 0),
+        (["dead_letters"], 0),
+        (["dead_letters", "--discard-all"], 3),
+        (["update_check_solver"], 3),
+        (["update_check_solver", "--dry-run"], 0),
+        (["update_check_deployment"], 3),
+        (["update_check_deployment", "--dry-run"], 0),
+        (["status", "x-0.0.1"], 1),
+        (["status", "0" * 32], 1),
+        (["data_sync", "x-0.0.1"], 1),
+        (["redrive", "x-0.0.1"], 1),
+        (["run", "x-0.0.1"], 1),
+        (["status"], 2),
+    ],
+)
+def test_exit_codes_where_nothing_is_deployed_are_those_of_the_help(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], exit_code: int
+) -> None:
+    state = ["--cloud", "local", "--state-dir", str(tmp_path / "state")]
+    assert run([*state, "setup_tables", "--region", "us-east-1"]) == 0
+    assert run([*state, *arguments]) == exit_code
+    if exit_code == 3:
+        assert run(["--help"]) == 0
+        assert arguments[0] in capsys.readouterr().out.partition("3  nothing to do")[2].partition("4  ")[0]
 
 
 def test_answer_no_deletes_nothing(
@@ -179,6 +222,21 @@ def test_transmission_help_says_what_the_presets_are() -> None:
         assert "lowest" not in option.help
 
 
+def test_one_thing_is_not_several() -> None:
+    assert [counted(count, "run") for count in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
+    assert [counted(count, "repeated delivery") for count in (1, 2)] == ["1 repeated delivery", "2 repeated deliveries"]
+    assert counted(2, "entry") == "2 entries"
+    assert counted(2, "day") == "2 days"
+
+
+def test_warnings_have_one_spelling() -> None:
+    """Like ``error:``, and beside it on standard error."""
+    package = Path(multi_x_serverless.__file__).parent
+    sources = {path: path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
+    assert sum("warning: " in text for text in sources.values()) >= 2
+    assert [path.name for path, text in sources.items() if "Warning: " in text] == []
+
+
 def test_formats_for_people() -> None:
     assert [grams(value) for value in (0.0, 1.5, 0.0015, 0.0000015, 1.5e-9)] == [
         "0 g",
@@ -190,3 +248,29 @@ def test_formats_for_people() -> None:
     assert [seconds(value) for value in (0.0123, 1.5)] == ["12 ms", "1.50 s"]
     assert percent(-0.123, signed=True) == "-12.3 %"
     assert hour_ranges([0, 1, 2, 5, 7, 8]) == "0-2, 5, 7-8"
+
+
+@pytest.mark.parametrize("name", [None, *COMMANDS])
+def test_help_leaves_lists_as_they_are_and_shows_no_escapes(
+    name: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["--help"] if name is None else [name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "\\" not in text
+    assert "\b" not in text
+    if name == "data_collect":
+        assert "\n  provider     " in text
+    if name == "data_sync":
+        assert "\n  malformed  " in text
+
+
+@pytest.mark.parametrize("option", ["--output", "-v", "--yes", "--cloud"])
+def test_an_option_of_all_commands_behind_the_command_is_told_where_to_go(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["data_sync", option, "json"]) == 2
+    assert f"'{option}' is an option of all commands and goes before the command." in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert run(["data_sync", "--nonsense"]) == 2
+    assert "goes before" not in capsys.readouterr().err

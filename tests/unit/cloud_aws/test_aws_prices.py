@@ -278,8 +278,12 @@ def test_a_poisoned_product_of_a_region_fails_alone(
 
     quotes = cloud.price_list.quote(("us-east-1", "eu-west-1"))
 
-    assert quotes["eu-west-1"] == whole["eu-west-1"]
-    found = quotes["us-east-1"]
+    elsewhere, found = quotes["eu-west-1"], quotes["us-east-1"]
+    assert (elsewhere.prices, elsewhere.transfers) == (whole["eu-west-1"].prices, whole["eu-west-1"].transfers)
+    # Nobody knows which region an entry is of that cannot be read.
+    is_everywhere = query in EVERYWHERE and poison in (truncated, undated)
+    assert [failure.product for failure in elsewhere.failures] == [query.product] * is_everywhere
+    assert all("of the answer" in str(failure.error) for failure in elsewhere.failures)
     assert {failure.product for failure in found.failures} == {query.product}
     for failure in found.failures:
         assert failure.error.reason in ("unreadable", "absurd", "unknown")
@@ -341,10 +345,43 @@ def test_one_transfer_fails_alone(cloud: AwsCloud, stub: PriceListStub) -> None:
     assert found.transfers == {to: price for to, price in whole.transfers.items() if to != "eu-west-1"}
 
 
-def test_nonsense_that_nobody_asked_for_spoils_nothing(cloud: AwsCloud, stub: PriceListStub) -> None:
-    whole = cloud.price_list.quote(["us-east-1"])
+def test_one_transfer_that_cannot_be_read_is_told_and_takes_no_other(cloud: AwsCloud, stub: PriceListStub) -> None:
+    whole = cloud.price_list.quote(["eu-west-1"])["eu-west-1"]
+    stub.spoil = lambda entry: (
+        "{" if is_of(entry, transfers_from("eu-west-1"), "eu-west-1") and _goes_to(entry, "us-east-1") else entry
+    )
+
+    found = cloud.price_list.quote(["eu-west-1"])["eu-west-1"]
+
+    assert found.transfers == {to: price for to, price in whole.transfers.items() if to != "us-east-1"}
+    (failure,) = found.failures
+    assert (failure.product, failure.to_region, failure.error.reason) == ("transfer_to_regions", None, "unreadable")
+    assert "1 entry of the answer" in str(failure.error)
+
+
+def test_transfers_to_nowhere_are_no_transfers(cloud: AwsCloud, stub: PriceListStub) -> None:
+    def spoil(entry: Entry) -> Entry:
+        entry["product"]["attributes"].pop("toRegionCode", None)
+        return entry
+
+    stub.spoil = spoil
+    found = cloud.price_list.quote(["us-east-1"])["us-east-1"]
+    assert found.transfers == {}
+    assert [(failure.product, failure.error.reason) for failure in found.failures] == [
+        ("transfer_to_regions", "unknown")
+    ]
+
+
+def _goes_to(entry: Entry, region: str) -> bool:
+    return bool(entry["product"]["attributes"].get("toRegionCode") == region)
+
+
+def test_nonsense_that_nobody_asked_for_changes_no_price_and_is_told(cloud: AwsCloud, stub: PriceListStub) -> None:
+    whole = cloud.price_list.quote(["us-east-1"])["us-east-1"]
     stub.spoil = lambda entry: entry if "us-east-1" in str(entry) else "{"
-    assert cloud.price_list.quote(["us-east-1"]) == whole
+    found = cloud.price_list.quote(["us-east-1"])["us-east-1"]
+    assert (found.prices, found.transfers) == (whole.prices, whole.transfers)
+    assert {failure.product for failure in found.failures} == {query.product for query in EVERYWHERE}
 
 
 # --- requests that are refused --------------------------------------------------------------------------------

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import boto3
 import pytest
 
-from multi_x_serverless.cloud.aws import AwsCloud
+from multi_x_serverless.cloud.aws import AwsCloud, dead_letters
+from multi_x_serverless.cloud.aws.dead_letters import DeadLetterQueues
 from multi_x_serverless.cloud.aws.functions import read_error
 from multi_x_serverless.cloud.aws.logs import RETENTION_DAYS
 from multi_x_serverless.cloud.aws.names import DEAD_LETTER_QUEUE, bucket_name
@@ -242,3 +244,17 @@ def test_dead_letters_are_listed_without_being_lost_and_redriven_once(cloud: Aws
     assert stray.body == b"no record"
     with pytest.raises(CloudError, match="no topic"):
         cloud.messages.redrive(REGION, stray.id)
+
+
+def test_a_letter_that_sqs_does_not_delete_is_named(cloud: AwsCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQS says so inside an answer that is no error."""
+    make_function(cloud, "f")
+    sqs = boto3.client("sqs", region_name=REGION)
+    queue = sqs.get_queue_url(QueueName=DEAD_LETTER_QUEUE)["QueueUrl"]
+    sqs.send_message(QueueUrl=queue, MessageBody=record("f", "m", "t", second=0))
+    [letter] = cloud.messages.dead_letters(REGION, "f")
+    read = dead_letters._read
+    monkeypatch.setattr(dead_letters, "_read", lambda *message: replace(read(*message), receipt="nonsense"))
+    monkeypatch.setattr(DeadLetterQueues, "_release", lambda *_: None)
+    with pytest.raises(CloudError, match=f"'{letter.id}' was not deleted"):
+        cloud.messages.discard(REGION, letter.id)

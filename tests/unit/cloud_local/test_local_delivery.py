@@ -92,6 +92,20 @@ def test_a_message_for_a_deleted_function_becomes_a_dead_letter(cloud: LocalClou
     assert "no function" in letter.error
 
 
+def test_what_is_cleared_from_a_region_leaves_no_message(cloud: LocalCloud) -> None:
+    deploy(cloud, "gone", RECORD)
+    cloud.messages.publish(HOME, "gone", b"a")
+    cloud.functions.delete_function(HOME, "gone")
+    with cloud.host() as host:
+        assert host.wait_until_idle(30)
+    cloud.messages.publish(HOME, "gone", b"queued")
+    assert cloud.clear_region("us-west-2") == ()
+    assert cloud.clear_region(HOME) == ("1 objects", "2 messages")
+    assert cloud.messages.dead_letters(HOME, "") == ()
+    with cloud.host() as host:
+        assert host.pending() == 0
+
+
 def test_a_topic_without_a_function_drops_its_messages(cloud: LocalCloud) -> None:
     cloud.messages.create_topic(HOME, "alone")
     cloud.messages.publish(HOME, "alone", b"a")

@@ -45,3 +45,8 @@ def client_for_tests(
 ) -> HttpClient:
     """A client whose pauses and wall clock are those of `time`."""
     return HttpClient(cache, patience=patience, clocks=(time or TestTime()).clocks(), maximum_body_bytes=limit)
+
+
+def no_client() -> HttpClient:
+    """For whoever has nobody to ask."""
+    raise AssertionError("a client was made")

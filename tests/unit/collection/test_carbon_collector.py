@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multi_x_serverless import data
@@ -27,6 +27,7 @@ from multi_x_serverless.errors import CloudError, MultiXServerlessError, SignalS
 from multi_x_serverless.model.signals import CarbonSignal
 from tests.fakes import FakeKeyValueStore
 from tests.unit.collection.carbon_fakes import CURRENT, DAY, HOUR, NOW, FakeSource, hours_before, intensity
+from tests.unit.collection.http_clients import no_client
 
 SYSTEM_REGION = "us-west-2"
 REGIONS = ("eu-central-1", "eu-west-3", "us-east-1")
@@ -71,7 +72,7 @@ def carbon_file(folder: Path, rows: list[tuple[str, float, object]]) -> CarbonFi
 
 
 def test_without_key_and_file_everything_works_and_says_on_what_data(store: SignalStore) -> None:
-    report = carbon_collector({}).collect(tuple(data.regions()), NOW, store)
+    report = carbon_collector({}, no_client).collect(tuple(data.regions()), NOW, store)
 
     assert report.failures == ()
     assert all(outcome.warnings == () and outcome.age_s == 0 for outcome in report.outcomes)
@@ -80,7 +81,7 @@ def test_without_key_and_file_everything_works_and_says_on_what_data(store: Sign
 
 
 def test_an_empty_key_or_file_is_none() -> None:
-    assert carbon_collector({"ELECTRICITY_MAPS_AUTH_TOKEN": "", FILE_VARIABLE: ""}) == CarbonCollector()
+    assert carbon_collector({"ELECTRICITY_MAPS_AUTH_TOKEN": "", FILE_VARIABLE: ""}, no_client) == CarbonCollector()
 
 
 def test_a_live_source_serves_and_what_it_gave_is_kept(store: SignalStore) -> None:
@@ -97,6 +98,49 @@ def test_a_live_source_serves_and_what_it_gave_is_kept(store: SignalStore) -> No
             hour.gco2eq_per_kwh for hour in hours_before(CURRENT, 168).values()
         ]
         assert {(hour.is_of_file, hour.collected_at) for hour in past.hours.values()} == {(False, NOW)}
+
+
+def test_what_was_given_within_the_hour_is_asked_for_once_by_whoever_says_so(store: SignalStore) -> None:
+    first, again, next_hour = live(us_east_1=UNAUTHORIZED), live(), live()
+    CarbonCollector(live=first, kept_s=DAY).collect(REGIONS, NOW, store)
+    before = signals_of(store)
+
+    report = CarbonCollector(live=again, kept_s=DAY).collect(REGIONS, NOW + 600, store)
+
+    # The region for which nothing was given is asked for again.
+    assert [region for region, _, _ in again.asked] == ["us-east-1"]
+    assert {region: signals_of(store)[region] for region in REGIONS[:2]} == {
+        region: before[region] for region in REGIONS[:2]
+    }
+    assert signals_of(store)["us-east-1"].source == "live"
+    assert [outcome.warnings for outcome in report.outcomes] == [(), (), ()]
+    assert report.notes == (
+        "live serves all regions.",
+        "a note of the source",
+        "live was asked for eu-central-1, eu-west-3 within this hour, and is not asked again.",
+    )
+    CarbonCollector(live=next_hour, kept_s=DAY).collect(REGIONS, CURRENT + HOUR, store)
+    assert [region for region, _, _ in next_hour.asked] == list(REGIONS)
+
+
+@pytest.mark.parametrize(
+    ("kept_s", "passed", "is_kept"), [(0.0, 0.0, False), (300.0, 299.0, True), (300.0, 300.0, False)]
+)
+def test_within_the_hour_it_is_asked_again_after_the_time_that_is_said(
+    store: SignalStore, kept_s: float, passed: float, is_kept: bool
+) -> None:
+    CarbonCollector(live=live()).collect(REGIONS, NOW, store)
+    again = live()
+    CarbonCollector(live=again, kept_s=kept_s).collect(REGIONS, NOW + passed, store)
+    assert bool(again.asked) != is_kept
+
+
+def test_a_file_is_read_each_time_where_no_live_source_was_asked(tmp_path: Path, store: SignalStore) -> None:
+    for value in (77.0, 88.0):
+        rows: list[tuple[str, float, object]] = [("DE", CURRENT + place * HOUR, value) for place in range(-168, 24)]
+        file = carbon_file(tmp_path, rows)
+        CarbonCollector(file=file, live=live(), kept_s=DAY).collect(["eu-central-1"], NOW, store)
+        assert signals_of(store)["eu-central-1"].intensity_gco2eq_per_kwh == (value,) * 24
 
 
 def test_a_day_at_a_time_grows_into_weeks(store: SignalStore) -> None:
@@ -198,6 +242,7 @@ def test_single_absurd_hours_are_left_out_and_counted(store: SignalStore) -> Non
     assert warning.startswith("live: 2 of 168 hours are left out, not above 0 and at most 1500")
 
 
+@settings(deadline=None)  # Traces are loaded when the first region needs one.
 @given(
     poisoned=st.sets(st.sampled_from(REGIONS)),
     poison=st.sampled_from(sorted(POISON)),
@@ -262,7 +307,7 @@ def test_bad_lines_are_warnings_of_their_region_alone(tmp_path: Path, store: Sig
 
 
 def test_a_file_that_is_not_there_is_a_warning_of_every_region(tmp_path: Path, store: SignalStore) -> None:
-    collector = carbon_collector({FILE_VARIABLE: str(tmp_path / "none.csv")})
+    collector = carbon_collector({FILE_VARIABLE: str(tmp_path / "none.csv")}, no_client)
     report = collector.collect(REGIONS, NOW, store)
     assert report.failures == ()
     for outcome in report.outcomes:
@@ -327,9 +372,15 @@ def test_an_unreadable_past_is_replaced_and_one_of_a_newer_program_is_not(
     kept = key_value.get(SYSTEM_REGION, table, Key("carbon-history", "us-east-1"))
     assert kept is not None
     assert kept.attributes == {"document": newer}
+    for region, why in {"eu-central-1": "is not JSON", "eu-west-3": ""}.items():
+        (warning,) = warnings_of(report, region)
+        assert warning.startswith("the hours stored by earlier collections are lost, as they cannot be read: ")
+        assert why in warning
     past = store.get(CARBON_PAST, "eu-central-1")
     assert past is not None
     assert len(past.hours) == 168
+    again = CarbonCollector(live=live()).collect(REGIONS[:2], NOW, store)
+    assert [outcome.warnings for outcome in again.outcomes] == [(), ()]
 
 
 def test_a_region_that_fails_keeps_its_signal_and_says_how_old_its_hours_are(

@@ -223,6 +223,18 @@ def test_a_file_that_is_not_there_or_no_text_is_refused(folder: Path) -> None:
         CarbonFileSource(folder / "latin.csv").past(GERMANY, START, 1)
 
 
+def test_a_file_that_cannot_be_read_fails_with_an_error_of_its_own_for_every_region(folder: Path) -> None:
+    """One error that is raised again and again would collect the tracebacks of all regions."""
+    file = CarbonFileSource(folder / "none.csv")
+    found = []
+    for region in (GERMANY, FRANCE):
+        with pytest.raises(SignalSourceError) as caught:
+            file.past(region, START, 1)
+        found.append(caught.value)
+    assert found[0] is not found[1]
+    assert (str(found[0]), found[0].reason) == (str(found[1]), found[1].reason)
+
+
 def test_a_bad_time_in_the_wide_form_is_told_for_every_zone_of_the_line(folder: Path) -> None:
     rows = ["datetime_utc,DE,FR", "2026-11-26T10:00,301,50", "2026-11-26T11:00Z,302,", "2026-11-26T12:00Z,303"]
     file = source(folder, "\n".join(rows))

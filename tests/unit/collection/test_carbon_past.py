@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from multi_x_serverless.cloud.ports import Key
+from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.collection.carbon_past import KEEP_DAYS, KnownPast, kept, merged, recent_history
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.collection.store import CARBON_PAST, SignalStore
-from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError, NotEnoughDataError
-from multi_x_serverless.model.carbon_past import CarbonPast, PastHour
+from multi_x_serverless.errors import CloudError, InvalidDocumentError, NewerSchemaError, NotEnoughDataError
+from multi_x_serverless.model.carbon_past import CarbonPast, MadeForecast, PastHour
 from tests.fakes import FakeKeyValueStore
 from tests.unit.collection.carbon_fakes import CURRENT, DAY, HOUR, NOW, REGION, hours_before, intensity, past_hour
 
@@ -49,7 +51,11 @@ def many_hours() -> CarbonPast:
         )
         for place, start in enumerate(CURRENT - (KEEP_DAYS * 24 - place) * HOUR for place in range(KEEP_DAYS * 24))
     }
-    return CarbonPast("us-east-1", hours)
+    forecasts = tuple(
+        MadeForecast(CURRENT - day * DAY, tuple(900.0 + hour + day / 100 for hour in range(24)))
+        for day in range(7, -1, -1)
+    )
+    return CarbonPast("us-east-1", hours, forecasts)
 
 
 @pytest.mark.parametrize("past", [many_hours(), CarbonPast("us-east-1", {})], ids=["many", "none"])
@@ -61,6 +67,19 @@ def test_a_past_survives_being_written_and_read(past: CarbonPast) -> None:
 
 def test_the_longest_past_is_far_below_the_limit_of_an_item() -> None:
     assert len(many_hours().to_document()) < 100_000
+
+
+def test_forecasts_take_little_room() -> None:
+    past = many_hours()
+    assert len(past.to_document()) - len(replace(past, forecasts=()).to_document()) < 2_500
+
+
+def test_a_past_of_the_first_version_is_still_read_and_knows_no_forecasts() -> None:
+    document = json.loads(many_hours().to_document())
+    del document["forecasts"]
+    past = CarbonPast.from_document(json.dumps({**document, "version": 1}))
+    assert past == replace(many_hours(), forecasts=())
+    assert json.loads(past.to_document())["version"] == 2
 
 
 def changed(**members: object) -> str:
@@ -78,6 +97,8 @@ def changed(**members: object) -> str:
         (changed(gco2eq_per_kwh=[5.0, 0.0]), "expected more than 0"),
         (changed(gco2eq_per_kwh=[5.0, 1500.5]), "at most 1500"),
         (changed(gco2eq_per_kwh=[5.0, "6"]), r"gco2eq_per_kwh\[1\]"),
+        (changed(forecasts=[{"first_hour": 0.0, "gco2eq_per_kwh": [1.0] * 23}]), "has 23 hours"),
+        (changed(forecasts=[{"first_hour": 0.0, "gco2eq_per_kwh": ["1"] * 24}]), r"forecasts\[0\].gco2eq_per_kwh\[0\]"),
         (changed(schema="multi-x-serverless/carbon-signal"), "schema"),
         ("[]", "not a JSON object"),
     ],
@@ -89,7 +110,7 @@ def test_a_past_that_is_none_is_refused(document: str, message: str) -> None:
 
 def test_a_past_of_a_newer_program_is_refused() -> None:
     with pytest.raises(NewerSchemaError):
-        CarbonPast.from_document(changed(version=2))
+        CarbonPast.from_document(changed(version=3))
 
 
 def test_every_member_is_needed() -> None:
@@ -152,8 +173,8 @@ def test_a_history_ends_at_a_long_gap() -> None:
 def test_too_few_or_too_old_hours_are_no_history() -> None:
     with pytest.raises(NotEnoughDataError, match="no hour"):
         recent_history({CURRENT: intensity(5.0)}, CURRENT, days=28)
-    with pytest.raises(NotEnoughDataError, match="only 23 of the 48 hours up to 2026-10-15 13:00 UTC"):
-        recent_history(hours_before(CURRENT, 23), CURRENT, days=28)
+    with pytest.raises(NotEnoughDataError, match="only 19 of the 48 hours up to 2026-10-15 13:00 UTC"):
+        recent_history(hours_before(CURRENT, 19), CURRENT, days=28)
     every_other = {start: hour for start, hour in hours_before(CURRENT, 48).items() if start // HOUR % 2}
     assert len(recent_history(every_other, CURRENT, days=28).given) == 24
     # Hours before the last two days do not make up for missing ones in them.
@@ -188,6 +209,35 @@ def test_the_known_past_has_stored_hours_first_and_the_trace_for_the_rest(store:
 
 def test_the_known_past_without_stored_hours_is_the_trace(store: SignalStore) -> None:
     assert KnownPast(store).past(REGION, CURRENT, 5) == EmbeddedCarbonSource().past(REGION, CURRENT, 5)
+
+
+NEWER = '{"schema": "multi-x-serverless/carbon-past", "version": 99}'
+
+
+@pytest.mark.parametrize(
+    ("attributes", "why"),
+    [({"document": "not json"}, "is not JSON"), ({"document": NEWER}, "install a newer one"), ({}, ""), (None, "slow")],
+    ids=["no JSON", "newer", "no document", "throttled"],
+)
+def test_a_stored_past_that_cannot_be_read_is_replaced_by_the_trace_and_that_is_said(
+    attributes: dict[str, str] | None, why: str
+) -> None:
+    key_value = FakeKeyValueStore.of(SYSTEM_REGION, "signals")
+    if attributes is None:
+        slow = CloudError("the table is slow.", operation="get_item", retryable=True)
+        key_value.faults.before = lambda call: slow if call.operation == "get" else None
+    else:
+        key_value.put(SYSTEM_REGION, physical_name("signals"), Key(CARBON_PAST.name, REGION.code), attributes)
+
+    past = KnownPast(SignalStore(key_value, SYSTEM_REGION)).past(REGION, CURRENT, 5)
+
+    trace = EmbeddedCarbonSource().past(REGION, CURRENT, 5)
+    assert {start: replace(hour, source="") for start, hour in past.items()} == {
+        start: replace(hour, source="") for start, hour in trace.items()
+    }
+    for start, hour in past.items():
+        assert hour.source.startswith(f"{trace[start].source} (as the stored hours cannot be read: ")
+        assert why in hour.source
 
 
 def test_hours_of_a_region_that_the_trace_does_not_know_are_those_stored(store: SignalStore) -> None:

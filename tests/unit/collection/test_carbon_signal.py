@@ -15,8 +15,8 @@ from multi_x_serverless.collection.carbon_source import HourlyIntensity
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.collection.forecast import CarbonForecaster, HourOfDayMean, Persistence, Seasonal, Series
 from multi_x_serverless.collection.hours import hour_of_day
-from multi_x_serverless.model.carbon_past import PastHour
-from multi_x_serverless.model.signals import CarbonSignal, HourOrigin, Region
+from multi_x_serverless.model.carbon_past import MadeForecast, PastHour
+from multi_x_serverless.model.signals import CarbonSignal, ForecastError, HourOrigin, Region
 from tests.unit.collection.carbon_fakes import CURRENT, DAY, HOUR, NOW, REGION, hours_before, intensity
 
 NOTHING = Given({}, {})
@@ -55,10 +55,9 @@ def signal_of(
     given: Given = NOTHING,
     region: Region = REGION,
     now: float = NOW,
-    previous: CarbonSignal | None = None,
     forecaster: CarbonForecaster | None = None,
 ) -> CarbonSignal:
-    return make_carbon_signal(region, given, EMBEDDED, forecaster or HourOfDayMean(), now, previous).signal
+    return make_carbon_signal(region, given, EMBEDDED, forecaster or HourOfDayMean(), now).signal
 
 
 def test_each_hour_is_forecast_for_the_hour_of_the_day_that_it_is() -> None:
@@ -86,7 +85,6 @@ def test_without_anything_given_the_same_days_of_the_trace_are_continued() -> No
     assert "hourly trace" in made.signal.source
     assert made.signal.collected_at == NOW
     assert made.signal.measured_until is None
-    assert made.signal.forecast_error is None
     own = HourOrigin(made.signal.source, "2023", is_estimated=False, forecast_by=HourOfDayMean().method)
     assert made.signal.origins == (own,) * 24
 
@@ -127,10 +125,10 @@ def test_a_day_is_enough_and_how_much_is_known_is_said() -> None:
 
 
 def test_less_than_a_day_leaves_the_trace_and_says_why() -> None:
-    made = make_carbon_signal(REGION, given_of(hours_before(CURRENT, 23)), EMBEDDED, HourOfDayMean(), NOW)
+    made = make_carbon_signal(REGION, given_of(hours_before(CURRENT, 19)), EMBEDDED, HourOfDayMean(), NOW)
     assert made.signal == signal_of()
     (warning,) = made.warnings
-    assert "the embedded data serves: only 23 of the 48 hours up to 2026-10-15 13:00 UTC are known" in warning
+    assert "the embedded data serves: only 19 of the 48 hours up to 2026-10-15 13:00 UTC are known" in warning
 
 
 def test_hours_that_end_a_while_ago_are_continued_over_the_gap() -> None:
@@ -202,72 +200,48 @@ def test_hours_mostly_estimated_make_an_estimate() -> None:
     assert not signal_of(given_of(hours)).is_estimated
 
 
-def test_the_error_of_a_forecast_is_measured_once_its_hours_have_passed() -> None:
-    def later(hours: float, previous: CarbonSignal) -> CarbonSignal:
-        now = NOW + hours * HOUR
-        return make_carbon_signal(REGION, NOTHING, CountingSource(), HourOfDayMean(), now, previous).signal
-
-    first = make_carbon_signal(REGION, NOTHING, CountingSource(), HourOfDayMean(), NOW).signal
-    assert later(0.01, first).forecast_error is None
-
-    third = later(3, first)
-    actual = [count(CURRENT) + offset for offset in range(3)]
-    assert third.forecast_error == pytest.approx(4 * 24 * 3 / sum(actual))
-    assert later(3.1, third).forecast_error == third.forecast_error
-
-    actual = [count(CURRENT) + offset for offset in range(24)]
-    assert later(1000, first).forecast_error == pytest.approx(4 * 24 * 24 / sum(actual))
-    # A clock that went back keeps the error known.
-    assert later(-5, third).forecast_error == third.forecast_error
+def test_forecasts_of_the_trace_are_judged_by_the_trace_from_the_start_of_each_day_on() -> None:
+    signal = make_carbon_signal(REGION, NOTHING, CountingSource(), HourOfDayMean(), NOW).signal
+    midnight = CURRENT // DAY * DAY
+    # Of 13 hours of today and of all 24 of the six days before: always four days behind.
+    actual = [count(midnight - 6 * DAY + offset * HOUR) for offset in range(6 * 24 + 13)]
+    assert signal.forecast_error is not None
+    assert signal.forecast_error.hours == len(actual)
+    assert signal.forecast_error.relative == pytest.approx(4 * 24 * len(actual) / sum(actual))
 
 
-def test_a_forecast_of_given_hours_is_judged_by_the_measured_ones_among_them() -> None:
-    hours = hours_before(CURRENT, 48, lambda start: 100.0)
-    first = signal_of(given_of(hours))
-    later = dict(hours)
-    later[CURRENT] = intensity(200.0)
-    later[CURRENT + HOUR] = intensity(900.0, is_estimated=True)
-    later[CURRENT + 2 * HOUR] = intensity(50.0)
-
-    judged = signal_of(given_of(later), now=NOW + 4 * HOUR, previous=first)
-    assert judged.forecast_error == pytest.approx((100.0 + 50.0) / 250.0)
-    # No measured hour has come in since: what was known of the error stays.
-    again = signal_of(given_of(hours), now=NOW + 4 * HOUR, previous=replace(first, forecast_error=0.125))
-    assert again.forecast_error == 0.125
-
-
-def test_a_forecast_of_another_kind_of_source_is_not_judged() -> None:
-    measured, embedded = signal_of(given_of(hours_before(CURRENT, 48))), signal_of()
-    tomorrow = NOW + DAY
-
-    judged = signal_of(now=tomorrow, previous=embedded)
-    assert judged.forecast_error is not None
-    assert 0 < judged.forecast_error < 0.5
-    assert signal_of(now=tomorrow, previous=measured).forecast_error is None
-    assert signal_of(given_of(hours_before(CURRENT + DAY, 48)), now=tomorrow, previous=embedded).forecast_error is None
-    # A document of version 1, and one of another embedded source.
-    first_version = replace(embedded, origins=())
-    assert signal_of(now=tomorrow, previous=first_version).forecast_error == judged.forecast_error
-    elsewhere = replace(first_version, source="somewhere else")
-    assert signal_of(now=tomorrow, previous=elsewhere).forecast_error is None
+def test_at_midnight_seven_whole_days_are_judged() -> None:
+    midnight = CURRENT // DAY * DAY
+    for moment, hours in ((midnight, 168), (midnight + HOUR, 145), (midnight - HOUR, 167)):
+        error = make_carbon_signal(REGION, NOTHING, CountingSource(), HourOfDayMean(), moment).signal.forecast_error
+        assert error is not None
+        assert error.hours == hours
 
 
 def test_a_flat_mean_is_not_judged_by_itself() -> None:
-    dublin = data.find_region("eu-west-1")
-    first = signal_of(region=dublin)
-    assert signal_of(region=dublin, now=NOW + DAY, previous=first).forecast_error is None
+    assert signal_of(region=data.find_region("eu-west-1")).forecast_error is None
+
+
+def test_kept_forecasts_are_judged_by_the_measured_hours_that_were_given() -> None:
+    hours = hours_before(CURRENT, 48, lambda start: 100.0)
+    hours[CURRENT - HOUR] = intensity(200.0)
+    hours[CURRENT - 2 * HOUR] = intensity(900.0, is_estimated=True)
+    hours[CURRENT - 3 * HOUR] = intensity(50.0)
+    hours[CURRENT] = intensity(5.0)  # It is not over yet.
+    made = MadeForecast(CURRENT - 3 * HOUR, (110.0,) * 24)
+    judged = signal_of(replace(given_of(hours), forecasts=(made,)))
+    assert judged.forecast_error == ForecastError((90.0 + 60.0) / 250.0, 2)
+    assert signal_of(given_of(hours)).forecast_error is None
+    # One of more than 7 days ago does not count, nor does one of a clock that was ahead.
+    for start in (CURRENT - 7 * DAY - HOUR, CURRENT + HOUR):
+        assert signal_of(replace(given_of(hours), forecasts=(MadeForecast(start, (1.0,) * 24),))).forecast_error is None
 
 
 def test_hours_that_a_source_expected_are_not_judged_by_the_trace() -> None:
-    expected = {CURRENT + offset * HOUR: intensity(9999.0) for offset in range(12)}
-    mixed = signal_of(Given({}, expected))
-    plain = signal_of()
-    judged = signal_of(now=NOW + DAY, previous=mixed)
-    assert judged.forecast_error is not None
-    assert judged.forecast_error < 0.5
-    only_expected = signal_of(Given({}, {CURRENT + offset * HOUR: intensity(5.0) for offset in range(24)}))
-    assert signal_of(now=NOW + DAY, previous=only_expected).forecast_error is None
-    assert only_expected.measured_until is plain.measured_until is None
+    expected = {CURRENT + offset * HOUR: intensity(9999.0) for offset in range(24)}
+    assert signal_of(Given({}, expected)).forecast_error is None
+    del expected[CURRENT]
+    assert signal_of(Given({}, expected)).forecast_error == signal_of().forecast_error is not None
 
 
 def test_a_forecast_is_as_the_forecaster_makes_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -20,9 +21,10 @@ from multi_x_serverless.collection.electricity_maps import (
 )
 from multi_x_serverless.collection.http import HttpClient
 from multi_x_serverless.collection.http_cache import HttpCache
+from multi_x_serverless.collection.http_transport import Patience
 from multi_x_serverless.errors import SignalSourceError
 from tests.http_server import HttpServer, ReceivedRequest, Reply
-from tests.unit.collection.http_clients import IMPATIENCE, client_for_tests
+from tests.unit.collection.http_clients import IMPATIENCE, TestTime, client_for_tests
 
 HOUR = 3600.0
 CURRENT_HOUR = datetime(2026, 11, 26, 3, tzinfo=timezone.utc).timestamp()
@@ -228,6 +230,52 @@ def test_what_failed_once_is_not_asked_again_by_another_region_of_the_zone(serve
     assert len(server.requests) == 1
 
 
+def test_a_quota_that_is_used_up_ends_the_asking_after_the_second_refusal(server: HttpServer) -> None:
+    server.script(PAST_RANGE, play_past_range)
+    source = source_at(server)
+    before = day_before(source, VIRGINIA)
+    server.play(PAST_RANGE, Reply.json({}, status=429, Retry_After="3600"))
+
+    found: list[str] = []
+    for region in (STOCKHOLM, FRANKFURT, PARIS):
+        with contextlib.suppress(SignalSourceError):
+            source.forecast(region, CURRENT_HOUR, 24)
+        with pytest.raises(SignalSourceError) as caught:
+            day_before(source, region)
+        assert caught.value.reason == "quota"
+        found.append(str(caught.value))
+
+    assert [request.path for request in server.requests] == [PAST_RANGE, *[FORECAST, PAST_RANGE] * 2]
+    assert "is not asked any more" not in found[1]
+    assert "is used up" in found[2]
+    assert [note for note in source.notes if "is used up" in note] == [found[2]]
+    # What was answered before is still known, to other regions of the zone, too.
+    assert day_before(source, OHIO) == before
+
+
+def test_a_quota_that_allows_it_soon_does_not_end_the_asking(server: HttpServer) -> None:
+    answers = iter([Reply.json({}, status=429, Retry_After="1"), None] * 4)
+    server.script(HISTORY, lambda request: next(answers) or play_history(request))
+    source = source_at(server)
+    for region in (STOCKHOLM, FRANKFURT, PARIS, VIRGINIA):
+        assert len(day_before(source, region)) == 24
+    assert not [note for note in source.notes if "quota" in note]
+
+
+def test_a_collection_of_all_zones_over_quota_is_over_long_before_a_job_is_ended(server: HttpServer) -> None:
+    """A framework job has 900 s; a quota that never allows anything may take a deadline for each refusal."""
+    for path in (PAST_RANGE, HISTORY, LATEST, FORECAST):
+        server.play(path, Reply.json({}, status=429, Retry_After="7"))
+    time = TestTime()
+    source = source_at(server, client_for_tests(time=time, patience=Patience()))
+    for region in data.regions().values():
+        with pytest.raises(SignalSourceError):
+            source.past(region, CURRENT_HOUR - 168 * HOUR, 168)
+        with pytest.raises(SignalSourceError):
+            source.forecast(region, CURRENT_HOUR, 24)
+    assert 0 < sum(time.pauses) <= 2 * Patience().deadline_s
+
+
 def test_a_token_that_is_not_known_ends_the_asking(server: HttpServer) -> None:
     unknown = Reply.recorded("electricity_maps_unknown_token.json", 401)
     for path in (PAST_RANGE, HISTORY, LATEST, FORECAST):
@@ -301,6 +349,10 @@ POISONS = {
     "estimated how": (in_row(isEstimated="yes"), "unreadable"),
     "contradiction": (in_row(datetime=iso(CURRENT_HOUR - 24 * HOUR)), "unreadable"),
     "all in tonnes": (poison_list(lambda hours: [hour.update(carbonIntensity=1e9) for hour in hours]), "absurd"),
+    "all in kilograms": (
+        poison_list(lambda hours: [hour.update(carbonIntensity=hour["carbonIntensity"] / 1000) for hour in hours]),
+        "unreadable",
+    ),
     "all zero": (poison_list(lambda hours: [hour.update(carbonIntensity=0) for hour in hours]), "absurd"),
     "all negative": (poison_list(lambda hours: [hour.update(carbonIntensity=-1) for hour in hours]), "absurd"),
 }

@@ -380,30 +380,49 @@ def test_a_port_on_which_nobody_listens_is_unavailable(server: HttpServer) -> No
     assert len(clock.pauses) == PATIENCE.attempts - 1
 
 
-def test_a_host_that_never_answers_is_given_up_and_others_are_not(server: HttpServer, other: HttpServer) -> None:
-    server.play("/data", Reply(500))
+@pytest.mark.parametrize(("replies", "reasons"), [([500], {"unavailable"}), ([429], {"quota"}), ([429, 500], None)])
+def test_a_host_that_never_answers_or_is_over_its_quota_is_given_up_and_others_are_not(
+    server: HttpServer, other: HttpServer, replies: list[int], reasons: set[str] | None
+) -> None:
+    server.play("/data", *(Reply.json({}, status=status) for status in replies * DOWN_AFTER))
     other.play("/data", GOOD)
     client = client_for_tests(patience=Patience(attempts=1))
 
-    reasons = [failure(client, server).reason for _ in range(DOWN_AFTER + 2)]
+    found = [failure(client, server).reason for _ in range(DOWN_AFTER)]
+    given_up = [failure(client, server).reason for _ in range(2)]
 
-    assert set(reasons) == {"unavailable"}
+    assert set(found) == (reasons or {"quota", "unavailable"})
+    assert given_up == ["unavailable"] * 2
     assert len(server.requests) == DOWN_AFTER
     assert "is not asked" in str(failure(client, server))
     assert client.get_json(f"{other.url}/data") == {"value": 1}
 
 
-@pytest.mark.parametrize("between", [GOOD, Reply.json({}, status=403)])
-def test_an_answer_in_between_keeps_a_host_from_being_given_up(server: HttpServer, between: Reply) -> None:
+def test_a_good_answer_in_between_keeps_a_host_from_being_given_up(server: HttpServer) -> None:
     server.play("/data", Reply(500))
-    server.play("/between", between)
+    server.play("/between", GOOD)
     client = client_for_tests(patience=Patience(attempts=1))
     for _ in range(2):
         for _ in range(DOWN_AFTER - 1):
             failure(client, server)
-        with contextlib.suppress(RefusedError):  # a refusal is an answer, too
-            client.get_json(f"{server.url}/between")
+        client.get_json(f"{server.url}/between")
     assert len(server.asked("/data")) == 2 * (DOWN_AFTER - 1)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_refusals_neither_give_a_host_up_nor_keep_it_from_being_given_up(server: HttpServer, status: int) -> None:
+    """A plan without ranges refuses them for each zone between two requests that it is over its quota for."""
+    server.play("/data", Reply(500))
+    server.play("/refused", Reply.json({}, status=status))
+    client = client_for_tests(patience=Patience(attempts=1))
+    for _ in range(2 * DOWN_AFTER):
+        assert isinstance(failure(client, server, "/refused"), RefusedError)
+    for _ in range(DOWN_AFTER):
+        failure(client, server)
+        with contextlib.suppress(SignalSourceError):
+            client.get_json(f"{server.url}/refused")
+    assert "is not asked" in str(failure(client, server))
+    assert len(server.asked("/data")) == DOWN_AFTER
 
 
 def test_a_proxy_of_the_environment_is_used_but_never_to_this_machine(

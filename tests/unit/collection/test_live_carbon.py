@@ -15,6 +15,7 @@ from multi_x_serverless.collection.embedded_carbon import EMBEDDED_NOTE
 from multi_x_serverless.collection.store import CARBON, CARBON_PAST, SignalStore
 from tests.fakes import FakeKeyValueStore
 from tests.http_server import HttpServer, ReceivedRequest, Reply
+from tests.unit.collection.http_clients import client_for_tests
 from tests.unit.collection.test_electricity_maps import (
     CURRENT_HOUR,
     FORECAST,
@@ -60,7 +61,7 @@ def store() -> SignalStore:
 
 def collect(server: HttpServer, store: SignalStore, now: float = NOW) -> CollectorReport:
     environment = {"ELECTRICITY_MAPS_AUTH_TOKEN": TOKEN, "ELECTRICITY_MAPS_BASE_URL": f"{server.url}/v4"}
-    collector = carbon_collector(environment)
+    collector = carbon_collector(environment, client_for_tests)
     report = collector.collect(REGIONS, now, store)
     assert TOKEN not in repr(report)
     assert isinstance(collector.live, ElectricityMapsSource)
@@ -127,3 +128,22 @@ def test_a_token_that_is_not_known_leaves_everything_to_the_trace(server: HttpSe
         assert outcome.warnings == ("Electricity Maps does not know the token in ELECTRICITY_MAPS_AUTH_TOKEN.",)
     assert report.notes[0] == "Electricity Maps serves none of the regions."
     assert len(server.requests) == 1
+
+
+def test_the_last_day_of_a_free_plan_that_ends_with_the_hour_under_way_is_enough(
+    server: HttpServer, store: SignalStore
+) -> None:
+    """Of its 24 values one is of an hour that is not over."""
+    server.play(HISTORY, Reply.json({"zone": "DE", "data": rows("DE", CURRENT_HOUR - 23 * HOUR, CURRENT_HOUR + HOUR)}))
+    report = collect(server, store)
+    german, _ = report.outcomes
+    assert german.source == "Electricity Maps"
+    assert german.warnings == ()
+
+
+def test_nobody_is_credited_who_gave_nothing(server: HttpServer, store: SignalStore) -> None:
+    for path in (HISTORY, LATEST):
+        server.play(path, REFUSED)
+    report = collect(server, store)
+    assert ATTRIBUTION not in report.notes
+    assert {outcome.vintage for outcome in report.outcomes} == {"2023"}

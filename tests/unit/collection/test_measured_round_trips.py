@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,15 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multi_x_serverless import data
-from multi_x_serverless.collection.measured_round_trips import (
-    LIGHT_IN_FIBRE_KM_PER_S,
-    PLACE_TOLERANCE_KM,
-    MeasuredRoundTrips,
-    measure_round_trips,
-)
+from multi_x_serverless.collection.measured_round_trips import MeasuredRoundTrips, measure_round_trips
 from multi_x_serverless.collection.medians import median_of, pool
+from multi_x_serverless.collection.possible_round_trips import least_seconds
 from multi_x_serverless.errors import SignalSourceError
-from multi_x_serverless.model.estimate import Estimate
+from multi_x_serverless.model.estimate import Z_95, Estimate
 from multi_x_serverless.model.shared_constants import (
     BANDWIDTH_BYTES_PER_S,
     INLINE_PAYLOAD_LIMIT_BYTES,
@@ -185,7 +182,7 @@ def test_one_edge_that_is_wrong_is_outvoted_and_widens_the_interval() -> None:
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
-    [(lambda seconds: seconds / 20, "light"), (lambda seconds: seconds + 3.0, "2 s")],
+    [(lambda seconds: seconds / 20, "light"), (lambda seconds: seconds + 3.0, "more than 2000 ms")],
     ids=["faster than light", "too slow"],
 )
 def test_what_cannot_be_is_refused_and_loses_no_other_pair(change: Callable[[float], float], complaint: str) -> None:
@@ -200,9 +197,7 @@ def test_what_cannot_be_is_refused_and_loses_no_other_pair(change: Callable[[flo
 
 
 def test_the_bound_is_the_way_of_light() -> None:
-    here, there = data.find_region(EAST), data.find_region(IRELAND)
-    distance_km = data.great_circle_km(here.latitude, here.longitude, there.latitude, there.longitude)
-    light_s = 2 * (distance_km - PLACE_TOLERANCE_KM) / LIGHT_IN_FIBRE_KM_PER_S
+    light_s = least_seconds(EAST, IRELAND)
     assert 0.05 < light_s < 0.06, "5,500 km and back"
     for factor, is_possible in ((0.98, False), (1.02, True)):
         world = World({(EAST, IRELAND): factor * light_s}, noise=0.0)
@@ -255,6 +250,41 @@ def test_a_median_is_between_the_ends_of_its_interval(samples: list[float]) -> N
     assert estimate.low < estimate.high
     assert estimate.samples == len(samples)
     assert median_of(samples[::-1], 1e-6) == estimate
+
+
+@given(samples=st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=60), weight=st.floats(1e-3, 1e3))
+def test_equal_weights_are_none(samples: list[float], weight: float) -> None:
+    assert median_of(samples, 1e-6, [weight] * len(samples)) == median_of(samples, 1e-6)
+    ordered = sorted(samples)
+    count = len(ordered)
+    reach = Z_95 * math.sqrt(count) / 2.0
+    upper = ordered[min(count, round(1.0 + count / 2.0 + reach)) - 1]
+    lower = ordered[max(1, round(count / 2.0 - reach)) - 1]
+    expected = Estimate(statistics.median(samples), max(1e-6, (upper - lower) / (2.0 * Z_95)), count)
+    assert median_of(samples, 1e-6) == expected
+
+
+@given(
+    counted=st.lists(st.tuples(st.floats(-1e3, 1e3), st.integers(1, 9)), min_size=1, max_size=40),
+    unit=st.floats(0.1, 10.0),
+)
+def test_a_weight_is_a_number_of_samples_for_the_value_but_not_for_how_sure_it_is(
+    counted: list[tuple[float, int]], unit: float
+) -> None:
+    repeated = median_of([value for value, count in counted for _ in range(count)], 1e-6)
+    weighted = median_of([value for value, _ in counted], 1e-6, [unit * count for _, count in counted])
+    assert weighted.value == repeated.value
+    assert weighted.samples == len(counted)
+    assert median_of([value for value, _ in counted[::-1]], 1e-6, [unit * n for _, n in counted[::-1]]) == weighted
+
+
+def test_few_heavy_samples_among_many_light_ones_make_a_median_unsure() -> None:
+    """40 samples of which four have nine tenths of the weight are worth about five."""
+    samples = [float(number) for number in range(40)]
+    heavy = [81.0 if number % 10 == 5 else 1.0 for number in range(40)]
+    weighted, plain = median_of(samples, 1e-6, heavy), median_of(samples, 1e-6)
+    assert weighted.standard_error > 2 * plain.standard_error
+    assert weighted.samples == plain.samples == 40
 
 
 @given(

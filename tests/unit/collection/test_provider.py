@@ -11,19 +11,33 @@ import pytest
 
 from multi_x_serverless import data
 from multi_x_serverless.cloud.local.prices import LocalPriceList, LocalRegionDirectory
-from multi_x_serverless.cloud.ports import Product, QuoteFailure, RegionQuotes
+from multi_x_serverless.cloud.ports import ListPrice, Product, QuoteFailure, RegionQuotes
 from multi_x_serverless.collection.collector import CollectorReport
 from multi_x_serverless.collection.geocoding import Geocoder
 from multi_x_serverless.collection.http import HttpClient
-from multi_x_serverless.collection.price_merge import FIELDS, LISTED
-from multi_x_serverless.collection.provider import EMBEDDED_NOTE, LISTED_NOTE, ProviderCollector, provider_collector
+from multi_x_serverless.collection.price_merge import EGRESS, FIELDS, LISTED
+from multi_x_serverless.collection.provider import (
+    EMBEDDED_NOTE,
+    INSTEAD,
+    LISTED_NOTE,
+    ProviderCollector,
+    provider_collector,
+)
 from multi_x_serverless.collection.store import PRICE, REGION, SignalStore
 from multi_x_serverless.errors import SignalSourceError
 from multi_x_serverless.model.prices import PRICE_NAMES, ComputeTier, EgressPrice, PriceOrigin
-from multi_x_serverless.model.signals import PriceSignal, RegionSignal
+from multi_x_serverless.model.signals import PriceSignal, RegionSignal, known_at
 from tests.fakes import FakeCloud, FakeKeyValueStore
 from tests.http_server import HttpServer, Reply
-from tests.price_fakes import PUBLISHED, USD, FakeDirectory, FakePriceList, listed, quotes_of
+from tests.price_fakes import (
+    PUBLISHED,
+    USD,
+    FakeDirectory,
+    FakePriceList,
+    listed,
+    quotes_of,
+    quotes_with_transfers,
+)
 
 SYSTEM_REGION = "us-west-2"
 NOW = datetime(2026, 11, 26, 13, 45, tzinfo=timezone.utc).timestamp()
@@ -75,7 +89,7 @@ def test_every_price_is_the_lists_with_its_date(store: SignalStore) -> None:
         if outcome.kind == "price":
             assert (outcome.source, outcome.vintage, outcome.age_s) == (LISTED, PUBLISHED, 0.0)
     signal = price_of(store, DUBLIN)
-    assert set(signal.origins.values()) == {PriceOrigin(LISTED, PUBLISHED)}
+    assert set(signal.origins.values()) == {PriceOrigin(LISTED, PUBLISHED, NOW)}
     assert signal.prices.assumed == frozenset()
     assert signal.prices.lambda_x86_64_usd_per_gb_second == 0.000015
     assert signal.prices.lambda_usd_per_million_requests == 0.21
@@ -115,11 +129,104 @@ def test_the_commonest_transfer_is_the_price_and_the_others_are_exceptions(store
 
 
 def test_of_two_transfers_that_are_as_common_the_dearer_is_the_price(store: SignalStore) -> None:
-    quotes = quotes_of(us_east_2="0.02", us_west_2="0.03", eu_west_1="0.02", sa_east_1="0.03")
-    collect(store, FakePriceList({VIRGINIA: quotes}))
+    others = sorted(data.regions().keys() - {VIRGINIA})
+    half = len(others) // 2
+    assert len(others) == 2 * half
+    cheap = dict.fromkeys(others[:half], "0.02")
+    collect(store, FakePriceList({VIRGINIA: quotes_with_transfers({**dict.fromkeys(others, "0.03"), **cheap})}))
     found = price_of(store, VIRGINIA).prices
     assert found.egress_to_other_region_usd_per_gb == 0.03
-    assert {price.to_region for price in found.egress_exceptions} == {"us-east-2", "eu-west-1"}
+    assert {price.to_region for price in found.egress_exceptions} == cheap.keys()
+
+
+@pytest.mark.parametrize(
+    "usd_to",
+    [{"eu-west-1": "0.02", "us-west-2": "0.02"}, {"us-east-2": "0.01"}, {"us-west-2": "0.05"}, {"xx-new-1": "0.05"}],
+)
+def test_a_transfer_that_the_list_does_not_mention_keeps_its_price(store: SignalStore, usd_to: dict[str, str]) -> None:
+    assert data.prices(VIRGINIA).egress_usd_per_gb_to("us-east-2") == 0.01
+    report = collect(store, FakePriceList({VIRGINIA: quotes_with_transfers(usd_to)}))
+
+    found = price_of(store, VIRGINIA).prices
+    others = data.regions().keys() - {VIRGINIA}
+    for target in others | usd_to.keys():
+        known = data.prices(VIRGINIA).egress_usd_per_gb_to(target)
+        assert found.egress_usd_per_gb_to(target) == float(usd_to.get(target, known)), target
+    assert found.egress_to_other_region_usd_per_gb == 0.02, "the commonest of all pairs, whoever says so"
+    (warning,) = warnings_of(report)[VIRGINIA]
+    assert warning.startswith("transfer_to_regions: the list does not mention all regions. In use, as known: ")
+    assert (" 0.01 USD to us-east-2" in warning) == ("us-east-2" not in usd_to)
+    cheap_or_listed = usd_to.keys() | {"us-east-2"}
+    assert f"0.02 USD to {len(others - cheap_or_listed)} regions." in warning
+
+
+def test_an_exception_of_before_survives_a_list_without_it_and_ages(store: SignalStore) -> None:
+    collect(store, FakePriceList())
+    partial = quotes_with_transfers({"us-east-2": "0.01"})
+    collect(store, FakePriceList({VIRGINIA: partial}), now=NOW + DAY_S)
+    signal = price_of(store, VIRGINIA)
+    assert signal.prices.egress_usd_per_gb_to("sa-east-1") == 0.16
+    assert signal.prices.egress_to_other_region_usd_per_gb == 0.03
+    assert known_at(signal) == NOW, "0.16 and 0.03 USD are of that time"
+    collect(store, FakePriceList(), now=NOW + 2 * DAY_S)
+    assert known_at(price_of(store, VIRGINIA)) == NOW + 2 * DAY_S
+
+
+def test_embedded_transfers_beside_those_of_the_list_do_not_age(store: SignalStore) -> None:
+    partial = FakePriceList({VIRGINIA: quotes_with_transfers({"us-east-2": "0.011"})})
+    collect(store, partial)
+    collect(store, partial, now=NOW + DAY_S)
+    assert known_at(price_of(store, VIRGINIA)) == NOW + DAY_S
+
+
+def test_a_list_without_transfers_and_without_a_word_of_them_is_a_warning(store: SignalStore) -> None:
+    report = collect(store, FakePriceList({VIRGINIA: quotes_with_transfers({})}))
+    (warning,) = warnings_of(report)[VIRGINIA]
+    assert "does not mention all regions" in warning
+    assert price_of(store, VIRGINIA).prices.egress_exceptions == data.prices(VIRGINIA).egress_exceptions
+    assert price_of(store, VIRGINIA).origins[EGRESS].source == "embedded"
+
+
+def test_a_product_that_the_list_does_not_mention_is_a_warning(store: SignalStore) -> None:
+    quotes = quotes_of()
+    prices: dict[Product, ListPrice] = dict(quotes.prices)
+    del prices["s3_puts"]
+    report = collect(store, FakePriceList({DUBLIN: replace(quotes, prices=prices)}))
+    (warning,) = warnings_of(report)[DUBLIN]
+    assert warning.startswith("s3_puts: the list does not mention it. In use: embedded")
+
+
+def test_an_answer_that_is_incomplete_is_told_and_used(store: SignalStore) -> None:
+    failure = QuoteFailure("sns_publishes", SignalSourceError("1 entry cannot be read.", reason="unreadable"))
+    report = collect(store, FakePriceList({DUBLIN: replace(quotes_of(), failures=(failure,))}))
+    assert warnings_of(report)[DUBLIN] == (f"sns_publishes: 1 entry cannot be read. In use: {LISTED}, {PUBLISHED}.",)
+    assert price_of(store, DUBLIN).prices.sns_usd_per_million_publishes == 0.55
+
+
+def test_a_price_that_is_asked_for_in_vain_ages_whatever_else_is_refreshed(store: SignalStore) -> None:
+    collect(store, FakePriceList())
+    later = NOW + 100 * DAY_S
+    only: dict[Product, ListPrice] = {"lambda_requests": listed("0.0000002200")}
+    failures = tuple(
+        QuoteFailure(product, SignalSourceError("no.", reason="unknown")) for product in FIELDS if product not in only
+    )
+    report = collect(store, FakePriceList({DUBLIN: RegionQuotes(only, {}, failures)}), now=later)
+
+    signal = price_of(store, DUBLIN)
+    assert signal.prices.lambda_usd_per_million_requests == 0.22
+    assert signal.origin_of("lambda_usd_per_million_requests").collected_at == later
+    assert signal.origin_of("sns_usd_per_million_publishes").collected_at == NOW
+    assert (signal.collected_at, known_at(signal)) == (later, NOW)
+    ages = {outcome.region: outcome.age_s for outcome in report.outcomes if outcome.kind == "price"}
+    assert ages == {VIRGINIA: 0.0, DUBLIN: 100 * DAY_S, CAPE_TOWN: 0.0}
+
+
+def test_an_embedded_price_is_as_old_as_its_collection(store: SignalStore) -> None:
+    for now in (NOW, NOW + 100 * DAY_S):
+        collect(store, FakePriceList({DUBLIN: failing("sns_publishes")}), now=now)
+        signal = price_of(store, DUBLIN)
+        assert signal.origin_of("sns_usd_per_million_publishes").collected_at is None
+        assert known_at(signal) == now
 
 
 @pytest.mark.parametrize("region", REGIONS)
@@ -146,13 +253,13 @@ def test_a_product_that_fails_keeps_its_last_price_with_its_date(
     kept = FIELDS[product].name
     signal = price_of(store, region)
     assert getattr(signal.prices, kept) == getattr(before, kept)
-    assert signal.origins[kept] == PriceOrigin(LISTED, "2026-10-02")
+    assert signal.origins[kept] == PriceOrigin(LISTED, "2026-10-02", NOW)
     assert signal.collected_at == NOW + 60
     assert (signal.source, signal.vintage) == (LISTED, f"2026-10-02 to {PUBLISHED}")
     for key in dearer:
         name = FIELDS[key].name
         assert getattr(signal.prices, name) == pytest.approx(2 * getattr(before, name))
-        assert signal.origins[name] == PriceOrigin(LISTED, PUBLISHED)
+        assert signal.origins[name] == PriceOrigin(LISTED, PUBLISHED, NOW + 60)
     warnings = warnings_of(report)
     (warning,) = warnings.pop(region)
     assert warning.startswith(f"{product}: AWS's price list is odd. In use: {LISTED}, 2026-10-02")
@@ -216,7 +323,9 @@ def test_a_price_may_become_many_times_what_it_was(store: SignalStore) -> None:
 def test_one_pair_that_fails_keeps_its_price(store: SignalStore) -> None:
     collect(store, FakePriceList())
     odd = QuoteFailure("transfer_to_regions", SignalSourceError("odd.", reason="unreadable"), "sa-east-1")
-    quotes = quotes_of(us_east_2="0.04", us_west_2="0.04", eu_central_1="99")
+    usd_to = {**dict.fromkeys(data.regions(), "0.04"), "eu-central-1": "99"}
+    del usd_to["sa-east-1"]
+    quotes = quotes_with_transfers(usd_to)
     report = collect(store, FakePriceList({VIRGINIA: replace(quotes, failures=(odd,))}), now=NOW + 60)
 
     found = price_of(store, VIRGINIA).prices
@@ -245,7 +354,9 @@ def test_a_region_that_the_list_says_nothing_of_keeps_all(store: SignalStore) ->
 
 @pytest.mark.parametrize("reason", ["unauthorized", "unavailable"])
 @pytest.mark.parametrize("was_listed", [False, True])
-def test_a_list_that_cannot_be_asked_is_one_note(store: SignalStore, reason: str, was_listed: bool) -> None:
+def test_a_list_that_cannot_be_asked_is_the_same_warning_of_all_regions(
+    store: SignalStore, reason: str, was_listed: bool
+) -> None:
     if was_listed:
         collect(store, FakePriceList())
     denied = SignalSourceError("it cannot be read without the permission pricing:GetProducts.", reason=reason)
@@ -255,8 +366,8 @@ def test_a_list_that_cannot_be_asked_is_one_note(store: SignalStore, reason: str
 
     assert prices.asked == [REGIONS]
     assert report.failures == ()
-    assert set(warnings_of(report).values()) == {()}
-    assert [note for note in report.notes if "pricing:GetProducts" in note] == [report.notes[0]]
+    assert set(warnings_of(report).values()) == {(f"{denied} {INSTEAD}",)}
+    assert not [note for note in report.notes if "pricing:GetProducts" in note]
     for region in REGIONS:
         signal = price_of(store, region)
         if was_listed:
@@ -274,6 +385,16 @@ def test_embedded_prices_are_not_kept_over_those_of_a_newer_program(
     store.put(PRICE, replace(price_of(store, DUBLIN), prices=old))
     ProviderCollector().collect([DUBLIN], NOW + 60, store)
     assert price_of(store, DUBLIN).prices == data.prices(DUBLIN)
+
+
+def test_a_newer_embedded_price_goes_before_what_the_list_said_earlier(store: SignalStore) -> None:
+    name = "ecr_usd_per_gb_month"  # embedded as of a month, and assumed but in us-east-1
+    of_day = datetime.fromisoformat(f"{data.price_origins(VIRGINIA)[name].vintage}-01T00:00:00+00:00").timestamp()
+    for now, source in ((of_day - 1, "embedded"), (of_day, LISTED)):
+        collect(store, FakePriceList(), now=now)
+        collect(store, FakePriceList({region: failing("ecr_storage") for region in REGIONS}), now=NOW)
+        assert price_of(store, VIRGINIA).origins[name].source == source
+        assert price_of(store, DUBLIN).origins[name].source == LISTED, "a price of another region is no better"
 
 
 def test_prices_of_a_signal_of_version_1_are_replaced(store: SignalStore) -> None:
@@ -302,6 +423,14 @@ def test_what_was_asked_for_lately_is_not_asked_again(store: SignalStore) -> Non
     assert prices.asked[-1] == REGIONS
     collect(store, prices, now=NOW + DAY_S + 1)
     assert prices.asked[-1] == REGIONS
+
+
+def test_a_region_with_one_old_price_is_asked_again(store: SignalStore) -> None:
+    collect(store, FakePriceList())
+    prices = FakePriceList({DUBLIN: failing("s3_gets")})
+    collect(store, prices, now=NOW + DAY_S)
+    collect(store, prices, now=NOW + DAY_S + 60, kept_s=DAY_S)
+    assert prices.asked == [REGIONS, (DUBLIN,)]
 
 
 def test_nobody_is_asked_when_all_is_new(store: SignalStore) -> None:

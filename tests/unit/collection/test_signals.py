@@ -12,6 +12,7 @@ from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError
 from multi_x_serverless.model.prices import PRICE_NAMES, TIER_NAMES, ComputeTier, PriceOrigin
 from multi_x_serverless.model.signals import (
     CarbonSignal,
+    ForecastError,
     HourOrigin,
     Interval,
     PerformanceSignal,
@@ -31,7 +32,7 @@ CARBON = CarbonSignal(
     valid_from=1_700_000_000.0,
     method="a mean",
     is_estimated=False,
-    forecast_error=0.125,
+    forecast_error=ForecastError(0.125, 120),
     **ORIGIN,
 )
 MEASURED = HourOrigin("live", "2026-11-19 to 2026-11-26", is_estimated=False, forecast_by="a mean")
@@ -101,11 +102,24 @@ VERSION_1 = """{"collected_at":1700000000.5,"forecast_error":0.125,"grid_zone":"
 
 def test_a_carbon_signal_of_the_first_version_is_still_read() -> None:
     signal = CarbonSignal.from_document(VERSION_1)
-    assert signal == CARBON
+    # Its error was that of another horizon.
+    assert signal == replace(CARBON, forecast_error=None)
     assert signal.origin_at(5) == HourOrigin("somewhere", "2023", is_estimated=False, forecast_by="a mean")
     assert signal.measured_until is None
-    assert json.loads(signal.to_document())["version"] == 2
+    assert json.loads(signal.to_document())["version"] == 3
     assert CarbonSignal.from_document(signal.to_document()) == signal
+
+
+def test_a_carbon_signal_of_the_second_version_is_read_but_for_its_error() -> None:
+    second = {**json.loads(MIXED.to_document()), "version": 2, "forecast_error": 0.125}
+    assert CarbonSignal.from_document(json.dumps(second)) == replace(MIXED, forecast_error=None)
+
+
+def test_a_signal_of_sources_alone_or_of_measured_hours_is_of_its_own_time() -> None:
+    assert not CARBON.is_of_its_own_time
+    assert MIXED.is_of_its_own_time
+    assert not replace(MIXED, measured_until=None).is_of_its_own_time
+    assert replace(CARBON, origins=(EXPECTED,) * 24).is_of_its_own_time
 
 
 def test_each_hour_knows_where_it_comes_from_and_each_origin_is_written_once() -> None:
@@ -197,7 +211,9 @@ TIERS = (ComputeTier(0.0, 0.0000166667), ComputeTier(6e9, 0.000015))
 def test_tiers_and_origins_survive_being_written_and_read() -> None:
     prices = replace(data.prices("us-east-1"), lambda_x86_64_tiers=TIERS)
     origins = {name: PriceOrigin(f"who says {name}", "2026-11-20") for name in PRICE_NAMES}
+    origins["s3_usd_per_gb_month"] = PriceOrigin("a list", "2026-11-20", 1_650_000_000.5)
     signal = PriceSignal(region="us-east-1", prices=prices, origins=origins, **ORIGIN)
+    assert known_at(signal) == 1_650_000_000.5
     assert PriceSignal.from_document(signal.to_document()) == signal
     assert signal.origin_of("ecr_usd_per_gb_month") == PriceOrigin("who says ecr_usd_per_gb_month", "2026-11-20")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from multi_x_serverless.cloud.ports import LogEvent
+from multi_x_serverless.cloud.ports import DeadLetter, LogEvent
 from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.deployment.migrate import migrate
 from multi_x_serverless.deployment.names import function_name
@@ -41,6 +41,22 @@ def test_everything_is_deleted_in_every_region(migrated: FakeCloud) -> None:
     assert left_behind(migrated) == {"logs": {"us-east-1 somebody-elses": []}}
 
 
+def test_messages_that_were_given_up_go_with_their_workflow(migrated: FakeCloud) -> None:
+    """The next workflow of that id would be given them."""
+    name = function_name(WORKFLOW_ID, "left")
+    mine = [DeadLetter(place, place, name, b"{}", "boom", 0.0) for place in ("us-east-1", "ca-central-1")]
+    other = DeadLetter("other", "us-east-1", function_name("other-0.0.1", "left"), b"{}", "boom", 0.0)
+    migrated.messages.letters += [*mine, other]
+
+    result = remove(migrated, WORKFLOW_ID, keep_logs=True)
+
+    assert migrated.messages.letters == [other]
+    assert {line for line in result.deleted if line.startswith("dead letter")} == {
+        "dead letter us-east-1 in us-east-1",
+        "dead letter ca-central-1 in ca-central-1",
+    }
+
+
 def test_logs_are_kept_on_request(migrated: FakeCloud) -> None:
     remove(migrated, WORKFLOW_ID, keep_logs=True)
     assert len(left_behind(migrated)["logs"]) == 3
@@ -58,7 +74,7 @@ def test_what_cannot_be_deleted_is_told_and_tried_again(migrated: FakeCloud) -> 
             "function left in ca-central-1",
             "topic left in ca-central-1",
             f"package {_package(migrated)} in ca-central-1",
-            "logs, payloads and plan in ca-central-1",
+            "logs, dead letters, payloads and plan in ca-central-1",
         ]
     )
     record = record_of(migrated)

@@ -199,6 +199,43 @@ def test_writer_that_comes_between_loses_nothing() -> None:
     assert {entry.run_id for entry in added} >= {f"{3:032x}"}
 
 
+def test_large_runs_and_small_ones_are_all_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the history is thinned out, chunks that have room again come before those that are too large."""
+    monkeypatch.setattr(history_module, "KEEP_RUNS", 440)
+    for seed in range(4):
+        small = [run(1_000 * seed + number, EPOCH + number) for number in range(250)]
+        large = [run(1_000 * seed + 500 + number, EPOCH + 300 + number, nodes=60) for number in range(191)]
+        store = empty_store()
+        history_in(store).add(WORKFLOW_ID, [*small, *large])
+        kept = history_in(store).runs(WORKFLOW_ID)
+        assert len(kept) == 396
+        assert sum(entry.weight for entry in kept) == pytest.approx(441, rel=0.2)
+
+
+def test_a_run_more_writes_one_chunk_where_those_before_are_full() -> None:
+    store = empty_store()
+    history = history_in(store)
+    history.add(WORKFLOW_ID, [run(number, EPOCH + number, nodes=60) for number in range(600)])
+    chunks = len(list(store.query(REGION, TABLE, WORKFLOW_ID)))
+    assert chunks > 3
+    store.faults.reset()
+    history_in(store).add(WORKFLOW_ID, [run(9_999, EPOCH + 9_999, nodes=60)])
+    assert sum(call.operation == "put" for call in store.faults.calls) <= 2
+
+
+def test_a_writer_that_dies_while_it_splits_a_chunk_loses_no_run() -> None:
+    runs = [run(number, EPOCH + number, nodes=60) for number in range(200)]
+    for number in range(8):
+        for when in ("before", "after"):
+            store = empty_store()
+            setattr(store.faults, when, refuse_call(number))
+            with suppress(CloudError):
+                history_in(store).add(WORKFLOW_ID, runs)
+            store.faults.reset()
+            history_in(store).add(WORKFLOW_ID, runs)
+            assert history_in(store).runs(WORKFLOW_ID) == tuple(runs)
+
+
 def test_damaged_chunks_are_named() -> None:
     store = empty_store()
     history = history_in(store)

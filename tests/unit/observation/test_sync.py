@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key, LogEvent
 from multi_x_serverless.errors import CloudError, ConflictError
+from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.sync_state import SyncCursor
 from multi_x_serverless.observation import history, sync
 from multi_x_serverless.observation.history import History
@@ -367,8 +368,136 @@ def test_a_log_that_stays_unreadable_does_not_keep_runs_open_for_ever() -> None:
     assert setting.sync(EPOCH + day + GIVE_UP_AFTER_S + 100.0, sources=BOTH).failed == 2
 
 
+def behind(poisoned: str, *, runs: int = 30, until: float = 2_000.0) -> tuple[Setting, tuple[ObservedRun, ...]]:
+    """A workflow of which one log could not be read since before its first run, and the history that it should have."""
+    well, ill = Setting(), Setting()
+    for setting in (well, ill):
+        setting.sync(EPOCH - 10.0, sources=BOTH)
+        setting.write_by_region(two_regions(runs))
+    well.sync(EPOCH + until, sources=BOTH)
+    ill.logs.broken[poisoned] = 0
+    ill.sync(EPOCH + until, sources=BOTH)
+    ill.logs.broken.clear()
+    return ill, History(well.cloud).runs(WORKFLOW_ID)
+
+
+@pytest.mark.parametrize("poisoned", ["us-east-1", "ca-central-1"])
+@pytest.mark.parametrize("asked", [1, 20, 45])
+def test_a_sync_that_is_stopped_while_it_catches_up_goes_on_where_it_was(poisoned: str, asked: int) -> None:
+    ill, expected = behind(poisoned)
+    for _ in range(200 // asked + 2):
+        report = ill.sync(EPOCH + 2_010.0, sources=BOTH, should_stop=stop_after(asked))
+        assert report.failed == report.lost == 0
+    assert ill.sync(EPOCH + 2_020.0, sources=BOTH).open == 0
+    assert History(ill.cloud).runs(WORKFLOW_ID) == expected
+    assert ill.sync(EPOCH + 2_030.0, sources=BOTH).lines == 0
+
+
+@pytest.mark.parametrize("poisoned", ["us-east-1", "ca-central-1"])
+def test_no_run_is_given_up_in_the_middle_of_a_catch_up(poisoned: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync, "STRETCH_LINES", 20)
+    ill, expected = behind(poisoned, until=10_000.0)
+    report = ill.sync(EPOCH + 10_010.0, sources=BOTH)
+    assert (report.completed, report.failed, report.lost, report.open) == (30, 0, 0, 0)
+    assert History(ill.cloud).runs(WORKFLOW_ID) == expected
+
+
+@pytest.mark.parametrize("poisoned", ["us-east-1", "ca-central-1"])
+@pytest.mark.parametrize("readable", [1, 50, 100])
+def test_a_log_that_fails_again_while_it_catches_up_loses_nothing(
+    poisoned: str, readable: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "STRETCH_LINES", 40)
+    ill, expected = behind(poisoned)
+    ill.logs.broken[poisoned] = readable
+    report = ill.sync(EPOCH + 2_010.0, sources=BOTH)
+    (unread,) = report.unread
+    of_log = sorted(event.timestamp for event in ill.logs.events[poisoned])
+    assert unread.read_until == (of_log[readable - 1] if readable < len(of_log) else of_log[-1])
+    assert (report.failed, report.lost) == (0, 0)
+    ill.logs.broken.clear()
+    ill.sync(EPOCH + 2_020.0, sources=BOTH)
+    assert History(ill.cloud).runs(WORKFLOW_ID) == expected
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_sync_that_dies_anywhere_while_it_catches_up_counts_every_run_once(
+    when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "STRETCH_LINES", 25)
+    smooth, expected = behind("ca-central-1", runs=8)
+    smooth.faults.reset()
+    smooth.sync(EPOCH + 2_010.0, sources=BOTH)
+    for number in range(len(smooth.faults.calls)):
+        ill, _ = behind("ca-central-1", runs=8)
+        ill.faults.reset()
+        setattr(ill.faults, when, refuse_call(number))
+        with suppress(CloudError):
+            ill.sync(EPOCH + 2_010.0, sources=BOTH)
+        ill.faults.reset()
+        ill.store.delete("us-east-1", "multi-x-serverless-locks", Key(f"{WORKFLOW_ID} (data_sync)"))
+        ill.sync(EPOCH + 2_010.0, sources=BOTH)
+        assert History(ill.cloud).runs(WORKFLOW_ID) == expected, f"{when} call {number}"
+
+
+@pytest.mark.parametrize("poisoned", ["us-east-1", "ca-central-1"])
+@pytest.mark.parametrize("away_s", [600.0, 3_000.0, 90_000.0])
+def test_runs_that_were_given_up_do_not_come_back_in_halves(poisoned: str, away_s: float) -> None:
+    """The log of the entry, or of another node, comes back after all its runs were given up."""
+    ill, _ = behind(poisoned, runs=3)
+    ill.logs.broken[poisoned] = 0
+    given_up_at = EPOCH + 2 * 86_400.0
+    report = ill.sync(given_up_at, sources=BOTH)
+    assert (report.failed, report.lost) == ((0, 3) if poisoned == "us-east-1" else (3, 0))
+    known = History(ill.cloud).runs(WORKFLOW_ID)
+    ill.logs.broken.clear()
+    for moment in (given_up_at + away_s, given_up_at + away_s + 4_000.0, given_up_at + away_s + 90_000.0):
+        report = ill.sync(moment, sources=BOTH)
+        assert (report.completed, report.failed, report.lost, report.open) == (0, 0, 0, 0)
+    assert History(ill.cloud).runs(WORKFLOW_ID) == known
+
+
+def test_one_log_of_a_region_that_fails_for_itself_leaves_the_others_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = LogSource("us-east-1", "other")
+    setting = Setting()
+    setting.write(RunLog("r").complete())
+    read_logs = setting.logs.read_logs
+
+    def refuse(region: str, function: str, start: float, end: float) -> Iterator[LogEvent]:
+        if function == "other":
+            raise CloudError("not yours.", operation="read_logs", region=region)
+        return read_logs(region, function, start, end)
+
+    monkeypatch.setattr(setting.logs, "read_logs", refuse)
+    report = setting.sync(EPOCH + 10.0, sources=(other, SOURCE))
+    assert [log.function for log in report.unread] == ["other"]
+    assert report.completed == 1
+
+
+def test_a_node_that_failed_for_good_is_waited_for_while_a_log_is_behind() -> None:
+    setting = Setting()
+    log = RunLog("r")
+    records = [*log.complete()[:5], *(log.failed(1, 0.3 + attempt, attempt) for attempt in range(3))]
+    setting.write_by_region(records)
+    setting.logs.broken["ca-central-1"] = 0
+    assert setting.sync(EPOCH + 10.0, sources=BOTH).open == 1, "an attempt that succeeded may stand in the other log"
+    setting.logs.broken.clear()
+    assert setting.sync(EPOCH + 20.0, sources=BOTH).failed == 1
+
+
+def test_runs_that_never_end_are_carried_over_in_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync, "OPEN_RUNS", 5)
+    setting = Setting()
+    logs = [RunLog(f"run{index}", EPOCH + 10.0 * index) for index in range(8)]
+    setting.write([record for log in logs for record in log.complete()[:4]])
+    report = setting.sync(EPOCH + 200.0)
+    assert (report.open, report.failed) == (5, 3)
+    assert setting.run_ids() == ["run0", "run1", "run2"]
+
+
 def test_a_log_that_is_not_asked_for_keeps_its_place() -> None:
     setting = Setting()
+    setting.sync(EPOCH - 10.0, sources=BOTH)
     setting.write_by_region(two_regions(1))
     setting.logs.broken["ca-central-1"] = 0
     setting.sync(EPOCH + 10.0, sources=BOTH)

@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import orjson
 
-from multi_x_serverless.model.signals import Interval, PerformanceSignal, RoundTrip
+from multi_x_serverless.collection.forecast_error import JUDGED_DAYS
+from multi_x_serverless.collection.hours import HOURS_IN_DAY
+from multi_x_serverless.model.prices import PRICE_NAMES, PriceOrigin
+from multi_x_serverless.model.signals import ForecastError, Interval, PerformanceSignal, RoundTrip
 from multi_x_serverless.solving.problem import Signals, SolveSettings, build_problem
 from multi_x_serverless.solving.provenance import provenance
 from tests.unit.solving.workflows import HOME, REGIONS, embedded_signals, observed_runs, workflow
@@ -38,13 +41,32 @@ def test_the_problem_document_carries_it() -> None:
     assert "40 observed runs" in document["provenance"]["runs"]
 
 
+def test_prices_are_as_old_as_the_one_that_was_asked_for_longest_ago() -> None:
+    signals = embedded_signals()
+    home = signals.prices[HOME]
+    assert described(signals)["prices"].endswith("collected 2023-11-15 12:00 UTC")
+    old = PriceOrigin("AWS Price List", "2023-09-01", home.collected_at - 60 * 86_400.0)
+    origins = {name: home.origin_of(name) for name in PRICE_NAMES} | {PRICE_NAMES[-1]: old}
+    aged = {**signals.prices, HOME: replace(home, origins=origins)}
+    assert described(replace(signals, prices=aged))["prices"].endswith("collected 2023-09-16 12:00 UTC")
+
+
 def test_forecast_errors_are_named_by_region_once_known() -> None:
     signals = embedded_signals()
-    assert described(signals)["carbon_forecast_error"].startswith("not known yet")
-    judged = {**signals.carbon, HOME: replace(signals.carbon[HOME], forecast_error=0.094)}
-    text = described(replace(signals, carbon=judged))["carbon_forecast_error"]
-    assert "us-east-1 9.4 %" in text
-    assert "not known yet: us-west-1, us-west-2, ca-central-1" in text
+    unknown = {region: replace(signal, forecast_error=None) for region, signal in signals.carbon.items()}
+    assert described(replace(signals, carbon=unknown))["carbon_forecast_error"].startswith("not known yet")
+    own = replace(signals.carbon[HOME], forecast_error=ForecastError(0.094, 120), measured_until=1.7e9)
+    text = described(replace(signals, carbon={**unknown, HOME: own}))["carbon_forecast_error"]
+    horizon = "mean absolute error of the first 24 hours of the forecasts of the last 7 days"
+    assert text == f"{horizon}: us-east-1 9.4 % (120 h); not known yet: us-west-1, us-west-2, ca-central-1"
+    trace = replace(signals.carbon[AWAY], forecast_error=ForecastError(0.0211, 156), measured_until=None)
+    text = described(replace(signals, carbon={**unknown, HOME: own, AWAY: trace}))["carbon_forecast_error"]
+    assert f"; {horizon}, on the hours of the embedded trace's year: ca-central-1 2.1 % (156 h); not known" in text
+
+
+def test_the_horizon_named_is_the_one_that_is_judged() -> None:
+    text = described(embedded_signals())["carbon_forecast_error"]
+    assert f"first {HOURS_IN_DAY} hours of the forecasts of the last {JUDGED_DAYS} days, on the hours" in text
 
 
 def test_speed_that_nobody_measured_is_called_assumed() -> None:
@@ -89,6 +111,10 @@ def test_round_trips_are_counted_by_source() -> None:
         f"{embedded}, {vintage} (14 round trips); own runs, 2023-11-10 to 2023-11-14 (2 round trips); "
         "collected 2023-11-15 12:00 UTC"
     )
+    one = replace(signals.performance[HOME].round_trips[0], to_region=AWAY, source="own runs")
+    others = (trip for trip in signals.performance[HOME].round_trips if trip.to_region != AWAY)
+    mixed[HOME] = replace(signals.performance[HOME], round_trips=(one, *others))
+    assert f"own runs, {vintage} (1 round trip)" in described(replace(signals, performance=mixed))["latency"]
 
 
 def test_round_trips_that_nobody_measured_are_named() -> None:
@@ -114,5 +140,19 @@ def test_prices_and_intensities_that_are_not_the_regions_own_are_named() -> None
     text = described(replace(signals, prices=borrowed))["prices_of_another_region"]
     assert text == "ca-central-1 (sns_usd_per_million_publishes)"
     assert "carbon_without_hourly_data" not in described(signals)
-    flat = {**signals.carbon, AWAY: replace(signals.carbon[AWAY], is_estimated=True)}
+    forecast = {**signals.carbon, AWAY: replace(signals.carbon[AWAY], is_estimated=True)}
+    assert "carbon_without_hourly_data" not in described(replace(signals, carbon=forecast)), "it has hours"
+    mean = replace(signals.carbon[AWAY], is_estimated=True, intensity_gco2eq_per_kwh=(30.0,) * 24)
+    flat = {**signals.carbon, AWAY: mean}
     assert described(replace(signals, carbon=flat))["carbon_without_hourly_data"] == AWAY
+
+
+def test_regions_that_rest_on_different_sources_are_named_with_theirs() -> None:
+    signals = embedded_signals()
+    same = described(signals)["carbon"]
+    assert AWAY not in same
+    live = replace(signals.carbon[AWAY], source="Electricity Maps", vintage="2026-11-26", method="its forecast")
+    mixed = described(replace(signals, carbon={**signals.carbon, AWAY: live}))
+    assert f"{AWAY}: Electricity Maps, 2026-11-26" in mixed["carbon"]
+    assert f"{AWAY}: its forecast" in mixed["carbon_method"]
+    assert "us-east-1" in mixed["carbon"]

@@ -17,7 +17,9 @@ from multi_x_serverless.solving.schedule import GRANULARITIES, HOURS_PER_DAY, Sc
 def value_of(walk: tuple[int, ...], values: NDArray[np.float64], switching: NDArray[np.float64]) -> float:
     """Of a schedule with one candidate an hour, hour by hour and switch by switch."""
     hours = sum(float(values[candidate, hour]) for hour, candidate in enumerate(walk))
-    return hours + sum(float(switching[walk[hour - 1], walk[hour]]) for hour in range(HOURS_PER_DAY))
+    if switching.ndim == 2:
+        return hours + sum(float(switching[walk[hour - 1], walk[hour]]) for hour in range(HOURS_PER_DAY))
+    return hours + sum(float(switching[hour, walk[hour - 1], walk[hour]]) for hour in range(HOURS_PER_DAY))
 
 
 def by_brute_force(
@@ -54,6 +56,20 @@ def test_no_schedule_is_better(seed: int, count: int, price: float, granularity:
     assert found.value == pytest.approx(least)
     assert found.value == pytest.approx(value_of(found.candidates, values, switching))
     assert len(set(zip(*[iter(found.candidates)] * (HOURS_PER_DAY // granularity), strict=True))) <= granularity
+
+
+@given(seed=st.integers(0, 10_000), granularity=st.sampled_from([2, 3, 4, 6]))
+@settings(max_examples=40, deadline=None)
+def test_switches_may_have_another_price_at_every_hour(seed: int, granularity: int) -> None:
+    values, _ = random_day(seed, 3, 1.0)
+    switching = np.random.default_rng(seed + 1).integers(0, 40, (HOURS_PER_DAY, 3, 3)).astype(float)
+    switching[:, range(3), range(3)] = 0.0
+    found = best_schedule(values, switching, granularity=granularity)
+    assert found is not None
+    assert found.value == pytest.approx(by_brute_force(values, switching, granularity)[0])
+    assert found.value - found.switching == pytest.approx(
+        sum(values[candidate, hour] for hour, candidate in enumerate(found.candidates))
+    )
 
 
 @given(seed=st.integers(0, 10_000), count=st.integers(2, 6))

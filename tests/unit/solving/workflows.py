@@ -18,6 +18,7 @@ from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.observation.fold import fold
 from multi_x_serverless.solving.problem import Signals, WorkflowModel
 from tests.fakes import FakeKeyValueStore
+from tests.unit.collection.http_clients import no_client
 from tests.unit.observation.records import RunLog, diamond
 
 HOME = "us-east-1"
@@ -76,6 +77,6 @@ def observed_runs(count: int = 40) -> tuple[ObservedRun, ...]:
 
 def embedded_signals(regions: tuple[str, ...] = REGIONS) -> Signals:
     store = SignalStore(FakeKeyValueStore.of(HOME, "signals"), HOME)
-    for collector in (carbon_collector({}), ProviderCollector(), PerformanceCollector()):
+    for collector in (carbon_collector({}, no_client), ProviderCollector(), PerformanceCollector()):
         assert not collector.collect(regions, NOON, store).failures
     return Signals(carbon=store.all(CARBON), prices=store.all(PRICE), performance=store.all(PERFORMANCE))

@@ -16,23 +16,31 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, UsageError
 @click.command("data_collect")
 @click.argument("collector", type=click.Choice(["carbon", "provider", "performance", "workflow", "all"]))
 @regions_option("Only this region; may be given several times.")
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="First forget the hours of carbon intensity that earlier collections stored (of a wrong file, for example).",
+)
 @pass_settings
-def command(settings: Settings, collector: str, regions: tuple[str, ...]) -> int:
-    r"""Refresh what the solver is fed with.
+def command(settings: Settings, collector: str, regions: tuple[str, ...], forget: bool) -> int:
+    """Refresh what the solver is fed with.
 
     \b
     carbon       intensity of each region's grid for the next 24 hours
     provider     regions and prices
-    performance  round trips between regions, relative speed: from the runs of all workflows first
-    workflow     statistics of each workflow from its history of runs; -v shows nodes and edges
+    performance  round trips between regions, relative speed
+    workflow     statistics of each workflow from its runs (-v before the
+                 command shows nodes and edges, too)
 
     By default the regions that deployed workflows may use. A region that fails keeps its last value and is reported,
     and the exit code is 1.
-    """
-    from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals, regions_in_use
+    """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
+    from multi_x_serverless.adaptation.collection_warnings import warning_lines
+    from multi_x_serverless.adaptation.signals import COLLECTORS, forget_carbon_past, regions_in_use
     from multi_x_serverless.adaptation.statistics import collect_statistics
-    from multi_x_serverless.adaptation.workflows import require_tables
-    from multi_x_serverless.cli.collection_tables import failure_lines, show_reports, warning_lines
+    from multi_x_serverless.adaptation.upkeep import collect_for_workflows
+    from multi_x_serverless.adaptation.workflows import deployed_workflows, require_tables
+    from multi_x_serverless.cli.collection_tables import failure_lines, show_reports
     from multi_x_serverless.cli.statistics_tables import show_statistics
 
     with settings.open_cloud() as cloud:
@@ -41,13 +49,21 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...]) -> int
             raise UsageError(f"there is no region {', '.join(unknown)}; there are {', '.join(cloud.regions)}.")
         require_tables(cloud)
         names = COLLECTORS if collector == "all" else tuple(name for name in COLLECTORS if name == collector)
+        if forget and "carbon" not in names:
+            raise UsageError("--forget is about carbon: 'data_collect carbon --forget'.")
+        if forget:
+            forget_carbon_past(cloud, regions or cloud.regions)
         statistics = None
         if collector in ("workflow", "performance", "all"):
             # Before the others: round trips and speeds are learned from them.
             with terminal_status(settings, "summarising the history of runs"):
                 statistics = collect_statistics(cloud)
         with terminal_status(settings, f"collecting {collector} data"):
-            reports = collect_signals(cloud, names, regions or regions_in_use(cloud)) if names else ()
+            reports = (
+                collect_for_workflows(cloud, names, regions or regions_in_use(cloud), deployed_workflows(cloud))
+                if names
+                else ()
+            )
     refreshed = () if statistics is None or collector == "performance" else statistics.refreshed
     failures = {} if statistics is None else {name: str(error) for name, error in statistics.failures.items()}
     if settings.is_json:

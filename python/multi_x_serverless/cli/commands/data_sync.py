@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,12 +12,20 @@ from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, MultiXServerlessError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from multi_x_serverless.observation.sync import SyncReport
+
+ALWAYS_SHOWN = ("lines", "completed", "failed", "open")
+"""Columns that are shown whatever is in them; the others are left out where nothing is."""
+
 
 @click.command("data_sync")
 @click.argument("workflow_ids", nargs=-1)
 @pass_settings
 def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
-    r"""Read new function logs of all workflows, or of WORKFLOW_IDS, into the history of runs.
+    """Read new function logs of all workflows, or of WORKFLOW_IDS, into the history of runs.
 
     \b
     lines      records that were new
@@ -28,11 +37,14 @@ def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
     rejected   messages that functions refused
     late       records of runs that were counted before
 
+    The last four are left out where they are 0.
+
     What goes wrong with one workflow, or with one log, stops no other.
-    """
+    """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
     with settings.open_cloud() as cloud:
-        from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, log_sources
-        from multi_x_serverless.observation.sync import sync_logs, unread_log_warning
+        from multi_x_serverless.adaptation.upkeep import sync_workflow
+        from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows
+        from multi_x_serverless.observation.sync import unread_log_warning
 
         failures: dict[str, str] = {}
         if workflow_ids:
@@ -45,7 +57,7 @@ def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
         for record in records:
             try:
                 with terminal_status(settings, f"reading the logs of {record.workflow_id}"):
-                    reports.append(sync_logs(cloud, record.workflow_id, record.graph, log_sources(cloud, record)))
+                    reports.append(sync_workflow(cloud, record))
             except MultiXServerlessError as error:
                 failures[record.workflow_id] = str(error)
     if settings.is_json:
@@ -53,16 +65,22 @@ def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
     elif not reports and not failures:
         write_text("No workflow is deployed.")
     elif reports:
-        names = ("lines", "completed", "failed", "open", "malformed", "newer", "rejected", "late")
-        write_table(
-            settings,
-            "New in the logs",
-            [Column("workflow"), *(Column(name, is_number=True) for name in names)],
-            [[report.workflow_id, *(str(getattr(report, name)) for name in names)] for report in reports],
-        )
+        show_synced(settings, reports)
     for workflow_id, why in failures.items():
         settings.say_error(f"{workflow_id}: {why}")
     unread = [(report.workflow_id, log) for report in reports for log in report.unread]
     for workflow_id, log in unread:
         settings.say_error(f"{workflow_id}: {unread_log_warning(log)}")
     return EXIT_FAILURE if failures or unread else EXIT_OK
+
+
+def show_synced(settings: Settings, reports: Sequence[SyncReport]) -> None:
+    """What was new of each workflow, as a table."""
+    rare = ("malformed", "newer", "rejected", "late")
+    names = (*ALWAYS_SHOWN, *(name for name in rare if any(getattr(report, name) for report in reports)))
+    write_table(
+        settings,
+        "New in the logs",
+        [Column("workflow", is_whole=True), *(Column(name, is_number=True) for name in names)],
+        [[report.workflow_id, *(str(getattr(report, name)) for name in names)] for report in reports],
+    )

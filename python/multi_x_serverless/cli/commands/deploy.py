@@ -61,7 +61,7 @@ def command(settings: Settings, dry_run: bool, package_format: PackageFormat | N
                 write_table(
                     settings,
                     "Would be done" if dry_run else "Done",
-                    [Column("action"), Column("kind"), Column("region"), Column("name")],
+                    [Column("action"), Column("kind"), Column("region", is_whole=True), Column("name")],
                     [
                         [action.verb, action.kind, action.region or "(all)", shortened(action.name)]
                         for action in result.actions

@@ -8,7 +8,13 @@ from typing import Any
 import click
 
 from multi_x_serverless.cli.options import regions_option
-from multi_x_serverless.cli.output import Column, write_json, write_table, write_text
+from multi_x_serverless.cli.output import (
+    Column,
+    counted,
+    write_json,
+    write_table,
+    write_text,
+)
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 
@@ -62,8 +68,8 @@ def command(settings: Settings, tagged: bool, regions: tuple[str, ...]) -> int:
             settings,
             "",
             [
-                Column("workflow"),
-                Column("home"),
+                Column("workflow", is_whole=True),
+                Column("home", is_whole=True),
                 Column("functions", is_number=True),
                 Column("plan", is_number=True),
                 Column("regions"),
@@ -99,7 +105,7 @@ def _list_tagged(settings: Settings, regions: tuple[str, ...]) -> int:
     if settings.is_json:
         write_json("list", {"tagged": [{"region": region, "id": resource} for region, resource in found]})
     elif not found:
-        write_text(f"Nothing carries the tag in {len(chosen)} regions.")
+        write_text(f"Nothing carries the tag in {counted(len(chosen), 'region')}.")
     else:
         for region, resource in found:
             write_text(f"{region}  {resource}")

@@ -15,7 +15,7 @@ from multi_x_serverless.cli.session import Settings, pass_settings
 @click.argument("name")
 @pass_settings
 def command(settings: Settings, name: str) -> None:
-    r"""Make a directory NAME with an example workflow to start from, in the project directory (-p).
+    """Make a directory NAME with an example workflow to start from, in the project directory (-p).
 
     The example fans out, calls one function conditionally and joins the results. It deploys unedited:
 
@@ -23,7 +23,7 @@ def command(settings: Settings, name: str) -> None:
         multi_x_serverless new_workflow hello
         cd hello
         multi_x_serverless --cloud local deploy
-    """
+    """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
     from multi_x_serverless.deployment.scaffold import new_workflow
 
     directory = new_workflow(settings.project_dir.resolve(), name)

@@ -53,6 +53,6 @@ def command(
             write_text(f"run {run.run_id}: {run.status}")
     if result.held:
         settings.say_error(
-            f"{len(result.held)} messages were left: killed attempts still hold their nodes' claims. Try again later."
+            f"messages left: {len(result.held)}; killed attempts still hold their nodes' claims. Try again later."
         )
     return EXIT_OK if not result.held and all(run.status == "complete" for run in result.runs) else EXIT_FAILURE

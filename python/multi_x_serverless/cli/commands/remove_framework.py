@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from multi_x_serverless.cli.output import write_json, write_text
+from multi_x_serverless.cli.output import counted, write_json, write_text
 from multi_x_serverless.cli.progress import terminal_progress
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_NOTHING_TO_DO, EXIT_OK
@@ -32,7 +32,7 @@ def command(settings: Settings, keep_logs: bool, dry_run: bool) -> int:
     else:
         write_changes(settings, result, dry_run=dry_run)
         if not dry_run:
-            done = f"Removed the framework: {len(result.changes)} resources deleted."
+            done = f"Removed the framework: {counted(len(result.changes), 'resource')} deleted."
             write_text(done if result.changes or result.left else "The framework is not deployed; nothing was removed.")
     if result.left:
         return EXIT_FAILURE

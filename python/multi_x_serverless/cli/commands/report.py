@@ -10,6 +10,7 @@ import click
 from multi_x_serverless.cli.options import transmission_option
 from multi_x_serverless.cli.output import (
     Column,
+    counted,
     describe_spending,
     dollars_per_million,
     grams,
@@ -18,6 +19,7 @@ from multi_x_serverless.cli.output import (
     write_json,
     write_table,
     write_text,
+    write_warning,
 )
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.cli.solution_tables import drawn_from, show_provenance
@@ -69,7 +71,7 @@ def show_report(settings: Settings, report: SavingsReport) -> None:
         show_provenance(settings, "Data that the expected figures rest on", report.plan.provenance)
     show_provenance(settings, "Data that the observed figures rest on", report.observed.provenance)
     for warning in report.warnings:
-        write_text(f"Warning: {warning}")
+        write_warning(warning)
 
 
 def _columns(baseline: str) -> list[Column]:
@@ -115,15 +117,19 @@ def _show_expected(settings: Settings, report: SavingsReport) -> None:
 def _show_observed(settings: Settings, observed: Observed, plan_version: int) -> None:
     rows = []
     if observed.control is not None:
-        name = f"home share under plan {plan_version} ({observed.control.runs} runs)"
+        name = f"home share ({counted(observed.control.runs, 'run')})"
         rows.append([name, *_cells(observed.control.mean, observed.control.mean)])
     if observed.plan is not None and observed.control is not None:
         rows.append(
-            [f"plan {plan_version} ({observed.plan.runs} runs)", *_cells(observed.plan.mean, observed.control.mean)]
+            [
+                f"plan {plan_version} ({counted(observed.plan.runs, 'run')})",
+                *_cells(observed.plan.mean, observed.control.mean),
+            ]
         )
     if observed.other_home is not None:
-        name = f"other runs at home, at these hours' intensity, no control ({observed.other_home.runs} runs)"
-        rows.append([name, *_cells(observed.other_home.mean, None)])
+        rows.append(
+            [f"other home ({counted(observed.other_home.runs, 'run')})", *_cells(observed.other_home.mean, None)]
+        )
     if rows:
         write_table(
             settings,
@@ -145,14 +151,16 @@ def _show_observed(settings: Settings, observed: Observed, plan_version: int) ->
 
 def _note(observed: Observed) -> str:
     notes = []
+    if observed.other_home is not None:
+        notes.append("other home: other runs at home, at the intensity of their hours; no control for the plan's runs.")
     if observed.strata:
         notes.append(
-            f"Compared within {observed.strata} group{'s' if observed.strata > 1 else ''} of hours, weighted as the "
+            f"Compared within {counted(observed.strata, 'group')} of hours, weighted as the "
             "plan's runs are spread over the day."
         )
     if observed.failed_plan_runs or observed.failed_control_runs:
         notes.append(
-            f"Failed and left out: {observed.failed_plan_runs} runs that the plan routed, "
+            f"Failed and left out: {counted(observed.failed_plan_runs, 'run')} that the plan routed, "
             f"{observed.failed_control_runs} of the home share."
         )
     notes.append("Runs include the time that functions wait until calls are accepted elsewhere; the model does not.")

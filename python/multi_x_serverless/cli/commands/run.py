@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from multi_x_serverless.cli.output import Column, seconds, write_json, write_table, write_text
+from multi_x_serverless.cli.failures import failure_lines
+from multi_x_serverless.cli.output import (
+    Column,
+    counted,
+    seconds,
+    write_json,
+    write_table,
+    write_text,
+)
 from multi_x_serverless.cli.progress import terminal_count
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, UsageError
@@ -82,12 +90,12 @@ def command(
     unfinished = sum(trace.status not in ("complete", "failed") for trace in traces)
     if unfinished and waited_s >= timeout:
         settings.say_error(
-            f"{unfinished} runs are still under way after {timeout:g} s; the next 'run' goes on with them."
+            f"still under way after {timeout:g} s: {counted(unfinished, 'run')}; the next 'run' goes on with that."
         )
     elif unfinished:
         settings.say_error(
-            f"{unfinished} runs have not ended although no message is under way any more, after {waited_s:.1f} s: "
-            "what they wait for failed as often as it is tried, or its log is not complete yet."
+            f"{counted(unfinished, 'run')} without an end although no message is under way any more, after "
+            f"{waited_s:.1f} s: what was waited for failed as often as it is tried, or its log is not complete yet."
         )
     return EXIT_OK if all(trace.status == "complete" for trace in traces) else EXIT_FAILURE
 
@@ -171,10 +179,21 @@ def _show(settings: Settings, trace: RunTrace) -> None:
         ]
         for node in trace.nodes
     ]
-    columns = [Column("node"), Column("region"), Column("start", True), Column("duration", True), Column("")]
-    write_table(settings, f"Run {trace.run_id}: {trace.status} in {seconds(trace.duration_s)}", columns, rows)
-    for failure in trace.failures:
-        settings.say_error(f"{failure.node} in {failure.region} raised {failure.error}: {failure.message}")
+    took = f" in {seconds(trace.duration_s)}" if trace.status in ("complete", "failed") else ""
+    title = f"Run {trace.run_id}: {trace.status}{took}"
+    columns = [
+        Column("node", is_name=True),
+        Column("region", is_whole=True),
+        Column("start", True),
+        Column("duration", True),
+        Column(""),
+    ]
+    if rows:
+        write_table(settings, title, columns, rows)
+    else:
+        write_text(f"{title}." if trace.status == "not started" else f"{title}; no node finished.")
+    for line in failure_lines(trace.failures):
+        settings.say_error(line)
     if trace.result is not None:
         write_text("Result: " + json.dumps(trace.result, ensure_ascii=False, indent=2))
 
@@ -186,14 +205,18 @@ def _summarise(settings: Settings, traces: tuple[RunTrace, ...]) -> None:
         for node in trace.nodes:
             where.setdefault(node.node, Counter())[node.region] += 1
     regions = sorted({region for counts in where.values() for region in counts})
-    write_table(
-        settings,
-        f"{len(traces)} runs: " + ", ".join(f"{count} {status}" for status, count in sorted(statuses.items())),
-        [Column("node"), *(Column(region, is_number=True) for region in regions)],
-        [[node, *(str(counts[region] or "-") for region in regions)] for node, counts in where.items()],
+    title = f"{counted(len(traces), 'run')}: " + ", ".join(
+        f"{count} {status}" for status, count in sorted(statuses.items())
     )
+    if where:
+        write_table(
+            settings,
+            title,
+            [Column("node", is_name=True), *(Column(region, is_number=True) for region in regions)],
+            [[node, *(str(counts[region] or "-") for region in regions)] for node, counts in where.items()],
+        )
+    else:
+        write_text(f"{title}; no node finished.")
     for trace in traces:
-        for failure in trace.failures:
-            settings.say_error(
-                f"run {trace.run_id}: {failure.node} in {failure.region} raised {failure.error}: {failure.message}"
-            )
+        for line in failure_lines(trace.failures):
+            settings.say_error(f"run {trace.run_id}: {line}")

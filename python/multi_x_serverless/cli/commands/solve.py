@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from multi_x_serverless.cli.options import transmission_option
-from multi_x_serverless.cli.output import write_json, write_text
+from multi_x_serverless.cli.output import write_json, write_text, write_warning
 from multi_x_serverless.cli.problem_file import require_directory, solve_file, write_document
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -159,7 +159,7 @@ def _answer(
         )
     else:
         for warning in warnings:
-            write_text(f"Warning: {warning}")
+            write_warning(warning)
         _show(settings, nodes, solution, staged_version)
     return EXIT_INFEASIBLE if solution.is_infeasible_at_all_hours else EXIT_OK
 

@@ -11,6 +11,7 @@ import click
 from multi_x_serverless.cli.output import (
     Column,
     age,
+    counted,
     describe_spending,
     percent,
     seconds,
@@ -36,12 +37,13 @@ def command(settings: Settings, identifier: str, workflow_id: str | None, last: 
     """Show a workflow or one of its runs.
 
     Of a workflow: its plans, where its nodes ran, and its last runs (as of data_sync). Of a run (its id is printed by
-    'run'): the state of each node, what is waited for, failures with their traceback, straight from the logs.
+    'run'; the first 8 characters or more will do): the state of each node, what is waited for, failures with their
+    traceback, straight from the logs.
     """
     with settings.open_cloud(exclusive=False) as cloud:
-        from multi_x_serverless.adaptation.run_status import is_run_id, run_status
+        from multi_x_serverless.adaptation.run_status import begins_run_id, is_run_id, run_status
 
-        if workflow_id is not None or is_run_id(identifier):
+        if workflow_id is not None or is_run_id(identifier) or begins_run_id(identifier):
             from multi_x_serverless.cli.run_table import run_members, show_run
 
             run = run_status(cloud, identifier, workflow_id)
@@ -96,7 +98,7 @@ def _describe_statistics(statistics: WorkflowStatistics, now: float) -> str:
     often = "" if statistics.runs_per_day is None else f", {statistics.runs_per_day:.3g} a day"
     times = f"run time {seconds(statistics.runtime.p50)}, 95 % within {seconds(statistics.runtime.p95)}"
     cold = "" if statistics.cold_share is None else f", {percent(statistics.cold_share)} of executions cold"
-    return f"{collected}: {statistics.runs} runs{often}, {times}{cold}."
+    return f"{collected}: {counted(statistics.runs, 'run')}{often}, {times}{cold}."
 
 
 def _time(moment: float, form: str) -> str:
@@ -110,7 +112,7 @@ def _show_use(settings: Settings, use: PlanUse) -> None:
     write_table(
         settings,
         f"Runs under plan {use.plan_version}: {use.runs} ({reasons}{failed})",
-        [Column("node"), *(Column(region, is_number=True) for region in regions)],
+        [Column("node", is_name=True), *(Column(region, is_number=True) for region in regions)],
         [[node, *(str(counts.get(region, "-")) for region in regions)] for node, counts in use.regions.items()],
     )
 
@@ -124,23 +126,24 @@ def _show_last_runs(settings: Settings, status: WorkflowStatus) -> None:
         settings,
         "Last runs, newest first",
         [
-            Column("started (UTC)", is_whole=True),
+            Column("run", is_whole=True),
             Column("status"),
+            Column("started (UTC)", is_whole=True),
             Column("plan", is_number=True),
             Column("placed by", is_whole=True),
             Column("time", is_number=True),
             Column("regions"),
-            Column("run", is_whole=True),
         ],
         [
             [
+                run.run_id,
+                run.status
+                + (f", {counted(len(run.failed_attempts), 'attempt')} failed" if run.failed_attempts else ""),
                 _time(run.started_at, "%m-%d %H:%M:%S"),
-                run.status + (f", {len(run.failed_attempts)} attempts failed" if run.failed_attempts else ""),
                 str(run.plan_version),
                 run.reason,
                 seconds(run.duration_s),
                 ", ".join(_regions_of(run)) or "-",
-                run.run_id,
             ]
             for run in status.last_runs
         ],

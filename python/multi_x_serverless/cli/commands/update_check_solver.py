@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime, timezone
 
 import click
 
-from multi_x_serverless.cli.output import write_json, write_text
+from multi_x_serverless.cli.output import (
+    counted,
+    grams,
+    write_json,
+    write_text,
+    write_warning,
+)
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_NOTHING_TO_DO, EXIT_OK
@@ -54,8 +61,20 @@ def command(
             write_text("No workflow is deployed.")
         for decision in decisions:
             write_text(f"{decision.workflow_id}: {decision.verdict}: {decision.reason}")
+            if decision.granularity is not None and decision.switches is not None:
+                write_text(
+                    f"  The new plan has {counted(decision.granularity, 'placement')} a day and changes "
+                    f"{counted(decision.switches, 'time')}."
+                )
+            if decision.balance is not None and decision.next_check_at is not None:
+                earned, spent = decision.balance.earned_carbon_gco2eq, decision.balance.spent_carbon_gco2eq
+                write_text(
+                    f"  Last 30 days: plans earned {grams(earned)} of CO2eq (expected), planning spent {grams(spent)}."
+                )
+                then = datetime.fromtimestamp(decision.next_check_at, timezone.utc)
+                write_text(f"  Next check: {then:%Y-%m-%d %H:%M} UTC: {decision.why_then}")
             for warning in decision.warnings:
-                write_text(f"  Warning: {warning}")
+                write_warning(warning, indent="  ")
     if any(decision.verdict == "failed" for decision in decisions):
         return EXIT_FAILURE
     changes = any(decision.verdict in ("staged", "would stage") for decision in decisions)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from multi_x_serverless.cloud.aws.names import DEAD_LETTER_QUEUE, resource_name
 from multi_x_serverless.cloud.aws.session import AwsSession, is_missing
 from multi_x_serverless.cloud.ports import DeadLetter
+from multi_x_serverless.errors import CloudError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -121,13 +122,26 @@ class DeadLetterQueues:
         finally:
             self._release(client, url, region, list(held.values()))
 
-    def delete(self, region: str, letter: HeldLetter) -> None:
-        """Delete a letter that is held."""
+    def delete(self, region: str, letters: Sequence[HeldLetter]) -> None:
+        """Delete letters that are held.
+
+        Raises:
+            CloudError: SQS refused one; others may be deleted.
+        """
         client = self._session.sqs(region)
-        with self._session.errors("redrive", region, f"dead letter '{letter.letter.id}'"):
-            url = self._url(client)
-            if url is not None:
-                client.delete_message(QueueUrl=url, ReceiptHandle=letter.receipt)
+        with self._session.errors("delete_letters", region, f"queue '{DEAD_LETTER_QUEUE}'"):
+            url = self._url(client) if letters else None
+            for first in range(0, 0 if url is None else len(letters), _BATCH):
+                batch = letters[first : first + _BATCH]
+                entries: Any = [{"Id": str(index), "ReceiptHandle": entry.receipt} for index, entry in enumerate(batch)]
+                answer = client.delete_message_batch(QueueUrl=url or "", Entries=entries)
+                for refused in answer.get("Failed", []):
+                    letter_id = batch[int(refused["Id"])].letter.id
+                    raise CloudError(
+                        f"the dead letter '{letter_id}' was not deleted: {refused.get('Message', refused['Code'])}.",
+                        operation="delete_letters",
+                        region=region,
+                    )
 
     def _url(self, client: SQSClient) -> str | None:
         from botocore.exceptions import ClientError  # noqa: PLC0415  # slow; loaded when AWS is used

@@ -118,7 +118,14 @@ class AwsMessageService:
                 )
             with self._session.errors("redrive", region, f"topic '{found.topic}'"):
                 self._session.sns(region).publish(TopicArn=found.topic, Message=found.letter.body.decode())
+            self._letters.delete(region, [found])
+
+    def discard(self, region: str, *letter_ids: str) -> int:
+        """Delete dead letters for good; returns how many of them were there."""
+        with self._letters.hold(region) as held:
+            found = [entry for entry in held if entry.letter.id in letter_ids]
             self._letters.delete(region, found)
+        return len(found)
 
     def _arn(self, region: str, topic: str) -> str:
         self._session.require(region)

@@ -118,6 +118,13 @@ def _read(entries: Iterable[object]) -> tuple[list[Offer], int]:
     return offers, unreadable
 
 
+def _is_incomplete(product: Product, unreadable: int) -> QuoteFailure:
+    """What is said beside the prices that were found: any of the entries may have been another price of this region."""
+    entries = "1 entry" if unreadable == 1 else f"{unreadable} entries"
+    message = f"{entries} of the answer of AWS's price list on {product} cannot be read, and may be of any region."
+    return QuoteFailure(product, SignalSourceError(message, reason="unreadable"))
+
+
 def _quotes(region: str, answers: Sequence[_Answer]) -> RegionQuotes:
     prices: dict[Product, ListPrice] = {}
     transfers: dict[str, ListPrice] = {}
@@ -130,10 +137,15 @@ def _quotes(region: str, answers: Sequence[_Answer]) -> RegionQuotes:
             failures.append(QuoteFailure(query.product, answer.error))
             continue
         offers = [offer for offer in answer.offers if offer.attributes.get(query.region_attribute) == region]
-        if not offers:
+        targets = sorted({offer.attributes.get(TARGET_ATTRIBUTE, "") for offer in offers} - {"", region})
+        is_transfer = query.product == "transfer_to_regions"
+        if not offers or (is_transfer and not targets):
             failures.append(QuoteFailure(query.product, _not_listed(query.product, region, answer.unreadable)))
-        elif query.product == "transfer_to_regions":
-            for target in sorted({offer.attributes.get(TARGET_ATTRIBUTE, "") for offer in offers} - {"", region}):
+            continue
+        if answer.unreadable:
+            failures.append(_is_incomplete(query.product, answer.unreadable))
+        if is_transfer:
+            for target in targets:
                 same = [offer for offer in offers if offer.attributes.get(TARGET_ATTRIBUTE) == target]
                 try:
                     transfers[target] = agreed_price(same, query.units)

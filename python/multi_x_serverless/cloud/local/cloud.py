@@ -146,11 +146,12 @@ class LocalCloud:
         self._regions.require(region, "prepare_region")
 
     def clear_region(self, region: str) -> tuple[str, ...]:
-        """Delete a region's objects; dead letters end with their functions."""
+        """Delete a region's objects, and the messages that are queued there or were given up."""
         keys = self._objects.list_objects(region, "")
         for key in keys:
             self._objects.delete_object(region, key)
-        return (f"{len(keys)} objects",) if keys else ()
+        counts = {"objects": len(keys), "messages": self._messages.clear(region)}
+        return tuple(f"{count} {what}" for what, count in counts.items() if count)
 
     def tagged_resources(self, region: str) -> tuple[str, ...]:
         """All functions and topics of a region, and in the system region all roles: nothing here is anybody else's."""

@@ -186,6 +186,22 @@ class LocalMessageService:
             entry = _insert(connection, message, self._clock())
         self._announce([entry])
 
+    def discard(self, region: str, *letter_ids: str) -> int:
+        """Delete dead letters for good; returns how many of them were there."""
+        self._regions.require(region, "discard")
+        with self._database.transaction("discard") as connection:
+            return sum(
+                connection.execute("DELETE FROM dead_letter WHERE region = ? AND id = ?", (region, letter_id)).rowcount
+                for letter_id in dict.fromkeys(letter_ids)
+            )
+
+    def clear(self, region: str) -> int:
+        """Delete what is queued in a region and its dead letters; returns how many messages that were."""
+        self._regions.require(region, "clear_region")
+        with self._database.transaction("clear_region") as connection:
+            queued = connection.execute("DELETE FROM message WHERE region = ?", (region,)).rowcount
+            return queued + connection.execute("DELETE FROM dead_letter WHERE region = ?", (region,)).rowcount
+
     # --- for the dispatcher ---------------------------------------------------------------------------------------
 
     def listen(self, listener: Callable[[QueueEntry], None] | None) -> None:

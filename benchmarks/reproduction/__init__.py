@@ -1,0 +1,1 @@
+"""Published results on shifting serverless workflows, reproduced offline; see `docs/reproduction.md`."""

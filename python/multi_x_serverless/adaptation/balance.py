@@ -1,0 +1,143 @@
+"""What plans earned and what planning spent, and from that when the next check is worth its cost.
+
+Both sides are sums over the last 30 days of what is written down: each run that a plan routed earned the difference
+that its plan expects between home and the planned placement in the hour of the run; the ledger has what was spent. So
+nothing is rounded and carried on, and nothing is lost when a check declines or dies: the next one sums up again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from multi_x_serverless.adaptation.ledger import DAY_S, Spending
+from multi_x_serverless.cloud.documents import DocumentTable
+from multi_x_serverless.cloud.ports import Cloud, Key
+from multi_x_serverless.cloud.tables import physical_name
+from multi_x_serverless.collection.hours import hour_of_day
+from multi_x_serverless.model.check_state import CheckState
+from multi_x_serverless.model.plan import Metrics, Plan
+from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.observation.history import KEEP_DAYS
+
+CHECK_SHARE = 0.01
+"""Checks may spend this part of what plans earn."""
+
+SHORTEST_S, LONGEST_S = 3_600.0, 86_400.0
+"""Forecasts change by the hour, and are worth little after a day."""
+
+_STATE = "check"
+"""Sort key of the state of checks in the table of statistics."""
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Of one workflow over the last 30 days.
+
+    Attributes:
+        earned_carbon_gco2eq: What the runs that plans routed saved against home, as their plans expect.
+        earned_cost_usd: The same in money; negative where plans cost more than home.
+        spent_carbon_gco2eq: What planning took, by the ledger.
+        spent_cost_usd: The same in money.
+        routed_runs: Runs that earned it.
+    """
+
+    earned_carbon_gco2eq: float
+    earned_cost_usd: float
+    spent_carbon_gco2eq: float
+    spent_cost_usd: float
+    routed_runs: int
+
+    @property
+    def net_carbon_gco2eq(self) -> float:
+        """Earned less spent."""
+        return self.earned_carbon_gco2eq - self.spent_carbon_gco2eq
+
+
+def balance(runs: Sequence[ObservedRun], plans: Sequence[Plan], spending: Spending) -> Balance:
+    """Sum up.
+
+    Args:
+        runs: Of the last 30 days and of the graph that is deployed.
+        plans: Those that may have routed them; runs of plans that are not among them earn nothing.
+        spending: Of the same time.
+    """
+    by_version = {plan.version: plan for plan in plans}
+    carbon, cost, routed = [], [], []
+    for run in runs:
+        plan = by_version.get(run.plan_version)
+        if plan is None or run.status != "complete" or run.placement_key == "home":
+            continue
+        entry = plan.at(hour_of_day(run.started_at))
+        if entry.metrics is None or entry.home_metrics is None:
+            continue
+        home, planned = entry.home_metrics, entry.metrics
+        carbon.append(run.weight * _saved(home, planned, "carbon"))
+        cost.append(run.weight * _saved(home, planned, "cost"))
+        routed.append(run.weight)
+    return Balance(
+        earned_carbon_gco2eq=math.fsum(carbon),
+        earned_cost_usd=math.fsum(cost),
+        spent_carbon_gco2eq=spending.carbon_gco2eq,
+        spent_cost_usd=spending.cost_usd,
+        routed_runs=round(math.fsum(routed)),
+    )
+
+
+def _saved(home: Metrics, planned: Metrics, quantity: str) -> float:
+    if quantity == "carbon":
+        return home.carbon.mean - planned.carbon.mean
+    return home.cost.mean - planned.cost.mean
+
+
+def next_check(found: Balance, check_carbon_gco2eq: float, now: float, plan_ends_at: float | None) -> tuple[float, str]:
+    """When to check again, and why then.
+
+    Args:
+        found: What was earned lately.
+        check_carbon_gco2eq: What this check took, in gCO2eq.
+        now: Seconds since the epoch.
+        plan_ends_at: When the plan in force is due to be renewed, seconds since the epoch; `None` without one.
+    """
+    earned_per_s = found.earned_carbon_gco2eq / (KEEP_DAYS * DAY_S)
+    if earned_per_s <= 0.0:
+        wait_s, why = LONGEST_S, "no plan has saved carbon in the last 30 days: once a day is enough."
+    else:
+        wait_s = check_carbon_gco2eq / (CHECK_SHARE * earned_per_s)
+        why = f"then checks spend {CHECK_SHARE * 100:.0f} % of what plans save"
+        why += ", or less." if wait_s <= SHORTEST_S else "."
+    then = now + min(LONGEST_S, max(SHORTEST_S, wait_s))
+    if plan_ends_at is not None and plan_ends_at < then:
+        return max(now + SHORTEST_S, plan_ends_at), "the plan in force is to be renewed by then."
+    return then, why
+
+
+def read_check_state(cloud: Cloud, workflow_id: str) -> CheckState | None:
+    """The state of a workflow's checks; `None` if it never was checked.
+
+    Raises:
+        InvalidDocumentError: What is stored is no such document.
+        CloudError: The table cannot be read.
+    """
+    stored = _table(cloud).get(Key(workflow_id, _STATE))
+    return None if stored is None else stored.value
+
+
+def write_check_state(cloud: Cloud, workflow_id: str, state: CheckState) -> None:
+    """Note a check.
+
+    Raises:
+        CloudError: The table cannot be written.
+    """
+    _table(cloud).put(Key(workflow_id, _STATE), state)
+
+
+def _table(cloud: Cloud) -> DocumentTable[CheckState]:
+    return DocumentTable[CheckState](
+        cloud.key_value,
+        cloud.system_region,
+        physical_name("statistics"),
+        CheckState.to_document,
+        CheckState.from_document,
+    )

@@ -1,0 +1,118 @@
+"""How wide the columns of a table are on a terminal: nothing that is to be copied is broken, no column left out.
+
+A library that lays out tables shrinks columns until the table fits, and drops those that are shrunk to nothing. Here a
+table for which there is no room is shown as one paragraph a row instead.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+NARROWEST_NAME = 20
+"""Characters that a name keeps at least; longer ones are cut in the middle where there is no room."""
+
+LONGEST_WORD = 24
+"""Longest word of a text that a column is kept wide enough for; longer ones are broken."""
+
+_EDGES, _BETWEEN = 2, 3  # blanks beside a table and between two columns
+_INDENT = "    "
+_ELLIPSIS = "…"
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        name: Its heading, broken between words where there is no room.
+        is_number: Goes right and is never broken.
+        is_whole: Is never broken: ids, to be copied.
+        is_name: Names of nodes: cut in the middle where there is no room, never broken.
+    """
+
+    name: str
+    is_number: bool = False
+    is_whole: bool = False
+    is_name: bool = False
+
+
+def elide(text: str, width: int) -> str:
+    """A text whose words are cut in the middle to at most `width` characters."""
+    return re.sub(r"\S+", lambda word: _elide_word(word.group(), width), text)
+
+
+def _elide_word(word: str, width: int) -> str:
+    if len(word) <= width:
+        return word
+    head = width // 2
+    tail = width - head - 1
+    return word[:head] + _ELLIPSIS + word[len(word) - tail :]
+
+
+def column_widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int] | None:
+    """Width of each column on a terminal of `width` characters; `None` if there is no room for the table.
+
+    What is left over goes to names, then to texts, then to the headings of numbers.
+    """
+    room = width - _EDGES - _BETWEEN * (len(columns) - 1)
+    cells = [[row[index] for row in rows] for index in range(len(columns))]
+    least = [_least_width(column, texts) for column, texts in zip(columns, cells, strict=True)]
+    most = [max(map(len, (column.name, *texts))) for column, texts in zip(columns, cells, strict=True)]
+    if sum(least) > room:
+        return None
+    names = [_longest_word(texts) if column.is_name else 0 for column, texts in zip(columns, cells, strict=True)]
+    texts_only = [
+        0 if column.is_number or column.is_whole else longest for column, longest in zip(columns, most, strict=True)
+    ]
+    widths = least
+    for wanted in (names, texts_only, most):
+        widths = _widened(widths, wanted, room)
+    return widths
+
+
+def _least_width(column: Column, texts: Sequence[str]) -> int:
+    heading = _longest_word([column.name])
+    if column.is_number or column.is_whole:
+        return max(heading, *map(len, texts), 0)
+    return max(heading, min(_longest_word(texts), NARROWEST_NAME if column.is_name else LONGEST_WORD))
+
+
+def _longest_word(texts: Sequence[str]) -> int:
+    """Longest word, with the blanks that a text begins with."""
+    return max((len(word) for text in texts for word in re.findall(r"^\s*\S+|\S+", text)), default=0)
+
+
+def _widened(widths: Sequence[int], wanted: Sequence[int], room: int) -> list[int]:
+    """The narrowest columns made wider, one character after the other, while there is room and one wants more."""
+    widened = list(widths)
+    for _ in range(room - sum(widened)):
+        narrow = [index for index, width in enumerate(widened) if width < wanted[index]]
+        if not narrow:
+            break
+        widened[min(narrow, key=lambda index: widened[index])] += 1
+    return widened
+
+
+def paragraphs(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """A paragraph for each row: its first cell on a line, the others with their headings below."""
+    return [_paragraph(columns, row, width) for row in rows]
+
+
+def _paragraph(columns: Sequence[Column], row: Sequence[str], width: int) -> str:
+    cells = zip(columns[1:], row[1:], strict=True)
+    pairs = [f"{column.name}: {cell}" if column.name else cell for column, cell in cells if cell]
+    room = width - len(_INDENT) - 1
+    kept_together = [pair.replace(" ", _NO_BREAK) if len(pair) <= room else pair for pair in pairs]
+    text = textwrap.fill(
+        "; ".join(kept_together),
+        width,
+        initial_indent=_INDENT,
+        subsequent_indent=_INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(part for part in (row[0], text.replace(_NO_BREAK, " ")) if part.strip())

@@ -1,0 +1,49 @@
+"""When a workflow was checked last, what came of it, and when it is worth checking again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from multi_x_serverless.model import documents
+
+CHECK_STATE_SCHEMA = "multi-x-serverless/check-state"
+CHECK_STATE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class CheckState:
+    """The last check of a workflow by `update_check_solver`.
+
+    Attributes:
+        checked_at: Seconds since the epoch, UTC.
+        next_check_at: Before then a check costs more than it is allowed to, seconds since the epoch, UTC.
+        why_then: A sentence.
+        verdict: What was decided.
+        reason: Why, in a sentence.
+    """
+
+    checked_at: float
+    next_check_at: float
+    why_then: str
+    verdict: str
+    reason: str
+
+    def to_document(self) -> bytes:
+        """The state as a JSON document."""
+        return documents.write(CHECK_STATE_SCHEMA, CHECK_STATE_VERSION, vars(self))
+
+    @classmethod
+    def from_document(cls, text: bytes | str) -> CheckState:
+        """Read a state.
+
+        Raises:
+            InvalidDocumentError: The text is no such document; the message names the field.
+        """
+        fields = documents.read(text, CHECK_STATE_SCHEMA, CHECK_STATE_VERSION)
+        return cls(
+            checked_at=fields.number("checked_at"),
+            next_check_at=fields.number("next_check_at"),
+            why_then=fields.text("why_then"),
+            verdict=fields.text("verdict"),
+            reason=fields.text("reason"),
+        )

@@ -1,0 +1,116 @@
+"""What plans earned, what planning spent, and when to check again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from multi_x_serverless.adaptation.balance import (
+    CHECK_SHARE,
+    LONGEST_S,
+    SHORTEST_S,
+    Balance,
+    balance,
+    next_check,
+    read_check_state,
+)
+from multi_x_serverless.adaptation.check_deployment import check_deployment
+from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
+from multi_x_serverless.adaptation.ledger import Ledger, Spending
+from multi_x_serverless.cloud.tables import PlanStore
+from multi_x_serverless.deployment.progress import SILENT
+from multi_x_serverless.model.check_state import CheckState
+from multi_x_serverless.observation.history import History
+from multi_x_serverless.solving.problem import SolveSettings
+from tests.unit.adaptation.deployed import add_runs, deployed_example
+from tests.unit.deployment.projects import WORKFLOW_ID
+
+SETTINGS = CheckSettings(solve=SolveSettings(hours=(0, 12), scenarios=100, validation_scenarios=100))
+MONTH_S = 30 * 86_400.0
+NOW = 1_700_000_000.0
+
+
+def test_each_run_earns_what_its_plan_expects_of_its_hour(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    check_deployment(cloud, progress=SILENT)
+    plan = PlanStore(cloud).active(WORKFLOW_ID)
+    assert plan is not None
+    add_runs(cloud, 7, region="ca-central-1", plan_version=plan.version, started_at=cloud.now())
+    add_runs(cloud, 3, plan_version=plan.version, reason="home_share", started_at=cloud.now() + 100.0)
+    add_runs(
+        cloud, 2, region="ca-central-1", plan_version=plan.version, started_at=cloud.now() + 200.0, status="failed"
+    )
+    runs = History(cloud).runs(WORKFLOW_ID)
+    home = [replace(run, placement_key="home") if run.reason == "home_share" else run for run in runs]
+    spending = Ledger(cloud).spending(WORKFLOW_ID)
+    found = balance(home, [plan], spending)
+    entry = plan.at(int(cloud.now() // 3600 % 24))
+    assert entry.metrics is not None
+    assert entry.home_metrics is not None
+    assert found.routed_runs == 7, "neither those of the first plan, nor controls, nor failed ones"
+    assert found.earned_carbon_gco2eq == pytest.approx(7 * (entry.home_metrics.carbon.mean - entry.metrics.carbon.mean))
+    assert found.earned_cost_usd == pytest.approx(7 * (entry.home_metrics.cost.mean - entry.metrics.cost.mean))
+    assert (found.spent_carbon_gco2eq, found.spent_cost_usd) == (spending.carbon_gco2eq, spending.cost_usd)
+    heavy = balance([replace(run, weight=3.0) for run in home], [plan], spending)
+    assert heavy.earned_carbon_gco2eq == pytest.approx(3 * found.earned_carbon_gco2eq)
+    assert balance(home, [], spending).routed_runs == 0
+
+
+def test_millions_of_small_savings_are_summed_exactly(tmp_path: Path) -> None:
+    """In floating point a thousand times 1e-13 beside 1e3 would be lost one by one."""
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    check_deployment(cloud, progress=SILENT)
+    plan = PlanStore(cloud).active(WORKFLOW_ID)
+    assert plan is not None
+    run = History(cloud).runs(WORKFLOW_ID)[0]
+    small = [replace(run, run_id=str(number), plan_version=plan.version, weight=1e-13) for number in range(1_000)]
+    large = replace(run, run_id="large", plan_version=plan.version, weight=1e3)
+    nothing = Spending(0, 0, 0.0, 0.0, 0.0)
+    both, alone, rest = (
+        balance(runs, [plan], nothing).earned_carbon_gco2eq for runs in ([large, *small], [large], small)
+    )
+    assert both - alone == pytest.approx(rest, rel=0.1)
+
+
+@pytest.mark.parametrize("earned_per_day", [1e-3, 0.1, 10.0])
+def test_checks_spend_a_hundredth_of_what_plans_earn(earned_per_day: float) -> None:
+    found = Balance(earned_per_day * 30, 0.0, 0.0, 0.0, 1)
+    check_carbon = 1e-4
+    then, why = next_check(found, check_carbon, NOW, None)
+    wait_s = then - NOW
+    assert SHORTEST_S <= wait_s <= LONGEST_S
+    if SHORTEST_S < wait_s < LONGEST_S:
+        assert check_carbon == pytest.approx(CHECK_SHARE * earned_per_day * wait_s / 86_400.0)
+    assert "1 %" in why
+
+
+def test_without_savings_once_a_day_is_enough_and_a_plan_that_ends_is_renewed_in_time() -> None:
+    nothing = Balance(0.0, 0.0, 1.0, 0.0, 0)
+    assert next_check(nothing, 1.0, NOW, None)[0] == NOW + LONGEST_S
+    assert next_check(nothing, 1.0, NOW, NOW + 7_200.0)[0] == NOW + 7_200.0
+    assert next_check(nothing, 1.0, NOW, NOW - 5.0)[0] == NOW + SHORTEST_S
+    assert next_check(nothing, 1.0, NOW, NOW + MONTH_S)[0] == NOW + LONGEST_S
+
+
+def test_a_check_notes_when_the_next_one_is_and_a_dry_run_does_not(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS, dry_run=True)
+    assert read_check_state(cloud, WORKFLOW_ID) is None
+    (decision,) = check_solver(cloud, SETTINGS)
+    state = read_check_state(cloud, WORKFLOW_ID)
+    assert state is not None
+    assert (state.checked_at, state.verdict, state.reason) == (cloud.now(), "staged", decision.reason)
+    assert state.next_check_at == decision.next_check_at
+    assert CheckState.from_document(state.to_document()) == state
+    assert decision.balance is not None
+    assert decision.balance.spent_carbon_gco2eq > 0
+
+
+def test_a_workflow_that_waits_for_runs_is_looked_at_every_hour(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=3)
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert (decision.verdict, decision.next_check_at) == ("wait", cloud.now() + SHORTEST_S)

@@ -1,0 +1,198 @@
+"""How many placements a day a plan has."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from multi_x_serverless.adaptation.day_schedule import (
+    COLD_START_S,
+    NodeLoad,
+    SwitchingPrices,
+    choose_day_schedule,
+    node_loads,
+    runs_by_hour,
+    scheduled_plan,
+)
+from multi_x_serverless.model.config_types import ProviderSettings
+from multi_x_serverless.model.plan import Objective, Placement, Plan
+from multi_x_serverless.solving.accounting import execution_kwh
+from multi_x_serverless.solving.engine import LoadedProblem
+from multi_x_serverless.solving.model_constants import PUE_DEFAULT
+from multi_x_serverless.solving.schedule import GRANULARITIES
+from multi_x_serverless.solving.simulation import Simulator
+from multi_x_serverless.solving.solution import plan_from_solution
+from tests.unit.core.documents import dump, fan_out_problem
+from tests.unit.solving.workflows import embedded_signals, observed_runs, workflow
+
+HOME, AWAY = "us-east-1", "ca-central-1"
+HOURS = range(24)
+ORDER: tuple[Objective, ...] = ("carbon", "cost", "runtime")
+PROVIDER = ProviderSettings(timeout_s=60, memory_mb=1769, architecture="x86_64")
+
+
+def problem_with(away_by_hour: list[float], **changes: Any) -> Simulator:
+    """The example where home's grid has 400 g at every hour, and the other one what is given."""
+    problem = fan_out_problem()
+    problem["hours"] = list(HOURS)
+    problem["intensity_gco2e_per_kwh"] = {HOME: [400.0] * 24, AWAY: away_by_hour}
+    problem.update(changes)
+    return Simulator(dump(problem))
+
+
+def prices(simulator: Simulator, runs_share: float = 1.0) -> SwitchingPrices:
+    loads = {node: NodeLoad(runs_share, 1.0, PROVIDER) for node in simulator.problem.nodes}
+    return SwitchingPrices(loads, embedded_signals())
+
+
+def everywhere(simulator: Simulator, region: str) -> Placement:
+    return {node: region if region in simulator.frame.allowed[node] else HOME for node in simulator.problem.nodes}
+
+
+def choose(simulator: Simulator, *, runs: float, hysteresis: float = 0.0, **arguments: Any) -> Any:
+    solution = simulator.problem.solve("fine-grained")
+    hourly = {entry.hour: entry.placement for entry in solution.hours}
+    home = dict.fromkeys(HOURS, simulator.home)
+    return choose_day_schedule(
+        simulator, hourly, home, [runs] * 24, prices(simulator), ORDER, hysteresis=hysteresis, **arguments
+    )
+
+
+def test_a_grid_that_is_cleaner_all_day_needs_one_placement() -> None:
+    simulator = problem_with([30.0] * 24)
+    found = choose(simulator, runs=100.0)
+    assert (found.granularity, found.switches, found.switching) == (1, 0, 0.0)
+    assert all(placement == everywhere(simulator, AWAY) for placement in found.placements.values())
+    assert found.by_granularity == pytest.approx(dict.fromkeys(GRANULARITIES, found.value))
+
+
+def test_grids_that_swap_order_at_noon_need_two() -> None:
+    simulator = problem_with([30.0] * 12 + [900.0] * 12)
+    found = choose(simulator, runs=100.0)
+    assert (found.granularity, found.switches) == (2, 2)
+    assert found.placements[11] == everywhere(simulator, AWAY)
+    assert found.placements[12] == simulator.home
+    assert found.by_granularity[2] == pytest.approx(min(found.by_granularity.values()))
+    assert found.by_granularity[2] < found.by_granularity[1]
+
+
+def test_a_single_clean_hour_is_left_alone_where_cold_starts_cost_more() -> None:
+    simulator = problem_with([900.0] * 12 + [395.0] + [900.0] * 11)
+    found = choose(simulator, runs=20.0)
+    assert found.switches == 0
+    assert all(placement == simulator.home for placement in found.placements.values())
+    much_cleaner = choose(problem_with([900.0] * 12 + [1.0] + [900.0] * 11), runs=5_000.0)
+    assert (much_cleaner.granularity, much_cleaner.switches) == (24, 2)
+
+
+def test_hysteresis_takes_the_coarser_schedule_that_is_nearly_as_good() -> None:
+    away = [30.0] * 12 + [900.0] * 11 + [380.0]
+    exact, tolerant = (choose(problem_with(away), runs=10_000.0, hysteresis=slack) for slack in (0.0, 0.05))
+    assert exact.granularity > tolerant.granularity == 2
+    assert tolerant.by_granularity[2] <= exact.value * 1.05
+
+
+def test_the_value_is_that_of_the_days_hours_and_switches() -> None:
+    simulator = problem_with([30.0] * 8 + [900.0] * 8 + [200.0] * 8)
+    found = choose(simulator, runs=50.0)
+    hours = sum(50.0 * simulator.at(found.placements[hour], hour).metrics.carbon.mean for hour in HOURS)
+    switching = prices(simulator).of_day(found.placements, "carbon", [50.0] * 24)
+    assert found.switching == pytest.approx(switching)
+    assert found.value == pytest.approx(hours + switching, rel=1e-5)
+
+
+def test_no_placement_that_breaks_a_limit_is_chosen_and_where_all_do_everything_is_home() -> None:
+    tight = {"hard": {"runtime": {"type": "relative", "value": 1.0}}, "soft": {}, "priority_order": list(ORDER)}
+    simulator = problem_with([30.0] * 24, constraints={**tight, "priority_tolerance": 0.0})
+    found = choose(simulator, runs=100.0)
+    for hour in HOURS:
+        assert not any(check.is_violated for check in simulator.at(found.placements[hour], hour).limits)
+    impossible = {"hard": {"runtime": {"type": "absolute", "value": 1e-6}}, "soft": {}, "priority_order": list(ORDER)}
+    simulator = problem_with([30.0] * 24, constraints={**impossible, "priority_tolerance": 0.0})
+    assert all(placement == simulator.home for placement in choose(simulator, runs=100.0).placements.values())
+
+
+def test_what_a_switch_costs() -> None:
+    simulator = problem_with([30.0] * 24)
+    signals = embedded_signals()
+    priced = prices(simulator)
+    home, away = simulator.home, everywhere(simulator, AWAY)
+    busy = np.full(24, 36_000.0)  # ten a second: ten containers at once
+    matrix = priced.matrix([home, away], "carbon", busy)
+    assert matrix.shape == (24, 2, 2)
+    assert (matrix[:, 0, 0] == 0.0).all()
+    moved = sum(home[node] != away[node] for node in home)
+    kwh = execution_kwh(COLD_START_S, PROVIDER.memory_mb, COLD_START_S)
+    expected = 10 * moved * kwh * PUE_DEFAULT * signals.carbon[AWAY].intensity_gco2eq_per_kwh[5]
+    assert matrix[5, 0, 1] == pytest.approx(expected)
+    assert priced.matrix([home, away], "runtime", busy)[5, 0, 1] == pytest.approx(10 * COLD_START_S * moved)
+    rare = priced.matrix([home, away], "carbon", np.full(24, 0.1))
+    assert rare[5, 0, 1] < 0.01 * expected / 10, "containers of a node that hardly runs are cold anyway"
+    unknown = SwitchingPrices({}, signals)
+    assert not unknown.matrix([home, away], "cost", busy).any()
+
+
+def test_no_schedule_of_the_candidates_is_better() -> None:
+    """Against all schedules of four blocks, by the same sums written out."""
+    simulator = problem_with([30.0] * 6 + [500.0] * 6 + [390.0] * 6 + [900.0] * 6)
+    found = choose(simulator, runs=30.0)
+    candidates = [simulator.home, everywhere(simulator, AWAY), *found.placements.values()]
+    priced = prices(simulator)
+    distinct = list({str(entry): entry for entry in candidates}.values())
+    least = min(
+        sum(30.0 * simulator.at(walk[hour // 6], hour).metrics.carbon.mean for hour in HOURS)
+        + priced.of_day({hour: walk[hour // 6] for hour in HOURS}, "carbon", [30.0] * 24)
+        for walk in itertools.product(distinct, repeat=4)
+    )
+    assert found.by_granularity[4] <= least * (1 + 1e-5)
+
+
+def test_a_plan_of_the_schedule_says_of_each_hour_how_far_it_is_above_the_bound() -> None:
+    away = [30.0] * 12 + [900.0] * 11 + [380.0]
+    simulator = problem_with(away)
+    problem = fan_out_problem()
+    problem |= {"hours": list(HOURS), "intensity_gco2e_per_kwh": {HOME: [400.0] * 24, AWAY: away}}
+    solution = LoadedProblem(dump(problem)).solve("fine-grained")
+    plan = plan_from_solution(solution, "text-0.0.1", created_at=0.0, expires_at=1.0)
+    schedule = choose(simulator, runs=10_000.0, hysteresis=0.05)
+    scheduled = scheduled_plan(plan, schedule, dump(problem))
+    changed = [hour for hour in HOURS if plan.at(hour).placement != schedule.placements[hour]]
+    assert changed == [23]
+    assert {hour: scheduled.at(hour).placement for hour in HOURS} == schedule.placements
+    for hour in HOURS:
+        before, after = plan.at(hour), scheduled.at(hour)
+        if hour not in changed:
+            assert after == before
+            continue
+        value = simulator.at(after.placement, hour).metrics.carbon.mean
+        assert after.certificate.value == pytest.approx(value)
+        assert after.certificate.lower_bound == before.certificate.lower_bound
+        assert after.certificate.gap == pytest.approx(1.0 - before.certificate.lower_bound / value)
+        assert after.certificate.status == "feasible"
+        assert after.metrics is not None
+        assert after.metrics.carbon.mean == pytest.approx(value, rel=0.2)
+        assert after.metrics.carbon.mean != value, "over other scenarios than it was chosen by"
+    assert scheduled_plan(plan, replace(schedule, placements=plan_placements(plan)), dump(problem)) is plan
+
+
+def plan_placements(plan: Plan) -> dict[int, Placement]:
+    return {hour: plan.at(hour).placement for hour in HOURS}
+
+
+def test_loads_and_runs_are_those_of_the_history() -> None:
+    model, runs = workflow(), observed_runs(40)
+    loads = node_loads(model, runs)
+    for index, node in enumerate(model.graph.nodes):
+        ran = [run.nodes[index].duration_s for run in runs if index in run.nodes]
+        assert loads[node.name].runs_share == pytest.approx(len(ran) / len(runs))
+        assert loads[node.name].duration_s == pytest.approx(sum(ran) / len(ran))
+    heavy = [replace(run, weight=3.0) for run in runs]
+    for name, load in node_loads(model, heavy).items():
+        assert (load.runs_share, load.duration_s) == pytest.approx((loads[name].runs_share, loads[name].duration_s))
+    spread = runs_by_hour(runs, 48.0)
+    assert sum(spread) == pytest.approx(48.0)
+    assert min(spread) > 0.0

@@ -1,0 +1,118 @@
+"""`dead_letters` as a user types it: letters of workflows and of none, and deleting them."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from multi_x_serverless.cli.main import run
+from multi_x_serverless.cli.session import Settings
+from multi_x_serverless.cloud.ports import DeadLetter
+from multi_x_serverless.deployment.names import function_name
+from multi_x_serverless.errors import CloudError
+from tests.fakes import Call, FakeCloud
+from tests.unit.adaptation.deployed import HOME, deployed_example
+from tests.unit.deployment.projects import WORKFLOW_ID
+
+AWAY = "us-west-2"
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
+    """A deployed workflow with two letters, and one of a function that is gone where no workflow is."""
+    cloud = deployed_example(tmp_path)
+    mine = function_name(WORKFLOW_ID, "left")
+    cloud.messages.letters += [
+        DeadLetter("first", HOME, mine, b'{"run": "r1", "node": 1}', "boom", 1.0),
+        DeadLetter("second", HOME, mine, b"{}", "boom", 2.0),
+        DeadLetter("stray", AWAY, "mxs-gone-0", b'{"run": "r2", "node": 0}', "no function", 3.0),
+    ]
+
+    @contextmanager
+    def open_cloud(_settings: Settings, *, exclusive: bool = True) -> Iterator[FakeCloud]:
+        yield cloud
+
+    monkeypatch.setattr(Settings, "open_cloud", open_cloud)
+    return cloud
+
+
+def left(cloud: FakeCloud) -> list[str]:
+    return [letter.id for letter in cloud.messages.letters]
+
+
+def test_letters_of_what_is_deployed_no_longer_are_listed(cloud: FakeCloud, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--output", "json", "dead_letters"]) == 0
+    found = json.loads(capsys.readouterr().out)["dead_letters"]
+    assert [(letter["id"], letter["workflow_id"], letter["run_id"]) for letter in found] == [
+        ("first", WORKFLOW_ID, "r1"),
+        ("second", WORKFLOW_ID, ""),
+        ("stray", "", "r2"),
+    ]
+    assert run(["dead_letters"]) == 0
+    assert "of no deployed workflow, run r2" in capsys.readouterr().out
+    assert run(["dead_letters", WORKFLOW_ID]) == 0
+    assert "stray" not in capsys.readouterr().out
+    assert left(cloud) == ["first", "second", "stray"]
+
+
+def test_a_letter_is_discarded_by_its_id(cloud: FakeCloud, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--yes", "--output", "json", "dead_letters", "--discard", "stray", "--discard", "first"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [letter["id"] for letter in answer["discarded"]] == ["first", "stray"]
+    assert [letter["id"] for letter in answer["dead_letters"]] == ["second"]
+    assert left(cloud) == ["second"]
+
+
+def test_all_letters_of_a_workflow_are_discarded_and_no_others(
+    cloud: FakeCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["--yes", "dead_letters", WORKFLOW_ID, "--discard-all"]) == 0
+    assert "Messages deleted: 2." in capsys.readouterr().out
+    assert left(cloud) == ["stray"]
+    assert run(["--yes", "dead_letters", WORKFLOW_ID, "--discard-all"]) == 3
+    assert run(["--yes", "dead_letters", "--discard-all"]) == 0
+    assert left(cloud) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--discard-all"], "--yes"),
+        (["--discard", "first", "--discard", "nobody"], "no dead letter 'nobody'"),
+        (["--discard", "first", "--discard-all"], "either"),
+        ([WORKFLOW_ID, "--discard", "stray"], "no dead letter 'stray'"),
+    ],
+)
+def test_what_is_not_meant_deletes_nothing(
+    cloud: FakeCloud,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    complaint: str,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert run(["dead_letters", *arguments]) == 2
+    assert complaint in capsys.readouterr().err
+    assert left(cloud) == ["first", "second", "stray"]
+
+
+def test_a_region_that_nothing_needs_may_be_closed(cloud: FakeCloud, capsys: pytest.CaptureFixture[str]) -> None:
+    closed = AWAY
+
+    def refuse(call: Call) -> CloudError | None:
+        if call.operation == "dead_letters" and call.arguments[0] == closed:
+            return CloudError(f"{closed} is closed.", operation=call.operation, region=closed)
+        return None
+
+    cloud.messages.faults.before = refuse
+    assert run(["dead_letters"]) == 0
+    captured = capsys.readouterr()
+    assert f"warning: {AWAY} was not looked at: {AWAY} is closed." in captured.err
+    assert "first" in captured.out
+    closed = HOME
+    assert run(["dead_letters"]) == 1

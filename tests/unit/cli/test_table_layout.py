@@ -1,0 +1,138 @@
+"""Tables on terminals of any width: nothing that is copied is broken, no column is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from multi_x_serverless.adaptation.status import workflow_status
+from multi_x_serverless.cli.commands import run as run_command
+from multi_x_serverless.cli.commands.data_sync import show_synced
+from multi_x_serverless.cli.commands.report import show_report
+from multi_x_serverless.cli.commands.status import show_status
+from multi_x_serverless.cli.output import write_table
+from multi_x_serverless.cli.session import Settings
+from multi_x_serverless.cli.table_layout import Column, column_widths, elide, paragraphs
+from multi_x_serverless.observation.history import History
+from multi_x_serverless.observation.sync import SyncReport
+from multi_x_serverless.observation.trace import NodeTrace, RunTrace
+from tests.unit.adaptation.deployed import add_runs, deployed_example
+from tests.unit.cli.golden import table_settings
+from tests.unit.cli.test_golden_output import OBSERVED, report
+from tests.unit.deployment.projects import WORKFLOW_ID
+
+WIDTHS = (60, 80, 100, 110)
+RUN_IDS = ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210")
+
+
+@pytest.fixture(params=WIDTHS)
+def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A terminal of each width."""
+    settings = table_settings(monkeypatch)
+    monkeypatch.setenv("COLUMNS", str(request.param))
+    return settings
+
+
+@pytest.fixture
+def shown(settings: Settings, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """What was printed since the last call."""
+
+    def read() -> str:
+        return capsys.readouterr().out
+
+    return read
+
+
+def test_status_shows_whole_ids_statuses_and_regions(
+    settings: Settings, shown: Callable[[], str], tmp_path: Path
+) -> None:
+    cloud = deployed_example(tmp_path)
+    add_runs(cloud, 1, region="ap-southeast-1", reason="home_share", status="failed")
+    add_runs(cloud, 1, region="ca-central-1", started_at=cloud.now() - 600.0)
+    runs = History(cloud).runs(WORKFLOW_ID)
+    History(cloud).add(WORKFLOW_ID, [replace(run, run_id=run_id) for run, run_id in zip(runs, RUN_IDS, strict=True)])
+    show_status(settings, workflow_status(cloud, WORKFLOW_ID, last=5), cloud.now())
+    output = shown()
+    last = output[output.index("Last runs") :]
+    for text in (*RUN_IDS, "failed", "complete", "home_share", "ap-southeast-1", "ca-central-1", "status", "regions"):
+        assert re.search(rf"\b{text}\b", last), text
+
+
+def test_data_sync_breaks_no_id_and_leaves_out_what_never_happened(
+    settings: Settings, shown: Callable[[], str]
+) -> None:
+    ids = ("work/flow-with-a-long-name-0.0.1", "hello-0.0.1")
+    quiet = SyncReport(
+        ids[0], 1234, 120, 3, 4, malformed=0, newer=0, rejected=0, late=0, lost=0, logs=3, read_until=0.0
+    )
+    show_synced(settings, [quiet, replace(quiet, workflow_id=ids[1], late=7)])
+    output = shown()
+    for text in (*ids, "lines", "completed", "failed", "open", "late", "1234", "120"):
+        assert text in output
+    for absent in ("malformed", "newer", "rejected"):
+        assert absent not in output
+    show_synced(settings, [replace(quiet, rejected=1)])
+    assert "rejected" in shown()
+
+
+def test_report_has_labels_of_few_lines(settings: Settings, shown: Callable[[], str]) -> None:
+    show_report(settings, report(None, OBSERVED))
+    output = shown()
+    table = output[output.index("Observed runs") : output.index("Compared within")]
+    assert len(table[: table.index("other home:")].splitlines()) <= 16
+    for text in ("home share", "(12 runs)", "(120 runs)", "520 ug", "1.24 s"):
+        assert text in table
+
+
+def test_names_of_nodes_are_cut_in_the_middle(settings: Settings, shown: Callable[[], str]) -> None:
+    name = "summarise_the_reviews_of_a_product:translate_into_english_0_0:11"
+    nodes = (NodeTrace(name, "ap-southeast-1", 0.0, 0.12, is_cold=True),)
+    run_command._show(settings, RunTrace("0123", "complete", "plan", "5", 1.8, nodes, (), None))
+    found = re.findall(r"summarise\S*", shown())
+    assert len(found) == 1, "it is on one line"
+    head, ellipsis, tail = found[0].partition("…")
+    assert len(head) >= 10
+    assert name.startswith(head)
+    assert name.endswith(tail)
+    assert ellipsis or found == [name]
+
+
+COLUMNS = [Column("id", is_whole=True), Column("node", is_name=True), Column("said"), Column("in all", is_number=True)]
+ROWS = [["0123456789", "a_rather_long_name_of_a_node", "of many words", "1.5"]]
+
+
+def test_what_is_over_goes_to_names_first_and_to_headings_last() -> None:
+    whole = 10 + 28 + 13 + 6 + 2 + 3 * 3
+    assert column_widths(COLUMNS, ROWS, whole + 20) == [10, 28, 13, 6]
+    assert column_widths(COLUMNS, ROWS, whole - 3) == [10, 28, 13, 3]
+    assert column_widths(COLUMNS, ROWS, whole - 3 - 8) == [10, 28, 5, 3]
+    assert column_widths(COLUMNS, ROWS, whole - 3 - 8 - 8) == [10, 20, 5, 3]
+    assert column_widths(COLUMNS, ROWS, whole - 3 - 8 - 8 - 1) is None
+
+
+def test_a_table_is_as_wide_as_was_reckoned(shown: Callable[[], str], settings: Settings) -> None:
+    write_table(settings, "", COLUMNS, ROWS)
+    output = shown()
+    assert max(map(len, output.splitlines())) <= int(WIDTHS[-1])
+    assert "0123456789" in output
+    assert "1.5" in output
+    assert "…" not in output
+
+
+def test_a_row_that_has_no_room_is_a_paragraph() -> None:
+    assert paragraphs(COLUMNS, ROWS, 40) == [
+        "0123456789\n    node: a_rather_long_name_of_a_node;\n    said: of many words; in all: 1.5"
+    ]
+    assert paragraphs([Column("id"), Column("")], [["x", ""]], 40) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [("abcdefgh", 8, "abcdefgh"), ("abcdefgh", 5, "ab…gh"), ("  abcdefgh -> b", 6, "  abc…gh -> b"), ("abc", 1, "…")],
+)
+def test_words_are_cut_in_the_middle(text: str, width: int, expected: str) -> None:
+    assert elide(text, width) == expected
