@@ -52,8 +52,12 @@ FULL = Effort(
     variants=5,
 )
 
-VARIANT_NODES, VARIANT_GRAPH = 18, 0
-SAMPLED_NODES, SAMPLED_GRAPH = 6, 0
+READ_GRAPHS = ((9, 0), (18, 0))
+"""Nodes and graph of those that are searched under several readings of what is published."""
+
+SAMPLED_GRAPHS = ((6, 0), (12, 0))
+"""Those that are judged by samples, too."""
+
 FIRST_FORECAST_DAY = 30
 
 
@@ -89,10 +93,12 @@ def run(output: Path, effort: Effort) -> list[Table]:
     ]
     tables += [heuristic_study.pinned_table(pinned), heuristic_study.equal_effort_table(pinned)]
     plots.draw_heuristic(pinned, output / "reproduction-heuristic.png")
-    variants = step("readings of the heuristic", lambda: readings(seeds, effort.variants))
-    tables.append(heuristic_study.variants_table(variants))
-    sampled = step("heuristic by samples", lambda: by_samples(seeds))
-    tables.append(heuristic_study.variants_table(sampled))
+    for nodes, graph in READ_GRAPHS:
+        variants = step(f"readings, {nodes} nodes", partial(readings, nodes, graph, seeds, effort.variants))
+        tables.append(heuristic_study.variants_table(variants))
+    for nodes, graph in SAMPLED_GRAPHS:
+        sampled = step(f"by samples, {nodes} nodes", partial(by_samples, nodes, graph, seeds))
+        tables.append(heuristic_study.variants_table(sampled))
     tails = [
         step(
             f"tail limit {tightness}",
@@ -135,22 +141,22 @@ def window_tables(draws: int) -> list[Table]:
     ]
 
 
-def readings(seeds: Sequence[int], count: int) -> list[tuple[str, heuristic_study.Pinned]]:
+def readings(nodes: int, graph: int, seeds: Sequence[int], count: int) -> list[tuple[str, heuristic_study.Pinned]]:
     """One graph under some readings of what is published."""
     return [
         (
             heuristic_study.variant_name(parameters),
-            heuristic_study.study_pinned(VARIANT_NODES, VARIANT_GRAPH, seeds, parameters),
+            heuristic_study.study_pinned(nodes, graph, seeds, parameters),
         )
         for parameters in heuristic_study.VARIANTS[:count]
     ]
 
 
-def by_samples(seeds: Sequence[int]) -> list[tuple[str, heuristic_study.Pinned]]:
+def by_samples(nodes: int, graph: int, seeds: Sequence[int]) -> list[tuple[str, heuristic_study.Pinned]]:
     """One graph judged by the exact means and by samples."""
     return [
-        ("exact means", heuristic_study.study_pinned(SAMPLED_NODES, SAMPLED_GRAPH, seeds)),
-        ("2,000 samples", heuristic_study.study_pinned(SAMPLED_NODES, SAMPLED_GRAPH, seeds, samples=True)),
+        ("judged by exact means", heuristic_study.study_pinned(nodes, graph, seeds)),
+        ("judged by 2,000 samples", heuristic_study.study_pinned(nodes, graph, seeds, samples=True)),
     ]
 
 
