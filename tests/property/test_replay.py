@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from multi_x_serverless.adaptation.replay.intensities import LEAD_HOURS, Intensities
 from multi_x_serverless.adaptation.replay.load import Load
 from multi_x_serverless.adaptation.replay.replay import ReplaySettings, replay
-from multi_x_serverless.adaptation.replay.results import Replay
+from multi_x_serverless.adaptation.replay.results import POLICIES, Replay
 from tests.oracles.problems import random_problem
-from tests.unit.adaptation.replay.worlds import POLICIES, days
+from tests.unit.adaptation.replay.worlds import days
 
 ROUNDING = 1e-9
 """Relative: means of carbon are sums in double precision."""

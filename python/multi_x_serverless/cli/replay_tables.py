@@ -86,8 +86,9 @@ def show_replay(settings: Settings, replay: Replay) -> None:
 def _remarks(replay: Replay) -> list[str]:
     system, oracle = replay.policy(SYSTEM), replay.policy(ORACLE)
     lines = [f"{policy.name}: {policy.description}." for policy in replay.policies]
-    regret = percent(replay.regret_of_forecast())
-    lines.append(f"Regret of the forecast: this system's runs emit {regret} more than the oracle's.")
+    verb = {"carbon": "emit", "cost": "cost", "runtime": "take"}[replay.objective]
+    regret = _compared(replay.regret_of_forecast())
+    lines.append(f"Regret of the forecast: this system's runs {verb} {regret} than the oracle's.")
     lines.append(
         f"Plans every {replay.replan_hours} h. changes: plans put in force that place otherwise than the one before; "
         "switches: hours placed otherwise than the hour before."
@@ -123,8 +124,12 @@ def _of_controls(replay: Replay) -> list[str]:
     routed = replay.routed_saving_against_static(SYSTEM)
     if routed is None:
         return [f"{said}."]
-    emitted = f"{percent(abs(routed))} {'less' if routed >= 0 else 'more'}"
+    emitted = _compared(-routed)
     return [f"{said}. Runs of this system that follow the plan emit {emitted} than those of static, gross."]
+
+
+def _compared(excess: float) -> str:
+    return f"{percent(abs(excess))} {'more' if excess >= 0 else 'less'}"
 
 
 def _write_line(line: str) -> None:

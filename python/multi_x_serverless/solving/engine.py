@@ -10,7 +10,7 @@ from multi_x_serverless.errors import InvalidPlacementError, InvalidProblemError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.plan import Metric, Metrics
 from multi_x_serverless.solving.frontier import FRONTIER_SCHEMA, FRONTIER_VERSION, Frontier
-from multi_x_serverless.solving.solution import Solution, read_solution
+from multi_x_serverless.solving.solution import PlacedHour, Solution, read_placements, read_solution
 
 if TYPE_CHECKING:
     import numpy as np
@@ -133,15 +133,34 @@ class LoadedProblem:
             InvalidProblemError: The document cannot be solved; the error names the field.
             KeyboardInterrupt: Ctrl-C; the call returns within 100 ms.
         """
+        return read_solution(self._solve(solver, threads, deadline_s, seed, frontier))
+
+    def place(self, solver: str, *, threads: int | None = None) -> tuple[PlacedHour, ...]:
+        """Solve all hours as `solve` does, and return only what is to be done at each.
+
+        Raises:
+            UsageError: There is no such solver, or an argument is out of range.
+            InvalidProblemError: The document cannot be solved; the error names the field.
+            KeyboardInterrupt: Ctrl-C; the call returns within 100 ms.
+        """
+        return read_placements(self._solve(solver, threads))
+
+    def _solve(
+        self,
+        solver: str,
+        threads: int | None,
+        deadline_s: float | None = None,
+        seed: int | None = None,
+        frontier: float | None = None,
+    ) -> bytes:
         if solver not in SOLVERS:
             raise UsageError(f"there is no solver '{solver}'; there are {', '.join(SOLVERS)}.")
         try:
-            answer = self._problem.solve(solver, threads=threads, deadline_s=deadline_s, seed=seed, frontier=frontier)
+            return self._problem.solve(solver, threads=threads, deadline_s=deadline_s, seed=seed, frontier=frontier)
         except _core.InvalidProblemError as error:
             raise _refusal(error) from error
         except _core.EngineError as error:
             raise UsageError(str(error)) from error
-        return read_solution(answer)
 
     def pareto(
         self, hour: int, *, tolerance: float = 0.0, deadline_s: float | None = None, seed: int | None = None

@@ -192,6 +192,28 @@ def read_solution(text: bytes) -> Solution:
     )
 
 
+@dataclass(frozen=True)
+class PlacedHour:
+    """What is to be done at an hour, without how good it is and why."""
+
+    hour: int
+    status: Status
+    placement: Mapping[str, str]
+
+
+def read_placements(text: bytes) -> tuple[PlacedHour, ...]:
+    """Read of the engine's answer what is to be done; most of the answer is about candidates, and takes far longer.
+
+    Raises:
+        InvalidDocumentError: It is no solution document of a known version.
+    """
+    fields = documents.read(text, SOLUTION_SCHEMA, SOLUTION_VERSION)
+    return tuple(
+        PlacedHour(entry.integer("hour"), _status(entry), entry.mapping("placement", as_text))
+        for entry in fields.sections("hours")
+    )
+
+
 def plan_from_solution(solution: Solution, workflow_id: str, *, created_at: float, expires_at: float) -> Plan:
     """The plan of a solution, without a version yet."""
     return Plan(
@@ -223,14 +245,11 @@ def _hour_plan(entry: HourSolution) -> HourPlan:
 
 
 def _hour(fields: Fields) -> HourSolution:
-    status = fields.text("status")
-    if status not in ("optimal", "feasible", "infeasible", "timed_out"):
-        raise InvalidDocumentError(fields.document, f"{fields.path}.status", f"is '{status}'")
     objective = fields.section("objective")
     infeasibility = fields.optional_section("infeasibility")
     return HourSolution(
         hour=fields.integer("hour"),
-        status=status,  # type: ignore[arg-type]  # checked above
+        status=_status(fields),
         placement=fields.mapping("placement", as_text),
         metrics=Metrics.from_fields(fields.section("metrics")),
         home_metrics=Metrics.from_fields(fields.section("home_metrics")),
@@ -255,6 +274,13 @@ def _hour(fields: Fields) -> HourSolution:
         explored=fields.integer("explored"),
         frontier=_frontier(fields),
     )
+
+
+def _status(fields: Fields) -> Status:
+    status = fields.text("status")
+    if status not in ("optimal", "feasible", "infeasible", "timed_out"):
+        raise InvalidDocumentError(fields.document, f"{fields.path}.status", f"is '{status}'")
+    return status  # type: ignore[return-value]  # checked above
 
 
 def _frontier(fields: Fields) -> Frontier | None:

@@ -12,11 +12,12 @@ import pytest
 
 from multi_x_serverless.adaptation.replay.intensities import LEAD_HOURS
 from multi_x_serverless.adaptation.replay.plots import draw
+from multi_x_serverless.adaptation.replay.results import POLICIES
 from multi_x_serverless.cli.main import run
 from multi_x_serverless.cli.replay_tables import show_replay
 from multi_x_serverless.collection.carbon_file import FILE_VARIABLE
 from multi_x_serverless.errors import UnsupportedError, UsageError
-from tests.unit.adaptation.replay.worlds import AWAY, HOME, POLICIES, always, by_hour_of_day, days, replayed, world
+from tests.unit.adaptation.replay.worlds import AWAY, HOME, always, by_hour_of_day, days, replayed, world
 from tests.unit.cli.golden import check_golden, table_settings
 from tests.unit.core.documents import dump, fan_out_problem
 
@@ -64,7 +65,7 @@ def test_documents_and_plots_are_written(tmp_path: Path, problem: str, capsys: p
     assert (shown.pop("schema"), shown.pop("version")) == ("multi-x-serverless/cli/replay", 1)
     assert (document.pop("schema"), document.pop("version")) == ("multi-x-serverless/replay", 1)
     assert shown == document
-    assert [policy["name"] for policy in shown["policies"]] == POLICIES
+    assert [policy["name"] for policy in shown["policies"]] == list(POLICIES)
     assert len(hours.read_text().splitlines()) == 1 + 72 * len(POLICIES)
     assert plot.read_text().startswith("<?xml")
 

@@ -9,7 +9,7 @@ import pytest
 
 from multi_x_serverless.errors import InvalidPlacementError, InvalidProblemError, UsageError
 from multi_x_serverless.solving.engine import LoadedProblem
-from multi_x_serverless.solving.simulation import ALL_HOME, simulate
+from multi_x_serverless.solving.simulation import ALL_HOME, Simulator, simulate
 from tests.oracles.checker import Checker
 from tests.oracles.problems import random_problem
 from tests.unit.core.documents import ENTRY, JOIN, LABEL, RESIZE, dump, fan_out_problem
@@ -115,3 +115,27 @@ def test_defaults_of_the_document_are_told() -> None:
     assert outcome.hours[0].limits == ()
     assert len(outcome.hours) == 1
     assert not outcome.breaks_a_hard_limit
+
+
+def test_other_intensities_keep_the_limits_and_the_scenarios() -> None:
+    problem = fan_out_problem()
+    problem["constraints"]["hard"] = {"carbon": {"type": "absolute", "value": 1e-3}}
+    simulator = Simulator(dump(problem))
+    other = {"us-east-1": [800.0] * 24, "ca-central-1": [60.0] * 24}
+    problem["intensity_gco2e_per_kwh"] = other
+    expected = Simulator(dump(problem))
+    found = simulator.with_intensity(other, hours=[7])
+    assert found.problem.hours == [7]
+    for hour in (0, 7):
+        assert found.at(found.home, hour) == expected.at(expected.home, hour)
+    assert simulator.at(simulator.home, 7) != found.at(found.home, 7), "the first one is as it was"
+
+
+def test_run_times_are_those_of_the_scenarios() -> None:
+    problem = LoadedProblem(dump(fan_out_problem()))
+    home = dict.fromkeys(problem.nodes, "us-east-1")
+    times = problem.run_times(home)
+    assert times.shape == (100,)
+    assert float(times.mean()) == pytest.approx(problem.evaluate(home, 3).runtime.mean, rel=SINGLE)
+    with pytest.raises(InvalidPlacementError):
+        problem.run_times({**home, ENTRY: "eu-west-1"})

@@ -11,7 +11,7 @@ import pytest
 from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError, UsageError
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.solving.engine import LoadedProblem
-from multi_x_serverless.solving.solution import few_runs_warning, plan_from_solution, read_solution
+from multi_x_serverless.solving.solution import few_runs_warning, plan_from_solution, read_placements, read_solution
 from tests.unit.core.documents import dump, fan_out_problem
 
 
@@ -126,3 +126,16 @@ def test_figures_of_few_runs_come_with_a_warning(document: dict[str, Any]) -> No
     assert "1 observed run:" in str(few_runs_warning(1))
     assert "declared estimates" in str(few_runs_warning(0))
     assert few_runs_warning(20) is None
+
+
+def test_what_is_to_be_done_is_that_of_the_whole_solution(document: dict[str, Any]) -> None:
+    text = orjson.dumps(document)
+    assert [(hour.hour, hour.status, hour.placement) for hour in read_placements(text)] == [
+        (hour.hour, hour.status, hour.placement) for hour in read_solution(text).hours
+    ]
+    problem = LoadedProblem(dump(fan_out_problem()))
+    assert problem.place("coarse-grained", threads=1) == read_placements(problem.solve("coarse-grained").document)
+    with pytest.raises(UsageError, match="no solver 'best'"):
+        problem.place("best")
+    with pytest.raises(InvalidDocumentError, match=r"hours\[1\]\.status: is 'lucky'"):
+        read_placements(changed(document, lambda copy: copy["hours"][1].update(status="lucky")))

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from multi_x_serverless.model.plan import Objective, Placement
     from multi_x_serverless.solving.engine import SolverName
     from multi_x_serverless.solving.simulation import Simulator
-    from multi_x_serverless.solving.solution import Solution
 
 LIFETIME_HOURS = round(PLAN_LIFETIME_S / SECONDS_PER_HOUR)
 RENEW_BEFORE_HOURS = round(RENEW_BEFORE_S / SECONDS_PER_HOUR)
@@ -143,6 +142,21 @@ class Fixed:
 
 
 @dataclass(frozen=True)
+class Solved:
+    """Placements of a day.
+
+    Attributes:
+        by_hour: UTC hour -> placement; all 24.
+        cpu_s: Processor seconds that they took.
+        infeasible_hours: UTC hours at which no placement keeps the hard limits; everything is home then.
+    """
+
+    by_hour: Mapping[int, Placement]
+    cpu_s: float
+    infeasible_hours: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Solving:
     """Solves and tells what it took.
 
@@ -161,12 +175,16 @@ class Solving:
         """The problem of a day."""
         return self.simulator.with_intensity(intensity, hours=HOURS_OF_THE_DAY)
 
-    def solve(self, simulator: Simulator, solver: SolverName) -> tuple[Solution, float]:
-        """A solution and the processor seconds that it took."""
+    def solve(self, simulator: Simulator, solver: SolverName) -> Solved:
+        """The day's placements and the processor seconds that they took."""
         before = self.cpu_clock()
-        solution = simulator.problem.solve(solver, threads=self.threads)
+        hours = simulator.problem.place(solver, threads=self.threads)
         measured = self.cpu_clock() - before + self.reading_cpu_s
-        return solution, measured if self.cpu_s is None else self.cpu_s
+        return Solved(
+            by_hour={entry.hour: entry.placement for entry in hours},
+            cpu_s=measured if self.cpu_s is None else self.cpu_s,
+            infeasible_hours=tuple(entry.hour for entry in hours if entry.status == "infeasible"),
+        )
 
 
 @dataclass(frozen=True)
@@ -276,14 +294,14 @@ class ByForecast:
         except NotEnoughDataError as error:
             return Step(None, str(error))
         day = self.solving.under(expected)
-        solution, cpu_s = self.solving.solve(day, self.solver)
-        placements = {entry.hour: entry.placement for entry in solution.hours}
-        verdict = self.weighing.weigh(day, placements, known, cpu_s, expected)
-        if solution.is_infeasible_at_all_hours:
+        found = self.solving.solve(day, self.solver)
+        if len(found.infeasible_hours) == HOURS_PER_DAY:
             # No choice of plans: the product sends everything home then.
             verdict = Verdict(changes=known.in_force is not None, reason="no placement meets the hard limits.")
-        plan = DayPlan(placements, LIFETIME_HOURS) if verdict.changes else None
-        return Step(plan, verdict.reason, True, cpu_s, solution.infeasible_hours)
+        else:
+            verdict = self.weighing.weigh(day, found.by_hour, known, found.cpu_s, expected)
+        plan = DayPlan(found.by_hour, LIFETIME_HOURS) if verdict.changes else None
+        return Step(plan, verdict.reason, True, found.cpu_s, found.infeasible_hours)
 
 
 @dataclass(frozen=True)
@@ -299,6 +317,6 @@ class Oracle:
 
     def plan(self, known: Known) -> Step:
         """The best of the day to come."""
-        solution, cpu_s = self.solving.solve(self.solving.under(self.intensities.day(known.hour)), "fine-grained")
-        plan = DayPlan({entry.hour: entry.placement for entry in solution.hours}, LIFETIME_HOURS)
-        return Step(plan, "the best of what comes.", True, cpu_s, solution.infeasible_hours)
+        found = self.solving.solve(self.solving.under(self.intensities.day(known.hour)), "fine-grained")
+        plan = DayPlan(found.by_hour, LIFETIME_HOURS)
+        return Step(plan, "the best of what comes.", True, found.cpu_s, found.infeasible_hours)

@@ -20,7 +20,8 @@ REPLAY_SCHEMA = "multi-x-serverless/replay"
 REPLAY_VERSION = 1
 
 HOME, STATIC, SINGLE, SYSTEM, ORACLE = "home", "static", "single", "system", "oracle"
-"""Names of the policies, in the order of the tables."""
+POLICIES = (HOME, STATIC, SINGLE, SYSTEM, ORACLE)
+"""In the order of the tables."""
 
 
 @dataclass(frozen=True)
@@ -187,9 +188,14 @@ class Replay:
         return next(policy for policy in self.policies if policy.name == name)
 
     def regret_of_forecast(self) -> float:
-        """Fraction that this system emits more, gross, than it would have with a perfect forecast."""
-        best = self.policy(ORACLE).carbon.gross
-        return self.policy(SYSTEM).carbon.gross / best - 1.0 if best > 0 else 0.0
+        """Fraction of the first objective, gross, that this system takes more than it would with a perfect forecast."""
+        system, oracle = self.policy(SYSTEM), self.policy(ORACLE)
+        found, best = {
+            "carbon": (system.carbon.gross, oracle.carbon.gross),
+            "cost": (system.cost.gross, oracle.cost.gross),
+            "runtime": (system.runtime_mean_s, oracle.runtime_mean_s),
+        }[self.objective]
+        return found / best - 1.0 if best > 0 else 0.0
 
     def routed_saving_against_static(self, name: str) -> float | None:
         """Fraction of gross carbon that a planning policy's runs save against static, its controls left out.
@@ -229,7 +235,7 @@ class Replay:
             "provenance": dict(self.provenance),
             "notes": list(self.notes),
             "placements": [dict(placement) for placement in self.placements],
-            "policies": [_policy_members(entry, home, static) for entry in self.policies],
+            "policies": [_policy_members(entry, home, static, self.stretch) for entry in self.policies],
         }
 
     def to_document(self) -> bytes:
@@ -242,7 +248,7 @@ class Replay:
         return np.asarray(shares.reshape(-1, HOURS_PER_DAY, shares.shape[1]).mean(axis=0))
 
 
-def _policy_members(entry: PolicyResult, home: PolicyResult, static: PolicyResult) -> dict[str, Any]:
+def _policy_members(entry: PolicyResult, home: PolicyResult, static: PolicyResult, stretch: Stretch) -> dict[str, Any]:
     def compared(baseline: PolicyResult) -> dict[str, Any]:
         return {
             "carbon": saving(entry.carbon, baseline.carbon).to_members(),
@@ -268,4 +274,9 @@ def _policy_members(entry: PolicyResult, home: PolicyResult, static: PolicyResul
         "hours_without_plan": entry.hours_without_plan,
         "infeasible_hours": entry.infeasible_hours,
         "hours_over_hard_limits": entry.hours_over_hard_limits,
+        "put_in_force": [
+            {"datetime_utc": stretch.in_words(moment.hour), "reason": moment.reason}
+            for moment in entry.moments
+            if moment.puts_in_force
+        ],
     }

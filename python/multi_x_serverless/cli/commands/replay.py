@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from multi_x_serverless.cli.options import transmission_option
 from multi_x_serverless.cli.output import write_json
 from multi_x_serverless.cli.problem_file import read_document, require_directory, write_document
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -58,7 +57,12 @@ MEGABYTE = 1e6
     show_default=True,
     help="Fraction of the runs that stay home as controls where there is a plan.",
 )
-@transmission_option
+@click.option(
+    "--transmission",
+    type=click.Choice(["best", "worst"]),
+    help="Energy per byte. best: 0.001 kWh/GB everywhere; worst: 0.005 between regions and 0 within one.  [default: "
+    "document's]",
+)
 @click.option(
     "--package-mb",
     type=click.FloatRange(min=0.0),
@@ -128,6 +132,7 @@ def command(
     from multi_x_serverless.adaptation.replay.hourly import hourly_csv
     from multi_x_serverless.adaptation.replay.plots import draw, require_plots
     from multi_x_serverless.adaptation.replay.replay import ReplaySettings, replay
+    from multi_x_serverless.adaptation.replay.results import POLICIES
     from multi_x_serverless.adaptation.replay.stretch import stretch_of
     from multi_x_serverless.cli.progress import terminal_count
     from multi_x_serverless.cli.replay_tables import show_replay
@@ -152,8 +157,7 @@ def command(
         ),
     )
     intensities = _intensities(LoadedProblem(document).regions, stretch)
-    days = {"static": 0, "home": 0, "single": 1, "system": 2, "oracle": 3}
-    with terminal_count(settings, "days", 4 * stretch.days) as count:
+    with terminal_count(settings, "days", len(POLICIES) * stretch.days) as count:
         found = replay(
             document,
             intensities,
@@ -166,7 +170,7 @@ def command(
                 solve_cpu_s=solve_cpu,
                 threads=threads,
             ),
-            progress=lambda policy, hour: count(days[policy] * stretch.days + hour // 24),
+            progress=lambda policy, hour: count(POLICIES.index(policy) * stretch.days + hour // 24),
         )
     if csv_file is not None:
         write_document(csv_file, hourly_csv(found).encode())

@@ -14,17 +14,22 @@ from multi_x_serverless.adaptation.replay.hourly import COLUMNS, hourly_csv
 from multi_x_serverless.adaptation.replay.intensities import LEAD_HOURS, Intensities
 from multi_x_serverless.adaptation.replay.load import Load, constant_load, read_load
 from multi_x_serverless.adaptation.replay.replay import ReplaySettings, replay
-from multi_x_serverless.adaptation.replay.results import REPLAY_SCHEMA, REPLAY_VERSION, Replay
+from multi_x_serverless.adaptation.replay.results import POLICIES, REPLAY_SCHEMA, REPLAY_VERSION, Replay
 from multi_x_serverless.errors import UsageError
 from multi_x_serverless.model import documents
 from tests.oracles.brute_force import all_placements
 from tests.oracles.checker import Checker
 from tests.unit.adaptation.replay.test_overhead import START_KWH
-from tests.unit.adaptation.replay.worlds import AWAY, HOME, POLICIES, always, by_hour_of_day, days, replayed, world
+from tests.unit.adaptation.replay.worlds import AWAY, HOME, always, by_hour_of_day, days, replayed, world
 from tests.unit.core.documents import dump, fan_out_problem
 
 SWAPPING = by_hour_of_day([100.0] * 12 + [900.0] * 12)
 """Cleaner than home (400) before noon, dirtier after."""
+
+
+def surprising(hour: int) -> float:
+    """Clean as long as anybody can remember, and dirty from then on."""
+    return 100.0 if hour < 0 else 700.0
 
 
 def swapping_world(count: int) -> Intensities:
@@ -354,6 +359,16 @@ class TestLimits:
         problem["constraints"] = {"priority_order": ["carbon", "cost"], "priority_tolerance": 0.9}
         assert replayed(problem, far).static_region == HOME
 
+    def test_regret_is_of_the_first_objective(self) -> None:
+        problem = fan_out_problem()
+        problem["constraints"]["priority_order"] = ["cost", "carbon"]
+        found = replayed(problem, swapping_world(1))
+        assert found.regret_of_forecast() == 0.0, "prices were known"
+        assert (
+            replayed(fan_out_problem(), world(days(2), {HOME: always(400.0), AWAY: surprising})).regret_of_forecast()
+            > 0.1
+        )
+
     def test_an_interval_is_for_planning_only(self) -> None:
         near = world(days(2), {HOME: always(400.0), AWAY: always(330.0)})
         problem = fan_out_problem()
@@ -442,7 +457,7 @@ class TestDocuments:
         assert fields.number("runs") == 48_000.0
         assert fields.section("intensity_origins").text(HOME) == "made up for tests, 2023"
         policies = {entry.text("name"): entry for entry in fields.sections("policies")}
-        assert list(policies) == POLICIES
+        assert list(policies) == list(POLICIES)
         system, home, static = (
             policies[name].section("carbon_gco2eq").number("net") for name in ("system", "home", "static")
         )
@@ -454,6 +469,9 @@ class TestDocuments:
         regret = policies["system"].section("carbon_gco2eq").number("gross")
         regret /= policies["oracle"].section("carbon_gco2eq").number("gross")
         assert fields.number("regret_of_forecast") == pytest.approx(regret - 1)
+        (first,) = policies["system"].sections("put_in_force")
+        assert first.text("datetime_utc") == "2023-06-01T00:00Z"
+        assert "carbon falls by" in first.text("reason")
         assert len(fields.sections("placements")) == len(found.placements)
 
     def test_the_csv_holds_every_hour_of_every_policy(self) -> None:

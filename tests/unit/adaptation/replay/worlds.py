@@ -17,8 +17,6 @@ from tests.unit.core.documents import dump
 
 HOME, AWAY = "us-east-1", "ca-central-1"
 
-POLICIES = ["home", "static", "single", "system", "oracle"]
-
 
 def days(count: int) -> Stretch:
     """So many days from Thursday, 1 June 2023 on."""
