@@ -9,8 +9,9 @@ import numpy as np
 
 from benchmarks.reproduction.applications import WORKLOADS, Workload
 from benchmarks.reproduction.compare import geometric_mean, outcome, setting_of, window
+from benchmarks.reproduction.document import FOUR_REGIONS, HOURS_IN_DAY
 from benchmarks.reproduction.heuristic_study import space_of, variant_name
-from benchmarks.reproduction.problems import CALIBRATION_DAYS, FOUR_REGIONS, HOURS_IN_DAY, build_study, on_day
+from benchmarks.reproduction.problems import CALIBRATION_DAYS, build_study, on_day
 from benchmarks.reproduction.published_heuristic import PUBLISHED, Parameters, exact_judge, search
 from benchmarks.reproduction.tables import Table, table
 from benchmarks.reproduction.targets import HEADLINES, Preset

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 
 from benchmarks.reproduction import targets
 from benchmarks.reproduction.applications import WORKLOADS
-from benchmarks.reproduction.beyond import LEVELS, TradeOffs, Year, grouped, reductions, relative, weekly_reductions
+from benchmarks.reproduction.beyond import LEVELS, Year, grouped, reductions, weekly_reductions
 from benchmarks.reproduction.compare import PRESETS, FactorPoint, in_canada, setting_of
+from benchmarks.reproduction.frontiers import TradeOffs, relative
 from benchmarks.reproduction.heuristic_study import Pinned
 
 DPI = 110

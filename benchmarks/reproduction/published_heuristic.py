@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -162,30 +163,42 @@ def exact_judge(problem: _core.Problem, hour: int) -> Judge:
     return judge
 
 
-def sampling_judge(
-    problem: _core.Problem, hour: int, seed: int, known: dict[Placement, Mapping[str, NDArray[np.float32]]]
-) -> Judge:
+Runs: TypeAlias = Callable[[Placement], tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""Carbon (gCO2eq) and run time (seconds) of a placement in many scenarios."""
+
+
+def many_runs(problem: _core.Problem, hour: int) -> Runs:
+    """What placements look like in all scenarios of a problem; the last ones that were asked for are kept."""
+    names = problem.nodes
+
+    @lru_cache(maxsize=KEPT_PLACEMENTS)
+    def runs(placement: Placement) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        every = problem.samples(dict(zip(names, placement, strict=True)), hour)
+        return every["carbon"], every["runtime"]
+
+    return runs
+
+
+def sampling_judge(runs: Runs, seed: int) -> Judge:
     """Judges by 2,000 Monte-Carlo samples, fresh ones each time, as published.
 
     Args:
-        problem: With many scenarios, which the samples are drawn from with replacement.
-        hour: UTC hour.
+        runs: What the samples are drawn from, with replacement.
         seed: Of the drawing.
-        known: What placements look like in all scenarios; kept here between searches.
     """
     source = np.random.default_rng(seed)
-    names = problem.nodes
 
     def judge(placement: Placement) -> Judgement:
-        if placement not in known:
-            known[placement] = problem.samples(dict(zip(names, placement, strict=True)), hour)
-        every = known[placement]
-        drawn = source.integers(len(every["carbon"]), size=SAMPLES)
-        tail = np.partition(every["runtime"][drawn], TAIL_RANK)[TAIL_RANK]
-        return Judgement(float(every["carbon"][drawn].mean()), float(tail))
+        carbon, runtime = runs(placement)
+        drawn = source.integers(len(carbon), size=SAMPLES)
+        tail = np.partition(runtime[drawn], TAIL_RANK)[TAIL_RANK]
+        return Judgement(float(carbon[drawn].mean()), float(tail))
 
     return judge
 
+
+KEPT_PLACEMENTS = 2000
+"""Enough for most to be asked for again, and little memory."""
 
 SAMPLES = 2000
 """Per evaluation, as published."""

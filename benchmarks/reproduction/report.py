@@ -11,8 +11,10 @@ from typing import TypeVar
 
 import orjson
 
-from benchmarks.reproduction import beyond, compare, heuristic_study, plots
+from benchmarks.reproduction import beyond, compare, foresight, frontiers, heuristic_study, plots
 from benchmarks.reproduction.heuristic_week import heuristic_week_table, heuristic_weeks
+from benchmarks.reproduction.overhead import break_even, break_even_table
+from benchmarks.reproduction.solver_effort import solver_effort, solver_table
 from benchmarks.reproduction.tables import Table
 
 Found = TypeVar("Found")
@@ -52,8 +54,12 @@ FULL = Effort(
     variants=5,
 )
 
-VARIANT_NODES, VARIANT_GRAPH = 18, 0
-SAMPLED_NODES, SAMPLED_GRAPH = 6, 0
+READ_GRAPHS = ((9, 0), (18, 0))
+"""Nodes and graph of those that are searched under several readings of what is published."""
+
+SAMPLED_GRAPHS = ((6, 0), (12, 0))
+"""Those that are judged by samples, too."""
+
 FIRST_FORECAST_DAY = 30
 
 
@@ -75,9 +81,9 @@ def run(output: Path, effort: Effort) -> list[Table]:
     tables.append(compare.factor_table(points))
     plots.draw_canada(output / "reproduction-canada.png")
     plots.draw_factors(points, output / "reproduction-factors.png")
-    tables.append(step("published window, US only", beyond.us_table))
+    tables.append(step("published window, US only", foresight.us_table))
     tables.append(step("heuristic on the published window", lambda: heuristic_week_table(heuristic_weeks())))
-    tables.append(step("solver", lambda: compare.solver_table(compare.solver_effort())))
+    tables.append(step("solver", lambda: solver_table(solver_effort())))
 
     seeds = range(heuristic_study.SEEDS)
     pinned = [
@@ -89,10 +95,12 @@ def run(output: Path, effort: Effort) -> list[Table]:
     ]
     tables += [heuristic_study.pinned_table(pinned), heuristic_study.equal_effort_table(pinned)]
     plots.draw_heuristic(pinned, output / "reproduction-heuristic.png")
-    variants = step("readings of the heuristic", lambda: readings(seeds, effort.variants))
-    tables.append(heuristic_study.variants_table(variants))
-    sampled = step("heuristic by samples", lambda: by_samples(seeds))
-    tables.append(heuristic_study.variants_table(sampled))
+    for nodes, graph in READ_GRAPHS:
+        variants = step(f"readings, {nodes} nodes", partial(readings, nodes, graph, seeds, effort.variants))
+        tables.append(heuristic_study.variants_table(variants))
+    for nodes, graph in SAMPLED_GRAPHS:
+        sampled = step(f"by samples, {nodes} nodes", partial(by_samples, nodes, graph, seeds))
+        tables.append(heuristic_study.variants_table(sampled))
     tails = [
         step(
             f"tail limit {tightness}",
@@ -110,12 +118,12 @@ def run(output: Path, effort: Effort) -> list[Table]:
     plots.draw_levels(years, output / "reproduction-levels.png")
     plots.draw_weeks(years, output / "reproduction-weeks.png")
     days = range(FIRST_FORECAST_DAY, len(beyond.YEAR), effort.days_between_forecasts)
-    regrets = step("forecasts", lambda: [beyond.forecast_regret(case, days) for case in beyond.cases()])
-    tables.append(beyond.regret_table(regrets, len(days)))
-    tables.append(beyond.break_even_table([beyond.break_even(one) for one in years]))
-    frontiers = step("frontiers", all_trade_offs)
-    tables.append(beyond.frontier_table(frontiers))
-    plots.draw_frontiers(frontiers, output / "reproduction-frontiers.png")
+    regrets = step("forecasts", lambda: [foresight.forecast_regret(case, days) for case in beyond.cases()])
+    tables.append(foresight.regret_table(regrets, len(days)))
+    tables.append(break_even_table([break_even(one) for one in years]))
+    found = step("frontiers", frontiers.all_trade_offs)
+    tables.append(frontiers.frontier_table(found))
+    plots.draw_frontiers(found, output / "reproduction-frontiers.png")
 
     (output / "results.json").write_bytes(orjson.dumps([asdict(one) for one in tables], option=orjson.OPT_INDENT_2))
     text = "\n\n".join(one.to_markdown() for one in tables)
@@ -135,27 +143,20 @@ def window_tables(draws: int) -> list[Table]:
     ]
 
 
-def readings(seeds: Sequence[int], count: int) -> list[tuple[str, heuristic_study.Pinned]]:
+def readings(nodes: int, graph: int, seeds: Sequence[int], count: int) -> list[tuple[str, heuristic_study.Pinned]]:
     """One graph under some readings of what is published."""
     return [
         (
             heuristic_study.variant_name(parameters),
-            heuristic_study.study_pinned(VARIANT_NODES, VARIANT_GRAPH, seeds, parameters),
+            heuristic_study.study_pinned(nodes, graph, seeds, parameters),
         )
         for parameters in heuristic_study.VARIANTS[:count]
     ]
 
 
-def by_samples(seeds: Sequence[int]) -> list[tuple[str, heuristic_study.Pinned]]:
+def by_samples(nodes: int, graph: int, seeds: Sequence[int]) -> list[tuple[str, heuristic_study.Pinned]]:
     """One graph judged by the exact means and by samples."""
     return [
-        ("exact means", heuristic_study.study_pinned(SAMPLED_NODES, SAMPLED_GRAPH, seeds)),
-        ("2,000 samples", heuristic_study.study_pinned(SAMPLED_NODES, SAMPLED_GRAPH, seeds, samples=True)),
-    ]
-
-
-def all_trade_offs() -> list[beyond.TradeOffs]:
-    """Every frontier that is shown."""
-    return [
-        beyond.trade_offs(regions, name, preset) for regions, name in beyond.FRONTIERS for preset in compare.PRESETS
+        ("judged by exact means", heuristic_study.study_pinned(nodes, graph, seeds)),
+        ("judged by 2,000 samples", heuristic_study.study_pinned(nodes, graph, seeds, samples=True)),
     ]

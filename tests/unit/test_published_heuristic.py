@@ -27,6 +27,7 @@ from benchmarks.reproduction.published_heuristic import (
     Placement,
     Space,
     exact_judge,
+    many_runs,
     sampling_judge,
     search,
 )
@@ -122,7 +123,7 @@ def test_the_exact_judge_is_the_engine_and_samples_scatter_around_it() -> None:
     exact = exact_judge(problem, HOUR)(placement)
     told = problem.evaluate(dict(zip(problem.nodes, placement, strict=True)), HOUR)
     assert (exact.carbon, exact.runtime_tail) == (told.carbon.mean, told.runtime.tail)
-    judge = sampling_judge(problem, HOUR, 5, {})
+    judge = sampling_judge(many_runs(problem, HOUR), 5)
     samples = [judge(placement) for _ in range(200)]
     assert len({one.carbon for one in samples}) > 100
     deviation = np.std([one.carbon for one in samples])

@@ -11,15 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.reproduction import beyond, compare, heuristic_study, report, targets
+from benchmarks.reproduction import beyond, compare, foresight, frontiers, heuristic_study, overhead, report, targets
 from benchmarks.reproduction.__main__ import main
 from benchmarks.reproduction.applications import WORKLOADS, Workload, workload
+from benchmarks.reproduction.document import FOUR_REGIONS, HOME, OutsideRule, Setting
 from benchmarks.reproduction.problems import (
     CALIBRATION_DAYS,
-    FOUR_REGIONS,
-    HOME,
-    OutsideRule,
-    Setting,
     build_study,
     calibrated_bytes,
     carbon_of,
@@ -125,8 +122,8 @@ def test_a_forecast_starts_on_the_right_day_and_sees_nothing_of_it() -> None:
     # 1 January 2023 was a Sunday.
     assert weekday((0 + 3) * 24 * 3600.0) == 6
     counting = np.arange(8760.0)[None]
-    assert beyond.predicted(counting, [10]).max() < 10 * 24
-    assert beyond.last_weeks_mean(counting, [10])[0, 0] == pytest.approx(np.arange(3 * 24, 10 * 24).mean())
+    assert foresight.predicted(counting, [10]).max() < 10 * 24
+    assert foresight.last_weeks_mean(counting, [10])[0, 0] == pytest.approx(np.arange(3 * 24, 10 * 24).mean())
 
 
 def test_messages_that_emit_more_than_the_ratio_allows_are_refused() -> None:
@@ -207,10 +204,10 @@ def test_slower_regions_take_more_energy() -> None:
 
 def test_runs_to_break_even_are_overhead_over_saving() -> None:
     days = (100, 200)
-    never = beyond.break_even(beyond.solve_year(beyond.Case("US only", "worst", workload("Image large")), days))
+    never = overhead.break_even(beyond.solve_year(beyond.Case("US only", "worst", workload("Image large")), days))
     assert (never.over_home, never.over_static, never.with_published_solver) == (None, None, None)
     year = beyond.solve_year(beyond.Case("North America", "best", workload("DNA small")), days)
-    found = beyond.break_even(year)
+    found = overhead.break_even(year)
     saved = float((year.outcome.home - year.outcome.best).mean())
     assert found.over_home == pytest.approx(found.overhead_gco2eq / saved)
     # Three copies of 10 MB, half way between both grids' means, and half a minute of a vCPU.
@@ -265,8 +262,8 @@ def rows_of(page: str, one: Table) -> list[str]:
         compare.speed_table,
         compare.untracked_table,
         lambda: compare.factor_table(compare.factor_points()),
-        beyond.us_table,
-        lambda: beyond.frontier_table(report.all_trade_offs()),
+        foresight.us_table,
+        lambda: frontiers.frontier_table(frontiers.all_trade_offs()),
     ],
 )
 def test_cheap_tables_of_the_page_are_what_the_code_computes(make: object) -> None:
@@ -290,19 +287,18 @@ def test_pictures_of_the_page_exist_and_are_all_used() -> None:
 
 def test_the_command_writes_tables_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "WORKLOADS", (workload("DNA small"), workload("DNA large")))
-    monkeypatch.setattr(beyond, "WORKLOADS", (workload("DNA small"),))
-    monkeypatch.setattr(beyond, "FRONTIERS", beyond.FRONTIERS[:1])
-    monkeypatch.setattr(
-        beyond, "REGION_SETS", {name: beyond.REGION_SETS[name] for name in ("North America", "US only")}
-    )
-    monkeypatch.setattr(beyond, "US_SUBSETS", beyond.US_SUBSETS[:1])
+    for module in (beyond, foresight, overhead):
+        monkeypatch.setattr(module, "WORKLOADS", (workload("DNA small"),))
+    monkeypatch.setattr(frontiers, "FRONTIERS", frontiers.FRONTIERS[:1])
+    monkeypatch.delitem(beyond.REGION_SETS, "Europe")
+    monkeypatch.setattr(foresight, "US_SUBSETS", foresight.US_SUBSETS[:1])
     monkeypatch.setattr(report, "heuristic_weeks", list)
     monkeypatch.setattr(heuristic_study, "SEEDS", 2)
     monkeypatch.setattr(heuristic_study, "TIGHTNESS", (1.02,))
     monkeypatch.setattr(heuristic_study, "POOL_SCENARIOS", 2000)
     monkeypatch.setattr(heuristic_study, "TRUE_SCENARIOS", 2000)
-    monkeypatch.setattr(report, "VARIANT_NODES", 6)
-    monkeypatch.setattr(report, "SAMPLED_NODES", 6)
+    monkeypatch.setattr(report, "READ_GRAPHS", ((6, 0),))
+    monkeypatch.setattr(report, "SAMPLED_GRAPHS", ((6, 0),))
     small = report.Effort(draws=1, days_between_forecasts=300, pinned=[(6, 0)], tail_graphs=1, variants=1)
     monkeypatch.setattr("benchmarks.reproduction.__main__.DEFAULT", small)
     monkeypatch.setattr("sys.argv", ["reproduction", "--output", str(tmp_path / "new")])
