@@ -34,6 +34,7 @@ from multi_x_serverless.adaptation.ledger import DAY_S, Ledger
 from multi_x_serverless.adaptation.overhead import Overhead, cpu_spending, estimate_overhead, solve_spending
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
+from multi_x_serverless.adaptation.spent import spent_on
 from multi_x_serverless.adaptation.statistics import store_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
 from multi_x_serverless.adaptation.weighing import (
@@ -180,7 +181,7 @@ class _Check:
         self._runs = 0
         self._warnings: tuple[str, ...] = ()
         self._schedule: DaySchedule | None = None
-        self._history: Sequence[ObservedRun] = ()
+        self._recent: Sequence[ObservedRun] = ()
 
     def with_next_check(self, decision: Decision, cpu_s: float) -> Decision:
         """The decision with the balance and the time of the next check, which are noted unless nothing is to change.
@@ -191,7 +192,8 @@ class _Check:
         """
         cloud, record, now = self._cloud, self._record, self._cloud.now()
         plans = PlanStore(cloud)
-        found = balance(self._history, plans.versions(record.workflow_id), Ledger(cloud).spending(record.workflow_id))
+        spent = spent_on(cloud, record, self._recent, read_signals(cloud), self._settings.solve.transmission)
+        found = balance(self._recent, plans.versions(record.workflow_id), spent.total)
         active = plans.active(record.workflow_id)
         ends_at = None if active is None or active.solver == "none" else active.expires_at - RENEW_BEFORE_S
         check_carbon = cpu_spending(record, "solve", cpu_s, read_signals(cloud), at=now).carbon_gco2eq
@@ -209,10 +211,10 @@ class _Check:
         cloud, record, workflow_id = self._cloud, self._record, self._record.workflow_id
         self._sync()
         since = cloud.now() - KEEP_DAYS * 86_400.0
-        recent = History(cloud).runs(workflow_id, since=since)
+        recent = self._recent = History(cloud).runs(workflow_id, since=since)
         # The collectors learn from them, and whoever looks at the workflow sees what the decision rests on.
         store_statistics(cloud, record, recent)
-        history = self._history = [run for run in recent if run.manifest_id == record.manifest_id]
+        history = [run for run in recent if run.manifest_id == record.manifest_id]
         self._runs = number_of_runs(run for run in history if run.status == "complete")
         if self._runs < self._settings.minimum_runs:
             return self._decision(

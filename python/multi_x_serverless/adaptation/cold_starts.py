@@ -26,6 +26,7 @@ from dataclasses import dataclass
 
 from multi_x_serverless.model.config_types import ProviderSettings
 from multi_x_serverless.model.graph import Graph
+from multi_x_serverless.model.ledger import Assumed
 from multi_x_serverless.model.prices import RegionPrices
 from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.solving import model_constants as constants
@@ -80,6 +81,7 @@ class ColdStartSpending:
         measured: How many of `count` were measured; of the others, which older programs logged, `COLD_START_S` is
             assumed.
         is_upper_bound: See `CausedColdStarts`.
+        assumed: What had to be assumed to price them, in alphabetical order.
     """
 
     count: float
@@ -88,6 +90,7 @@ class ColdStartSpending:
     carbon_gco2eq: float
     cost_usd: float
     is_upper_bound: bool
+    assumed: tuple[Assumed, ...] = ()
 
 
 NO_COLD_STARTS = ColdStartSpending(0.0, 0.0, 0.0, 0.0, 0.0, is_upper_bound=False)

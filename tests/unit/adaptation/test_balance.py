@@ -18,7 +18,7 @@ from multi_x_serverless.adaptation.balance import (
 )
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
-from multi_x_serverless.adaptation.ledger import Ledger, Spending
+from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.progress import SILENT
 from multi_x_serverless.model.check_state import CheckState
@@ -45,7 +45,7 @@ def test_each_run_earns_what_its_plan_expects_of_its_hour(tmp_path: Path) -> Non
     )
     runs = History(cloud).runs(WORKFLOW_ID)
     home = [replace(run, placement_key="home") if run.reason == "home_share" else run for run in runs]
-    spending = Ledger(cloud).spending(WORKFLOW_ID)
+    spending = Overhead(0.25, 0.125)
     found = balance(home, [plan], spending)
     entry = plan.at(int(cloud.now() // 3600 % 24))
     assert entry.metrics is not None
@@ -69,7 +69,7 @@ def test_millions_of_small_savings_are_summed_exactly(tmp_path: Path) -> None:
     run = History(cloud).runs(WORKFLOW_ID)[0]
     small = [replace(run, run_id=str(number), plan_version=plan.version, weight=1e-13) for number in range(1_000)]
     large = replace(run, run_id="large", plan_version=plan.version, weight=1e3)
-    nothing = Spending(0, 0, 0.0, 0.0, 0.0)
+    nothing = Overhead(0.0, 0.0)
     both, alone, rest = (
         balance(runs, [plan], nothing).earned_carbon_gco2eq for runs in ([large, *small], [large], small)
     )
