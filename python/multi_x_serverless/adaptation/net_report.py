@@ -69,7 +69,7 @@ def _predicted(runs: Sequence[ObservedRun], plans: Sequence[Plan]) -> Predicted:
 
 def _obstacle(arms: Mapping[int, Arms]) -> str:
     if not arms:
-        return "no plan has routed a run away from home."
+        return "no plan that expects a saving has routed a run."
     most = max(arms, key=lambda version: (min(len(arms[version].planned), len(arms[version].control)), version))
     planned, control = len(arms[most].planned), len(arms[most].control)
     return (

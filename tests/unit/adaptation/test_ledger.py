@@ -15,7 +15,6 @@ from multi_x_serverless.adaptation.overhead import effort_spending, estimate_ove
 from multi_x_serverless.adaptation.removal import remove_workflow
 from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, deploy_workflow, sync_workflow
-from multi_x_serverless.cli.output import describe_spending
 from multi_x_serverless.cloud.ports import InvocationResult
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.effort import Copy, EffortLog, Probe
@@ -268,13 +267,6 @@ def test_damaged_entries_are_named() -> None:
     assert LedgerEntry.from_document(entry.to_document()) == entry
     with pytest.raises(InvalidDocumentError, match="kind"):
         LedgerEntry.from_document(entry.to_document().replace(b'"solve"', b'"party"'))
-
-
-def test_spending_is_described() -> None:
-    assert describe_spending(NOTHING) == "Planning spent nothing in the last 30 days."
-    assert describe_spending(Spending(1, 2, 0.5, 0.0015, 0.00002)) == (
-        "Planning spent 1.5 mg CO2eq and 2e-05 USD in the last 30 days (modelled: 1 solve, 2 migrations)."
-    )
 
 
 def test_syncs_and_collections_of_a_day_are_one_entry_that_grows(tmp_path: Path) -> None:
