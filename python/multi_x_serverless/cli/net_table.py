@@ -82,7 +82,7 @@ def _measured(unit: str, amount: MeasuredAmount | None) -> list[str]:
 def _note(net: NetSaving) -> str:
     notes = [
         f"Expected: simulated, of the {counted(net.expected.runs, 'run')} that plans routed.",
-        "Overhead: modelled from what was measured where it happened; 'report' has it by kind.",
+        "Overhead: modelled from what was measured where it happened.",
     ]
     if net.observed_gross is None:
         notes.insert(1, f"Observed: nothing, for {net.obstacle}")
