@@ -1,5 +1,8 @@
 """`update_check_deployment`: migrate workflows to their staged plans, then delete what no live plan uses.
 
+A plan that has expired without a successor is replaced by one with everything at home: its runs go home anyway, and
+what it used in other regions is then of no live plan.
+
 Every workflow is handled on its own: what goes wrong with one is in its outcome and stops no other.
 """
 
@@ -9,22 +12,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from multi_x_serverless.adaptation.ledger import Ledger
+from multi_x_serverless.adaptation.failure import sentence_and_code
+from multi_x_serverless.adaptation.ledger import DAY_S, Ledger
 from multi_x_serverless.adaptation.overhead import migration_spending
 from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
+from multi_x_serverless.deployment.deploy import HOME_PLAN_LIFETIME_S
 from multi_x_serverless.deployment.migrate import migrate, sweep, sweepable
 from multi_x_serverless.deployment.progress import Progress
-from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError
+from multi_x_serverless.errors import NotEnoughDataError
+from multi_x_serverless.model.plan import Plan, home_plan
 from multi_x_serverless.model.workflow import WorkflowRecord
+from multi_x_serverless.observation.history import KEEP_DAYS
 
 GRACE_S = 3_600.0
 """Runs under way keep their placement; after an hour none of the old plan is left (invocations last 900 s at most)."""
 
 KEEP_PLANS = 20
-"""Plans that are kept besides the active and the staged one: for `report` over what happened under them."""
+"""Plans that are kept besides the active and the staged one, however old they are."""
+
+KEEP_PLANS_S = 2 * KEEP_DAYS * DAY_S
+"""Younger plans are kept, too: they may have routed runs of the history, whose savings are counted by them."""
 
 Outcome: TypeAlias = Literal["migrated", "would migrate", "unchanged", "failed"]
 
@@ -85,6 +95,21 @@ def _note_spending(cloud: Cloud, record: WorkflowRecord, created: Sequence[str])
     return ""
 
 
+def _everything_home(record: WorkflowRecord, now: float) -> Plan:
+    return home_plan(
+        record.workflow_id,
+        record.graph,
+        record.home_region,
+        version=1,  # numbered by the store
+        created_at=now,
+        expires_at=now + HOME_PLAN_LIFETIME_S,
+    )
+
+
+def _expiry(expired: Plan | None) -> str:
+    return "" if expired is None else f"plan {expired.version} has expired, everything goes home: "
+
+
 def _handle(
     cloud: Cloud, record: WorkflowRecord, progress: Progress, *, dry_run: bool, grace_s: float
 ) -> MigrationOutcome:
@@ -97,24 +122,29 @@ def _handle(
         active = plans.active(workflow_id)
         in_force = 0 if active is None else active.version
         staged = plans.staged(workflow_id)
+        expired = active if staged is None and active is not None and active.expires_at <= cloud.now() else None
         if dry_run:
             deleted = sweepable(cloud, workflow_id, now=cloud.now(), grace_s=grace_s)
-            if staged is None:
+            if staged is None and expired is None:
                 return MigrationOutcome(workflow_id, "unchanged", in_force, (), deleted, message)
-            message = f"plan {staged.version} is staged."
+            message = f"plan {expired.version} has expired: everything would go home." if expired else message
+            message = f"plan {staged.version} is staged." if staged else message
             return MigrationOutcome(workflow_id, "would migrate", in_force, (), deleted, message)
+        if expired is not None:
+            staged = plans.stage_if_none_is(_everything_home(record, cloud.now())) or plans.staged(workflow_id)
         if staged is not None:
             result = migrate(cloud, workflow_id, progress=progress)
             # The plan that was staged by then: another one may have been staged since it was looked at here.
             created, in_force = result.created, result.plan_version
-            message = f"plan {in_force} is in force."
-            plans.prune(workflow_id, keep=KEEP_PLANS)
+            message = f"{_expiry(expired)}plan {in_force} is in force."
+            plans.prune(workflow_id, keep=KEEP_PLANS, created_before=cloud.now() - KEEP_PLANS_S)
             message += _note_spending(cloud, record, created)
         deleted = sweep(cloud, workflow_id, now=cloud.now(), grace_s=grace_s, progress=progress)
-    except MultiXServerlessError as error:
+    except Exception as error:  # noqa: BLE001  # also a defect that the data of one workflow meets stops no other
         # What was reached before it is not undone by what failed after it.
         reached = f"{message} But " if created or message != "no plan is staged." else ""
-        return MigrationOutcome(workflow_id, "failed", in_force, created, (), f"{reached}{error}", error.code)
+        reason, code = sentence_and_code(error)
+        return MigrationOutcome(workflow_id, "failed", in_force, created, (), f"{reached}{reason}", code)
     return MigrationOutcome(
         workflow_id, "unchanged" if staged is None else "migrated", in_force, created, deleted, message
     )

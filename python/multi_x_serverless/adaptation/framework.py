@@ -267,9 +267,10 @@ _LOGGED_STATISTICS = (
 
 def _update_check_solver(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:
     state = read_check_state(cloud, workflow_id)
-    # A deployment since then changes what was decided on.
-    is_as_it_was = state is not None and deployed_workflow(cloud, workflow_id).updated_at <= state.checked_at
-    if state is not None and is_as_it_was and cloud.now() < state.next_check_at:
+    # A deployment since then changes what was decided on; the migration to the plan that was staged then does not.
+    is_as_it_was = state is not None and deployed_workflow(cloud, workflow_id).deployment == state.deployment
+    # A state of the future is of a clock that was set back since; by it the check might not be due for years.
+    if state is not None and is_as_it_was and state.checked_at <= cloud.now() < state.next_check_at:
         return JobResult("not due", {"next_check_at": state.next_check_at, "why_then": state.why_then})
     # Two checks at once would both solve, and stage the same plan twice.
     with lock(cloud, f"{workflow_id} (update_check_solver)"):
