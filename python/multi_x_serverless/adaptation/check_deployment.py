@@ -16,7 +16,7 @@ from multi_x_serverless.adaptation.failure import sentence_and_code
 from multi_x_serverless.adaptation.ledger import DAY_S, Ledger
 from multi_x_serverless.adaptation.overhead import migration_spending
 from multi_x_serverless.adaptation.signals import read_signals
-from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows
+from multi_x_serverless.adaptation.workflows import UnreadableWorkflow, deployed_workflow, each_deployed_workflow
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.deploy import HOME_PLAN_LIFETIME_S
@@ -76,10 +76,12 @@ def check_deployment(
     if workflow_ids:
         records = tuple(deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids)
         return tuple(_handle(cloud, record, progress, dry_run=dry_run, grace_s=grace_s) for record in records)
-    found = find_workflows(cloud)
-    unreadable = [MigrationOutcome(key, "failed", 0, (), (), why) for key, why in found.unreadable.items()]
-    deployed = [record for record in found.readable if record.status == "deployed"]
-    return (*unreadable, *(_handle(cloud, record, progress, dry_run=dry_run, grace_s=grace_s) for record in deployed))
+    return tuple(
+        MigrationOutcome(found.workflow_id, "failed", 0, (), (), found.why)
+        if isinstance(found, UnreadableWorkflow)
+        else _handle(cloud, found, progress, dry_run=dry_run, grace_s=grace_s)
+        for found in each_deployed_workflow(cloud)
+    )
 
 
 def _note_spending(cloud: Cloud, record: WorkflowRecord, created: Sequence[str]) -> str:

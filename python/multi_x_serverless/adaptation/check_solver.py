@@ -43,7 +43,7 @@ from multi_x_serverless.adaptation.day_schedule import (
 from multi_x_serverless.adaptation.failure import sentence_and_code
 from multi_x_serverless.adaptation.ledger import DAY_S, Ledger
 from multi_x_serverless.adaptation.overhead import Overhead, cpu_spending, estimate_overhead
-from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, read_signals
+from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
 from multi_x_serverless.adaptation.statistics import store_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
@@ -55,7 +55,12 @@ from multi_x_serverless.adaptation.weighing import (
     weigh_limits,
     weigh_objectives,
 )
-from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, model_of
+from multi_x_serverless.adaptation.workflows import (
+    UnreadableWorkflow,
+    deployed_workflow,
+    each_deployed_workflow,
+    model_of,
+)
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import InvalidDocumentError, MultiXServerlessError, NewerSchemaError, OutOfTimeError
@@ -155,10 +160,12 @@ def check_solver(
     if workflow_ids:
         records = tuple(deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids)
         return tuple(_decide_safely(cloud, record, settings, dry_run, time_left_s) for record in records)
-    found = find_workflows(cloud)
-    unreadable = [Decision(key, "failed", why, runs=0) for key, why in found.unreadable.items()]
-    deployed = [record for record in found.readable if record.status == "deployed"]
-    return (*unreadable, *(_decide_safely(cloud, record, settings, dry_run, time_left_s) for record in deployed))
+    return tuple(
+        Decision(found.workflow_id, "failed", found.why, runs=0)
+        if isinstance(found, UnreadableWorkflow)
+        else _decide_safely(cloud, found, settings, dry_run, time_left_s)
+        for found in each_deployed_workflow(cloud)
+    )
 
 
 def _decide_safely(
@@ -290,7 +297,9 @@ class _Check:
             days = PLAN_LIFETIME_S / DAY_S
             return self._decision("wait", f"no run in the last {days:.0f} days: nothing would follow a new plan.")
         with self._noted_elsewhere():
-            reports = collect_for_workflows(cloud, COLLECTORS, record.regions, (record,), kept_s=KEEP_PRICES_S)
+            reports = collect_for_workflows(
+                cloud, COLLECTORS, record.regions, (record,), kept_s=KEEP_PRICES_S, learned_kept_s=KEEP_LEARNED_S
+            )
         self._has_solved = True
         problem = build_workflow_problem(cloud, record, self._solve_settings(), runs=recent)
         stale = [

@@ -35,7 +35,7 @@ from multi_x_serverless.adaptation.balance import read_check_state
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.collection_warnings import warning_lines
-from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, regions_in_use
+from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S
 from multi_x_serverless.adaptation.statistics import refresh_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
 from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, require_tables
@@ -182,7 +182,9 @@ def _collect_shared(cloud: Cloud, details: dict[str, Any]) -> list[str]:
     """Refresh the signals that all workflows share; returns what went wrong."""
     try:
         records = deployed_workflows(cloud)
-        reports = collect_for_workflows(cloud, COLLECTORS, regions_in_use(cloud), records, kept_s=KEEP_PRICES_S)
+        # From the records that are read already: there may be thousands.
+        regions = sorted({region for record in records for region in record.regions}) or cloud.regions
+        reports = collect_for_workflows(cloud, COLLECTORS, regions, records, kept_s=KEEP_PRICES_S)
     except MultiXServerlessError as error:
         return [f"the signals were not refreshed: {error}"]
     details["refreshed"] = {report.collector: len(report.refreshed) for report in reports}

@@ -12,10 +12,11 @@ import pytest
 from multi_x_serverless.adaptation.check_deployment import GRACE_S, check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.ledger import Ledger
-from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals
+from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, collect_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, WorkflowProblem, build_workflow_problem
 from multi_x_serverless.adaptation.statistics import read_statistics
 from multi_x_serverless.adaptation.upkeep import sync_workflow
+from multi_x_serverless.adaptation.workflows import each_deployed_workflow
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import PlanStore, physical_name, workflow_table
@@ -225,6 +226,38 @@ def test_record_that_cannot_be_read_stops_no_other(tmp_path: Path) -> None:
     broken_outcome, migrated = check_deployment(cloud, progress=SILENT)
     assert (broken_outcome.workflow_id, broken_outcome.outcome) == ("a-0.0.1", "failed")
     assert migrated.outcome == "migrated"
+
+
+def test_a_check_of_many_learns_from_all_runs_once_and_reads_records_one_by_one(tmp_path: Path) -> None:
+    """Reading all statistics and records for each workflow anew would be millions of reads for thousands of them."""
+    cloud = deployed_example(tmp_path, runs=120)
+    stored = workflow_table(cloud).get(Key(WORKFLOW_ID))
+    assert stored is not None
+    runs = History(cloud).runs(WORKFLOW_ID)
+    names = [f"copy{number}-0.0.1" for number in range(6)]
+    for name in names:
+        workflow_table(cloud).put(Key(name), replace(stored.value, workflow_id=name))
+        History(cloud).add(name, runs)
+    cloud.faults.reset()
+    decisions = check_solver(cloud, SETTINGS, dry_run=True)
+    assert {decision.verdict for decision in decisions} == {"would stage"}
+    reads = [call.arguments for call in cloud.faults.calls if call.operation == "get"]
+    summaries = [arguments for arguments in reads if arguments[2] in {Key(name, "summary") for name in names}]
+    records = [arguments for arguments in reads if arguments[1] == physical_name("workflows")]
+    assert summaries == []
+    assert len(records) == len(decisions)
+    cloud.faults.reset()
+    found = each_deployed_workflow(cloud)
+    next(found)
+    assert [call.arguments[2] for call in cloud.faults.calls if call.operation == "get"] == [Key(names[0])]
+    # A day later what was learned is learned anew, by the first one that comes.
+    cloud.time += KEEP_LEARNED_S
+    reports = collect_signals(cloud, ("performance",), cloud.regions[:2], learned_kept_s=KEEP_LEARNED_S)
+    assert reports[0].notes != ()
+    (again,) = collect_signals(cloud, ("performance",), cloud.regions[:2], learned_kept_s=KEEP_LEARNED_S)
+    assert (again.notes, [outcome.is_refreshed for outcome in again.outcomes]) == ((), [True, True])
+    (wider,) = collect_signals(cloud, ("performance",), cloud.regions, learned_kept_s=KEEP_LEARNED_S)
+    assert wider.notes != (), "distances to the other regions were not learned yet"
 
 
 def test_plan_that_cannot_be_read_stops_no_other(tmp_path: Path) -> None:
