@@ -125,7 +125,7 @@ class Month:
             self._check()
             if self.hour % HOURS_BETWEEN_MIGRATIONS == 0:
                 self._migrate()
-            self._add_runs()
+            self.add_runs()
             self.hour += 1
             self.cloud.time = self.begin + self.hour * HOUR_S
         return self
@@ -170,7 +170,8 @@ class Month:
         context = JobContext("request", lambda: 900.0, lambda event: None, lambda line: None)
         return run_job(self.cloud, FrameworkEvent(job, WORKFLOW_ID, tick=str(self.hour)), context)
 
-    def _add_runs(self) -> None:
+    def add_runs(self) -> None:
+        """Let the runs of this hour happen."""
         count = self.load(self.hour)
         # A function keeps what it has read of a replica for a minute; these come later than that.
         router = Router(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from statistics import mean
@@ -11,12 +12,17 @@ from statistics import mean
 import pytest
 
 from multi_x_serverless.adaptation.balance import LONGEST_S
-from multi_x_serverless.adaptation.check_solver import CheckSettings
+from multi_x_serverless.adaptation.check_deployment import check_deployment
+from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.ledger import Ledger
-from multi_x_serverless.cloud.tables import PlanStore, physical_name
+from multi_x_serverless.cloud.locks import lock
+from multi_x_serverless.cloud.ports import Key
+from multi_x_serverless.cloud.tables import PlanStore, physical_name, workflow_table
 from multi_x_serverless.collection.carbon_file import FILE_VARIABLE
+from multi_x_serverless.deployment.progress import SILENT
 from multi_x_serverless.errors import CloudError
 from multi_x_serverless.model.ledger import LedgerEntry
+from multi_x_serverless.observation.history import History
 from tests.fakes import Call, FakeCloud
 from tests.unit.adaptation.month import (
     AWAY,
@@ -95,7 +101,7 @@ def test_an_expired_plan_sends_runs_home_before_anybody_has_looked_at_it(cloud: 
     month = Month(cloud, lambda hour: 30).run(0.5)
     assert month.regions(11) == {AWAY}
     cloud.time = month.begin = month.begin + 8 * DAY_S
-    month._add_runs()
+    month.add_runs()
     assert month.routed[12] == {("expired", HOME): 30}
 
 
@@ -193,6 +199,45 @@ def test_signals_that_nobody_can_write_are_used_for_two_weeks_and_then_the_workf
     assert active is not None
     assert active.solver == "none"
     assert f"first in {AWAY}" in month.swept
+
+
+def test_of_several_workflows_those_that_fail_stop_no_other(tmp_path: Path) -> None:
+    cloud = deployed_month(tmp_path)
+    stored = workflow_table(cloud).get(Key(WORKFLOW_ID))
+    first_plan = PlanStore(cloud).active(WORKFLOW_ID)
+    assert stored is not None
+    assert first_plan is not None
+    Month(cloud, lambda hour: 110).add_runs()
+    runs = History(cloud).runs(WORKFLOW_ID)
+    names = ("a-poisoned-0.0.1", "b-locked-0.0.1", "c-damaged-0.0.1", WORKFLOW_ID, "z-sound-0.0.1")
+    for name in names:
+        workflow_table(cloud).put(Key(name), replace(stored.value, workflow_id=name))
+        if name != WORKFLOW_ID:
+            History(cloud).add(name, runs)
+            PlanStore(cloud).activate(
+                name, PlanStore(cloud).add(replace(first_plan, workflow_id=name)).version, replaces=None
+            )
+
+    def spoil(table: str, partition: str, sort: str = "") -> None:
+        cloud.key_value.put(
+            cloud.system_region, physical_name(table), Key(partition, sort), {"document": '{"schema": "x"}'}
+        )
+
+    spoil("workflows", names[0])
+    (chunk,) = cloud.key_value.query(cloud.system_region, physical_name("history"), names[2])
+    spoil("history", chunk.key.partition, chunk.key.sort)
+    cloud.time += HOUR_S
+    with lock(cloud, f"{names[1]} (data_sync)"):
+        checked = check_solver(cloud, CheckSettings())
+    assert [decision.workflow_id for decision in checked] == list(names)
+    assert [decision.verdict for decision in checked] == ["failed", "failed", "failed", "staged", "staged"]
+    assert [decision.error_code for decision in checked[1:3]] == ["conflict", "invalid-document"]
+    spoil("plans", names[2], "v00000001")
+    with lock(cloud, names[1]):
+        migrated = check_deployment(cloud, progress=SILENT)
+    outcomes = {outcome.workflow_id: outcome.outcome for outcome in migrated}
+    assert list(outcomes) == list(names)
+    assert [outcomes[name] for name in names[:4]] == ["failed", "failed", "failed", "migrated"]
 
 
 def test_a_plan_that_never_pays_is_never_staged_and_every_check_is_in_the_balance(
