@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -29,6 +28,7 @@ from multi_x_serverless.adaptation.balance import (
     read_check_state,
     write_check_state,
 )
+from multi_x_serverless.adaptation.check_work import CheckWork
 from multi_x_serverless.adaptation.collection_warnings import warning_lines
 from multi_x_serverless.adaptation.day_schedule import (
     Day,
@@ -42,7 +42,7 @@ from multi_x_serverless.adaptation.day_schedule import (
 )
 from multi_x_serverless.adaptation.failure import sentence_and_code
 from multi_x_serverless.adaptation.ledger import DAY_S, Ledger
-from multi_x_serverless.adaptation.overhead import Overhead, cpu_spending, estimate_overhead
+from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
 from multi_x_serverless.adaptation.statistics import store_statistics
@@ -202,9 +202,7 @@ class _Check:
         self._warnings: tuple[str, ...] = ()
         self._schedule: DaySchedule | None = None
         self._history: Sequence[ObservedRun] = ()
-        self._began_s = time.process_time()
-        self._noted_s = 0.0
-        self._has_solved = False
+        self._work = CheckWork(cloud, record)
 
     def with_next_check(self, decision: Decision) -> Decision:
         """The decision with the balance and the time of the next check, which are noted unless nothing is to change."""
@@ -216,7 +214,7 @@ class _Check:
         needs_renewal = follows is not None and follows.regions != {record.home_region}
         ends_at = _renewal_at(follows) if follows is not None and needs_renewal else None
         seen_at = self._deployment_seen_at(now)
-        check_carbon = self._note_spending()
+        check_carbon = self._work.note()
         found = balance(self._history, versions, Ledger(cloud).spending(record.workflow_id))
         if decision.verdict == "wait":
             missing = self._settings.minimum_runs - self._runs
@@ -247,36 +245,12 @@ class _Check:
         """The decision of a check that failed; what it took is noted all the same."""
         reason, code = sentence_and_code(error)
         try:
-            self._note_spending()
+            self._work.note()
         except MultiXServerlessError as unnoted:
             reason += f" What the check took is not in the ledger: {unnoted}"
         return Decision(
             self._record.workflow_id, "failed", reason, self._runs, warnings=self._warnings, error_code=code
         )
-
-    def _note_spending(self) -> float:
-        """Put the processor time of the check into the ledger; returns the carbon of all of it, in gCO2eq.
-
-        Syncs and collections note their own. A check that declines has taken as much as one that stages a plan.
-        """
-        record, now, ledger = self._record, self._cloud.now(), Ledger(self._cloud)
-        signals = read_signals(self._cloud)
-        cpu_s = time.process_time() - self._began_s
-        if self._has_solved:
-            ledger.add(cpu_spending(record, "solve", cpu_s - self._noted_s, signals, at=now))
-        else:
-            # It summed up the runs, which is a part of collecting, and comes often.
-            ledger.add_to_day(cpu_spending(record, "collect", cpu_s - self._noted_s, signals, at=now))
-        return cpu_spending(record, "solve", cpu_s, signals, at=now).carbon_gco2eq
-
-    @contextmanager
-    def _noted_elsewhere(self) -> Iterator[None]:
-        """What is done here notes what it takes by itself."""
-        before_s = time.process_time()
-        try:
-            yield
-        finally:
-            self._noted_s += time.process_time() - before_s
 
     def decide(self) -> Decision:
         cloud, record, workflow_id = self._cloud, self._record, self._record.workflow_id
@@ -296,11 +270,11 @@ class _Check:
         if history[-1].started_at < cloud.now() - PLAN_LIFETIME_S:
             days = PLAN_LIFETIME_S / DAY_S
             return self._decision("wait", f"no run in the last {days:.0f} days: nothing would follow a new plan.")
-        with self._noted_elsewhere():
+        with self._work.noted_elsewhere():
             reports = collect_for_workflows(
                 cloud, COLLECTORS, record.regions, (record,), kept_s=KEEP_PRICES_S, learned_kept_s=KEEP_LEARNED_S
             )
-        self._has_solved = True
+        self._work.solves = True
         problem = build_workflow_problem(cloud, record, self._solve_settings(), runs=recent)
         stale = [
             f"the {report.collector} data of {outcome.region} could not be refreshed ({outcome.error})."
@@ -356,7 +330,7 @@ class _Check:
 
     def _sync(self) -> None:
         record = self._record
-        with self._noted_elsewhere():
+        with self._work.noted_elsewhere():
             report = sync_workflow(self._cloud, record, should_stop=lambda: self._time_left_s() <= TIME_TO_CLOSE_S)
         if report.is_cut_short:
             raise OutOfTimeError("there was no time to read all new logs; the next check reads on and decides.")

@@ -64,7 +64,7 @@ def slow_processor(monkeypatch: pytest.MonkeyPatch, step_s: float) -> None:
     """Let whatever is measured take so many seconds of a processor, in every reading of its clock."""
     readings = itertools.count()
     clock = SimpleNamespace(process_time=lambda: next(readings) * step_s)
-    for module in ("check_solver", "upkeep"):
+    for module in ("check_solver", "check_work", "upkeep"):
         monkeypatch.setattr(f"multi_x_serverless.adaptation.{module}.time", clock)
 
 
