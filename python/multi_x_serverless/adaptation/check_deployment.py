@@ -127,10 +127,12 @@ def _handle(
         expired = active if staged is None and active is not None and active.expires_at <= cloud.now() else None
         if dry_run:
             deleted = sweepable(cloud, workflow_id, now=cloud.now(), grace_s=grace_s)
-            if staged is None and expired is None:
+            if staged is not None:
+                message = f"plan {staged.version} is staged."
+            elif expired is not None:
+                message = f"plan {expired.version} has expired: everything would go home."
+            else:
                 return MigrationOutcome(workflow_id, "unchanged", in_force, (), deleted, message)
-            message = f"plan {expired.version} has expired: everything would go home." if expired else message
-            message = f"plan {staged.version} is staged." if staged else message
             return MigrationOutcome(workflow_id, "would migrate", in_force, (), deleted, message)
         if expired is not None:
             staged = plans.stage_if_none_is(_everything_home(record, cloud.now())) or plans.staged(workflow_id)

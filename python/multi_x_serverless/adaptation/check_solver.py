@@ -63,7 +63,7 @@ from multi_x_serverless.adaptation.workflows import (
 )
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
-from multi_x_serverless.errors import InvalidDocumentError, MultiXServerlessError, NewerSchemaError, OutOfTimeError
+from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError, OutOfTimeError
 from multi_x_serverless.model.check_state import CheckState
 from multi_x_serverless.model.plan import Placement, Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
@@ -245,9 +245,10 @@ class _Check:
         """The decision of a check that failed; what it took is noted all the same."""
         reason, code = sentence_and_code(error)
         try:
-            self._work.note()
-        except MultiXServerlessError as unnoted:
-            reason += f" What the check took is not in the ledger: {unnoted}"
+            if not self._work.is_noted:
+                self._work.note()
+        except Exception as unnoted:  # noqa: BLE001  # as above
+            reason += f" What the check took is not in the ledger: {sentence_and_code(unnoted)[0]}"
         return Decision(
             self._record.workflow_id, "failed", reason, self._runs, warnings=self._warnings, error_code=code
         )

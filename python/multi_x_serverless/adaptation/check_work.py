@@ -18,10 +18,12 @@ class CheckWork:
 
     Attributes:
         solves: Whether it came to solving; set by whoever does the work.
+        is_noted: Whether it is in the ledger.
     """
 
     def __init__(self, cloud: Cloud, record: WorkflowRecord) -> None:
         self.solves = False
+        self.is_noted = False
         self._cloud = cloud
         self._record = record
         self._began_s = time.process_time()
@@ -50,4 +52,5 @@ class CheckWork:
         else:
             # It summed up the runs, which is a part of collecting, and comes often.
             ledger.add_to_day(cpu_spending(record, "collect", cpu_s - self._noted_s, signals, at=now))
+        self.is_noted = True
         return cpu_spending(record, "solve", cpu_s, signals, at=now).carbon_gco2eq

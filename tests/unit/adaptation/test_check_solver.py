@@ -316,6 +316,19 @@ def test_an_engine_that_refuses_leaves_what_it_cost_in_the_ledger(
     assert after.carbon_gco2eq > before.carbon_gco2eq
 
 
+def test_a_check_that_fails_at_its_very_end_is_in_the_ledger_once(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    before = Ledger(cloud).spending(WORKFLOW_ID)
+    cloud.faults.before = lambda call: (
+        CloudError("out", operation="put")
+        if call.operation == "put" and call.arguments[2] == Key(WORKFLOW_ID, "check")
+        else None
+    )
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert (decision.verdict, decision.reason) == ("failed", "out")
+    assert Ledger(cloud).spending(WORKFLOW_ID).solves == before.solves + 1
+
+
 def test_a_ledger_that_cannot_be_written_is_told_with_the_failure(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path, runs=120)
     cloud.faults.before = lambda call: CloudError("out", operation="query") if call.operation == "query" else None
