@@ -110,7 +110,7 @@ def next_check(found: Balance, check_carbon_gco2eq: float, now: float, plan_ends
         found: What was earned lately.
         check_carbon_gco2eq: What this check took, in gCO2eq.
         now: Seconds since the epoch.
-        plan_ends_at: When the plan in force is due to be renewed, seconds since the epoch; `None` without one.
+        plan_ends_at: When the plan that runs follow is due to be renewed, seconds since the epoch; `None` without one.
     """
     earned_per_s = found.earned_carbon_gco2eq / (KEEP_DAYS * DAY_S)
     if earned_per_s <= 0.0:
@@ -120,9 +120,27 @@ def next_check(found: Balance, check_carbon_gco2eq: float, now: float, plan_ends
         why = f"then checks spend {CHECK_SHARE * 100:.0f} % of what plans save"
         why += ", or less." if wait_s <= SHORTEST_S else "."
     then = now + min(LONGEST_S, max(SHORTEST_S, wait_s))
-    if plan_ends_at is not None and plan_ends_at < then:
+    # A check after that moment has weighed the renewal already; whether it declined or not, it is not due every hour.
+    if plan_ends_at is not None and now < plan_ends_at < then:
         return max(now + SHORTEST_S, plan_ends_at), "the plan in force is to be renewed by then."
     return then, why
+
+
+def next_count(missing_runs: int, runs_of_last_day: int, now: float, deployment_seen_at: float) -> tuple[float, str]:
+    """When to look again at a workflow that has too few runs to learn from, and why then.
+
+    Args:
+        missing_runs: How many it lacks.
+        runs_of_last_day: How many it had in the last 24 hours.
+        now: Seconds since the epoch.
+        deployment_seen_at: When it was first looked at as it is deployed now, seconds since the epoch.
+    """
+    if now - deployment_seen_at < DAY_S:
+        return now + SHORTEST_S, "on the day after a deployment its runs are counted every hour."
+    if runs_of_last_day <= 0:
+        return now + LONGEST_S, "it had no run in the last day: once a day is enough."
+    wait_s = min(LONGEST_S, max(SHORTEST_S, missing_runs / runs_of_last_day * DAY_S))
+    return now + wait_s, "then there may be runs enough, if they go on as in the last day."
 
 
 def read_check_state(cloud: Cloud, workflow_id: str) -> CheckState | None:

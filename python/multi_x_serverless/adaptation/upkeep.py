@@ -47,10 +47,11 @@ def collect_for_workflows(
     records: Sequence[WorkflowRecord],
     *,
     kept_s: float = 0.0,
+    learned_kept_s: float = 0.0,
 ) -> tuple[CollectorReport, ...]:
     """Run collectors for some workflows, which share what it takes; see `collect_signals`."""
     before_s = time.process_time()
-    reports = collect_signals(cloud, names, regions, kept_s=kept_s)
+    reports = collect_signals(cloud, names, regions, kept_s=kept_s, learned_kept_s=learned_kept_s)
     if records:
         share_s = (time.process_time() - before_s) / len(records)
         signals, now, ledger = read_signals(cloud), cloud.now(), Ledger(cloud)

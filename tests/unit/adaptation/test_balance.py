@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,13 +16,15 @@ from multi_x_serverless.adaptation.balance import (
     Balance,
     balance,
     next_check,
+    next_count,
     read_check_state,
 )
-from multi_x_serverless.adaptation.check_deployment import check_deployment
+from multi_x_serverless.adaptation.check_deployment import KEEP_PLANS, KEEP_PLANS_S, check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.overhead import Overhead
-from multi_x_serverless.cloud.tables import PlanStore
+from multi_x_serverless.cloud.ports import Key
+from multi_x_serverless.cloud.tables import PlanStore, physical_name
 from multi_x_serverless.deployment.progress import SILENT
 from multi_x_serverless.errors import CloudError
 from multi_x_serverless.model.check_state import CheckState
@@ -97,8 +100,58 @@ def test_without_savings_once_a_day_is_enough_and_a_plan_that_ends_is_renewed_in
     nothing = Balance(0.0, 0.0, 1.0, 0.0, 0)
     assert next_check(nothing, 1.0, NOW, None)[0] == NOW + LONGEST_S
     assert next_check(nothing, 1.0, NOW, NOW + 7_200.0)[0] == NOW + 7_200.0
-    assert next_check(nothing, 1.0, NOW, NOW - 5.0)[0] == NOW + SHORTEST_S
+    assert next_check(nothing, 1.0, NOW, NOW + 5.0)[0] == NOW + SHORTEST_S
+    assert next_check(nothing, 1.0, NOW, NOW - 5.0)[0] == NOW + LONGEST_S, "this check has weighed the renewal"
     assert next_check(nothing, 1.0, NOW, NOW + MONTH_S)[0] == NOW + LONGEST_S
+
+
+def test_runs_are_counted_as_often_as_they_come() -> None:
+    long_ago = NOW - MONTH_S
+    assert next_count(100, 0, NOW, NOW - 60.0)[0] == NOW + SHORTEST_S, "somebody may be trying it out"
+    then, why = next_count(100, 0, NOW, long_ago)
+    assert (then, "no run in the last day" in why) == (NOW + LONGEST_S, True)
+    assert next_count(50, 200, NOW, long_ago)[0] == NOW + LONGEST_S / 4
+    assert next_count(1, 5_000, NOW, long_ago)[0] == NOW + SHORTEST_S
+    assert next_count(100, 3, NOW, long_ago)[0] == NOW + LONGEST_S
+
+
+def test_plans_that_routed_runs_of_the_history_are_kept_for_what_they_earned(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    check_deployment(cloud, progress=SILENT)
+    first = PlanStore(cloud).active(WORKFLOW_ID)
+    assert first is not None
+    add_runs(cloud, 7, region="ca-central-1", plan_version=first.version, started_at=cloud.now())
+    for _ in range(KEEP_PLANS + 5):
+        cloud.time += 3_600.0
+        PlanStore(cloud).stage(replace(first, created_at=cloud.now()))
+        check_deployment(cloud, progress=SILENT)
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.balance is not None
+    assert decision.balance.routed_runs == 7
+    cloud.time += KEEP_PLANS_S
+    PlanStore(cloud).stage(replace(first, created_at=cloud.now(), expires_at=cloud.now() + MONTH_S))
+    check_deployment(cloud, progress=SILENT)
+    assert len(PlanStore(cloud).versions(WORKFLOW_ID)) == KEEP_PLANS + 1
+
+
+def test_a_damaged_state_of_checks_is_written_anew(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=3)
+    check_solver(cloud, SETTINGS)
+    table = physical_name("statistics")
+    cloud.key_value.put(cloud.system_region, table, Key(WORKFLOW_ID, "check"), {"document": "{}"})
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.verdict == "wait"
+    state = read_check_state(cloud, WORKFLOW_ID)
+    assert state is not None
+    assert state.deployment_seen_at == cloud.now()
+
+
+def test_a_state_of_before_deployments_were_noted_is_read() -> None:
+    old = CheckState(1.0, 2.0, "then", "keep", "because")
+    members = json.loads(old.to_document())
+    del members["deployment"], members["deployment_seen_at"]
+    assert CheckState.from_document(json.dumps(members)) == old
 
 
 def test_a_check_notes_when_the_next_one_is_and_a_dry_run_does_not(tmp_path: Path) -> None:

@@ -400,6 +400,30 @@ def test_the_shortest_event_is_enough() -> None:
     assert FrameworkEvent.from_members({"job": "data_sync"}) == FrameworkEvent("data_sync")
 
 
+def test_a_migration_and_its_sweep_make_no_check_due(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    function = Function(cloud)
+    check = FrameworkEvent("update_check_solver", WORKFLOW_ID)
+    migration = FrameworkEvent("update_check_deployment", WORKFLOW_ID)
+    assert function.run(check, request="1").outcome == "done"
+    for request in ("2", "3"):
+        cloud.time += 5_400.0
+        assert function.run(migration, request=request).outcome == "done"
+        assert function.run(check, request=request).outcome == "not due"
+
+
+def test_a_clock_that_is_set_back_makes_a_check_due(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    right = cloud.time
+    function = Function(cloud)
+    cloud.time += 400 * 86_400.0
+    add_runs(cloud, 120)
+    assert function.run(FrameworkEvent("update_check_solver", WORKFLOW_ID), request="1").outcome == "done"
+    cloud.time = right + 60.0
+    assert function.run(FrameworkEvent("update_check_solver", WORKFLOW_ID), request="2").outcome == "done"
+    assert function.run(FrameworkEvent("update_check_solver", WORKFLOW_ID), request="3").outcome == "not due"
+
+
 def test_a_deployment_makes_a_check_due(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path, runs=120)
     function = Function(cloud)
