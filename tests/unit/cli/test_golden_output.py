@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from multi_x_serverless.adaptation.comparison import Interval, Saving
 from multi_x_serverless.adaptation.dead_letters import GivenUpMessage
-from multi_x_serverless.adaptation.ledger import Spending
+from multi_x_serverless.adaptation.ledger import Ledger, Spending
 from multi_x_serverless.adaptation.net_savings import Amount, MeasuredAmount, NetSaving, OverheadItem, Predicted
 from multi_x_serverless.adaptation.run_status import NodeStatus, RunStatus
 from multi_x_serverless.adaptation.savings import Average, Expected, Observed, Sample, SavingsReport
@@ -19,11 +21,15 @@ from multi_x_serverless.cli.commands import run as run_command
 from multi_x_serverless.cli.commands.report import show_report
 from multi_x_serverless.cli.commands.status import show_status
 from multi_x_serverless.cli.letter_table import show_letters
+from multi_x_serverless.cli.main import run
 from multi_x_serverless.cli.run_table import show_run
+from multi_x_serverless.cli.session import Settings
 from multi_x_serverless.cli.solution_tables import show_solution
 from multi_x_serverless.cloud.ports import DeadLetter
 from multi_x_serverless.cloud.tables import PlanStore
+from multi_x_serverless.errors import EXIT_OK
 from multi_x_serverless.model.config import Constraints, Limit, Limits
+from multi_x_serverless.model.ledger import LedgerEntry
 from multi_x_serverless.model.plan import home_plan
 from multi_x_serverless.model.run import FailedAttempt
 from multi_x_serverless.observation.history import History
@@ -102,6 +108,25 @@ def test_status_with_runs_under_two_plans(
     collect_statistics(cloud)
     show_status(table_settings(monkeypatch), workflow_status(cloud, WORKFLOW_ID, last=3), now)
     check_golden("status", capsys.readouterr().out)
+
+
+def test_status_as_a_document_has_gross_overhead_and_net(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cloud = deployed_example(tmp_path)
+    entry = LedgerEntry(WORKFLOW_ID, "migration", cloud.now(), 0.5, 1e6, 4, 0.25, 0.5, failed=1, assumed=("prices",))
+    Ledger(cloud).add(entry)
+    monkeypatch.setattr(Settings, "open_cloud", lambda *_, **__: nullcontext(cloud))
+    assert run(["--output", "json", "status", WORKFLOW_ID]) == EXIT_OK
+    document = json.loads(capsys.readouterr().out)
+    net = document["net"]
+    assert net["overhead_total"] == {"carbon_gco2eq": 0.25, "cost_usd": 0.5}
+    assert net["expected_net"] == {"carbon_gco2eq": -0.25, "cost_usd": -0.5}
+    assert (net["observed_gross"], net["observed_net"]) == (None, None)
+    assert net["obstacle"] == "no plan that expects a saving has routed a run."
+    (item,) = net["overhead"]
+    assert (item["kind"], item["count"], item["failed"], item["assumed"]) == ("migration", 1.0, 1, ["prices"])
+    assert document["spending"]["by_kind"]["migration"]["copied_bytes"] == 1e6
 
 
 LETTER = GivenUpMessage(
