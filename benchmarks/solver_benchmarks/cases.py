@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
+from typing import Literal, TypeAlias
 
 from multi_x_serverless import data
 from multi_x_serverless.errors import UsageError
@@ -98,15 +99,28 @@ class Axes:
 
     def shapes(self) -> Iterator[Shape]:
         """Every point of every axis; `BASE` comes once for each axis that it lies on."""
-        yield from (_with_nodes(nodes) for nodes in self.nodes)
+        yield from (with_nodes(nodes) for nodes in self.nodes)
         yield from (replace(BASE, sync_nodes=count) for count in self.sync_nodes)
         yield from (replace(BASE, regions=regions) for regions in self.regions)
         yield from (replace(BASE, pinned_share=share) for share in self.pinned_shares)
         yield from (replace(BASE, tail_limit=limit) for limit in self.tail_limits)
 
 
-def _with_nodes(nodes: int) -> Shape:
-    return replace(BASE, nodes=nodes, sync_nodes=nodes * BASE.sync_nodes // BASE.nodes)
+def with_nodes(nodes: int, *, sync_share: float = BASE.sync_nodes / BASE.nodes, regions: int = BASE.regions) -> Shape:
+    """`BASE` with another number of nodes, of which that share are sync nodes as far as that is possible."""
+    sync_nodes = min(max(0, nodes - FIRST_POSSIBLE_SYNC_NODE), round(sync_share * nodes))
+    return replace(BASE, nodes=nodes, sync_nodes=sync_nodes, regions=regions)
+
+
+AxisName: TypeAlias = Literal["nodes", "sync_nodes", "regions", "pinned_share", "tail_limit"]
+
+
+def lies_on(axis: AxisName, shape: Shape) -> bool:
+    """Whether a shape differs from `BASE` in this alone; with the nodes goes the number of sync nodes."""
+    if axis == "nodes":
+        return shape == with_nodes(shape.nodes)
+    others = (field.name for field in fields(Shape) if field.name != axis)
+    return all(getattr(shape, name) == getattr(BASE, name) for name in others)
 
 
 AXES = Axes(
@@ -141,10 +155,8 @@ def default_shapes() -> tuple[Shape, ...]:
 def full_shapes() -> tuple[Shape, ...]:
     """Long axes, and nodes x sync nodes x regions, in hours."""
     crossed = (
-        replace(
-            BASE, nodes=nodes, sync_nodes=min(nodes - FIRST_POSSIBLE_SYNC_NODE, round(share * nodes)), regions=count
-        )
-        for nodes, share, count in product(FULL_NODES, FULL_SYNC_SHARES, FULL_REGIONS)
+        with_nodes(nodes, sync_share=share, regions=regions)
+        for nodes, share, regions in product(FULL_NODES, FULL_SYNC_SHARES, FULL_REGIONS)
     )
     return tuple(dict.fromkeys((*FULL_AXES.shapes(), *crossed)))
 

@@ -158,7 +158,7 @@ def parser() -> argparse.ArgumentParser:
         help="counted solves after one that is not; a solve of more than a second is done once (%(default)s)",
     )
     made.add_argument(
-        "--deadline", type=_at_least(0.001, float), default=10.0, help="seconds after which a solve ends (%(default)g)"
+        "--deadline", type=_at_least(0.001, float), default=30.0, help="seconds after which a solve ends (%(default)g)"
     )
     return made
 

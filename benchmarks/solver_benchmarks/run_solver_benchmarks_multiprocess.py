@@ -11,10 +11,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-# A file that is run has its own directory on the path, not the one that the packages are in.
-sys.path[0] = str(Path(__file__).resolve().parents[2])
+if __name__ == "__main__":
+    # A file that is run has its own directory on the path, not the one that the packages are in.
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from benchmarks.solver_benchmarks.command import main  # noqa: E402
+from benchmarks.solver_benchmarks.command import main
 
 if __name__ == "__main__":
     sys.exit(main())
