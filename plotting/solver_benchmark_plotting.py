@@ -36,7 +36,7 @@ def draw(source: Path, directory: Path) -> tuple[Path, ...]:
     try:
         from plotting.solver_figures import draw_all  # noqa: PLC0415  # says what is missing instead of a traceback
     except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
+        if (error.name or "").partition(".")[0] != "matplotlib":
             raise
         raise UsageError("matplotlib is needed to draw: pip install 'multi-x-serverless[plots]'.") from error
     left_out = len(results.entries) - len(results.of_last_run())

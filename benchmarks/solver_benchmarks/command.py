@@ -198,7 +198,7 @@ def measure(arguments: argparse.Namespace) -> int:
         _tell(f"interrupted; {len(left)} cases are left, and the same command without --no-resume goes on with them.")
         return EXIT_INTERRUPTED
     if session.failures:
-        _tell(f"{session.failures} cases failed; the same command tries them again.")
+        _tell(f"cases that failed: {session.failures}; the same command tries them again.")
         return EXIT_FAILURE
     print(arguments.output)
     return EXIT_OK
