@@ -96,7 +96,7 @@ def processor_seconds(entry: Entry) -> float:
 
 
 def evaluations(entry: Entry) -> float:
-    """Placements evaluated over all scenarios; single regions are summed up without any, which counts as one."""
+    """Placements evaluated over all scenarios; none counts as one, because the axis is logarithmic."""
     return max(1.0, float(entry.measurement.evaluations))
 
 

@@ -62,6 +62,9 @@ LOOKS = {
     "heuristic": Look("#009E73", "^", "-."),
 }
 
+SEARCHING = ("fine-grained", "heuristic")
+"""The other one evaluates no placement over the scenarios: it adds up sums."""
+
 TITLES: dict[AxisName, str] = {
     "nodes": "nodes (a quarter are sync nodes)",
     "sync_nodes": f"sync nodes, of {BASE.nodes}",
@@ -95,7 +98,9 @@ def draw_all(results: Results, directory: Path) -> tuple[Path, ...]:
             ),
             _draw(results, Panels(axes, own_gap_percent, "gap proven by itself [%]", "percent"), directory / "own-gap"),
             _draw(results, Panels(axes, peak_mb, "peak memory of the process [MB]"), directory / "memory"),
-            _draw(results, Panels(axes, evaluations, "placements evaluated", "log"), directory / "evaluations"),
+            _draw(
+                results, Panels(axes, evaluations, "placements evaluated", "log", SEARCHING), directory / "evaluations"
+            ),
         ]
     crossed = _draw_crossed(results, directory / "grid")
     return (*written, crossed) if crossed else tuple(written)
@@ -186,7 +191,7 @@ def _legend(solvers: Sequence[str], entries: Sequence[Entry]) -> list[Line2D]:
         for solver, look in ((solver, LOOKS[solver]) for solver in solvers)
     ]
     handles.append(Line2D([], [], color="gray", linewidth=2.5, alpha=0.45, label="least to most"))
-    if any(entry.measurement.status == "timed_out" for entry in entries):
+    if any(entry.measurement.status == "timed_out" for entry in entries if entry.case.solver in solvers):
         handles.append(
             Line2D(
                 [],

@@ -192,6 +192,6 @@ def test_solvers_of_different_problems_are_not_compared() -> None:
         excess_percent(results.entries)(other)
 
 
-def test_sums_count_as_one_evaluation() -> None:
+def test_no_evaluation_counts_as_one() -> None:
     assert evaluations(entry(Case(BASE, 0, "coarse-grained"))) == 1.0
     assert evaluations(entry(Case(BASE, 0, "heuristic"))) == 1000.0
