@@ -62,7 +62,8 @@ format: setup
 
 bench: setup
 	cargo bench --workspace --exclude mxs-python --locked
-	$(BIN)/pytest --override-ini addopts= benchmarks/microbenchmarks --benchmark-only --benchmark-autosave
+	$(BIN)/pytest --override-ini addopts= benchmarks/microbenchmarks --benchmark-only --benchmark-autosave --benchmark-quiet
+	$(BIN)/python -m benchmarks.microbenchmarks.compare
 
 curves: setup
 	$(BIN)/python -m benchmarks.solver.growth --output .curves
