@@ -31,6 +31,9 @@ LEAST_CHANGE = 0.05
 """Fraction of the median. The rounds of a short loop agree within 1 or 2 %, and the next run of the same code is 2 or
 3 % off: caches and the processor's clock are its own."""
 
+BUSY = 0.5
+"""Busy processes for each processor, before a run, above which its times are not to be trusted."""
+
 Verdict: TypeAlias = Literal["slower", "faster", "within noise", "too few rounds", "another timer", "new"]
 CHANGES: tuple[Verdict, ...] = ("slower", "faster")
 
@@ -55,12 +58,14 @@ class Run:
         name: Its number among the saved ones.
         taken_at: ISO 8601, UTC; sorts as text.
         commit: First characters of the commit, with a plus if there were changes beside it.
+        busyness: Busy processes in the minute before the run, over the number of processors; `None` if not noted.
         timings: By the name of the benchmark, without the directories.
     """
 
     name: str
     taken_at: str
     commit: str
+    busyness: float | None
     timings: Mapping[str, Timing]
 
 
@@ -94,11 +99,18 @@ def read_run(path: Path) -> Run:
         name=path.stem.partition("_")[0],
         taken_at=fields.text("datetime"),
         commit=(commit.optional_text("id") or "no commit")[:9] + ("+" if is_dirty else ""),
+        busyness=_busyness(fields),
         timings={
             benchmark.text("fullname").rpartition("/")[2]: _timing(benchmark)
             for benchmark in fields.sections("benchmarks")
         },
     )
+
+
+def _busyness(fields: Fields) -> float | None:
+    """As `conftest.py` beside this file notes it."""
+    load = fields.optional_number("load_before")
+    return None if load is None else load / max(1, fields.integer("processors"))
 
 
 def _timing(benchmark: Fields) -> Timing:
@@ -200,13 +212,26 @@ def report(runs: Sequence[Run]) -> str:
     """The table, what it compares, and how many changed."""
     rows = compare(runs)
     now, *earlier = runs
-    head = f"now: {now.name}, commit {now.commit}, {now.taken_at[:16]}\n"
-    head += f"before: {earlier[0].name}, commit {earlier[0].commit}, {earlier[0].taken_at[:16]}" if earlier else ""
-    head += ", or the latest run before it that has the benchmark" if len(earlier) > 1 else ""
+    lines = [f"now:    {describe(now)}"]
+    if earlier:
+        lines.append(f"before: {describe(earlier[0])}")
+    if len(earlier) > 1:
+        lines.append("        or the latest run before it that has the benchmark")
+    lines += ["", table(rows), ""]
+    if not earlier:
+        lines.append("The first saved run: nothing to compare with yet.")
+        return "\n".join(lines)
     counts = ", ".join(f"{sum(row.verdict == change for row in rows)} {change}" for change in CHANGES)
-    what = f"{counts}, of {len(rows)}. Times are medians; noise is the width of the middle half of the rounds."
-    first = "The first saved run: nothing to compare with yet."
-    return f"{head.strip()}\n\n{table(rows)}\n\n{what if earlier else first}"
+    lines.append(f"{counts}, of {len(rows)}. Times are medians; noise is the width of the middle half of the rounds.")
+    if any(run.busyness is not None and run.busyness > BUSY for run in (now, earlier[0])):
+        lines.append("The machine was busy with something else: changes may be its own. Run it again when it is idle.")
+    return "\n".join(lines)
+
+
+def describe(run: Run) -> str:
+    """A run in a line."""
+    busy = "" if run.busyness is None else f", {run.busyness:.1f} busy processes for each processor"
+    return f"{run.name}, commit {run.commit}, {run.taken_at[:16]}{busy}"
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -93,11 +93,16 @@ def test_each_benchmark_is_held_against_its_latest_earlier_run(tmp_path: Path) -
 
 def test_the_report_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(tmp_path, "kind", 1, saved({"test_same": 0.0123, "test_slow": 2e-6}, taken_at="2026-01-01T10:00:00.5"))
-    newest = saved({"test_same": 0.0124, "test_slow": 3e-6, "test_new": 1.5}, taken_at="2026-01-02T10:00:00.5")
+    newest = saved(
+        {"test_same": 0.0124, "test_slow": 3e-6, "test_new": 1.5},
+        taken_at="2026-01-02T10:00:00.5",
+        load_before=0.4,
+        processors=2,
+    )
     save(tmp_path, "kind", 2, newest)
     assert compare.main(["--directory", str(tmp_path)]) == 0
     assert capsys.readouterr().out == (
-        "now: 0002, commit 012345678, 2026-01-02T10:00\n"
+        "now:    0002, commit 012345678, 2026-01-02T10:00, 0.2 busy processes for each processor\n"
         "before: 0001, commit 012345678, 2026-01-01T10:00\n"
         "\n"
         "benchmark               before      now  ratio  of least  noise\n"
@@ -109,10 +114,19 @@ def test_the_report_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[st
     )
 
 
+@pytest.mark.parametrize("busy", [1, 2])
+def test_a_busy_machine_is_told(tmp_path: Path, busy: int) -> None:
+    for number in (1, 2):
+        load = 3.0 if number == busy else 0.1
+        content = saved({"one": 1.0}, taken_at=f"2026-01-0{number}", load_before=load, processors=4)
+        save(tmp_path, "kind", number, content)
+    assert "The machine was busy with something else" in report(saved_runs(tmp_path))
+
+
 def test_the_first_run_has_nothing_to_be_compared_with() -> None:
-    text = report((Run("0001", "2026-01-01T10:00:00", "0123456+", {"test_it.py::test_one": BEFORE}),))
+    text = report((Run("0001", "2026-01-01T10:00:00", "0123456+", None, {"test_it.py::test_one": BEFORE}),))
     assert "nothing to compare with yet" in text
-    assert "new" in text.splitlines()[3]
+    assert "new" in text.splitlines()[-3]
 
 
 @pytest.mark.parametrize(
