@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -58,7 +59,9 @@ async def measure_in_process(case: Case, settings: Settings) -> Measurement:
     try:
         answer, errors = await process.communicate(_document(case, settings))
     except asyncio.CancelledError:
-        process.kill()
+        # It may have just ended by itself.
+        with suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
         raise
     if process.returncode != 0:

@@ -142,7 +142,30 @@ def test_what_a_process_died_of_is_told() -> None:
         asyncio.run(measure_in_process(Case(SMALL, 0, "heuristic"), replace(QUICK, threads=0)))
 
 
-def test_an_interrupted_run_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) -> None:
+def test_a_measuring_process_ends_with_who_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[asyncio.subprocess.Process] = []
+    start = asyncio.create_subprocess_exec
+
+    async def interrupt() -> None:
+        is_started = asyncio.Event()
+
+        async def start_and_tell(*words: str, **options: Any) -> asyncio.subprocess.Process:
+            started.append(await start(*words, **options))
+            is_started.set()
+            return started[0]
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", start_and_tell)
+        task = asyncio.create_task(measure_in_process(Case(SMALL, 0, "heuristic"), QUICK))
+        await is_started.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(interrupt())
+    assert started[0].returncode == -signal.SIGKILL
+
+
+def test_an_interrupted_run_keeps_what_was_measured(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     process = subprocess.Popen(
         [sys.executable, "-c", HEEDING_INTERRUPTS, str(SCRIPT), "--output", str(path), "--graphs", "1"],
@@ -155,7 +178,6 @@ def test_an_interrupted_run_keeps_what_was_measured_and_leaves_no_process(tmp_pa
         lines.append(process.stderr.readline())
         assert lines[-1], f"ended with {process.wait()}: {lines}"
     os.kill(process.pid, signal.SIGINT)
-    # The pipe ends when nobody holds it any more: the measuring process is gone as well.
     rest = process.stderr.read()
     process.stderr.close()
     assert process.wait() == 130
