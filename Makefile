@@ -14,7 +14,7 @@ help:
 	@echo "make test         run the tests (Rust and Python)"
 	@echo "make integration  run the closed loop with assertions on its outcome"
 	@echo "make lint         formatters, linters, type checkers, import contracts"
-	@echo "make bench        run the benchmarks"
+	@echo "make bench        run the benchmarks, and compare with the run before"
 	@echo "make curves       measure and draw how the solver's cost grows (benchmarks/solver)"
 	@echo "make wheel        build the abi3 wheel for this machine into dist/"
 	@echo "make wheels       build the abi3 wheels for Lambda (x86_64 and arm64) into dist/"
@@ -65,7 +65,9 @@ format: setup
 
 bench: setup
 	cargo bench --workspace --exclude mxs-python --locked
-	$(BIN)/pytest --override-ini addopts= benchmarks/microbenchmarks --benchmark-only --benchmark-autosave
+	$(BIN)/pytest --override-ini addopts= benchmarks/microbenchmarks --benchmark-only --benchmark-autosave --benchmark-quiet \
+		$(BENCHMARK_OPTIONS)
+	$(BIN)/python -m benchmarks.microbenchmarks.compare
 
 curves: setup
 	$(BIN)/python -m benchmarks.solver.growth --output .curves
