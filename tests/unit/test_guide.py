@@ -31,7 +31,7 @@ def start(event):
 """
 
 
-@pytest.mark.parametrize("source", WORKFLOWS, ids=["reviews", "rows", "lottery"])
+@pytest.mark.parametrize("source", WORKFLOWS, ids=["reviews", "upper", "rows", "lottery"])
 def test_the_workflows_can_be_deployed(tmp_path: Path, source: str) -> None:
     (tmp_path / "app.py").write_text(source, encoding="utf-8")
 
