@@ -71,5 +71,5 @@ def test_the_limits_are_those_of_the_code() -> None:
 def test_the_errors_are_those_of_the_code() -> None:
     rows = dict(re.findall(r"^\| `(\w+Error)` \| `([a-z-]+)` \|", GUIDE, re.MULTILINE))
 
-    assert len(rows) == 7
+    assert len(rows) == 9
     assert {name: getattr(errors, name).code for name in rows} == rows
