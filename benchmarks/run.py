@@ -2,8 +2,8 @@
 
     python -m benchmarks.run [--runs N] [--only NAME] [--state-dir DIRECTORY] [--json FILE]
 
-Each is deployed, gets its sample input and runs N times, one run after the other. A benchmark that fails stops no other;
-the exit code is 1 then. With --state-dir all stays deployed there, and `python -m benchmarks.plan` uses the runs.
+Each is deployed, gets its sample input and runs N times, one run after the other. A benchmark that fails stops no
+other; the exit code is 1 then. With --state-dir all stays deployed there, and `python -m benchmarks.plan` uses the runs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from benchmarks.suite.discovery import find_benchmarks
+from benchmarks.suite.discovery import Benchmark, find_benchmarks
 from benchmarks.suite.execution import Measured, measure
 from benchmarks.suite.tables import aligned, write_json
 from multi_x_serverless.cli.output import seconds
@@ -36,10 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
     options = parser.parse_args(arguments)
     try:
-        measured = run_all(options.only, options.runs, options.state_dir)
+        benchmarks = find_benchmarks(options.only)
     except MultiXServerlessError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    with state_directory(options.state_dir) as directory:
+        measured = run_all(benchmarks, options.runs, Path(directory))
     print(table_of(measured))
     print(f"\n{CAPTION}")
     for one in measured:
@@ -61,18 +63,12 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
-def run_all(only: Sequence[str], runs: int, state_dir: Path | None) -> list[Measured]:
-    """Run all benchmarks, or some of them.
-
-    Raises:
-        UsageError: There is no such benchmark.
-    """
-    benchmarks = find_benchmarks(only)
+def run_all(benchmarks: Sequence[Benchmark], runs: int, state_dir: Path) -> list[Measured]:
+    """Run benchmarks one after the other."""
     measured = []
-    with state_directory(state_dir) as directory:
-        for number, benchmark in enumerate(benchmarks, start=1):
-            print(f"{number}/{len(benchmarks)} {benchmark.name}", file=sys.stderr, flush=True)
-            measured.append(measure(Path(directory), benchmark, runs))
+    for number, benchmark in enumerate(benchmarks, start=1):
+        print(f"{number}/{len(benchmarks)} {benchmark.name}", file=sys.stderr, flush=True)
+        measured.append(measure(state_dir, benchmark, runs))
     return measured
 
 

@@ -6,7 +6,6 @@ The text is an object of the workflow, and so is the result; parts and counts tr
 """
 
 import json
-from pathlib import PurePosixPath
 
 from counting import (
     MOST_COMMON,
@@ -27,15 +26,15 @@ CHARACTERS_PER_MAPPER = 10_000
 
 @workflow.serverless_function(name="get_input", entry_point=True)
 def get_input(event):
-    """Split the text for the mappers: `{"key": "text.txt"}`, optionally with `"characters_per_mapper": 10000`."""
-    if not isinstance(event, dict) or not isinstance(event.get("key"), str) or not event["key"]:
-        raise ValueError('the input is {"key": KEY}, where KEY names an object that holds a text.')
+    """Split the text for the mappers: `{"text": "text.txt"}`, optionally with `"characters_per_mapper": 10000`."""
+    if not isinstance(event, dict) or not isinstance(event.get("text"), str):
+        raise ValueError('the input is {"text": KEY}, where KEY names an object that holds a text.')
     characters = event.get("characters_per_mapper", CHARACTERS_PER_MAPPER)
     if not isinstance(characters, int) or isinstance(characters, bool) or characters < 1:
         raise ValueError(f"'characters_per_mapper' is {characters!r}; a whole number from 1 on is expected.")
-    key = event["key"]
+    key = event["text"]
     parts = split(read_text(workflow.read_object(key)), characters)
-    requests = [{"key": key, "text": part} for part in parts]
+    requests = [{"key": key, "part": part} for part in parts]
     # Calls do not stand in loops: each of these is an edge of its own.
     workflow.invoke_serverless_function(mapper, requests[0])
     workflow.invoke_serverless_function(mapper, at(requests, 1), conditional=len(requests) > 1)
@@ -53,7 +52,7 @@ def at(requests, index):
 @workflow.serverless_function(name="mapper")
 def mapper(request):
     """Count the words of one part."""
-    workflow.invoke_serverless_function(shuffler, {"key": request["key"], "counts": count_words(request["text"])})
+    workflow.invoke_serverless_function(shuffler, {"key": request["key"], "counts": count_words(request["part"])})
 
 
 @workflow.serverless_function(name="shuffler")
@@ -78,7 +77,7 @@ def output():
     """Keep all counts, and return a summary."""
     results = workflow.get_predecessor_data()
     counts = combine(result["counts"] for result in results)
-    key = f"counts/{PurePosixPath(results[0]['key']).with_suffix('.json')}"
+    key = f"counts/{results[0]['key']}.json"
     workflow.write_object(key, json.dumps(counts, ensure_ascii=False).encode())
     return {
         "counts": key,

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from multi_x_serverless.sdk.objects import workflow_object_key
+
 from benchmarks.suite.discovery import Benchmark
 from multi_x_serverless.adaptation.runs import run_and_wait
 from multi_x_serverless.adaptation.upkeep import sync_workflow
@@ -16,7 +18,6 @@ from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.errors import MultiXServerlessError
 from multi_x_serverless.observation.trace import RunTrace
-from multi_x_serverless.sdk.objects import workflow_object_key
 
 RUN_TIMEOUT_S = 300.0
 """For one run, in seconds; those of the benchmarks take a few."""
@@ -78,19 +79,18 @@ def run_benchmark(state_dir: Path, benchmark: Benchmark, runs: int) -> Measured:
     """The same, but what stops it is raised.
 
     Raises:
-        MultiXServerlessError: It cannot be deployed or run.
+        MultiXServerlessError: It cannot be deployed or run, or its sample input cannot be read.
         OSError: A file of its sample input cannot be read.
     """
+    sample = benchmark.sample()
     with open_embedded_cloud(state_dir) as cloud:
         workflow_id = deploy(cloud, benchmark.project).workflow_id
         record = deployed_workflow(cloud, workflow_id)
-        for key, file in benchmark.objects.items():
+        for key, file in sample.objects.items():
             cloud.objects.put_object(record.home_region, workflow_object_key(workflow_id, key), file.read_bytes())
     # Opened again, because the deployment's probes have started workers, and no first run would be a cold one.
     with open_embedded_cloud(state_dir) as cloud:
-        traces = run_and_wait(
-            cloud, workflow_id, benchmark.inputs(runs), concurrency=1, timeout_s=RUN_TIMEOUT_S * runs
-        )
+        traces = run_and_wait(cloud, workflow_id, sample.inputs(runs), concurrency=1, timeout_s=RUN_TIMEOUT_S * runs)
         sync_workflow(cloud, record)  # into the history, from which plans are made
     ended = [trace for trace in traces if trace.status == "complete"]
     return Measured(

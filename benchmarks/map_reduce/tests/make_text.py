@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-SAMPLE_INPUT = Path(__file__).parents[1] / "sample_input"
+SAMPLE = Path(__file__).parents[1] / "sample"
 
 SUBJECTS = (
     "the river", "a heron", "the ferryman", "my neighbour", "the old mill", "every gardener", "the night train",
@@ -54,5 +54,5 @@ def _pick(source: random.Random, words: tuple[str, ...]) -> str:
 
 
 if __name__ == "__main__":
-    (SAMPLE_INPUT / "text.txt").write_text(make_text(58_000, seed=1), encoding="utf-8")
-    (SAMPLE_INPUT / "short.txt").write_text(make_text(14_000, seed=2), encoding="utf-8")
+    (SAMPLE / "text.txt").write_text(make_text(58_000, seed=1), encoding="utf-8")
+    (SAMPLE / "short.txt").write_text(make_text(14_000, seed=2), encoding="utf-8")
