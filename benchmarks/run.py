@@ -3,7 +3,8 @@
     python -m benchmarks.run [--runs N] [--only NAME] [--state-dir DIRECTORY] [--json FILE]
 
 Each is deployed, gets its sample input and runs N times, one run after the other. A benchmark that fails stops no
-other; the exit code is 1 then. With --state-dir all stays deployed there, and `python -m benchmarks.plan` uses the runs.
+other; the exit code is 1 then. With --state-dir all stays deployed there, and `python -m benchmarks.plan` uses
+the runs.
 """
 
 from __future__ import annotations

@@ -22,8 +22,6 @@ from matplotlib import pyplot
 
 mpl.use("agg")  # the placement of labels needs a canvas that can measure text; SVG is written from it
 
-FORMATS = ("svg", "png")
-
 WIDTH_INCHES = 10.0
 PNG_DOTS_PER_INCH = 100
 

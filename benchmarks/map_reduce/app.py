@@ -11,6 +11,7 @@ from counting import (
     MOST_COMMON,
     combine,
     count_words,
+    read_input,
     read_text,
     reduce_counts,
     shuffle,
@@ -21,18 +22,11 @@ from multi_x_serverless import MultiXServerlessWorkflow
 
 workflow = MultiXServerlessWorkflow(name="map_reduce", version="0.0.1")
 
-CHARACTERS_PER_MAPPER = 10_000
-
 
 @workflow.serverless_function(name="get_input", entry_point=True)
 def get_input(event):
     """Split the text for the mappers: `{"text": "text.txt"}`, optionally with `"characters_per_mapper": 10000`."""
-    if not isinstance(event, dict) or not isinstance(event.get("text"), str):
-        raise ValueError('the input is {"text": KEY}, where KEY names an object that holds a text.')
-    characters = event.get("characters_per_mapper", CHARACTERS_PER_MAPPER)
-    if not isinstance(characters, int) or isinstance(characters, bool) or characters < 1:
-        raise ValueError(f"'characters_per_mapper' is {characters!r}; a whole number from 1 on is expected.")
-    key = event["text"]
+    key, characters = read_input(event)
     parts = split(read_text(workflow.read_object(key)), characters)
     requests = [{"key": key, "part": part} for part in parts]
     # Calls do not stand in loops: each of these is an edge of its own.

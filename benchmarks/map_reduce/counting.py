@@ -1,4 +1,4 @@
-"""Counting words in four steps that can run apart; standard library only, knows nothing of workflows."""
+"""Counting words in steps that can run apart; standard library only, knows nothing of workflows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 MAPPERS = 6
 REDUCERS = 2
@@ -13,25 +14,41 @@ REDUCERS = 2
 WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 """Letters of any script, with apostrophes inside."""
 
+CHARACTERS_PER_MAPPER = 10_000
 MOST_COMMON = 10
+"""So many words are in the summary."""
 
 
-class InvalidTextError(ValueError):
-    """There is nothing to count."""
+class InvalidInputError(ValueError):
+    """The input of a run cannot be used, or there is nothing to count in it."""
+
+
+def read_input(event: Any) -> tuple[str, int]:
+    """Key of the text and characters per mapper, of ``{"text": "text.txt", "characters_per_mapper": 10000}``.
+
+    Raises:
+        InvalidInputError: The input is something else.
+    """
+    if not isinstance(event, dict) or not isinstance(event.get("text"), str):
+        raise InvalidInputError('the input is {"text": KEY}, where KEY names an object that holds a text.')
+    characters = event.get("characters_per_mapper", CHARACTERS_PER_MAPPER)
+    if not isinstance(characters, int) or isinstance(characters, bool) or characters < 1:
+        raise InvalidInputError(f"'characters_per_mapper' is {characters!r}; a whole number from 1 on is expected.")
+    return event["text"], characters
 
 
 def read_text(body: bytes) -> str:
     """The text of an object.
 
     Raises:
-        InvalidTextError: It is not UTF-8, or holds no word.
+        InvalidInputError: It is not UTF-8, or holds no word.
     """
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        raise InvalidTextError(f"the input is not text (byte {error.start} is not UTF-8).") from error
+        raise InvalidInputError(f"the input is not text (byte {error.start} is not UTF-8).") from error
     if WORD.search(text) is None:
-        raise InvalidTextError("the text is empty: it holds no word to count.")
+        raise InvalidInputError("the text is empty: it holds no word to count.")
     return text
 
 
