@@ -39,9 +39,9 @@ NAMES = 4
 
 CAPTION = (
     "All figures are simulated: carbon and cost are modelled per run, from runs observed on this machine, round trips "
-    "of the embedded data, and the forecast of the grids for the next 24 hours; means over these hours. 'single' is "
-    "the best single region for all of them, 'p95' the 95th percentile of the run time, 'bytes' the preset of energy per "
-    "byte moved."
+    "of the embedded data, and the forecast of the grids for the next 24 hours; means over these hours.\n"
+    "'single' is the best single region for all of them, 'p95' the 95th percentile of the run time, 'bytes' the preset "
+    "of energy per byte moved."
 )
 
 

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from multi_x_serverless.sdk.objects import workflow_object_key
-
 from benchmarks.suite.discovery import Benchmark
+from multi_x_serverless.adaptation.objects import put_object
 from multi_x_serverless.adaptation.runs import run_and_wait
 from multi_x_serverless.adaptation.upkeep import sync_workflow
 from multi_x_serverless.adaptation.workflows import deployed_workflow
@@ -87,7 +86,7 @@ def run_benchmark(state_dir: Path, benchmark: Benchmark, runs: int) -> Measured:
         workflow_id = deploy(cloud, benchmark.project).workflow_id
         record = deployed_workflow(cloud, workflow_id)
         for key, file in sample.objects.items():
-            cloud.objects.put_object(record.home_region, workflow_object_key(workflow_id, key), file.read_bytes())
+            put_object(cloud, workflow_id, key, file.read_bytes())
     # Opened again, because the deployment's probes have started workers, and no first run would be a cold one.
     with open_embedded_cloud(state_dir) as cloud:
         traces = run_and_wait(cloud, workflow_id, sample.inputs(runs), concurrency=1, timeout_s=RUN_TIMEOUT_S * runs)
