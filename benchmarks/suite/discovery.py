@@ -58,9 +58,9 @@ class Benchmark:
             lines = events.read_text(encoding="utf-8").splitlines()
             inputs = tuple(json.loads(line) for line in lines if line.strip())
         except (OSError, ValueError) as error:
-            raise UsageError(f"the sample input of '{self.name}' cannot be read: {error}.") from error
+            raise UsageError(f"the sample input '{events}' cannot be read: {error}.") from error
         if not inputs:
-            raise UsageError(f"{events} holds no input: one JSON value per line is expected.")
+            raise UsageError(f"'{events}' holds no input: one JSON value per line is expected.")
         files = sorted(file for file in directory.rglob("*") if file.is_file() and file != events)
         return Sample({file.relative_to(directory).as_posix(): file for file in files}, inputs)
 
