@@ -1,14 +1,17 @@
 """The benchmark workflows that there are: every folder of `benchmarks` that holds a project.
 
-benchmarks/NAME/app.py
-benchmarks/NAME/.multi-x-serverless/config.yml
-benchmarks/NAME/sample/events.jsonl    one input of a run per line
-benchmarks/NAME/sample/...             every other file becomes an object of the workflow, its path is the key
+A benchmark's sample input is what its README says: the commands in it that store objects and start runs are read, so
+that what a reader is told to do is what is measured.
+
+    $ multi_x_serverless --cloud local objects put map_reduce-0.0.1 sample/text.txt
+    $ multi_x_serverless --cloud local run map_reduce-0.0.1 -a '{"text": "text.txt"}'
 """
 
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +21,9 @@ from multi_x_serverless.errors import UsageError
 from multi_x_serverless.model.config import CONFIGURATION_DIRECTORY, CONFIGURATION_FILE
 
 BENCHMARKS = Path(__file__).parents[1]
-SAMPLE = "sample"
-EVENTS = "events.jsonl"
+README = "README.md"
+
+COMMAND = re.compile(r"^\$ multi_x_serverless (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -47,22 +51,41 @@ class Benchmark:
     project: Path
 
     def sample(self) -> Sample:
-        """Its sample input.
+        """The sample input by the commands of its README.
 
         Raises:
             UsageError: There is none, or it cannot be read.
         """
-        directory = self.project / SAMPLE
-        events = directory / EVENTS
+        readme = self.project / README
+        objects: dict[str, Path] = {}
+        events: list[Any] = []
         try:
-            lines = events.read_text(encoding="utf-8").splitlines()
-            inputs = tuple(json.loads(line) for line in lines if line.strip())
-        except (OSError, ValueError) as error:
-            raise UsageError(f"the sample input '{events}' cannot be read: {error}.") from error
-        if not inputs:
-            raise UsageError(f"'{events}' holds no input: one JSON value per line is expected.")
-        files = sorted(file for file in directory.rglob("*") if file.is_file() and file != events)
-        return Sample({file.relative_to(directory).as_posix(): file for file in files}, inputs)
+            for command in COMMAND.findall(readme.read_text(encoding="utf-8")):
+                words = shlex.split(command)
+                if "put" in words:
+                    objects.update(self._stored(words))
+                elif "run" in words:
+                    events += self._events(words)
+        except (OSError, ValueError, IndexError) as error:
+            raise UsageError(f"the sample input that '{readme}' names cannot be read: {error}.") from error
+        if not events:
+            raise UsageError(f"'{readme}' has no command that runs the workflow with -a or --arguments-file.")
+        return Sample(objects, tuple(events))
+
+    def _stored(self, words: Sequence[str]) -> dict[str, Path]:
+        """Of ``objects put ID FILE [--key KEY]``."""
+        file = self.project / words[words.index("put") + 2]
+        return {_option(words, "--key") or file.name: file}
+
+    def _events(self, words: Sequence[str]) -> list[Any]:
+        """Of ``run ID -a JSON`` and ``run ID --arguments-file FILE``."""
+        argument, file = _option(words, "-a"), _option(words, "--arguments-file")
+        lines = [] if file is None else (self.project / file).read_text(encoding="utf-8").splitlines()
+        return [json.loads(text) for text in (*([] if argument is None else [argument]), *lines) if text.strip()]
+
+
+def _option(words: Sequence[str], name: str) -> str | None:
+    return words[words.index(name) + 1] if name in words else None
 
 
 def find_benchmarks(only: Sequence[str] = (), root: Path = BENCHMARKS) -> tuple[Benchmark, ...]:

@@ -6,22 +6,21 @@ import importlib.util
 import json
 import random
 from collections import Counter
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from benchmarks.tests.temporary_helper import Deployed, deployed
+from benchmarks.tests.running import BENCHMARKS, BenchmarkRun, Deploy, DeployedWorkflow
 
-PROJECT = Path(__file__).parents[1] / "map_reduce"
+PROJECT = BENCHMARKS / "map_reduce"
 SAMPLE = PROJECT / "sample"
 INLINE_BYTES = 240_000
 
 
 @pytest.fixture(scope="module")
-def benchmark_run(tmp_path_factory: pytest.TempPathFactory) -> Deployed:
-    return deployed(PROJECT, tmp_path_factory.mktemp("map_reduce") / "state")
+def workflow(deploy: Deploy) -> DeployedWorkflow:
+    return deploy("map_reduce")
 
 
 @pytest.fixture(scope="module")
@@ -40,22 +39,19 @@ def expected_counts(text: str) -> Counter[str]:
     return Counter(word.strip("'").lower() for word in spaced.split() if word.strip("'"))
 
 
-def counts_of(run: Any, benchmark_run: Deployed) -> dict[str, int]:
-    counts = json.loads(benchmark_run.read(run.result["counts"]))
+def counts_of(run: BenchmarkRun, workflow: DeployedWorkflow) -> dict[str, int]:
+    counts = json.loads(workflow.get_object(run.result["counts"]))
     assert isinstance(counts, dict)
     return counts
 
 
-def functions_that_ran(run: Any) -> Counter[str]:
-    return Counter(node.node.split(":")[0] for node in run.nodes)
-
-
 @pytest.mark.parametrize(("name", "mappers"), [("text.txt", 6), ("short.txt", 2)])
-def test_the_counts_of_the_samples(benchmark_run: Deployed, name: str, mappers: int) -> None:
+def test_the_counts_of_the_samples(workflow: DeployedWorkflow, name: str, mappers: int) -> None:
     body = (SAMPLE / name).read_bytes()
-    (run,) = benchmark_run.run([{"text": name}], {name: body})
+    workflow.put_object(name, body)
+    run = workflow.run({"text": name})
     expected = expected_counts(body.decode())
-    counts = counts_of(run, benchmark_run)
+    counts = counts_of(run, workflow)
     assert counts == expected
     assert list(counts) == sorted(expected, key=lambda word: (-expected[word], word))
     assert run.result == {
@@ -65,33 +61,36 @@ def test_the_counts_of_the_samples(benchmark_run: Deployed, name: str, mappers: 
         "mappers": mappers,
         "most_common": dict(list(counts.items())[:10]),
     }
-    assert functions_that_ran(run) == Counter(get_input=1, mapper=mappers, shuffler=1, reducer=2, output=1)
+    assert Counter(run.functions) == Counter(get_input=1, mapper=mappers, shuffler=1, reducer=2, output=1)
 
 
-def test_as_many_mappers_run_as_the_text_needs(benchmark_run: Deployed) -> None:
+def test_as_many_mappers_run_as_the_text_needs(workflow: DeployedWorkflow) -> None:
     text = "one two three four five six seven eight nine"
     limits = (1000, 22, 15, 11, 9, 8, 1)
     events = [{"text": "words.txt", "characters_per_mapper": limit} for limit in limits]
-    runs = benchmark_run.run(events, {"words.txt": text.encode()})
+    workflow.put_object("words.txt", text.encode())
+    runs = workflow.run_many(list(events))
     assert [run.result["mappers"] for run in runs] == [1, 2, 3, 4, 5, 6, 6]
-    assert [functions_that_ran(run)["mapper"] for run in runs] == [1, 2, 3, 4, 5, 6, 6]
+    assert [Counter(run.functions)["mapper"] for run in runs] == [1, 2, 3, 4, 5, 6, 6]
     assert {run.result["distinct"] for run in runs} == {9}
-    assert counts_of(runs[0], benchmark_run) == expected_counts(text)
+    assert counts_of(runs[0], workflow) == expected_counts(text)
 
 
-def test_a_single_word_leaves_one_reducer_without_work(benchmark_run: Deployed) -> None:
-    (run,) = benchmark_run.run([{"text": "word.txt"}], {"word.txt": b"Word\n"})
-    assert counts_of(run, benchmark_run) == {"word": 1}
-    assert functions_that_ran(run) == Counter(get_input=1, mapper=1, shuffler=1, reducer=2, output=1)
+def test_a_single_word_leaves_one_reducer_without_work(workflow: DeployedWorkflow) -> None:
+    workflow.put_object("word.txt", b"Word\n")
+    run = workflow.run({"text": "word.txt"})
+    assert counts_of(run, workflow) == {"word": 1}
+    assert Counter(run.functions) == Counter(get_input=1, mapper=1, shuffler=1, reducer=2, output=1)
 
 
-def test_parts_that_are_too_large_for_a_message(benchmark_run: Deployed) -> None:
+def test_parts_that_are_too_large_for_a_message(workflow: DeployedWorkflow) -> None:
     source = random.Random(3)
     words = ["".join(source.choices("abcdefgh", k=5)) for _ in range(20_000)]
     text = " ".join(source.choices(words, k=400_000))
     assert len(text) / 6 > INLINE_BYTES
-    (run,) = benchmark_run.run([{"text": "large.txt"}], {"large.txt": text.encode()})
-    assert counts_of(run, benchmark_run) == Counter(text.split())
+    workflow.put_object("large.txt", text.encode())
+    run = workflow.run({"text": "large.txt"})
+    assert counts_of(run, workflow) == Counter(text.split())
 
 
 BAD_INPUT: dict[str, tuple[Any, bytes | None, str]] = {
@@ -107,18 +106,25 @@ BAD_INPUT: dict[str, tuple[Any, bytes | None, str]] = {
 
 
 @pytest.fixture(scope="module")
-def failed_runs(benchmark_run: Deployed) -> dict[str, Any]:
+def failed_runs(workflow: DeployedWorkflow) -> dict[str, BenchmarkRun]:
     """All at once, because each is tried three times."""
-    objects = {event["text"]: body for event, body, _ in BAD_INPUT.values() if body is not None}
-    return dict(zip(BAD_INPUT, benchmark_run.run([event for event, _, _ in BAD_INPUT.values()], objects), strict=True))
+    for event, body, _ in BAD_INPUT.values():
+        if body is not None:
+            workflow.put_object(event["text"], body)
+    events = [event for event, _, _ in BAD_INPUT.values()]
+    return dict(zip(BAD_INPUT, workflow.run_many(events), strict=True))
 
 
 @pytest.mark.parametrize("name", BAD_INPUT)
-def test_what_cannot_be_counted_fails_with_the_reason(failed_runs: dict[str, Any], name: str) -> None:
+def test_what_cannot_be_counted_fails_with_the_reason(failed_runs: dict[str, BenchmarkRun], name: str) -> None:
     run = failed_runs[name]
-    assert run.status == "failed"
-    assert run.failures[-1].node == "get_input:entry_point:0"
-    assert run.failures[-1].message.startswith(BAD_INPUT[name][2])
+    assert (run.status, run.functions) == ("failed", ())
+    assert {failure.function for failure in run.failures} == {"get_input"}
+    assert {failure.message.startswith(BAD_INPUT[name][2]) for failure in run.failures} == {True}
+
+
+def test_status_shows_the_reason(workflow: DeployedWorkflow, failed_runs: dict[str, BenchmarkRun]) -> None:
+    assert "the text is empty: it holds no word to count." in workflow.show(failed_runs["empty"].run_id)
 
 
 def test_parts_make_up_the_text_and_cut_no_word(counting: ModuleType) -> None:

@@ -18,29 +18,57 @@ import platformdirs
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.tests.temporary_helper import Deployed, deployed
+from benchmarks.tests.running import BENCHMARKS, BenchmarkRun, Deploy, DeployedWorkflow
 from multi_x_serverless.deployment.requirements import Target, install_requirements
+from multi_x_serverless.model.config_types import Architecture
 
-PROJECT = Path(__file__).parents[1] / "regression_tuning"
+PROJECT = BENCHMARKS / "regression_tuning"
 
 SECOND_WINS = {"samples": 400, "seed": 7}
 FIRST_WINS = {"samples": 400, "seed": 7, "second": {"trees": 2}}
 """Two trees learn next to nothing."""
 
+WITHOUT_NOISE = {"samples": 200, "features": 6, "noise": 0, "seed": 3}
+
+GOOD_INPUT = {"second": SECOND_WINS, "first": FIRST_WINS, "again": SECOND_WINS, "without noise": WITHOUT_NOISE}
+
+BAD_INPUT: dict[str, tuple[object, str]] = {
+    "no object": ([], "the input is an object like {'samples': 1000,"),
+    "unknown": ({"sample": 1}, "the input has no 'sample'; there are features, first, noise, samples, second, seed."),
+    "few samples": ({"samples": 49}, "'samples' is 49; a whole number from 50 to 100000 is expected."),
+    "not whole": ({"seed": 1.5}, "'seed' is 1.5; a whole number from 0 to 4294967295 is expected."),
+    "truth": ({"features": True}, "'features' is True; a whole number from 5 to 100 is expected."),
+    "noise": ({"noise": -1}, "'noise' is -1; a number from 0 to 1000 is expected."),
+    "hyper-parameters": ({"first": [1]}, "'first' is an object like {'trees': 40,"),
+    "unknown hyper-parameter": ({"second": {"leaves": 3}}, "'second' has no 'leaves'; there are depth, learning_rate"),
+    "depth": ({"second": {"depth": 0}}, "'depth' is 0; a whole number from 1 to 20 is expected."),
+}
+"""Name -> event, beginning of the message."""
+
 PREDICT = """
 import pickle, sys
 import numpy as np
 
-model, dataset = sys.argv[1:]
-with open(model, "rb") as file:
-    regressor = pickle.load(file)
-np.save(sys.stdout.buffer, regressor.predict(np.load(dataset)["test_inputs"]))
+dataset, predictions, *models = sys.argv[1:]
+inputs = np.load(dataset)["test_inputs"]
+found = {}
+for model in models:
+    with open(model, "rb") as file:
+        found[model] = pickle.load(file).predict(inputs)
+np.savez(predictions, **found)
 """
 
 
 @pytest.fixture(scope="module")
-def benchmark_run(tmp_path_factory: pytest.TempPathFactory) -> Deployed:
-    return deployed(PROJECT, tmp_path_factory.mktemp("regression_tuning") / "state")
+def workflow(deploy: Deploy) -> DeployedWorkflow:
+    return deploy("regression_tuning")
+
+
+@pytest.fixture(scope="module")
+def runs(workflow: DeployedWorkflow) -> dict[str, BenchmarkRun]:
+    """All at once: those that fail are tried three times, and a worker is slow at first."""
+    events: dict[str, object] = {**GOOD_INPUT, **{name: event for name, (event, _) in BAD_INPUT.items()}}
+    return dict(zip(events, workflow.run_many(list(events.values())), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +85,7 @@ def tuning() -> ModuleType:
 @pytest.fixture(scope="module")
 def libraries() -> Path:
     """The packages that the functions run with, as the deployment has installed them."""
-    architecture = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+    architecture: Architecture = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
     target = Target(sys.version_info.minor, architecture, is_this_machine=True)
     cache = platformdirs.user_cache_path("multi-x-serverless") / "requirements"
     installed = install_requirements(PROJECT, target, cache)
@@ -70,96 +98,76 @@ def arrays(dataset: bytes) -> dict[str, NDArray[np.float64]]:
         return {name: archive[name] for name in archive.files}
 
 
-def recomputed_score(model: bytes, dataset: bytes, libraries: Path, directory: Path) -> float:
-    """Coefficient of determination over the rows to test with, from the model's predictions alone."""
-    (directory / "model.pickle").write_bytes(model)
-    (directory / "dataset.npz").write_bytes(dataset)
-    predicted = subprocess.run(
-        [sys.executable, "-c", PREDICT, str(directory / "model.pickle"), str(directory / "dataset.npz")],
+def recomputed_scores(models: dict[str, bytes], dataset: bytes, libraries: Path, directory: Path) -> dict[str, float]:
+    """Coefficients of determination over the rows to test with, from the models' predictions alone."""
+    for name, body in {**models, "dataset.npz": dataset}.items():
+        (directory / name).write_bytes(body)
+    subprocess.run(
+        [sys.executable, "-c", PREDICT, "dataset.npz", "predictions.npz", *models],
+        cwd=directory,
         env={**os.environ, "PYTHONPATH": str(libraries)},
-        stdout=subprocess.PIPE,
         check=True,
-    ).stdout
+    )
     targets = arrays(dataset)["test_targets"]
-    residuals = targets - np.load(io.BytesIO(predicted))
-    return float(1.0 - (residuals**2).sum() / ((targets - targets.mean()) ** 2).sum())
+    predictions = arrays((directory / "predictions.npz").read_bytes())
+    total = ((targets - targets.mean()) ** 2).sum()
+    return {name: float(1.0 - ((targets - predictions[name]) ** 2).sum() / total) for name in models}
 
 
-@pytest.mark.parametrize(("event", "best"), [(SECOND_WINS, "second"), (FIRST_WINS, "first")], ids=["second", "first"])
+@pytest.mark.parametrize("best", ["second", "first"])
 def test_the_kept_model_is_the_better_one(
-    benchmark_run: Deployed, libraries: Path, tmp_path: Path, event: dict[str, Any], best: str
+    workflow: DeployedWorkflow, runs: dict[str, BenchmarkRun], libraries: Path, tmp_path: Path, best: str
 ) -> None:
-    (run,) = benchmark_run.run([event])
+    run = runs[best]
     assert run.status == "complete"
-    report = json.loads(benchmark_run.read(run.result["report"]))
-    dataset = benchmark_run.read(report["dataset"])
-    kept = benchmark_run.read(run.result["model"])
-    models = {one["name"]: benchmark_run.read(one["key"]) for one in report["candidates"]}
-    scores = {name: recomputed_score(model, dataset, libraries, tmp_path) for name, model in models.items()}
+    report = json.loads(workflow.get_object(run.result["report"]))
+    models = {one["name"]: workflow.get_object(one["key"]) for one in report["candidates"]}
+    scores = recomputed_scores(models, workflow.get_object(report["dataset"]), libraries, tmp_path)
     assert set(scores) == {"first", "second"}
     assert max(scores, key=lambda name: scores[name]) == best
     assert abs(scores["first"] - scores["second"]) > 0.01
     assert run.result["best"] == report["best"] == best
-    assert kept == models[best]
+    assert workflow.get_object(run.result["model"]) == models[best]
     assert run.result["score"] == pytest.approx(scores[best])
     assert {one["name"]: one["score"] for one in report["candidates"]} == pytest.approx(scores)
-    assert [node.node.split(":")[0] for node in run.nodes] == [
-        "get_input",
-        "create_dataset",
-        *sorted(("first_model", "second_model"), key=[node.node.split(":")[0] for node in run.nodes].index),
-        "merge_function",
-        "join_runs",
-    ]
 
 
-def test_the_data_set_is_the_one_that_was_asked_for(benchmark_run: Deployed) -> None:
-    (run,) = benchmark_run.run([{"samples": 200, "features": 6, "noise": 0, "seed": 3}])
-    dataset = arrays(benchmark_run.read(json.loads(benchmark_run.read(run.result["report"]))["dataset"]))
+@pytest.mark.parametrize("name", GOOD_INPUT)
+def test_both_models_are_trained_between_data_set_and_join(runs: dict[str, BenchmarkRun], name: str) -> None:
+    functions = runs[name].functions
+    assert functions[:2] == ("get_input", "create_dataset")
+    assert sorted(functions[2:4]) == ["first_model", "second_model"]
+    assert functions[4:] == ("merge_function", "join_runs")
+
+
+def test_the_data_set_is_the_one_that_was_asked_for(workflow: DeployedWorkflow, runs: dict[str, BenchmarkRun]) -> None:
+    report = json.loads(workflow.get_object(runs["without noise"].result["report"]))
+    dataset = arrays(workflow.get_object(report["dataset"]))
     train, test = dataset["train_inputs"], dataset["test_inputs"]
     assert (train.shape, test.shape) == ((150, 6), (50, 6))
     rows = np.vstack([train, test])
     assert len(np.unique(rows, axis=0)) == 200, "a row to test with is one to train with"
-    # Friedman's first problem, without noise.
+    # Friedman's first problem.
     expected = (
         10 * np.sin(np.pi * rows[:, 0] * rows[:, 1]) + 20 * (rows[:, 2] - 0.5) ** 2 + 10 * rows[:, 3] + 5 * rows[:, 4]
     )
     np.testing.assert_allclose(np.concatenate([dataset["train_targets"], dataset["test_targets"]]), expected)
 
 
-def test_the_same_input_gives_the_same_objects(benchmark_run: Deployed) -> None:
-    first, again = benchmark_run.run([SECOND_WINS]), benchmark_run.run([SECOND_WINS])
-    assert first[0].result == again[0].result
-
-
-BAD_INPUT: dict[str, tuple[Any, str]] = {
-    "no object": ([], "the input is an object like {'samples': 1000,"),
-    "unknown": ({"sample": 1}, "the input has no 'sample'; there are features, first, noise, samples, second, seed."),
-    "few samples": ({"samples": 49}, "'samples' is 49; a whole number from 50 to 100000 is expected."),
-    "not whole": ({"seed": 1.5}, "'seed' is 1.5; a whole number from 0 to 4294967295 is expected."),
-    "truth": ({"features": True}, "'features' is True; a whole number from 5 to 100 is expected."),
-    "noise": ({"noise": -1}, "'noise' is -1; a number from 0 to 1000 is expected."),
-    "hyper-parameters": ({"first": [1]}, "'first' is an object like {'trees': 40,"),
-    "unknown hyper-parameter": (
-        {"second": {"leaves": 3}},
-        "'second' has no 'leaves'; there are depth, learning_rate, trees.",
-    ),
-    "depth": ({"second": {"depth": 0}}, "'depth' is 0; a whole number from 1 to 20 is expected."),
-}
-"""Name -> event, beginning of the message."""
-
-
-@pytest.fixture(scope="module")
-def failed_runs(benchmark_run: Deployed) -> dict[str, Any]:
-    """All at once, because each is tried three times."""
-    return dict(zip(BAD_INPUT, benchmark_run.run([event for event, _ in BAD_INPUT.values()]), strict=True))
+def test_the_same_input_gives_the_same_result(runs: dict[str, BenchmarkRun]) -> None:
+    assert runs["again"].result == runs["second"].result
+    assert runs["first"].result != runs["second"].result
 
 
 @pytest.mark.parametrize("name", BAD_INPUT)
-def test_what_cannot_be_used_fails_with_the_reason(failed_runs: dict[str, Any], name: str) -> None:
-    run = failed_runs[name]
-    assert run.status == "failed"
-    assert run.failures[-1].node == "get_input:entry_point:0"
-    assert run.failures[-1].message.startswith(BAD_INPUT[name][1])
+def test_what_cannot_be_used_fails_with_the_reason(runs: dict[str, BenchmarkRun], name: str) -> None:
+    run = runs[name]
+    assert (run.status, run.functions) == ("failed", ())
+    assert {failure.message.startswith(BAD_INPUT[name][1]) for failure in run.failures} == {True}
+
+
+def test_status_shows_the_reason(workflow: DeployedWorkflow, runs: dict[str, BenchmarkRun]) -> None:
+    assert "'samples' is 49; a whole number from 50 to 100000 is expected." in workflow.show(runs["few samples"].run_id)
 
 
 def test_of_equal_scores_the_smaller_model_is_kept(tuning: ModuleType) -> None:

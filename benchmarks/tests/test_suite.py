@@ -47,11 +47,11 @@ CALLS, DECLINES, FAILS = ({"fails": False, "calls": True}, {"fails": False, "cal
 def make_project(root: Path, name: str, *events: object) -> Benchmark:
     project = root / name
     (project / ".multi-x-serverless").mkdir(parents=True)
-    (project / "sample").mkdir()
     (project / "app.py").write_text(APP.replace("NAME", name), encoding="utf-8")
     (project / ".multi-x-serverless" / "config.yml").write_text(CONFIGURATION.replace("NAME", name), encoding="utf-8")
-    (project / "sample" / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
-    (project / "sample" / "data.txt").write_text("data", encoding="utf-8")
+    commands = [f"objects put {name}-0.0.1 data.txt", *(f"run {name}-0.0.1 -a '{json.dumps(one)}'" for one in events)]
+    (project / "README.md").write_text("".join(f"$ multi_x_serverless --cloud local {one}\n" for one in commands))
+    (project / "data.txt").write_text("data", encoding="utf-8")
     return Benchmark(name, project)
 
 
@@ -66,24 +66,45 @@ def test_every_folder_with_a_project_is_a_benchmark(tmp_path: Path) -> None:
         find_benchmarks(["three"], tmp_path)
 
 
-def test_events_are_taken_in_turn_and_all_other_files_are_objects(tmp_path: Path) -> None:
-    project = make_project(tmp_path, "one", CALLS, DECLINES).project
-    (project / "sample" / "pictures").mkdir()
-    (project / "sample" / "pictures" / "a.bin").write_bytes(b"\0")
-    sample = Benchmark("one", project).sample()
-    assert sample.inputs(3) == [CALLS, DECLINES, CALLS]
+def test_the_sample_input_is_what_the_readme_says(tmp_path: Path) -> None:
+    benchmark = make_project(tmp_path, "one", CALLS, DECLINES)
+    more = [
+        "objects put one-0.0.1 ../a.bin --key pictures/a.bin",
+        "run one-0.0.1 --arguments-file events.jsonl",
+        "status one-0.0.1",
+        "--yes remove one",
+    ]
+    with (benchmark.project / "README.md").open("a") as readme:
+        readme.write(
+            "".join(f"$ multi_x_serverless {one}\n" for one in (*more, "status one-0.0.1", "--yes remove one"))
+        )
+    (benchmark.project / "events.jsonl").write_text("1\n\n[2]\n")
+    sample = benchmark.sample()
+    assert sample.inputs(6) == [CALLS, DECLINES, 1, [2], CALLS, DECLINES]
     assert sample.objects == {
-        "data.txt": project / "sample" / "data.txt",
-        "pictures/a.bin": project / "sample" / "pictures" / "a.bin",
+        "data.txt": benchmark.project / "data.txt",
+        "pictures/a.bin": benchmark.project / ".." / "a.bin",
     }
 
 
-@pytest.mark.parametrize("text", [None, "", "\n", "{"], ids=["missing", "empty", "blank", "damaged"])
-def test_sample_input_that_cannot_be_read_is_refused(tmp_path: Path, text: str | None) -> None:
+@pytest.mark.parametrize(
+    "readme",
+    [
+        None,
+        "",
+        "$ multi_x_serverless run one-0.0.1 -a '{'\n",
+        "$ multi_x_serverless run one-0.0.1 -a '{}\n",
+        "$ multi_x_serverless run one-0.0.1 -a\n",
+        "$ multi_x_serverless run one-0.0.1 --arguments-file missing.jsonl\n",
+        "$ multi_x_serverless objects put one-0.0.1\n",
+    ],
+    ids=["missing", "no run", "damaged input", "open quote", "no input", "missing file", "no object"],
+)
+def test_sample_input_that_cannot_be_read_is_refused(tmp_path: Path, readme: str | None) -> None:
     benchmark = make_project(tmp_path, "one", CALLS)
-    events = benchmark.project / "sample" / "events.jsonl"
-    events.unlink() if text is None else events.write_text(text)
-    with pytest.raises(UsageError, match=r"events\.jsonl"):
+    file = benchmark.project / "README.md"
+    file.unlink() if readme is None else file.write_text(readme)
+    with pytest.raises(UsageError, match=r"README\.md"):
         benchmark.sample()
 
 
