@@ -6,21 +6,17 @@ import importlib.util
 import io
 import json
 import os
-import platform
 import subprocess
 import sys
-from pathlib import Path
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-import platformdirs
 import pytest
 from numpy.typing import NDArray
 
 from benchmarks.tests.running import BENCHMARKS, BenchmarkRun, Deploy, DeployedWorkflow
-from multi_x_serverless.deployment.requirements import Target, install_requirements
-from multi_x_serverless.model.config_types import Architecture
 
 PROJECT = BENCHMARKS / "regression_tuning"
 
@@ -82,54 +78,81 @@ def tuning() -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="module")
-def libraries() -> Path:
-    """The packages that the functions run with, as the deployment has installed them."""
-    architecture: Architecture = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
-    target = Target(sys.version_info.minor, architecture, is_this_machine=True)
-    cache = platformdirs.user_cache_path("multi-x-serverless") / "requirements"
-    installed = install_requirements(PROJECT, target, cache)
-    assert installed is not None
-    return installed
-
-
 def arrays(dataset: bytes) -> dict[str, NDArray[np.float64]]:
     with np.load(io.BytesIO(dataset)) as archive:
         return {name: archive[name] for name in archive.files}
 
 
-def recomputed_scores(models: dict[str, bytes], dataset: bytes, libraries: Path, directory: Path) -> dict[str, float]:
-    """Coefficients of determination over the rows to test with, from the models' predictions alone."""
-    for name, body in {**models, "dataset.npz": dataset}.items():
-        (directory / name).write_bytes(body)
+@dataclass(frozen=True)
+class Tuned:
+    """What a run has left.
+
+    Attributes:
+        report: As it is stored.
+        models: Candidate -> its model.
+        kept: The model that was kept.
+    """
+
+    report: dict[str, Any]
+    models: dict[str, bytes]
+    kept: bytes
+
+
+@pytest.fixture(scope="module")
+def tuned(workflow: DeployedWorkflow, runs: dict[str, BenchmarkRun]) -> dict[str, Tuned]:
+    """By the candidate that should win."""
+    found = {}
+    for name in ("first", "second"):
+        assert runs[name].status == "complete"
+        report = json.loads(workflow.get_object(runs[name].result["report"]))
+        models = {one["name"]: workflow.get_object(one["key"]) for one in report["candidates"]}
+        found[name] = Tuned(report, models, workflow.get_object(runs[name].result["model"]))
+    return found
+
+
+@pytest.fixture(scope="module")
+def scores(
+    workflow: DeployedWorkflow, tuned: dict[str, Tuned], tmp_path_factory: pytest.TempPathFactory
+) -> dict[bytes, float]:
+    """Model -> coefficient of determination over the rows to test with, from its predictions alone."""
+    (key,) = {one.report["dataset"] for one in tuned.values()}
+    dataset = workflow.get_object(key)
+    directory = tmp_path_factory.mktemp("scores")
+    (directory / "dataset.npz").write_bytes(dataset)
+    models = sorted({model for one in tuned.values() for model in one.models.values()})
+    names = [f"model_{number}" for number in range(len(models))]
+    for name, model in zip(names, models, strict=True):
+        (directory / name).write_bytes(model)
+    # The model needs the libraries that it was made with, and only the package has them.
+    (package,) = {app.parent for app in (workflow.state / "packages").glob("*/app.py")}
     subprocess.run(
-        [sys.executable, "-c", PREDICT, "dataset.npz", "predictions.npz", *models],
+        [sys.executable, "-c", PREDICT, "dataset.npz", "predictions.npz", *names],
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(libraries)},
+        env={**os.environ, "PYTHONPATH": str(package)},
         check=True,
     )
     targets = arrays(dataset)["test_targets"]
     predictions = arrays((directory / "predictions.npz").read_bytes())
     total = ((targets - targets.mean()) ** 2).sum()
-    return {name: float(1.0 - ((targets - predictions[name]) ** 2).sum() / total) for name in models}
+    return {
+        model: float(1.0 - ((targets - predictions[name]) ** 2).sum() / total)
+        for name, model in zip(names, models, strict=True)
+    }
 
 
 @pytest.mark.parametrize("best", ["second", "first"])
 def test_the_kept_model_is_the_better_one(
-    workflow: DeployedWorkflow, runs: dict[str, BenchmarkRun], libraries: Path, tmp_path: Path, best: str
+    runs: dict[str, BenchmarkRun], tuned: dict[str, Tuned], scores: dict[bytes, float], best: str
 ) -> None:
-    run = runs[best]
-    assert run.status == "complete"
-    report = json.loads(workflow.get_object(run.result["report"]))
-    models = {one["name"]: workflow.get_object(one["key"]) for one in report["candidates"]}
-    scores = recomputed_scores(models, workflow.get_object(report["dataset"]), libraries, tmp_path)
-    assert set(scores) == {"first", "second"}
-    assert max(scores, key=lambda name: scores[name]) == best
-    assert abs(scores["first"] - scores["second"]) > 0.01
-    assert run.result["best"] == report["best"] == best
-    assert workflow.get_object(run.result["model"]) == models[best]
-    assert run.result["score"] == pytest.approx(scores[best])
-    assert {one["name"]: one["score"] for one in report["candidates"]} == pytest.approx(scores)
+    result, left = runs[best].result, tuned[best]
+    recomputed = {name: scores[model] for name, model in left.models.items()}
+    assert set(recomputed) == {"first", "second"}
+    assert max(recomputed, key=lambda name: recomputed[name]) == best
+    assert abs(recomputed["first"] - recomputed["second"]) > 0.01
+    assert result["best"] == left.report["best"] == best
+    assert left.kept == left.models[best]
+    assert result["score"] == pytest.approx(recomputed[best])
+    assert {one["name"]: one["score"] for one in left.report["candidates"]} == pytest.approx(recomputed)
 
 
 @pytest.mark.parametrize("name", GOOD_INPUT)
