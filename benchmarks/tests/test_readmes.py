@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from itertools import pairwise
+from collections.abc import Collection
+from itertools import pairwise, product
 
 import pytest
 
@@ -14,26 +15,27 @@ from multi_x_serverless.deployment.analysis import analyse
 BENCHMARKS = find_benchmarks()
 EVERY = pytest.mark.parametrize("benchmark_", BENCHMARKS, ids=[one.name for one in BENCHMARKS])
 
-NODE = re.compile(r"(\w+)(?:\[+(\w+)\]+)?")
-ARROW = re.compile(r"\s*(?:-->|-\.->|-\. \w+ \.->)\s*")
+NODE = re.compile(r"(\w+)(?:[\[({]+(\w+)[^\])}]*[\])}]+)?")
+ARROW = re.compile(r"\s*(?:-->|-\.->)(?:\|[^|]*\|)?\s*|\s*(?:--|-\.) [^>]*? (?:-->|\.->)\s*")
 
 
-def pictured_edges(readme: str) -> Counter[tuple[str, str]]:
-    """(caller, called) -> how many arrows lead from one to the other."""
+def pictured_edges(readme: str, functions: Collection[str]) -> Counter[tuple[str, str]]:
+    """(caller, called) -> how many arrows lead from one to the other. A node is named by its id or by its label."""
     picture = re.search(r"```mermaid\n(?:flowchart|graph) \w+\n(.*?)```", readme, re.DOTALL)
     assert picture is not None, "there is no picture of the graph"
-    labels: dict[str, str] = {}
+    names: dict[str, str] = {}
     edges: list[tuple[str, str]] = []
     for line in picture.group(1).splitlines():
-        names = []
+        groups = []
         for text in ARROW.split(line.strip()):
-            found = NODE.fullmatch(text)
-            assert found is not None, line
-            if found.group(2):
-                labels[found.group(1)] = found.group(2)
-            names.append(found.group(1))
-        edges += pairwise(names)
-    return Counter((labels.get(source, source), labels.get(target, target)) for source, target in edges)
+            nodes = [NODE.fullmatch(part.strip()) for part in text.split("&")]
+            group = [node for node in nodes if node is not None]
+            assert len(group) == len(nodes), line
+            for node in group:
+                names.setdefault(node[1], node[1] if node[1] in functions or node[2] is None else node[2])
+            groups.append([node[1] for node in group])
+        edges += [edge for sources, targets in pairwise(groups) for edge in product(sources, targets)]
+    return Counter((names[source], names[target]) for source, target in edges)
 
 
 @EVERY
@@ -47,7 +49,8 @@ def test_the_readme_says_how_to_deploy_run_and_remove_it(benchmark_: Benchmark) 
 def test_the_picture_shows_the_graph_that_is_deployed(benchmark_: Benchmark) -> None:
     graph = analyse(benchmark_.project).graph
     deployed = Counter((graph.nodes[edge.source].function, graph.nodes[edge.target].function) for edge in graph.edges)
-    assert pictured_edges((benchmark_.project / "README.md").read_text(encoding="utf-8")) == deployed
+    readme = (benchmark_.project / "README.md").read_text(encoding="utf-8")
+    assert pictured_edges(readme, graph.functions) == deployed
 
 
 @EVERY
@@ -55,3 +58,17 @@ def test_it_names_sample_input_that_is_there(benchmark_: Benchmark) -> None:
     sample = benchmark_.sample()
     assert sample.events
     assert all(file.is_file() for file in sample.objects.values())
+
+
+def test_pictures_are_read_as_they_are_drawn() -> None:
+    picture = """```mermaid
+graph LR
+    a --> first[b] -. sometimes .-> c{{c: join}}
+    a -->|often| second[b] & d -.-> c
+```"""
+    assert pictured_edges(picture, {"a", "b", "c", "d"}) == {
+        ("a", "b"): 2,
+        ("b", "c"): 2,
+        ("a", "d"): 1,
+        ("d", "c"): 1,
+    }
