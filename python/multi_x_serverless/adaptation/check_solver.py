@@ -24,6 +24,7 @@ from multi_x_serverless.adaptation.collection_warnings import warning_lines
 from multi_x_serverless.adaptation.day_schedule import (
     Day,
     DaySchedule,
+    SignalPrices,
     SwitchingPrices,
     choose_day_schedule,
     node_loads,
@@ -297,7 +298,7 @@ class _Check:
         return Day(
             # Where no run follows a plan, its hours are compared all the same.
             runs_by_hour(history, max(routed, _SOME_RUNS)),
-            SwitchingPrices(node_loads(model_of(record), complete), signals),
+            SwitchingPrices(node_loads(model_of(record), complete), SignalPrices(signals)),
         )
 
     def _placements_in_force(self, simulator: Simulator, in_force: Plan | None, plan: Plan) -> dict[int, Placement]:
