@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Collection
@@ -9,11 +10,12 @@ from itertools import pairwise, product
 
 import pytest
 
-from benchmarks.suite.discovery import Benchmark, find_benchmarks
+from benchmarks.suite.discovery import BENCHMARKS, Benchmark, find_benchmarks
 from multi_x_serverless.deployment.analysis import analyse
+from multi_x_serverless.testing import WorkflowTest
 
-BENCHMARKS = find_benchmarks()
-EVERY = pytest.mark.parametrize("benchmark_", BENCHMARKS, ids=[one.name for one in BENCHMARKS])
+FOUND = find_benchmarks()
+EVERY = pytest.mark.parametrize("benchmark_", FOUND, ids=[one.name for one in FOUND])
 
 NODE = re.compile(r"(\w+)(?:[\[({]+(\w+)[^\])}]*[\])}]+)?")
 ARROW = re.compile(r"\s*(?:-->|-\.->)(?:\|[^|]*\|)?\s*|\s*(?:--|-\.) [^>]*? (?:-->|\.->)\s*")
@@ -72,3 +74,20 @@ graph LR
         ("a", "d"): 1,
         ("d", "c"): 1,
     }
+
+
+def test_the_table_of_the_smallest_example_holds() -> None:
+    project = BENCHMARKS / "small_sync_example"
+    rows = re.findall(
+        r"^\| (true|false) \| (true|false) \| (true|false) \| (.+?) \| (.+?) \| (?:`(.+)`|none.*) \|$",
+        (project / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert len({row[:3] for row in rows}) == 8
+    with WorkflowTest(project) as test:
+        for *flags, sync, last, result in rows:
+            run = test.run({f"execute_{number}": flag == "true" for number, flag in enumerate(flags, start=1)})
+            functions = {step.function: step.returned for step in run.steps}
+            assert ("sync_function" in functions) == (sync == "runs")
+            assert ("second_sync_function" in functions) == (last == "runs")
+            assert functions.get("second_sync_function") == (json.loads(result) if result else None)
