@@ -20,6 +20,7 @@ from multi_x_serverless.cli.output import (
     write_text,
     write_warning,
 )
+from multi_x_serverless.report.wording import drawn_from
 
 if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
@@ -132,13 +133,6 @@ def _show_expected(settings: Settings, solution: Solution) -> None:
         rows,
         note="" if static else "No single region keeps the hard limits at all hours.",
     )
-
-
-def drawn_from(runs: int) -> str:
-    """What scenarios are made of: no number of them makes up for few runs."""
-    if runs == 0:
-        return "drawn from declared estimates"
-    return f"drawn from {counted(runs, 'observed run')}"
 
 
 def _groups(hours: Sequence[HourSolution]) -> list[tuple[list[int], Mapping[str, str]]]:
