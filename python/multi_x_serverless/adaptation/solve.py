@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.overhead import solve_spending
 from multi_x_serverless.adaptation.signals import check_ages, read_signals
+from multi_x_serverless.adaptation.staging import StagedPlan, stage_plan
 from multi_x_serverless.adaptation.workflows import deployed_workflow, model_of
 from multi_x_serverless.cloud.ports import Cloud
-from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
@@ -93,11 +93,12 @@ def solve_workflow(
     Ledger(cloud).add(solve_spending(record, cpu_s, read_signals(cloud), at=now))
     plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
     is_staged = stage and not solution.is_infeasible_at_all_hours
+    staged = stage_plan(cloud, plan, problem.document) if is_staged else StagedPlan(plan, ())
     return SolveOutcome(
         record=record,
         problem=problem.document,
         solution=solution,
-        plan=PlanStore(cloud).stage(plan) if is_staged else plan,
+        plan=staged.plan,
         is_staged=is_staged,
-        warnings=problem.warnings,
+        warnings=(*problem.warnings, *staged.warnings),
     )
