@@ -212,7 +212,7 @@ class FakeObjectStore:
     faults: Faults
     objects: dict[Place, bytes] = field(default_factory=dict)
 
-    def put_object(self, region: str, key: str, body: bytes, *, is_prepared: bool = False) -> None:  # noqa: ARG002
+    def put_object(self, region: str, key: str, body: bytes, *, is_prepared: bool = False) -> None:
         self.faults.run("put_object", lambda: self.objects.update({(region, key): body}), region, key)
 
     def get_object(self, region: str, key: str) -> bytes:
