@@ -76,6 +76,23 @@ def write_text(text: str) -> None:
     click.echo(printable(text))
 
 
+def write_wrapped(text: str, *, indent: str = "") -> None:
+    """A paragraph for people, broken between words at the width of their terminal, but not before a per cent sign."""
+    import shutil
+    import textwrap
+
+    no_break = "\N{NO-BREAK SPACE}"
+    wrapped = textwrap.fill(
+        printable(text).replace(" %", f"{no_break}%"),
+        shutil.get_terminal_size().columns,
+        initial_indent=indent,
+        subsequent_indent=indent + "  " if indent else "",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    write_text(wrapped.replace(no_break, " "))
+
+
 def write_warning(text: str, *, indent: str = "") -> None:
     """What is to be known about the data that stand beside it, on standard output."""
     write_text(f"{indent}warning: {text}")
