@@ -23,13 +23,24 @@ PLAN_FILE = _EXAMPLES / "plan.json"
 """Of the guide to plans: without Quebec, whose grid leaves nothing to weigh."""
 
 
-def example(left_out: str | None = None) -> bytes:
-    """The document.
+def example() -> bytes:
+    """The document of the guide to replays."""
+    return _problem(Limit("relative", 1.13))
+
+
+def plan_example() -> bytes:
+    """The document of the guide to plans."""
+    return _problem(Limit("absolute", 1.59), left_out="ca-central-1")
+
+
+def _problem(runtime: Limit, left_out: str | None = None) -> bytes:
+    """A document.
 
     Args:
+        runtime: The hard limit of run time.
         left_out: A region that no function may run in.
     """
-    constraints = Constraints(hard=Limits(runtime=Limit("relative", 1.13)))
+    constraints = Constraints(hard=Limits(runtime=runtime))
     settings = SolveSettings(scenarios=500, validation_scenarios=500)
     made = workflow(constraints=constraints, pinned=("receive",))
     functions = {
@@ -40,11 +51,6 @@ def example(left_out: str | None = None) -> bytes:
     }
     problem = build_problem(replace(made, functions=functions), observed_runs(), embedded_signals(), settings)
     return orjson.dumps(orjson.loads(problem)) + b"\n"
-
-
-def plan_example() -> bytes:
-    """The document of the guide to plans."""
-    return example(left_out="ca-central-1")
 
 
 if __name__ == "__main__":

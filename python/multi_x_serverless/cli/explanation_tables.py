@@ -67,10 +67,10 @@ def show_explanation(settings: Settings, explanation: Explanation, *, node: str 
     for group in group_hours(explanation):
         write_text("")
         write_wrapped(_describe_group(explanation, group))
-        write_text("")
         if node is None:
             _show_nodes(settings, explanation, group)
         else:
+            write_text("")
             _show_node(settings, explanation, group)
         _show_limits(settings, explanation, group)
     write_wrapped(_describe_columns(explanation))

@@ -34,7 +34,7 @@ NARROW = 80
 def example() -> dict[str, Any]:
     problem = fan_out_problem()
     problem["nodes"][2]["allowed"] = ["us-east-1"]
-    problem["constraints"]["hard"] = {"runtime": {"type": "relative", "value": 1.1}}
+    problem["constraints"]["hard"] = {"runtime": {"type": "absolute", "value": 1.59}}
     problem["constraints"]["soft"] = {"cost": {"type": "relative", "value": 1.1}}
     return problem
 
