@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from multi_x_serverless.cli.explanation_sentences import relative
-from multi_x_serverless.cli.output import Column, counted, grams, write_table, write_text, write_wrapped
+from multi_x_serverless.cli.output import Column, counted, grams, relative, write_table, write_text, write_wrapped
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.deploy_forecast import MonthlyChange, UnknownChange

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from multi_x_serverless.cli.output import brief, counted, hour_ranges, percent, quantity
+from multi_x_serverless.cli.output import ROUNDED_AWAY, brief, counted, hour_ranges, quantity, relative
 
 if TYPE_CHECKING:
     from multi_x_serverless.model.plan import Objective
@@ -16,21 +16,10 @@ if TYPE_CHECKING:
 QUALITIES: dict[Objective, str] = {"carbon": "CO2eq", "cost": "USD", "runtime": "time"}
 """What there is more or less of."""
 
-_ROUNDED_AWAY = 5e-4
-
 
 def quality(objective: Objective) -> str:
     """What follows an amount of an objective."""
     return "CO2eq" if objective == "carbon" else ""
-
-
-def relative(change: float | None) -> str:
-    """A change as a signed percentage, in at most seven characters for all but absurd ones."""
-    if change is None:
-        return "-"
-    if abs(change) < _ROUNDED_AWAY:
-        return "0.0 %"
-    return percent(change, signed=True) if abs(change) < 1.0 else f"{change * 100:+.0f} %"
 
 
 def region_sentences(explanation: Explanation, entry: NodeOfHours) -> list[str]:
@@ -71,7 +60,7 @@ def _why_not(explanation: Explanation, other: AlternativeOfHours) -> str:
         for verdict, hours in other.verdicts.items()
     ]
     text = "; ".join(parts) + "."
-    if other.bound_change is not None and other.bound_change >= _ROUNDED_AWAY and explanation.bound_metric is not None:
+    if other.bound_change is not None and other.bound_change >= ROUNDED_AWAY and explanation.bound_metric is not None:
         text += (
             f" With it there nothing reaches less than {relative(other.bound_change)} "
             f"{QUALITIES[explanation.bound_metric]}, wherever the others are and without any limit."

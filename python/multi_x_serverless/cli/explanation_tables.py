@@ -11,14 +11,15 @@ from multi_x_serverless.cli.explanation_sentences import (
     change_sentence,
     quality,
     region_sentences,
-    relative,
 )
 from multi_x_serverless.cli.output import (
+    ROUNDED_AWAY,
     Column,
     dollars_per_million,
     hour_ranges,
     percent,
     quantity,
+    relative,
     write_table,
     write_text,
     write_warning,
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from multi_x_serverless.model.plan import Objective
     from multi_x_serverless.report.explanation import Explanation, Optimum
     from multi_x_serverless.report.groups import AlternativeOfHours, HourGroup, NodeOfHours
-
-_ROUNDED_AWAY = 5e-4
 
 MARKS = {
     "breaks-hard-limit": "!",
@@ -133,7 +132,7 @@ def _proof(explanation: Explanation, group: HourGroup) -> str:
     statuses = " or ".join(sorted({entry.status.replace("_", " ") for entry in group.hours}))
     if explanation.basis.problem_hash != explanation.plan.problem_hash:
         statuses += " when it was made"
-    if statuses == "optimal" and group.gap < _ROUNDED_AWAY:
+    if statuses == "optimal" and group.gap < ROUNDED_AWAY:
         return "optimal"
     return f"{statuses}, at most {percent(group.gap)} of it above the least possible"
 
