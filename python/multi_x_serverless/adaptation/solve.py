@@ -13,6 +13,7 @@ from multi_x_serverless.adaptation.staging import StagedPlan, stage_plan
 from multi_x_serverless.adaptation.workflows import deployed_workflow, model_of
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.model.plan import Plan
+from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.solving.engine import LoadedProblem
@@ -53,14 +54,19 @@ class WorkflowProblem:
     warnings: tuple[str, ...]
 
 
-def build_workflow_problem(cloud: Cloud, record: WorkflowRecord, settings: SolveSettings) -> WorkflowProblem:
+def build_workflow_problem(
+    cloud: Cloud, record: WorkflowRecord, settings: SolveSettings, *, runs: tuple[ObservedRun, ...] | None = None
+) -> WorkflowProblem:
     """The problem document of a deployed workflow.
+
+    Args:
+        runs: Its runs of the last 30 days, if they were read already.
 
     Raises:
         NotEnoughDataError: There is no run or no signal yet, or a signal is too old.
     """
-    since = cloud.now() - KEEP_DAYS * 86_400.0
-    runs = History(cloud).runs(record.workflow_id, since=since)
+    if runs is None:
+        runs = History(cloud).runs(record.workflow_id, since=cloud.now() - KEEP_DAYS * 86_400.0)
     signals = read_signals(cloud)
     model = model_of(record)
     warnings = check_ages(signals, regions_of(model), cloud.now())

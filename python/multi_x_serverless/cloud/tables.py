@@ -23,6 +23,7 @@ The problem documents that plans were made of are objects (`cloud.problems`); th
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from itertools import chain
 
@@ -148,6 +149,14 @@ class PlanStore:
             if self._point(plan.workflow_id, self._STAGED, numbered.version, item_version):
                 return numbered
 
+    def stage_if_none_is(self, plan: Plan) -> Plan | None:
+        """Stage a plan as `stage` does, unless another one is staged, also meanwhile; `None` if so."""
+        staged, item_version = self._pointer(plan.workflow_id, self._STAGED)
+        if staged:
+            return None
+        numbered = self.add(plan)
+        return numbered if self._point(plan.workflow_id, self._STAGED, numbered.version, item_version) else None
+
     def staged(self, workflow_id: str) -> Plan | None:
         """The plan that waits for `update_check_deployment`."""
         version, _ = self._pointer(workflow_id, self._STAGED)
@@ -207,15 +216,21 @@ class PlanStore:
             self._plans.delete(stored.key)
         self._store.delete(self._region, table, Key(workflow_id, self._LAST))
 
-    def prune(self, workflow_id: str, *, keep: int) -> int:
-        """Delete all but the last plans and those that are active or staged; returns how many.
+    def prune(self, workflow_id: str, *, keep: int, created_before: float = math.inf) -> int:
+        """Delete plans, but not the last ones, nor those that are active or staged; returns how many.
 
         A problem document goes with the last plan that was made of it.
+
+        Args:
+            keep: How many of the last ones stay.
+            created_before: Only plans that were created before this moment, in seconds since the epoch, are deleted.
         """
         pointed = {self._pointer(workflow_id, name)[0] for name in (self._ACTIVE, self._STAGED)}
         plans = list(self._plans.query(workflow_id))
-        old = [stored for stored in plans if stored.value.version not in pointed][:-keep]
-        kept = {stored.value.problem_hash for stored in plans if stored not in old}
+        others = [stored for stored in plans if stored.value.version not in pointed]
+        old = [stored for stored in others[:-keep] if stored.value.created_at < created_before]
+        gone = {stored.key for stored in old}
+        kept = {stored.value.problem_hash for stored in plans if stored.key not in gone}
         self._problems.delete(workflow_id, {stored.value.problem_hash for stored in old} - kept - {""})
         for stored in old:
             self._plans.delete(stored.key)

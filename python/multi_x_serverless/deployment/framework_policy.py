@@ -65,7 +65,7 @@ SYSTEM_TABLE_ACCESS: Mapping[Job, Sequence[Mapping[str, Sequence[str]]]] = {
             "workflows": (_PUT,),
             "locks": (_DELETE,),
             "journal": (_GET, _PUT, _DELETE),
-            "plans": (_GET, _QUERY, _DELETE),
+            "plans": (_GET, _PUT, _QUERY, _DELETE),
             "plan_pointers": (_GET, _PUT),
         },
     ),
