@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 TABLE = Path(__file__).resolve().parents[1] / "python/multi_x_serverless/data/tables/land_outlines.json"
@@ -23,8 +24,8 @@ TENTHS = 10
 SOUTHERN_END = -60.0
 """Degrees north; no region of a cloud is near Antarctica."""
 SHORTEST_STEP = 2
-"""Tenths of a degree: points nearer to the one before, in both directions, are left out; a map of 640 pixels has half of
-a degree in each."""
+"""Tenths of a degree: points nearer to the one before, in both directions, are left out; a map of 640 pixels has half
+of a degree in each."""
 
 Point = tuple[float, float]
 
@@ -126,7 +127,7 @@ def _pack(ring: Sequence[Point]) -> list[int]:
     if len(kept) < 3:
         return []
     packed = list(kept[0])
-    for before, after in zip(kept, kept[1:], strict=False):
+    for before, after in pairwise(kept):
         packed += [after[0] - before[0], after[1] - before[1]]
     return packed
 

@@ -10,6 +10,7 @@ import click
 from multi_x_serverless.cli.table_layout import column_widths, elide, paragraphs
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import (
+    ROUNDED_AWAY,
     age,
     brief,
     counted,
@@ -20,11 +21,13 @@ from multi_x_serverless.report.wording import (
     percent,
     printable,
     quantity,
+    relative,
     seconds,
     size,
 )
 
 __all__ = [
+    "ROUNDED_AWAY",
     "Column",
     "age",
     "brief",
@@ -36,6 +39,7 @@ __all__ = [
     "percent",
     "printable",
     "quantity",
+    "relative",
     "seconds",
     "size",
     "write_json",
@@ -108,6 +112,23 @@ def write_tables(settings: Settings, parts: Iterable[Table | str]) -> None:
 def write_text(text: str) -> None:
     """A line for people; what others wrote cannot steer their terminal."""
     click.echo(printable(text))
+
+
+def write_wrapped(text: str, *, indent: str = "") -> None:
+    """A paragraph for people, broken between words at the width of their terminal, but not before a per cent sign."""
+    import shutil
+    import textwrap
+
+    no_break = "\N{NO-BREAK SPACE}"
+    wrapped = textwrap.fill(
+        printable(text).replace(" %", f"{no_break}%"),
+        shutil.get_terminal_size().columns,
+        initial_indent=indent,
+        subsequent_indent=indent + "  " if indent else "",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    write_text(wrapped.replace(no_break, " "))
 
 
 def write_warning(text: str, *, indent: str = "") -> None:

@@ -70,7 +70,7 @@ class TradeOffs:
         points: In ascending order of mean carbon.
         plan: Of the plan, whether it is a point or not.
         home: Everything at home.
-        epsilon: Every placement is matched, within this fraction in each metric, by a point; `None` if that is not known.
+        epsilon: Every placement is matched, within this fraction in each metric, by a point; `None` if not known.
         is_complete: Whether the search came to its end.
         left_out: How many further points there are.
     """

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 HOME_COLOUR = "#6b7580"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b05f93", "#a87900", "#2f8fc4", "#8a7a5c", "#c2504f")
-"""Told apart by people with colour vision deficiencies (after Okabe and Ito, 2008), all with a contrast of at least 3:1 to a
-white and to a nearly black background, so that one list serves both. More regions begin the list anew."""
+"""Told apart by people with colour vision deficiencies (after Okabe and Ito, 2008), all with a contrast of at least 3:1
+to a white and to a nearly black background, so that one list serves both. More regions begin the list anew."""
 
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2 1 2 1 2", "1 4", "14 3 4 3")
 

@@ -48,6 +48,19 @@ def percent(part: float, *, signed: bool = False) -> str:
     return f"{part * 100:+.1f} %" if signed else f"{part * 100:.1f} %"
 
 
+ROUNDED_AWAY = 5e-4
+"""A change, as a fraction, that is none to a decimal of a per cent."""
+
+
+def relative(change: float | None) -> str:
+    """A change as a signed percentage, in seven characters at most unless it is absurd; ``-`` if not known."""
+    if change is None:
+        return "-"
+    if abs(change) < ROUNDED_AWAY:
+        return "0.0 %"
+    return percent(change, signed=True) if abs(change) < 1.0 else f"{change * 100:+.0f} %"
+
+
 def grams(value: float) -> str:
     """Carbon in the prefix of gCO2eq that reads best; runs are small."""
     for factor, unit in ((1.0, "g"), (1e3, "mg"), (1e6, "ug"), (1e9, "ng")):
