@@ -20,12 +20,12 @@ from multi_x_serverless.cli.output import (
     write_text,
     write_warning,
 )
-from multi_x_serverless.report.wording import drawn_from
+from multi_x_serverless.report.wording import describe_completeness, drawn_from
 
 if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
     from multi_x_serverless.model.plan import Metrics
-    from multi_x_serverless.solving.frontier import Frontier, HourFrontier
+    from multi_x_serverless.solving.frontier import HourFrontier
     from multi_x_serverless.solving.solution import Constraint, HourSolution, Solution
 
 QUANTITIES = [
@@ -184,7 +184,9 @@ def show_frontier(
                 ", ".join(f"{count} in {region}" for region, count in regions),
             ]
         )
-    notes = [_describe_completeness(frontier)]
+    notes = [
+        describe_completeness(frontier.epsilon, is_complete=frontier.is_complete, has_points=bool(frontier.points))
+    ]
     if any(point.is_supported for point in frontier.points):
         notes.append("s best for some weighting of carbon and cost.")
     if picked is not None:
@@ -201,18 +203,6 @@ def show_frontier(
         rows,
         note=" ".join(notes),
     )
-
-
-def _describe_completeness(frontier: Frontier) -> str:
-    """How much of a frontier its points are."""
-    if not frontier.points:
-        return "No placement keeps the hard limits." if frontier.is_complete else "Nothing was found in time."
-    if frontier.epsilon == 0.0:
-        return "Complete: nothing else is better in one of the three without being worse in another."
-    if frontier.epsilon is None:
-        return "Time was up: nothing is known about what is missing."
-    matched = f"Every placement is matched, within {percent(frontier.epsilon)} in each of the three, by one of these."
-    return matched if frontier.is_complete else f"Time was up. {matched}"
 
 
 def _show_certificate(settings: Settings, solution: Solution) -> None:

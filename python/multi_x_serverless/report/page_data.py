@@ -72,7 +72,6 @@ class TradeOffs:
         home: Everything at home.
         epsilon: Every placement is matched, within this fraction in each metric, by a point; `None` if not known.
         is_complete: Whether the search came to its end.
-        left_out: How many further points there are.
     """
 
     hour: int
@@ -81,7 +80,6 @@ class TradeOffs:
     home: Metrics
     epsilon: float | None
     is_complete: bool
-    left_out: int = 0
 
 
 @dataclass(frozen=True)

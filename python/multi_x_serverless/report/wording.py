@@ -113,3 +113,20 @@ def drawn_from(runs: int) -> str:
     if runs == 0:
         return "drawn from declared estimates"
     return f"drawn from {counted(runs, 'observed run')}"
+
+
+def describe_completeness(epsilon: float | None, *, is_complete: bool, has_points: bool) -> str:
+    """How much of a Pareto frontier its points are.
+
+    Args:
+        epsilon: The fraction for which it is proven that every placement is matched by a point.
+        is_complete: Whether the search came to its end.
+    """
+    if not has_points:
+        return "No placement keeps the hard limits." if is_complete else "Nothing was found in time."
+    if epsilon == 0.0:
+        return "Complete: nothing else is better in one of the three without being worse in another."
+    if epsilon is None:
+        return "Time was up: nothing is known about what is missing."
+    matched = f"Every placement is matched, within {percent(epsilon)} in each of the three, by one of these."
+    return matched if is_complete else f"Time was up. {matched}"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from multi_x_serverless.cli.options import transmission_option
 from multi_x_serverless.cli.output import write_json, write_tables, write_warning
+from multi_x_serverless.cli.problem_file import require_directory, write_whole
+from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.cli.solution_tables import show_provenance
 from multi_x_serverless.report.savings_tables import (
@@ -27,8 +30,16 @@ if TYPE_CHECKING:
 @click.command("report")
 @click.argument("workflow_id")
 @transmission_option
+@click.option(
+    "-o",
+    "--page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write the report as one HTML page to this file, in place of what is there: a map of the regions and the "
+    "graph hour by hour, carbon intensities, trade-offs, savings, ledger and sources. It loads nothing from elsewhere.",
+)
 @pass_settings
-def command(settings: Settings, workflow_id: str, transmission: str | None) -> None:
+def command(settings: Settings, workflow_id: str, transmission: str | None, page: Path | None) -> None:
     """Show what the plan in force of WORKFLOW_ID saves: expected, and modelled from the runs of the history.
 
     Expected figures are simulated. Observed ones compare runs that the plan routed with those that the home share sent
@@ -38,10 +49,21 @@ def command(settings: Settings, workflow_id: str, transmission: str | None) -> N
     What all plans of the last 30 days saved together (gross), what that took (overhead) and what is left (net) follows,
     with the overhead by kind.
     """
+    require_directory(page)
     with settings.open_cloud(exclusive=False) as cloud:
         from multi_x_serverless.adaptation.savings import savings_report
 
         report = savings_report(cloud, workflow_id, "worst" if transmission == "worst" else "best")
+        if page is not None:
+            from multi_x_serverless.report.gather import gather_report
+
+            with terminal_status(settings, "looking for trade-offs"):
+                data = gather_report(cloud, report)
+    if page is not None:
+        from multi_x_serverless.report.page import render_page
+
+        write_whole(page, render_page(data).encode())
+        settings.say(f"wrote {page}")
     if settings.is_json:
         write_json(
             "report",
