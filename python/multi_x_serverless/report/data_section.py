@@ -11,7 +11,7 @@ from multi_x_serverless.report.page_data import HOURS, ReportData
 from multi_x_serverless.report.savings_tables import EXPECTED_DATA, OBSERVED_DATA
 from multi_x_serverless.report.table_markup import table
 from multi_x_serverless.report.tables import Column, Table
-from multi_x_serverless.report.wording import counted, hour_ranges, percent
+from multi_x_serverless.report.wording import ROUNDED_AWAY, counted, hour_ranges, percent
 
 KINDS_OF_FIGURES = (
     ("simulated", "by the model, over scenarios drawn from observed runs; nothing of it happened."),
@@ -39,7 +39,6 @@ def facts(report: ReportData) -> Markup:
     expiry = "expires" if report.made_at < plan.expires_at else "EXPIRED (runs go home)"
     kind = "everything home" if plan.solver == "none" else plan.solver
     entries = [
-        ("Workflow", report.workflow_id),
         ("Home", report.home),
         (
             "Plan in force",
@@ -77,7 +76,7 @@ def _proof(plan: Plan) -> str:
         return ""
     parts = []
     for status, members in hours.items():
-        gap = f", at most {percent(gaps[status])} above the lower bound" if gaps[status] > 0 else ""
+        gap = f", at most {percent(gaps[status])} above the lower bound" if gaps[status] >= ROUNDED_AWAY else ""
         when = "all hours" if len(members) == HOURS else f"hours {hour_ranges(members)}"
         parts.append(f"{status.replace('_', ' ')} at {when}{gap}")
     return "; ".join(parts)

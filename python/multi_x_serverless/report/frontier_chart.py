@@ -10,8 +10,8 @@ from multi_x_serverless.report.page_data import TradeOffs
 from multi_x_serverless.report.scales import Scale, ticks
 from multi_x_serverless.report.wording import dollars_per_million, grams, seconds
 
-WIDTH, HEIGHT = 640.0, 380.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 74.0, 30.0, 20.0, 66.0
+WIDTH, HEIGHT = 640.0, 400.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 78.0, 30.0, 44.0, 66.0
 _SMALLEST, _GREATEST = 5.0, 13.0  # radius of a point
 
 _UNITS = ((1.0, "g"), (1e3, "mg"), (1e6, "ug"), (1e9, "ng"))
@@ -49,16 +49,8 @@ def draw_frontier(found: TradeOffs) -> Markup:
             )
             for rank, point in enumerate(found.points, start=1)
         ),
-        _mark(
-            "home", f"M{number(home_x - 8)} {number(home_y - 8)}h16v16h-16z", found.home, (home_x, home_y), above=True
-        ),
-        _mark(
-            "plan",
-            f"M{number(plan_x)} {number(plan_y - 11)}l11 11l-11 11l-11-11z",
-            found.plan,
-            (plan_x, plan_y),
-            above=abs(plan_x - home_x) > 60 and plan_y - 40 > _TOP,
-        ),
+        _mark("home", f"M{number(home_x - 8)} {number(home_y - 8)}h16v16h-16z", found.home, (home_x, home_y)),
+        _mark("plan", f"M{number(plan_x)} {number(plan_y - 11)}l11 11l-11 11l-11-11z", found.plan, (plan_x, plan_y)),
         class_="chart",
         role="img",
         aria_labelledby="frontier-title frontier-description",
@@ -94,7 +86,7 @@ def _axes(horizontal: Scale, vertical: Scale, unit: str) -> list[Markup]:
     parts.append(
         element("text", f"{unit} CO2eq per run (mean)", x=(_LEFT + WIDTH - _RIGHT) / 2, y=bottom + 48, class_="axis")
     )
-    parts.append(element("text", "USD per 1M runs (mean)", x=6, y=_TOP - 7, class_="axis start"))
+    parts.append(element("text", "USD per 1M runs (mean)", x=6, y=20, class_="axis start"))
     return parts
 
 
@@ -103,14 +95,16 @@ def _radius(tail: float, tails: Sequence[float]) -> float:
     return _SMALLEST if high <= low else _SMALLEST + (tail - low) / (high - low) * (_GREATEST - _SMALLEST)
 
 
-def _mark(name: str, shape: str, metrics: Metrics, place: tuple[float, float], *, above: bool) -> Markup:
+def _mark(name: str, shape: str, metrics: Metrics, place: tuple[float, float]) -> Markup:
+    """A shape with its name beside it, on the side where there is more room."""
     x, y = place
-    anchor = " end" if x > WIDTH - 110 else " start" if x < 120 else ""
+    is_left = x > WIDTH / 2
+    label = x - 18 if is_left else x + 18
     return element(
         "g",
         element("title", f"{name}: {_figures(metrics)}"),
         element("path", d=shape),
-        element("text", name, x=x, y=y - 17 if above else y + 27, class_=f"mark-name{anchor}"),
+        element("text", name, x=label, y=y + 5, class_=f"mark-name {'end' if is_left else 'start'}"),
         class_=f"mark {name}",
     )
 

@@ -13,7 +13,8 @@ from multi_x_serverless.report.wording import counted, printable
 
 _CHIP = 34.0  # width of the area with the region's letter
 _NAME_CELLS = 15
-"""Characters of a name for which there is room; wide ones count twice."""
+"""Characters of a name for which there is room; wide ones count twice. Where letters are wider than most, the rest is
+cut off, and the name is whole in the tooltip and in the table."""
 
 
 def draw_graph(graph: Graph, placement: Sequence[str], keys: Mapping[str, RegionKey]) -> Markup:
@@ -86,8 +87,16 @@ def _node(graph: Graph, index: int, corner: Point, key: RegionKey) -> Markup:
         element("path", d=_chip(x, y), class_="chip"),
         inner,
         element("text", key.letter, x=x + _CHIP / 2, y=y + NODE_HEIGHT / 2 + 5, class_="letter"),
-        element("text", fit(node.function, _NAME_CELLS), x=x + _CHIP + 8, y=y + 20, class_="name"),
-        element("text", key.region, x=x + _CHIP + 8, y=y + 37, class_="place"),
+        # A picture within the picture cuts off what does not fit.
+        element(
+            "svg",
+            element("text", fit(node.function, _NAME_CELLS), x=0, y=20, class_="name"),
+            element("text", key.region, x=0, y=37, class_="place"),
+            x=x + _CHIP + 8,
+            y=y,
+            width=NODE_WIDTH - _CHIP - 12,
+            height=NODE_HEIGHT,
+        ),
         class_=f"node {key.style_class}",
         data_node=index,
     )
@@ -117,17 +126,23 @@ def _curve(path: Sequence[Point]) -> str:
 
 
 def fit(name: str, cells: int) -> str:
-    """A name cut at its end to so many cells of the width of a Latin letter."""
+    """A name cut in its middle to so many cells of the width of a Latin letter: names often begin alike."""
     shown = printable(name)
     if sum(map(_cells, shown)) <= cells:
         return shown
-    kept, room = "", cells - 1
-    for character in shown:
-        room -= _cells(character)
-        if room < 0:
+    tail = (cells - 1) // 2
+    return f"{_start(shown, cells - 1 - tail)}…{_start(shown[::-1], tail)[::-1]}"
+
+
+def _start(name: str, cells: int) -> str:
+    """As many of the first characters as there is room for."""
+    kept = ""
+    for character in name:
+        cells -= _cells(character)
+        if cells < 0:
             break
         kept += character
-    return f"{kept}…"
+    return kept
 
 
 def _cells(character: str) -> int:

@@ -15,10 +15,10 @@ from typing import TypeAlias
 
 from multi_x_serverless.model.graph import Graph
 
-NODE_WIDTH, NODE_HEIGHT = 150.0, 48.0
+NODE_WIDTH, NODE_HEIGHT = 180.0, 48.0
 _PASSAGE_WIDTH = 10.0  # of an edge that passes a layer
 _GAP, _ROW_GAP = 16.0, 44.0
-_WIDEST_ROW = 1000.0
+_WIDEST_ROW = 1200.0
 _MARGIN = 8.0
 _SWEEPS = 4
 

@@ -12,6 +12,9 @@ from multi_x_serverless.report.page_data import HOURS, ReportData
 from multi_x_serverless.report.region_keys import RegionKey
 from multi_x_serverless.report.wording import counted, grams, relative
 
+MOST_NAMED = 5
+"""Regions that a sentence names; the table has all."""
+
 
 def keyed_regions(report: ReportData) -> tuple[str, ...]:
     """Regions that have a letter and a colour: home, those of the plan, and the best single region for all hours."""
@@ -43,7 +46,11 @@ def hour_sentence(report: ReportData, hour: int) -> str:
         where = f"everything in {_named(report, region)}"
     else:
         ordered = sorted(counts, key=lambda region: (-counts[region], region))
-        where = ", ".join(f"{counted(counts[region], 'node')} in {_named(report, region)}" for region in ordered)
+        shown, rest = ordered[:MOST_NAMED], ordered[MOST_NAMED:]
+        where = ", ".join(f"{counted(counts[region], 'node')} in {_named(report, region)}" for region in shown)
+        if rest:
+            nodes = counted(sum(counts[region] for region in rest), "node")
+            where += f", {nodes} in {len(rest)} other regions"
     sentence = f"{clock(hour)}: {where}."
     if entry.certificate.status == "infeasible":
         sentence += " No placement meets the hard limits at this hour: everything stays home."

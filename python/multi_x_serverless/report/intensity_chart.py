@@ -10,10 +10,11 @@ from multi_x_serverless.report.page_data import HOURS, ReportData, ReportRegion
 from multi_x_serverless.report.region_keys import RegionKey
 from multi_x_serverless.report.scales import Scale, ticks
 
-WIDTH, HEIGHT = 640.0, 360.0
-_LEFT, _RIGHT, _TOP = 58.0, 34.0, 14.0
-_LINES_END, _BARS_START, _BARS_END = 222.0, 244.0, 316.0
+WIDTH, HEIGHT = 640.0, 382.0
+_LEFT, _RIGHT, _TOP = 74.0, 34.0, 14.0
+_LINES_END, _BARS_START, _BARS_END = 222.0, 240.0, 338.0
 _LABEL_HEIGHT = 17.0
+_LEAST_FOR_LETTER = 13.0  # height of a part of a column
 _HOUR_WIDTH = (WIDTH - _LEFT - _RIGHT) / HOURS
 _EVERY = 6  # hours between two marks
 
@@ -124,7 +125,7 @@ def _columns(report: ReportData, keys: Sequence[RegionKey]) -> list[Markup]:
                     class_=f"column {key.style_class}",
                 )
             )
-            if height >= 14:
+            if height >= _LEAST_FOR_LETTER:
                 parts.append(
                     element(
                         "text",

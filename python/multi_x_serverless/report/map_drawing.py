@@ -25,6 +25,7 @@ _SMALLEST_SPAN = 40.0  # degrees of longitude that are shown at least
 _BORDER = 0.14  # of the span on each side
 _NORTH, _SOUTH = 84.0, -58.0
 
+_MOST_LABELS = 12  # more would hide each other; the legend has the names
 _LETTER_WIDTH, _TEXT_HEIGHT = 7.6, 16.0  # of labels, about
 
 Point = tuple[float, float]
@@ -101,7 +102,7 @@ def draw_map(report: ReportData, keys: Sequence[RegionKey], pairs: Sequence[Pair
     view = view_of([*known, *others])
     true = {index: view(*place) for (index, _), place in zip(placed, known, strict=True)}
     circles = spread(true)
-    labels = _place_labels(circles, {index: keys[index].region for index in circles})
+    labels = _place_labels(circles, {index: keys[index].region for index in circles if len(circles) <= _MOST_LABELS})
     counts = Counter(report.placement(hour))
     order = {key.region: index for index, key in enumerate(keys)}
     now = crossings(report.graph, report.placement(hour), order)
@@ -133,7 +134,10 @@ def draw_map(report: ReportData, keys: Sequence[RegionKey], pairs: Sequence[Pair
             )
             for index, (x, y) in circles.items()
         ),
-        *(_marker(keys[index], index, circles[index], labels[index], counts[keys[index].region]) for index in circles),
+        *(
+            _marker(keys[index], index, circles[index], labels.get(index), counts[keys[index].region])
+            for index in circles
+        ),
         class_="map",
         role="img",
         aria_labelledby="map-title map-description",
@@ -147,14 +151,14 @@ def _place(region: ReportRegion) -> Point | None:
     return region.longitude, region.latitude
 
 
-def _marker(key: RegionKey, index: int, centre: Point, label: Point, nodes: int) -> Markup:
+def _marker(key: RegionKey, index: int, centre: Point, label: Point | None, nodes: int) -> Markup:
     x, y = centre
     return element(
         "g",
         element("title", key.region),
         element("circle", cx=x, cy=y, r=_RADIUS),
         element("text", key.letter, x=x, y=y + 5, class_="letter"),
-        element("text", key.region, x=label[0], y=label[1], class_="code"),
+        None if label is None else element("text", key.region, x=label[0], y=label[1], class_="code"),
         class_=f"marker {key.style_class}" + ("" if nodes else " is-empty"),
         data_region=index,
     )
@@ -202,8 +206,9 @@ def _place_labels(circles: Mapping[int, Point], texts: Mapping[int, str]) -> dic
     """Middle of the base line of each label, where it hides as little as possible."""
     taken = [(x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS) for x, y in circles.values()]
     labels = {}
-    for index, (x, y) in circles.items():
-        half = len(texts[index]) * _LETTER_WIDTH / 2
+    for index, label in texts.items():
+        x, y = circles[index]
+        half = len(label) * _LETTER_WIDTH / 2
         side = _RADIUS + half + 4
         candidates = [
             (x, y + _RADIUS + 15),

@@ -19,7 +19,6 @@ def placement_section(report: ReportData, keys: Sequence[RegionKey], pairs: Sequ
     """Where the nodes run, at the hour in which the report was made; the script shows the others."""
     hour = report.hour_made
     by_region = {key.region: key for key in keys}
-    has_edge_note = any(edge.conditional for edge in report.graph.edges)
     return element(
         "section",
         element("h2", "Where nodes run", id="placement"),
@@ -38,13 +37,7 @@ def placement_section(report: ReportData, keys: Sequence[RegionKey], pairs: Sequ
             aria_label="Graph of the workflow",
             tabindex=0,
         ),
-        element(
-            "p",
-            "Arrows are calls"
-            + (", dashed ones may be declined" if has_edge_note else "")
-            + (". A double frame is a join." if any(node.sync for node in report.graph.nodes) else "."),
-            class_="note",
-        ),
+        _graph_note(report),
         element("h3", "All hours"),
         table(placement_table(report)),
         aria_labelledby="placement",
@@ -121,6 +114,15 @@ def legend(report: ReportData, keys: Sequence[RegionKey]) -> Markup:
             )
         )
     return element("ul", *items, class_="legend", aria_label="Regions")
+
+
+def _graph_note(report: ReportData) -> Markup | None:
+    graph = report.graph
+    if not graph.edges:
+        return None
+    declined = ", dashed ones may be declined" if any(edge.conditional for edge in graph.edges) else ""
+    joined = " A double frame is a join." if any(node.sync for node in graph.nodes) else ""
+    return element("p", f"Arrows are calls{declined}.{joined}", class_="note")
 
 
 def _map_note(report: ReportData, keys: Sequence[RegionKey]) -> Markup | None:

@@ -182,6 +182,7 @@ def _bar_chart(bars: Sequence[_Bar]) -> Markup:
                 element(
                     "svg",
                     element("rect", width=end, height=20, class_="bar" if bar.kind == "simulated" else "bar modelled"),
+                    element("path", d=whisker, class_="whisker edge") if whisker else None,
                     element("path", d=whisker, class_="whisker") if whisker else None,
                     viewBox="0 0 1000 20",
                     preserveAspectRatio="none",

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from multi_x_serverless.report.markup import Markup, element, join
 from multi_x_serverless.report.tables import Column, Table
 
+LONG_CELL = 14
+"""Characters of a text that gets a column of some width, in a box that scrolls, rather than many short lines."""
+
 
 def show(parts: Iterable[Table | str]) -> Markup:
     """Tables, and the sentences between them, in their order."""
@@ -28,14 +31,21 @@ def table(content: Table, *, style: str | None = None) -> Markup:
     )
     box = element(
         "div",
-        element("table", element("caption", content.title), element("thead", head), element("tbody", *body)),
+        element("table", element("thead", head), element("tbody", *body), aria_label=content.title),
         class_="scroll",
         role="region",
         aria_label=content.title,
         tabindex=0,
     )
     lines = (element("p", line, class_="note") for line in content.note.splitlines())
-    return element("div", box, *lines, class_=f"table {style}" if style else "table")
+    return element(
+        "figure",
+        # Not a caption in the table, which would be as wide as that and scroll with it.
+        element("figcaption", content.title),
+        box,
+        *lines,
+        class_=f"table {style}" if style else "table",
+    )
 
 
 def _heading(column: Column) -> Markup:
@@ -45,9 +55,10 @@ def _heading(column: Column) -> Markup:
 
 def _cell(column: Column, cell: str, index: int) -> Markup:
     content = element("bdi", cell)
+    style = _style(column) or ("long" if len(cell) > LONG_CELL else None)
     if index == 0:
-        return element("th", content, scope="row", class_=_style(column))
-    return element("td", content, class_=_style(column))
+        return element("th", content, scope="row", class_=style)
+    return element("td", content, class_=style)
 
 
 def _style(column: Column) -> str | None:
