@@ -14,7 +14,7 @@ from multi_x_serverless.adaptation.savings import Average, Expected, Observed, S
 from multi_x_serverless.model.graph import Edge, Graph, Node
 from multi_x_serverless.model.ledger import LedgerEntry
 from multi_x_serverless.model.plan import Certificate, HourPlan, Metric, Metrics, Plan, home_plan
-from multi_x_serverless.report.page_data import ReportData, ReportRegion, TradeOffPoint, TradeOffs
+from multi_x_serverless.report.page.report_data import ReportData, ReportRegion, TradeOffPoint, TradeOffs
 
 HOME = "us-east-1"
 REGIONS = (HOME, "ca-central-1", "eu-north-1", "us-east-2", "us-west-1", "us-west-2")

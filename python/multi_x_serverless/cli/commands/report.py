@@ -55,12 +55,12 @@ def command(settings: Settings, workflow_id: str, transmission: str | None, page
 
         report = savings_report(cloud, workflow_id, "worst" if transmission == "worst" else "best")
         if page is not None:
-            from multi_x_serverless.report.gather import gather_report
+            from multi_x_serverless.report.page.gather import gather_report
 
             with terminal_status(settings, "looking for trade-offs"):
                 data = gather_report(cloud, report)
     if page is not None:
-        from multi_x_serverless.report.page import render_page
+        from multi_x_serverless.report.page.render import render_page
 
         write_whole(page, render_page(data).encode())
         settings.say(f"wrote {page}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from multi_x_serverless.report.markup import Markup, element, number
-from multi_x_serverless.report.page_data import HOURS, ReportData, ReportRegion
-from multi_x_serverless.report.region_keys import RegionKey
-from multi_x_serverless.report.scales import Scale, ticks
+from multi_x_serverless.report.page.markup import Markup, element, number
+from multi_x_serverless.report.page.region_keys import RegionKey
+from multi_x_serverless.report.page.report_data import HOURS, ReportData, ReportRegion
+from multi_x_serverless.report.page.scales import Scale, ticks
 
 WIDTH, HEIGHT = 640.0, 382.0
 _LEFT, _RIGHT, _TOP = 74.0, 34.0, 14.0

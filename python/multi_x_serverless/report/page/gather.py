@@ -19,7 +19,7 @@ from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import as_number
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.signals import Region
-from multi_x_serverless.report.page_data import HOURS, ReportData, ReportRegion, TradeOffPoint, TradeOffs
+from multi_x_serverless.report.page.report_data import HOURS, ReportData, ReportRegion, TradeOffPoint, TradeOffs
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
 

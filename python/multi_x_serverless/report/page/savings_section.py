@@ -9,9 +9,10 @@ from datetime import datetime, timezone
 
 from multi_x_serverless.adaptation.savings import Average
 from multi_x_serverless.model.ledger import LedgerEntry
-from multi_x_serverless.report.frontier_chart import draw_frontier
-from multi_x_serverless.report.markup import Markup, element, join
-from multi_x_serverless.report.page_data import ReportData, TradeOffs
+from multi_x_serverless.report.page.frontier_chart import draw_frontier
+from multi_x_serverless.report.page.markup import Markup, element, join
+from multi_x_serverless.report.page.report_data import ReportData, TradeOffs
+from multi_x_serverless.report.page.table_markup import show, table
 from multi_x_serverless.report.savings_tables import (
     ASSUMED_NAMES,
     KIND_NAMES,
@@ -20,7 +21,6 @@ from multi_x_serverless.report.savings_tables import (
     observed_parts,
     overhead_parts,
 )
-from multi_x_serverless.report.table_markup import show, table
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import (
     counted,

@@ -10,9 +10,9 @@ from itertools import combinations
 
 from multi_x_serverless import data
 from multi_x_serverless.model.graph import Graph
-from multi_x_serverless.report.markup import Markup, element, number
-from multi_x_serverless.report.page_data import ReportData, ReportRegion
-from multi_x_serverless.report.region_keys import RegionKey
+from multi_x_serverless.report.page.markup import Markup, element, number
+from multi_x_serverless.report.page.region_keys import RegionKey
+from multi_x_serverless.report.page.report_data import ReportData, ReportRegion
 
 WIDTH, HEIGHT = 720.0, 360.0
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
 from multi_x_serverless.model.plan import Plan
-from multi_x_serverless.report.markup import Markup, element, join
-from multi_x_serverless.report.page_data import HOURS, ReportData
+from multi_x_serverless.report.page.markup import Markup, element, join
+from multi_x_serverless.report.page.report_data import HOURS, ReportData
+from multi_x_serverless.report.page.table_markup import table
 from multi_x_serverless.report.savings_tables import EXPECTED_DATA, OBSERVED_DATA
-from multi_x_serverless.report.table_markup import table
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import ROUNDED_AWAY, counted, hour_ranges, percent
 

@@ -6,9 +6,9 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from multi_x_serverless.model.graph import Graph
-from multi_x_serverless.report.graph_layout import NODE_HEIGHT, NODE_WIDTH, Point, lay_out
-from multi_x_serverless.report.markup import Markup, element, number
-from multi_x_serverless.report.region_keys import RegionKey
+from multi_x_serverless.report.page.graph_layout import NODE_HEIGHT, NODE_WIDTH, Point, lay_out
+from multi_x_serverless.report.page.markup import Markup, element, number
+from multi_x_serverless.report.page.region_keys import RegionKey
 from multi_x_serverless.report.wording import counted, printable
 
 _CHIP = 34.0  # width of the area with the region's letter

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from multi_x_serverless.model.plan import Metrics
-from multi_x_serverless.report.markup import Markup, element, number
-from multi_x_serverless.report.page_data import TradeOffs
-from multi_x_serverless.report.scales import Scale, ticks
+from multi_x_serverless.report.page.markup import Markup, element, number
+from multi_x_serverless.report.page.report_data import TradeOffs
+from multi_x_serverless.report.page.scales import Scale, ticks
 from multi_x_serverless.report.wording import dollars_per_million, grams, seconds
 
 WIDTH, HEIGHT = 640.0, 400.0

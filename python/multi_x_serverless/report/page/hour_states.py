@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import orjson
 
-from multi_x_serverless.report.map_drawing import Pair, crossings
-from multi_x_serverless.report.page_data import HOURS, ReportData
-from multi_x_serverless.report.region_keys import RegionKey
+from multi_x_serverless.report.page.map_drawing import Pair, crossings
+from multi_x_serverless.report.page.region_keys import RegionKey
+from multi_x_serverless.report.page.report_data import HOURS, ReportData
 from multi_x_serverless.report.wording import counted, grams, relative
 
 MOST_NAMED = 5

@@ -10,15 +10,20 @@ import base64
 import hashlib
 from pathlib import Path
 
-from multi_x_serverless.report.data_section import data_section, facts, warnings
-from multi_x_serverless.report.hour_states import crossed_pairs, hour_document, keyed_regions
-from multi_x_serverless.report.intensity_chart import draw_intensities, has_intensities
-from multi_x_serverless.report.markup import Markup, element, join, raw
-from multi_x_serverless.report.page_data import ReportData
-from multi_x_serverless.report.placement_section import intensity_table, legend, placement_section
-from multi_x_serverless.report.region_keys import COLOURS, RegionKey, region_keys, slot_class
-from multi_x_serverless.report.savings_section import key_figures, ledger_section, savings_section, trade_offs_section
-from multi_x_serverless.report.table_markup import table
+from multi_x_serverless.report.page.data_section import data_section, facts, warnings
+from multi_x_serverless.report.page.hour_states import crossed_pairs, hour_document, keyed_regions
+from multi_x_serverless.report.page.intensity_chart import draw_intensities, has_intensities
+from multi_x_serverless.report.page.markup import Markup, element, join, raw
+from multi_x_serverless.report.page.placement_section import intensity_table, legend, placement_section
+from multi_x_serverless.report.page.region_keys import COLOURS, RegionKey, region_keys, slot_class
+from multi_x_serverless.report.page.report_data import ReportData
+from multi_x_serverless.report.page.savings_section import (
+    key_figures,
+    ledger_section,
+    savings_section,
+    trade_offs_section,
+)
+from multi_x_serverless.report.page.table_markup import table
 
 # Not importlib.resources: its import costs 30 ms, and this package is never run from inside an archive.
 _DIRECTORY = Path(__file__).parent

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from multi_x_serverless.report.graph_drawing import draw_graph
-from multi_x_serverless.report.hour_states import clock, hour_sentence
-from multi_x_serverless.report.map_drawing import Pair, draw_map
-from multi_x_serverless.report.markup import Markup, element
-from multi_x_serverless.report.page_data import HOURS, ReportData
-from multi_x_serverless.report.region_keys import RegionKey
-from multi_x_serverless.report.table_markup import table
+from multi_x_serverless.report.page.graph_drawing import draw_graph
+from multi_x_serverless.report.page.hour_states import clock, hour_sentence
+from multi_x_serverless.report.page.map_drawing import Pair, draw_map
+from multi_x_serverless.report.page.markup import Markup, element
+from multi_x_serverless.report.page.region_keys import RegionKey
+from multi_x_serverless.report.page.report_data import HOURS, ReportData
+from multi_x_serverless.report.page.table_markup import table
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import hour_ranges
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from multi_x_serverless.report.markup import Markup, element, join
+from multi_x_serverless.report.page.markup import Markup, element, join
 from multi_x_serverless.report.tables import Column, Table
 
 LONG_CELL = 14
