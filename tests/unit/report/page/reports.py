@@ -256,7 +256,7 @@ def large_report() -> ReportData:
 
 HOSTILE = '<script>alert("1")</script>'
 ATTRIBUTE = "\" onload='alert(2)' x=\"&lt;"
-RIGHT_TO_LEFT = "\u202eעיבוד\u202dنص"
+RIGHT_TO_LEFT = "\u202e\u05e2\u05d9\u05d1\u05d5\u05d3\u202d\u0646\u0635"
 LONG = "a_name_of_many_letters_" * 20
 CLOSING = "</style></title></svg><!--<script>"
 
