@@ -7,14 +7,16 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 
-.PHONY: help setup test test-rust test-python integration lint format bench curves wheel wheels sdist check-dist deny demo clean
+.PHONY: help setup test test-rust test-python test-benchmarks integration lint format bench curves wheel wheels sdist check-dist \
+	deny demo clean
 
 help:
 	@echo "make demo         show the whole loop on the embedded cloud"
 	@echo "make test         run the tests (Rust and Python)"
+	@echo "make test-benchmarks  deploy and run the benchmark workflows on the embedded cloud (downloads what they require)"
 	@echo "make integration  run the closed loop with assertions on its outcome"
 	@echo "make lint         formatters, linters, type checkers, import contracts"
-	@echo "make bench        run the benchmarks"
+	@echo "make bench        run the benchmarks, and compare with the run before"
 	@echo "make curves       measure and draw how the solver's cost grows (benchmarks/solver)"
 	@echo "make wheel        build the abi3 wheel for this machine into dist/"
 	@echo "make wheels       build the abi3 wheels for Lambda (x86_64 and arm64) into dist/"
@@ -45,6 +47,13 @@ test-rust:
 test-python: setup
 	$(BIN)/pytest
 
+$(VENV)/.benchmarks: $(VENV)/.built benchmarks/tests/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/tests/requirements.txt
+	touch $@
+
+test-benchmarks: $(VENV)/.benchmarks
+	$(BIN)/pytest benchmarks/tests
+
 integration: setup
 	$(BIN)/python integration_tests/run_integration_tests.py
 
@@ -65,7 +74,9 @@ format: setup
 
 bench: setup
 	cargo bench --workspace --exclude mxs-python --locked
-	$(BIN)/pytest --override-ini addopts= benchmarks/microbenchmarks --benchmark-only --benchmark-autosave
+	$(BIN)/pytest --override-ini addopts= benchmarks/microbenchmarks --benchmark-only --benchmark-autosave --benchmark-quiet \
+		$(BENCHMARK_OPTIONS)
+	$(BIN)/python -m benchmarks.microbenchmarks.compare
 
 curves: setup
 	$(BIN)/python -m benchmarks.solver.growth --output .curves

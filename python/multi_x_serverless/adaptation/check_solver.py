@@ -42,9 +42,10 @@ from multi_x_serverless.adaptation.day_schedule import (
 )
 from multi_x_serverless.adaptation.failure import sentence_and_code
 from multi_x_serverless.adaptation.ledger import DAY_S, Ledger
-from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead
+from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
+from multi_x_serverless.adaptation.spent import spent_on
 from multi_x_serverless.adaptation.statistics import store_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
 from multi_x_serverless.adaptation.weighing import (
@@ -201,6 +202,7 @@ class _Check:
         self._runs = 0
         self._warnings: tuple[str, ...] = ()
         self._schedule: DaySchedule | None = None
+        self._recent: Sequence[ObservedRun] = ()
         self._history: Sequence[ObservedRun] = ()
         self._work = CheckWork(cloud, record)
 
@@ -215,7 +217,8 @@ class _Check:
         ends_at = _renewal_at(follows) if follows is not None and needs_renewal else None
         seen_at = self._deployment_seen_at(now)
         check_carbon = self._work.note()
-        found = balance(self._history, versions, Ledger(cloud).spending(record.workflow_id))
+        spent = spent_on(cloud, record, self._recent, read_signals(cloud), self._settings.solve.transmission)
+        found = balance(self._recent, versions, spent.total)
         if decision.verdict == "wait":
             missing = self._settings.minimum_runs - self._runs
             lately = number_of_runs(
@@ -257,7 +260,7 @@ class _Check:
         cloud, record, workflow_id = self._cloud, self._record, self._record.workflow_id
         self._sync()
         since = cloud.now() - KEEP_DAYS * 86_400.0
-        recent = History(cloud).runs(workflow_id, since=since)
+        recent = self._recent = History(cloud).runs(workflow_id, since=since)
         # The collectors learn from them, and whoever looks at the workflow sees what the decision rests on.
         store_statistics(cloud, record, recent)
         history = self._history = [run for run in recent if run.manifest_id == record.manifest_id]
@@ -275,7 +278,6 @@ class _Check:
             reports = collect_for_workflows(
                 cloud, COLLECTORS, record.regions, (record,), kept_s=KEEP_PRICES_S, learned_kept_s=KEEP_LEARNED_S
             )
-        self._work.solves = True
         problem = build_workflow_problem(cloud, record, self._solve_settings(), runs=recent)
         stale = [
             f"the {report.collector} data of {outcome.region} could not be refreshed ({outcome.error})."
@@ -284,11 +286,13 @@ class _Check:
         ]
         self._warnings = (*self._warnings, *stale, *warning_lines(reports), *problem.warnings)
         simulator = Simulator(problem.document)
-        cpu_before = time.process_time()
-        solution = simulator.problem.solve(record.configuration.solver)
-        solve_cpu_s = time.process_time() - cpu_before
+        with self._work.noted_elsewhere():
+            cpu_before = time.process_time()
+            solution = simulator.problem.solve(record.configuration.solver)
+            solve_cpu_s = time.process_time() - cpu_before
         now = cloud.now()
         signals = read_signals(cloud)
+        Ledger(cloud).add(solve_spending(record, solve_cpu_s, signals, at=now))
         plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
         expected_runs = self._expected_runs(history, now)
         in_force = PlanStore(cloud).active(workflow_id)

@@ -17,12 +17,10 @@ class CheckWork:
     """The work of one check of one workflow, from now on.
 
     Attributes:
-        solves: Whether it came to solving; set by whoever does the work.
         is_noted: Whether it is in the ledger.
     """
 
     def __init__(self, cloud: Cloud, record: WorkflowRecord) -> None:
-        self.solves = False
         self.is_noted = False
         self._cloud = cloud
         self._record = record
@@ -31,7 +29,7 @@ class CheckWork:
 
     @contextmanager
     def noted_elsewhere(self) -> Iterator[None]:
-        """For what puts into the ledger by itself what it takes: syncs and collections."""
+        """For what has entries of its own in the ledger: syncs, collections, solves."""
         before_s = time.process_time()
         try:
             yield
@@ -44,13 +42,9 @@ class CheckWork:
         Raises:
             CloudError: The ledger or the signals cannot be read or written.
         """
-        record, now, ledger = self._record, self._cloud.now(), Ledger(self._cloud)
+        record, now = self._record, self._cloud.now()
         signals = read_signals(self._cloud)
         cpu_s = time.process_time() - self._began_s
-        if self.solves:
-            ledger.add(cpu_spending(record, "solve", cpu_s - self._noted_s, signals, at=now))
-        else:
-            # It summed up the runs, which is a part of collecting, and comes often.
-            ledger.add_to_day(cpu_spending(record, "collect", cpu_s - self._noted_s, signals, at=now))
+        Ledger(self._cloud).add_to_day(cpu_spending(record, "check", cpu_s - self._noted_s, signals, at=now))
         self.is_noted = True
-        return cpu_spending(record, "solve", cpu_s, signals, at=now).carbon_gco2eq
+        return cpu_spending(record, "check", cpu_s, signals, at=now).carbon_gco2eq

@@ -20,6 +20,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from multi_x_serverless.adaptation.cold_starts import COLD_START_S, IDLE_S
 from multi_x_serverless.collection.hours import hour_of_day
 from multi_x_serverless.model.config_types import ProviderSettings
 from multi_x_serverless.model.plan import Certificate, Objective, Placement, Plan
@@ -30,12 +31,6 @@ from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import Signals, WorkflowModel
 from multi_x_serverless.solving.schedule import GRANULARITIES, HOURS_PER_DAY, Schedule, best_schedule
 from multi_x_serverless.solving.simulation import SimulatedHour, Simulator
-
-COLD_START_S = 0.5
-"""Start of a container with an import of the developer's code, billed; measured ones take 0.1-0.5 s."""
-
-IDLE_S = 600.0
-"""For so long Lambda keeps an idle container, about: it promises nothing, observations say 5 to 15 minutes."""
 
 _ROUNDING = 1e-9
 _TIE = 1e-7

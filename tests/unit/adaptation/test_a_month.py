@@ -70,7 +70,7 @@ def test_under_rising_load_the_first_plan_waits_for_runs_and_checks_come_sooner_
     assert month.regions(first + 3, "home_share") <= {HOME}
     earlier, later = month.waits(12, 16), month.waits(25, 28)
     assert mean(earlier) == LONGEST_H
-    assert mean(later) < LONGEST_H / 3
+    assert mean(later) < LONGEST_H / 2
     earned = [check["balance"]["earned_carbon_gco2eq"] for hour, check in month.checks.items() if hour > first]
     assert earned == sorted(earned), "nothing earned is lost when plans follow each other"
     # What follows the first plan is renewals of it.

@@ -312,7 +312,7 @@ def test_an_engine_that_refuses_leaves_what_it_cost_in_the_ledger(
     (decision,) = check_solver(cloud, SETTINGS)
     assert (decision.verdict, decision.error_code, decision.runs) == ("failed", "invalid-problem", 120)
     after = Ledger(cloud).spending(WORKFLOW_ID)
-    assert after.solves == before.solves + 1
+    assert after.by_kind["check"].count == 1
     assert after.carbon_gco2eq > before.carbon_gco2eq
 
 
