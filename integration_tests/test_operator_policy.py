@@ -68,6 +68,11 @@ def use_everything(account: AwsAccount, directory: Path) -> None:
     command("update_check_solver", expected=3)
     command("status", WORKFLOW_ID)
     command("report", WORKFLOW_ID)
+    command("objects", "put", WORKFLOW_ID, str(inputs), "--key", "in")
+    command("objects", "put", WORKFLOW_ID, str(inputs))
+    command("objects", "get", WORKFLOW_ID, "in", "-o", str(directory / "copy"))
+    command("objects", "list", WORKFLOW_ID)
+    command("objects", "delete", WORKFLOW_ID, "in")
     command("list")
     command("doctor")
     (project / "app.py").write_text(
@@ -87,4 +92,6 @@ def use_everything(account: AwsAccount, directory: Path) -> None:
     command("deploy")
     command("list", "--tagged", "--region", HOME)
     command("remove", WORKFLOW_ID)
+    command("objects", "list", WORKFLOW_ID)
+    command("objects", "delete", WORKFLOW_ID, "--all")
     command("teardown")

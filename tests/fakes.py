@@ -32,6 +32,7 @@ from multi_x_serverless.cloud.ports import (
     Item,
     Key,
     LogEvent,
+    ObjectDescription,
     PriceList,
     PushTarget,
     RegionDirectory,
@@ -229,6 +230,11 @@ class FakeObjectStore:
             return tuple(sorted(key for place, key in self.objects if place == region and key.startswith(prefix)))
 
         return self.faults.run("list_objects", work, region, prefix)
+
+    def describe_objects(self, region: str, prefix: str) -> tuple[ObjectDescription, ...]:
+        return tuple(
+            ObjectDescription(key, len(self.objects[region, key]), 0.0) for key in self.list_objects(region, prefix)
+        )
 
     def copy_object(self, source_region: str, key: str, target_region: str) -> int:
         def work() -> int:

@@ -248,6 +248,22 @@ class ResourceNotFoundError(CloudError):
     code = "resource-not-found"
 
 
+class ObjectNotFoundError(MultiXServerlessError):
+    """A workflow has no object of some key."""
+
+    code = "object-not-found"
+
+    def __init__(self, workflow_id: str, keys: tuple[str, ...], *, region: str) -> None:
+        self.workflow_id = workflow_id
+        self.keys = keys
+        self.region = region
+        named = ", ".join(f"'{key}'" for key in keys)
+        super().__init__(
+            f"workflow '{workflow_id}' has no object {named} in {region}; "
+            f"'objects list {workflow_id}' shows those that there are."
+        )
+
+
 class DocumentTooLargeError(CloudError):
     """A document does not fit into one item of a table, even compressed; nothing was written."""
 

@@ -115,6 +115,15 @@ class KeyValueStore(Protocol):
 # --- objects -------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class ObjectDescription:
+    """An object without its body; `stored_at` in seconds since the epoch."""
+
+    key: str
+    size_bytes: int
+    stored_at: float
+
+
 class ObjectStore(Protocol):
     """One bucket per region and installation; keys are paths with `/`."""
 
@@ -132,6 +141,9 @@ class ObjectStore(Protocol):
 
     def list_objects(self, region: str, prefix: str) -> tuple[str, ...]:
         """Keys that start with `prefix`, sorted, through all pages."""
+
+    def describe_objects(self, region: str, prefix: str) -> tuple[ObjectDescription, ...]:
+        """What `list_objects` lists, with size and time."""
 
     def copy_object(self, source_region: str, key: str, target_region: str) -> int:
         """Copy an object between regions under the same key; returns the bytes moved."""
