@@ -4,8 +4,8 @@
         |                                                               ^
         +---------------------> profanity ------------------------------+
 
-Sound is handed on through the workflow's objects, everything else in messages. Keys follow from the input, so a function
-that runs again writes the same object again.
+Sound is handed on through the workflow's objects, everything else in messages. Keys follow from the spoken sound: a text
+that is spoken again, a little differently, does not change what a run is working on.
 """
 
 import hashlib
@@ -33,10 +33,7 @@ def get_input(event):
     except UnicodeDecodeError as error:
         raise speech.SpeechError(f"object '{event['text']}' is no text in UTF-8: {error}") from error
     speech.check_text(text)
-    digest = hashlib.sha256(body + audio_format.encode()).hexdigest()[:16]
-    workflow.invoke_serverless_function(
-        text_2_speech, {"text": text, "format": audio_format, "results": f"results/{digest}"}
-    )
+    workflow.invoke_serverless_function(text_2_speech, {"text": text, "format": audio_format})
     workflow.invoke_serverless_function(profanity, {"text": text})
 
 
@@ -44,11 +41,13 @@ def get_input(event):
 def text_2_speech(request):
     """Speak the text."""
     spoken = speech.speak(request["text"])
-    key = f"{request['results']}/speech.wav"
+    audio_format = request["format"]
+    results = f"results/{hashlib.sha256(spoken.wav + audio_format.encode()).hexdigest()[:16]}"
+    key = f"{results}/speech.wav"
     workflow.write_object(key, spoken.wav)
     words = [[word.position, word.start_s, word.end_s] for word in spoken.words]
     workflow.invoke_serverless_function(
-        conversion, {"audio": key, "words": words, "format": request["format"], "results": request["results"]}
+        conversion, {"audio": key, "words": words, "format": audio_format, "results": results}
     )
 
 

@@ -1,9 +1,11 @@
 """Text to speech by eSpeak NG, with the time at which each word is spoken.
 
 The library and its voices lie in the package `espeakng-loader`; they are called through ctypes, after `speak_lib.h` of eSpeak
-NG 1.52. It keeps its state in the process: one text at a time.
+NG 1.52. It keeps its state in the process: one text at a time, and the same text again lasts some milliseconds more or less.
+Words therefore go with the sound that they were told of.
 """
 
+import atexit
 import ctypes
 import functools
 import io
@@ -23,7 +25,8 @@ _PHONEME_EVENTS = 0x0001  # espeakINITIALIZE_PHONEME_EVENTS
 _DO_NOT_EXIT = 0x8000  # espeakINITIALIZE_DONT_EXIT: an error must not end the process
 _UTF8 = 1  # espeakCHARS_UTF8
 _POSITION_IN_CHARACTERS = 1  # POS_CHARACTER
-_LIST_END, _WORD, _CLAUSE_END, _PHONEME = 0, 1, 5, 7  # espeakEVENT_LIST_TERMINATED, _WORD, _END, _PHONEME
+_LIST_END = 0  # espeakEVENT_LIST_TERMINATED
+WORD, CLAUSE_END, PHONEME = 1, 5, 7  # espeakEVENT_WORD, espeakEVENT_END, espeakEVENT_PHONEME
 _PAUSE = b"_"  # first letter of the phonemes that are silence
 _LONGEST_DATA_PATH = 140
 """eSpeak NG cuts paths of its data at 160 bytes (`N_PATH_HOME`), and adds a name to them."""
@@ -60,11 +63,13 @@ class Speech:
 
 
 @dataclass(frozen=True)
-class _Event:
+class Event:
+    """What the engine announced: `kind` after `speak_lib.h`, where in the text, and at which sample of the sound."""
+
     kind: int
     position: int
     sample: int
-    is_pause: bool
+    is_pause: bool = False
 
 
 class _RawEvent(ctypes.Structure):
@@ -82,9 +87,7 @@ class _RawEvent(ctypes.Structure):
     )
 
 
-_Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_RawEvent)
-)
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_RawEvent))
 
 
 def speak(text: str, voice: str = VOICE) -> Speech:
@@ -103,7 +106,7 @@ def speak(text: str, voice: str = VOICE) -> Speech:
     if library.espeak_SetVoiceByName(voice.encode()) != 0:
         raise SpeechError(f"there is no voice '{voice}' in eSpeak NG; 'en-us' is one")
     sound: list[bytes] = []
-    events: list[_Event] = []
+    events: list[Event] = []
 
     @_Callback
     def collect(samples: object, count: int, raw_events: object) -> int:
@@ -114,9 +117,7 @@ def speak(text: str, voice: str = VOICE) -> Speech:
 
     library.espeak_SetSynthCallback(collect)
     body = text.encode() + b"\0"
-    outcome = library.espeak_Synth(
-        body, ctypes.c_size_t(len(body)), 0, _POSITION_IN_CHARACTERS, 0, _UTF8, None, None
-    )
+    outcome = library.espeak_Synth(body, ctypes.c_size_t(len(body)), 0, _POSITION_IN_CHARACTERS, 0, _UTF8, None, None)
     if outcome != 0:
         raise SpeechError(f"eSpeak NG could not speak the text (error {outcome})")
     samples = b"".join(sound)
@@ -142,7 +143,7 @@ def check_text(text: str) -> None:
         raise SpeechError(f"the text holds a NUL at character {text.index(chr(0))}: is it a text?")
 
 
-def words_of_events(events: list[_Event], samples: int, rate: int) -> tuple[Word, ...]:
+def words_of_events(events: list[Event], samples: int, rate: int) -> tuple[Word, ...]:
     """The words of what the engine announced; a word lasts until the next one, or the pause before that.
 
     Args:
@@ -151,27 +152,27 @@ def words_of_events(events: list[_Event], samples: int, rate: int) -> tuple[Word
         rate: Samples a second.
     """
     words = []
-    started: _Event | None = None
-    pause: _Event | None = None
-    for event in [*events, _Event(_CLAUSE_END, 0, samples, is_pause=False)]:
-        if event.kind == _PHONEME:
+    started: Event | None = None
+    pause: Event | None = None
+    for event in [*events, Event(CLAUSE_END, 0, samples)]:
+        if event.kind == PHONEME:
             pause = (pause or event) if event.is_pause else None
             continue
         if started is not None:
             words.append(Word(started.position, started.sample / rate, (pause or event).sample / rate))
-        started = event if event.kind == _WORD else None
+        started = event if event.kind == WORD else None
         pause = None
     return tuple(words)
 
 
-def _read_events(raw_events: object) -> list[_Event]:
+def _read_events(raw_events: object) -> list[Event]:
     events = []
     for raw in raw_events:
         if raw.kind == _LIST_END:
             break
-        if raw.kind in {_WORD, _CLAUSE_END, _PHONEME}:
+        if raw.kind in {WORD, CLAUSE_END, PHONEME}:
             # The engine counts characters from 1.
-            events.append(_Event(raw.kind, raw.text_position - 1, raw.sample, raw.name.startswith(_PAUSE)))
+            events.append(Event(raw.kind, raw.text_position - 1, raw.sample, raw.name.startswith(_PAUSE)))
     return events
 
 
@@ -179,20 +180,22 @@ def _read_events(raw_events: object) -> list[_Event]:
 def _engine() -> tuple[ctypes.CDLL, int]:
     """The library, initialised, and the samples a second that it makes."""
     library = ctypes.CDLL(espeakng_loader.get_library_path())
-    data = _short_path(espeakng_loader.get_data_path())
-    rate = library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _PHONEME_EVENTS | _DO_NOT_EXIT)
+    data = _short_path(Path(espeakng_loader.get_data_path()))
+    rate = library.espeak_Initialize(_SYNCHRONOUS, 0, bytes(data), _PHONEME_EVENTS | _DO_NOT_EXIT)
     if rate <= 0:
         raise SpeechError(f"eSpeak NG does not find its voices in '{data}'")
     return library, rate
 
 
-def _short_path(path: str) -> str:
-    """A path that eSpeak NG does not cut: if it is too long, of a link to it in the directory for temporary files."""
-    if len(path.encode()) <= _LONGEST_DATA_PATH:
+def _short_path(path: Path) -> Path:
+    """A path that the engine does not cut: if it is too long, a link to it for the life of the process."""
+    if len(bytes(path)) <= _LONGEST_DATA_PATH:
         return path
-    link = Path(tempfile.mkdtemp(prefix="espeak-")) / "espeak-ng-data"
+    directory = tempfile.TemporaryDirectory(prefix="espeak-")
+    atexit.register(directory.cleanup)
+    link = Path(directory.name) / path.name
     link.symlink_to(path)
-    return str(link)
+    return link
 
 
 def _wav(samples: bytes, rate: int) -> bytes:

@@ -68,6 +68,8 @@ def decode(request):
 def recognition(request):
     """Tell what the frames show."""
     recognised = recognising.recognise(workflow.read_object(request["frames"]))
+    key = f"{request['results']}/recognition.json"
     result = {"part": request["part"], **dataclasses.asdict(recognised)}
-    workflow.write_object(f"{request['results']}/recognition.json", json.dumps(result).encode())
-    return result
+    workflow.write_object(key, json.dumps(result, indent=2).encode())
+    best = recognised.overall[0]
+    return {"part": request["part"], "shows": best.name, "probability": best.probability, "recognition": key}

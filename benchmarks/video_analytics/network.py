@@ -84,9 +84,7 @@ def build_network(weights: Mapping[str, np.ndarray]) -> Network:
             name = f"_blocks.{len(blocks)}"
             blocks.append(
                 Block(
-                    widen=None
-                    if stage.widening == 1
-                    else _layer(weights, f"{name}._expand_conv", f"{name}._bn0"),
+                    widen=None if stage.widening == 1 else _layer(weights, f"{name}._expand_conv", f"{name}._bn0"),
                     convolve=_layer(weights, f"{name}._depthwise_conv", f"{name}._bn1", per_channel=True),
                     narrow=_layer(weights, f"{name}._project_conv", f"{name}._bn2"),
                     stride=stage.stride if position == 0 else 1,
@@ -172,7 +170,9 @@ def _views(signal, window, stride):
         for column in range(window):
             yield (
                 (row, column),
-                padded[row : row + (rows - 1) * stride + 1 : stride, column : column + (columns - 1) * stride + 1 : stride],
+                padded[
+                    row : row + (rows - 1) * stride + 1 : stride, column : column + (columns - 1) * stride + 1 : stride
+                ],
             )
 
 
