@@ -4,8 +4,8 @@
         |                                                               ^
         +---------------------> profanity ------------------------------+
 
-Sound is handed on through the workflow's objects, everything else in messages. Keys follow from the spoken sound: a text
-that is spoken again, a little differently, does not change what a run is working on.
+Sound is handed on through the workflow's objects, everything else in messages. Keys follow from the spoken sound: a
+text that is spoken again, a little differently, does not change what a run is working on.
 """
 
 import hashlib
@@ -23,15 +23,16 @@ workflow = MultiXServerlessWorkflow(name="text_2_speech_censoring", version="0.0
 @workflow.serverless_function(name="get_input", entry_point=True)
 def get_input(event):
     """Read the text: `{"text": KEY_OF_AN_OBJECT, "format": "ogg"}`; the format may be left out."""
-    if not isinstance(event, dict) or not isinstance(event.get("text"), str):
-        raise ValueError('the input must name the object with the text: {"text": "statement.txt"}')
+    key = event.get("text") if isinstance(event, dict) else None
+    if not isinstance(key, str):
+        raise TypeError('the input must name the object with the text: {"text": "statement.txt"}')
     audio_format = event.get("format", "ogg")
     audio.check_format(audio_format)
-    body = workflow.read_object(event["text"])
+    body = workflow.read_object(key)
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        raise speech.SpeechError(f"object '{event['text']}' is no text in UTF-8: {error}") from error
+        raise speech.SpeechError(f"object '{key}' is no text in UTF-8: {error}") from error
     speech.check_text(text)
     workflow.invoke_serverless_function(text_2_speech, {"text": text, "format": audio_format})
     workflow.invoke_serverless_function(profanity, {"text": text})

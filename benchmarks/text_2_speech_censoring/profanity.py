@@ -1,7 +1,6 @@
 """Profane words of a text, by the word list of better-profanity."""
 
 import functools
-import itertools
 import re
 
 from better_profanity import Profanity

@@ -1,8 +1,8 @@
 """Text to speech by eSpeak NG, with the time at which each word is spoken.
 
-The library and its voices lie in the package `espeakng-loader`; they are called through ctypes, after `speak_lib.h` of eSpeak
-NG 1.52. It keeps its state in the process: one text at a time, and the same text again lasts some milliseconds more or less.
-Words therefore go with the sound that they were told of.
+The library and its voices lie in the package `espeakng-loader`; they are called through ctypes, after `speak_lib.h` of
+eSpeak NG 1.52. It keeps its state in the process: one text at a time, and the same text again lasts some milliseconds
+more or less. Words therefore go with the sound that they were told of.
 """
 
 import atexit
@@ -43,8 +43,8 @@ class Word:
     """When something of the text is spoken.
 
     Attributes:
-        position: Index of its first character in the text. What is not announced by itself ("the" in "of the") belongs to
-            the word before it.
+        position: Index of its first character in the text. What is not announced by itself ("the" in "of the") belongs
+            to the word before it.
         start_s: Seconds from the start of the sound.
         end_s: The same; without a pause that follows.
     """
@@ -102,7 +102,7 @@ def speak(text: str, voice: str = VOICE) -> Speech:
             engine does not start.
     """
     check_text(text)
-    library, rate = _engine()
+    library, rate = start_engine()
     if library.espeak_SetVoiceByName(voice.encode()) != 0:
         raise SpeechError(f"there is no voice '{voice}' in eSpeak NG; 'en-us' is one")
     sound: list[bytes] = []
@@ -177,7 +177,7 @@ def _read_events(raw_events: object) -> list[Event]:
 
 
 @functools.cache
-def _engine() -> tuple[ctypes.CDLL, int]:
+def start_engine() -> tuple[ctypes.CDLL, int]:
     """The library, initialised, and the samples a second that it makes."""
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     data = _short_path(Path(espeakng_loader.get_data_path()))

@@ -6,8 +6,8 @@
                  +--> streaming --> decode --> recognition
                  +--> streaming --> decode --> recognition
 
-Videos and pictures are handed on through the workflow's objects, everything else in messages. Keys follow from the input,
-so a function that runs again writes the same object again.
+Videos and pictures are handed on through the workflow's objects, everything else in messages. Keys follow from the
+input, so a function that runs again writes the same object again.
 """
 
 import dataclasses
@@ -28,15 +28,16 @@ MOST_FRAMES = 100
 @workflow.serverless_function(name="get_input", entry_point=True)
 def get_input(event):
     """Check the video: `{"video": KEY_OF_AN_OBJECT, "frames": 3}`; `frames` a part may be left out."""
-    if not isinstance(event, dict) or not isinstance(event.get("video"), str):
-        raise ValueError('the input must name the object with the video: {"video": "four_pictures.mp4"}')
+    key = event.get("video") if isinstance(event, dict) else None
+    if not isinstance(key, str):
+        raise TypeError('the input must name the object with the video: {"video": "four_pictures.mp4"}')
     frames = event.get("frames", 3)
     if not isinstance(frames, int) or isinstance(frames, bool) or not 1 <= frames <= MOST_FRAMES:
         raise ValueError(f"'frames' is {frames!r}, not a whole number from 1 to {MOST_FRAMES}")
-    body = workflow.read_object(event["video"])
+    body = workflow.read_object(key)
     video.check_video(body)
     digest = hashlib.sha256(body + str(frames).encode()).hexdigest()[:16]
-    request = {"video": event["video"], "frames": frames}
+    request = {"video": key, "frames": frames}
     workflow.invoke_serverless_function(streaming, {**request, "part": 0, "results": f"results/{digest}/0"})
     workflow.invoke_serverless_function(streaming, {**request, "part": 1, "results": f"results/{digest}/1"})
     workflow.invoke_serverless_function(streaming, {**request, "part": 2, "results": f"results/{digest}/2"})

@@ -1,9 +1,12 @@
 """EfficientNet-Lite0, a network that names what a picture shows (1,000 classes of ImageNet), by numpy alone.
 
-Layers: a stem, seven stages of inverted bottlenecks (widen by a 1 x 1 convolution, convolve each channel by itself, narrow
-by a 1 x 1 convolution, add the input where shapes allow), a head, the mean over the picture, a linear layer. Sources: Tan
-and Le, "EfficientNet", ICML 2019; TensorFlow's `efficientnet_lite_builder.py` for the sizes of the lite variant. Arrays are
-(height, width, channels), so that a 1 x 1 convolution is one matrix product.
+Layers: a stem, seven stages of inverted bottlenecks (widen by a 1 x 1 convolution, convolve each channel by itself,
+narrow by a 1 x 1 convolution, add the input where shapes allow), a head, the mean over the picture, a linear layer.
+Sources: Tan and Le, "EfficientNet", ICML 2019; TensorFlow's `efficientnet_lite_builder.py` for the sizes of the lite
+variant. Arrays are (height, width, channels), so that a 1 x 1 convolution is one matrix product.
+
+A framework for neural networks would not fit: with PyTorch or ONNX Runtime beside FFmpeg the package passes Lambda's
+250 MB.
 """
 
 from collections.abc import Mapping
@@ -45,7 +48,13 @@ STAGES = (
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution with its normalisation folded in: `kernel` (height, width, in, out), or without `in` per channel."""
+    """A convolution with its normalisation folded in.
+
+    Attributes:
+        kernel: (height, width, channels in, channels out), or (height, width, channels) of one that treats each channel
+            by itself.
+        bias: Per channel out.
+    """
 
     kernel: np.ndarray
     bias: np.ndarray

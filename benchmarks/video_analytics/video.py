@@ -107,7 +107,7 @@ def decode_frames(part: Part, count: int) -> bytes:
 
 
 def read_pictures(frames: bytes, side: int) -> list[np.ndarray]:
-    """The pictures of `decode_frames`: their largest squares in the middle, scaled to (side, side, 3), red, green, blue.
+    """The pictures of `decode_frames`: their largest squares in the middle, (side, side, 3), red, green, blue.
 
     Raises:
         VideoError: The bytes are no motion JPEG.

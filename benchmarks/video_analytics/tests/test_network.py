@@ -84,7 +84,7 @@ def test_probabilities_sum_to_one_and_only_pictures_of_the_right_size_are_taken(
         classify(network, np.zeros((SIDE, SIDE)))
 
 
-@pytest.mark.parametrize(("part", "name"), enumerate(["Egyptian cat", "espresso", "missile", "tripod"]))
+@pytest.mark.parametrize(("part", "name"), list(enumerate(["Egyptian cat", "espresso", "missile", "tripod"])))
 def test_each_picture_of_the_sample_is_recognised(part: int, name: str) -> None:
     recognition = recognise(decode_frames(cut_part(SAMPLE.read_bytes(), part, 4), 2))
     assert recognition.overall[0].name == name
