@@ -7,11 +7,12 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 
-.PHONY: help setup test test-rust test-python integration lint format bench curves wheel wheels demo clean
+.PHONY: help setup test test-rust test-python test-benchmarks integration lint format bench curves wheel wheels demo clean
 
 help:
 	@echo "make demo         show the whole loop on the embedded cloud"
 	@echo "make test         run the tests (Rust and Python)"
+	@echo "make test-benchmarks  deploy and run the benchmark workflows on the embedded cloud (downloads what they require)"
 	@echo "make integration  run the closed loop with assertions on its outcome"
 	@echo "make lint         formatters, linters, type checkers, import contracts"
 	@echo "make bench        run the benchmarks"
@@ -41,6 +42,13 @@ test-rust:
 
 test-python: setup
 	$(BIN)/pytest
+
+$(VENV)/.benchmarks: $(VENV)/.built benchmarks/tests/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/tests/requirements.txt
+	touch $@
+
+test-benchmarks: $(VENV)/.benchmarks
+	$(BIN)/pytest benchmarks/tests
 
 integration: setup
 	$(BIN)/python integration_tests/run_integration_tests.py
