@@ -66,7 +66,8 @@ def outcome_of(workflow: DeployedWorkflow, run: BenchmarkRun) -> Outcome:
 def inside(outcome: Outcome) -> npt.NDArray[np.bool_]:
     """Which samples lie in an interval that is named."""
     places = np.arange(len(outcome.after)) / RATE
-    return np.logical_or.reduce([(start <= places) & (places < end) for start, end in outcome.intervals])
+    named = [(start <= places) & (places < end) for start, end in outcome.intervals]
+    return np.asarray(np.any(named, axis=0))
 
 
 def tone_share(samples: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -11,6 +11,7 @@ import functools
 import io
 import tempfile
 import wave
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import espeakng_loader
 
 VOICE = "en-us"
 LONGEST_TEXT_CHARACTERS = 20_000
-"""About 25 minutes of speech: what a function has time and memory for."""
+"""About 21 minutes of speech, which the configured memory and time are enough for with room to spare."""
 
 _SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: sound comes to the callback, before espeak_Synth returns
 _PHONEME_EVENTS = 0x0001  # espeakINITIALIZE_PHONEME_EVENTS
@@ -109,7 +110,7 @@ def speak(text: str, voice: str = VOICE) -> Speech:
     events: list[Event] = []
 
     @_Callback
-    def collect(samples: object, count: int, raw_events: object) -> int:
+    def collect(samples: object, count: int, raw_events: Iterable[_RawEvent]) -> int:
         if samples and count:
             sound.append(ctypes.string_at(samples, count * _BYTES_A_SAMPLE))
         events.extend(_read_events(raw_events))
@@ -165,7 +166,7 @@ def words_of_events(events: list[Event], samples: int, rate: int) -> tuple[Word,
     return tuple(words)
 
 
-def _read_events(raw_events: object) -> list[Event]:
+def _read_events(raw_events: Iterable[_RawEvent]) -> list[Event]:
     events = []
     for raw in raw_events:
         if raw.kind == _LIST_END:

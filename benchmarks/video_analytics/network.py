@@ -9,7 +9,7 @@ A framework for neural networks would not fit: with PyTorch or ONNX Runtime besi
 250 MB.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,7 +87,7 @@ def build_network(weights: Mapping[str, np.ndarray]) -> Network:
     Raises:
         KeyError: A layer's weights are missing.
     """
-    blocks = []
+    blocks: list[Block] = []
     for stage in STAGES:
         for position in range(stage.blocks):
             name = f"_blocks.{len(blocks)}"
@@ -170,7 +170,7 @@ def _convolve_channels(signal: np.ndarray, layer: Layer, stride: int) -> np.ndar
     return total
 
 
-def _views(signal, window, stride):
+def _views(signal: np.ndarray, window: int, stride: int) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
     """Per place (row, column) of the window: what of the padded signal the place meets."""
     rows, columns = (-(-size // stride) for size in signal.shape[:2])
     padding = [_padding(size, window, stride) for size in signal.shape[:2]]

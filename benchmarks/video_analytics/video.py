@@ -192,7 +192,7 @@ def _shown_at(times: list[float], frames: Iterator[av.VideoFrame]) -> Iterator[a
 
 
 def _encode_pictures(frames: Iterable[av.VideoFrame]) -> bytes:
-    pictures = []
+    pictures: list[bytes] = []
     for frame in frames:
         encoder = av.CodecContext.create("mjpeg", "w")
         encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, _JPEG_PIXELS
