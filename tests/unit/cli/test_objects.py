@@ -88,8 +88,10 @@ def test_standard_input_is_stored_under_a_key(cloud: FakeCloud, monkeypatch: pyt
         (["get", WORKFLOW_ID, "out", "-o", "/missing/directory/file"], 2, "there is no directory /missing/directory"),
         (["list", "nobody-0.0.1"], 1, "there is no workflow 'nobody-0.0.1'"),
         (["list", WORKFLOW_ID, "--region", "us-wset-2"], 2, "did you mean us-west-2"),
-        (["delete", WORKFLOW_ID], 2, "Give the keys of the objects, or --all."),
-        (["delete", WORKFLOW_ID, "out", "--all"], 2, "Give the keys of the objects, or --all."),
+        (["delete", WORKFLOW_ID], 2, "Give the keys of the objects, or --prefix, or --all."),
+        (["delete", WORKFLOW_ID, "out", "--all"], 2, "Give the keys of the objects, or --prefix, or --all."),
+        (["delete", WORKFLOW_ID, "--prefix", ""], 2, "Give the keys of the objects, or --prefix, or --all."),
+        (["delete", WORKFLOW_ID, "--prefix", "no/"], 3, "no object whose key begins with 'no/' in us-east-1; there is"),
         (["delete", WORKFLOW_ID, "out", "x", "y"], 1, "has no object 'x', 'y' in us-east-1"),
         (["delete", WORKFLOW_ID, "out"], 2, "add --yes before the command"),
         (["delete", WORKFLOW_ID, "--all", "--region", AWAY], 3, "there is nothing to delete"),
@@ -168,6 +170,12 @@ def test_objects_are_deleted(cloud: FakeCloud, capsys: pytest.CaptureFixture[str
         f"objects/{WORKFLOW_ID}0/in/a.png"
     ]
     assert run(["--yes", "objects", "delete", WORKFLOW_ID, "--all"]) == 3
+
+
+def test_objects_are_deleted_by_the_beginning_of_their_keys(cloud: FakeCloud) -> None:
+    cloud.objects.objects[HOME, f"{PREFIX}in/b"] = b""
+    assert run(["--yes", "objects", "delete", WORKFLOW_ID, "--prefix", "in/"]) == 0
+    assert keys(cloud) == ["out"]
 
 
 def test_a_removed_workflows_objects_can_still_be_reached(cloud: FakeCloud, capsys: pytest.CaptureFixture[str]) -> None:

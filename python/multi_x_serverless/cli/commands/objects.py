@@ -108,8 +108,7 @@ def list_command(settings: Settings, workflow_id: str, prefix: str, region: str 
         ]
         write_json("objects_list", {"workflow_id": workflow_id, "region": place, "objects": entries})
     elif not found:
-        begins = f" whose key begins with '{prefix}'" if prefix else ""
-        write_text(f"{workflow_id} has no object{begins} in {place}.")
+        write_text(f"{_none(workflow_id, prefix, place)}.")
     else:
         show_objects(settings, place, found)
 
@@ -117,16 +116,26 @@ def list_command(settings: Settings, workflow_id: str, prefix: str, region: str 
 @command.command("delete")
 @click.argument("workflow_id")
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
+@click.option("--prefix", help="Delete all objects whose keys start so.")
 @click.option("--all", "deletes_all", is_flag=True, help="Delete all objects of the workflow.")
 @region_option
 @pass_settings
-def delete(settings: Settings, workflow_id: str, keys: tuple[str, ...], deletes_all: bool, region: str | None) -> None:
-    """Delete objects of WORKFLOW_ID: those named by KEY, or --all; also of one that was removed and has left some.
+def delete(
+    settings: Settings,
+    workflow_id: str,
+    keys: tuple[str, ...],
+    prefix: str | None,
+    deletes_all: bool,
+    region: str | None,
+) -> None:
+    """Delete objects of WORKFLOW_ID: those named by KEY, those below a --prefix, or --all.
+
+    Objects of a workflow that was removed and has left some can be deleted too.
 
     If one of several keys does not exist, nothing is deleted.
     """
-    if deletes_all == bool(keys):
-        raise click.UsageError("Give the keys of the objects, or --all.")
+    if bool(keys) + bool(prefix) + deletes_all != 1:
+        raise click.UsageError("Give the keys of the objects, or --prefix, or --all.")
     with settings.open_cloud() as cloud:
         from multi_x_serverless.adaptation.objects import (
             delete_objects,
@@ -136,12 +145,13 @@ def delete(settings: Settings, workflow_id: str, keys: tuple[str, ...], deletes_
         )
 
         place = region_of_objects(cloud, workflow_id, region)
-        if deletes_all:
-            chosen = tuple(entry.key for entry in list_objects(cloud, workflow_id, region=place))
-        else:
+        if keys:
             chosen = require_objects(cloud, workflow_id, keys, region=place)
+        else:
+            found = list_objects(cloud, workflow_id, region=place, prefix=prefix or "")
+            chosen = tuple(entry.key for entry in found)
         if not chosen:
-            raise NothingToDoError(f"{workflow_id} has no object in {place}; there is nothing to delete.")
+            raise NothingToDoError(f"{_none(workflow_id, prefix, place)}; there is nothing to delete.")
         settings.confirm(f"Delete {counted(len(chosen), 'object')} of {workflow_id} for good?")
         with terminal_status(settings, "deleting"):
             delete_objects(cloud, workflow_id, chosen, region=place)
@@ -159,6 +169,11 @@ def show_objects(settings: Settings, region: str, objects: tuple[WorkflowObject,
         [[entry.key, size(entry.size_bytes), _time(entry.stored_at)[:19].replace("T", " ")] for entry in objects],
         note=f"{counted(len(objects), 'object')}, {size(sum(entry.size_bytes for entry in objects))}, in {region}",
     )
+
+
+def _none(workflow_id: str, prefix: str | None, region: str) -> str:
+    begins = f" whose key begins with '{prefix}'" if prefix else ""
+    return f"{workflow_id} has no object{begins} in {region}"
 
 
 def _time(moment: float) -> str:
