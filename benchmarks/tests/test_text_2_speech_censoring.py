@@ -42,7 +42,10 @@ def workflow(deploy: Deploy) -> DeployedWorkflow:
 @pytest.fixture(scope="module")
 def runs(workflow: DeployedWorkflow) -> dict[str, BenchmarkRun]:
     """A run per format, and one of a text without profanity."""
-    events: dict[str, object] = {name: {"text": "statement.txt", "format": name} for name in ("ogg", "mp3", "flac")}
+    events: dict[str, object] = {
+        name: {"text": "statement.txt", "format": name, "output": f"output/statement.{name}"}
+        for name in ("ogg", "mp3", "flac")
+    }
     events["clean"] = {"text": "clean.txt"}
     return dict(zip(events, workflow.run_many(list(events.values())), strict=True))
 
@@ -53,12 +56,17 @@ def heard(body: bytes) -> npt.NDArray[np.float64]:
     return np.asarray(samples, float)
 
 
+def work_of(workflow: DeployedWorkflow, run: BenchmarkRun, name: str) -> str:
+    """Key of the object that a step of a run has left."""
+    (key,) = (key for key in workflow.list_objects(f"work/{run.run_id}/") if f"/{name}." in key)
+    return key
+
+
 def outcome_of(workflow: DeployedWorkflow, run: BenchmarkRun) -> Outcome:
     assert run.status == "complete", run.failures
-    censored = run.result["audio"]
     return Outcome(
-        heard(workflow.get_object(censored.replace("censored", "compressed"))),
-        heard(workflow.get_object(censored)),
+        heard(workflow.get_object(work_of(workflow, run, "compressed"))),
+        heard(workflow.get_object(run.result["audio"])),
         [(start, end) for start, end in run.result["intervals"]],
     )
 
@@ -135,19 +143,16 @@ def test_the_intervals_are_those_of_the_profane_words(
 
 
 def test_without_profanity_nothing_is_touched(workflow: DeployedWorkflow, runs: dict[str, BenchmarkRun]) -> None:
-    censored = runs["clean"].result["audio"]
-    assert runs["clean"].result["intervals"] == []
-    assert workflow.get_object(censored) == workflow.get_object(censored.replace("censored", "compressed"))
-    assert np.abs(heard(workflow.get_object(censored))).max() > 0.5
+    run = runs["clean"]
+    assert run.result == {"audio": f"output/{run.run_id}.ogg", "intervals": []}
+    body = workflow.get_object(run.result["audio"])
+    assert body == workflow.get_object(work_of(workflow, run, "compressed"))
+    assert np.abs(heard(body)).max() > 0.5
 
 
 def test_conversion_brings_rate_and_loudness(workflow: DeployedWorkflow, runs: dict[str, BenchmarkRun]) -> None:
-    results = runs["ogg"].result["audio"].rpartition("/")[0]
-    assert set(workflow.list_objects(f"{results}/")) == {
-        f"{results}/{name}" for name in ("speech.wav", "converted.wav", "compressed.ogg", "censored.ogg")
-    }
-    raw, raw_rate = soundfile.read(io.BytesIO(workflow.get_object(f"{results}/speech.wav")))
-    converted = heard(workflow.get_object(f"{results}/converted.wav"))
+    raw, raw_rate = soundfile.read(io.BytesIO(workflow.get_object(work_of(workflow, runs["ogg"], "speech"))))
+    converted = heard(workflow.get_object(work_of(workflow, runs["ogg"], "converted")))
     assert raw_rate == 22_050
     assert len(converted) / RATE == pytest.approx(len(raw) / raw_rate, abs=1e-3)
     assert np.abs(converted).max() == pytest.approx(0.891, abs=0.001)
@@ -161,9 +166,14 @@ def test_bad_input_ends_as_a_failed_run_that_says_why(workflow: DeployedWorkflow
         ({"text": "nowhere.txt"}, "get_input", "there is no object 'nowhere.txt'"),
         ({"text": "empty.txt"}, "get_input", "the text is empty"),
         ({"text": "latin.txt"}, "get_input", "'latin.txt' is no text in UTF-8"),
-        ({"text": "statement.txt", "format": "wma"}, "get_input", "'wma' is none of ogg, mp3, flac"),
-        ({}, "get_input", "the input must name the object with the text"),
-        (None, "get_input", "the input must name the object with the text"),
+        (
+            {"text": "statement.txt", "format": "wma"},
+            "get_input",
+            "\"format\" must be one of ogg, mp3, flac; it is 'wma'",
+        ),
+        ({"text": "statement.txt", "output": 1}, "get_input", '"output" must be the key of the result; it is 1'),
+        ({}, "get_input", 'the input must be {"text": KEY}'),
+        (None, "get_input", 'the input must be {"text": KEY}'),
         ({"text": "dots.txt"}, "text_2_speech", "no word that can be spoken"),
     ]
     for (_, function, complaint), run in zip(

@@ -49,7 +49,7 @@ def test_each_part_is_recognised(run: BenchmarkRun) -> None:
 
 def test_each_frame_is_recognised(workflow: DeployedWorkflow, run: BenchmarkRun) -> None:
     for result, shown in zip(results_of(run), SHOWN, strict=True):
-        recognition = json.loads(workflow.get_object(result["recognition"]))
+        recognition = json.loads(workflow.get_object(result["labels"]))
         assert [labels[0]["name"] for labels in recognition["pictures"]] == [shown] * 3
         assert recognition["overall"][0] == {"name": shown, "probability": result["probability"]}
         for labels in [recognition["overall"], *recognition["pictures"]]:
@@ -59,19 +59,19 @@ def test_each_frame_is_recognised(workflow: DeployedWorkflow, run: BenchmarkRun)
 
 
 def test_steps_hand_on_parts_and_pictures(workflow: DeployedWorkflow, run: BenchmarkRun) -> None:
-    parts = [result["recognition"].rpartition("/")[0] for result in results_of(run)]
-    assert len(set(parts)) == 4
-    for part in parts:
-        video = workflow.get_object(f"{part}/part.mkv")
-        assert video.startswith(START_OF_MATROSKA)
-        assert 0.1 * SAMPLE.stat().st_size < len(video) < 0.5 * SAMPLE.stat().st_size
-        assert workflow.get_object(f"{part}/frames.mjpeg").count(START_OF_JPEG) == 3
+    work = f"work/{run.run_id}"
+    videos = [workflow.get_object(f"{work}/{part}.mkv") for part in range(4)]
+    assert all(video.startswith(START_OF_MATROSKA) for video in videos)
+    assert 0.9 * SAMPLE.stat().st_size < sum(map(len, videos)) < 1.1 * SAMPLE.stat().st_size
+    for part in range(4):
+        assert workflow.get_object(f"{work}/{part}.mjpeg").count(START_OF_JPEG) == 3
 
 
 def test_the_number_of_frames_is_the_callers(workflow: DeployedWorkflow) -> None:
-    run = workflow.run({"video": "video.mp4", "frames": 1})
+    run = workflow.run({"video": "video.mp4", "frames": 1, "output": "output/mine"})
     assert [result["shows"] for result in results_of(run)] == SHOWN
-    pictures = [json.loads(workflow.get_object(result["recognition"]))["pictures"] for result in results_of(run)]
+    assert [result["labels"] for result in results_of(run)] == [f"output/mine/{part}.json" for part in range(4)]
+    pictures = [json.loads(workflow.get_object(result["labels"]))["pictures"] for result in results_of(run)]
     assert [len(picture) for picture in pictures] == [1] * 4
 
 
@@ -84,8 +84,8 @@ def test_bad_input_ends_as_a_failed_run_that_says_why(workflow: DeployedWorkflow
         ({"video": "broken.mp4"}, "50,000 bytes are no video that can be read"),
         ({"video": "letter.mp4"}, "are no video that can be read"),
         ({"video": "nothing.mp4"}, "0 bytes are no video that can be read"),
-        ({"video": "video.mp4", "frames": 0}, "'frames' is 0, not a whole number from 1 to 100"),
-        ({}, "the input must name the object with the video"),
+        ({"video": "video.mp4", "frames": 0}, '"frames" must be a whole number from 1 to 100; it is 0'),
+        ({}, 'the input must be {"video": KEY}'),
     ]
     for (_, complaint), run in zip(complaints, workflow.run_many([event for event, _ in complaints]), strict=True):
         assert run.status == "failed", complaint

@@ -160,7 +160,8 @@ def _needed(packets: list[_Packet], start_s: float, end_s: float) -> list[_Packe
 def _write_packets(stream: VideoStream, packets: Iterable[av.Packet]) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format=_PART_CONTAINER) as container:
-        copy = container.add_stream_from_template(stream)
+        # Opaque: no encoder is made ready, whose headers would take the place of the stream's own.
+        copy = container.add_stream_from_template(stream, opaque=True)
         for packet in packets:
             packet.stream = copy
             container.mux(packet)
