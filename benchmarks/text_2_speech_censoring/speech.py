@@ -180,7 +180,12 @@ def _read_events(raw_events: Iterable[_RawEvent]) -> list[Event]:
 @functools.cache
 def start_engine() -> tuple[ctypes.CDLL, int]:
     """The library, initialised, and the samples a second that it makes."""
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
+    try:
+        library = ctypes.CDLL(espeakng_loader.get_library_path())
+    except OSError as error:
+        raise SpeechError(
+            f"eSpeak NG cannot be loaded: {error}; on Lambda it needs Python 3.12 or newer, because of the C library"
+        ) from error
     data = _short_path(Path(espeakng_loader.get_data_path()))
     rate = library.espeak_Initialize(_SYNCHRONOUS, 0, bytes(data), _PHONEME_EVENTS | _DO_NOT_EXIT)
     if rate <= 0:

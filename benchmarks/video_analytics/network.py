@@ -5,8 +5,8 @@ narrow by a 1 x 1 convolution, add the input where shapes allow), a head, the me
 Sources: Tan and Le, "EfficientNet", ICML 2019; TensorFlow's `efficientnet_lite_builder.py` for the sizes of the lite
 variant. Arrays are (height, width, channels), so that a 1 x 1 convolution is one matrix product.
 
-A framework for neural networks would not fit: PyTorch beside FFmpeg passes Lambda's 250 MiB, and ONNX Runtime leaves less
-than 1 MiB of them.
+A framework for neural networks would not fit: PyTorch beside FFmpeg passes Lambda's 250 MiB, and ONNX Runtime leaves
+less than 1 MiB of them.
 """
 
 from collections.abc import Iterator, Mapping

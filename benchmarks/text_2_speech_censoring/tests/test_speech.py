@@ -90,3 +90,13 @@ def test_voices_are_found_under_a_path_that_the_engine_would_cut(
         assert len(speak("one two three").words) == 3
     finally:
         speech.start_engine.cache_clear()
+
+
+def test_a_library_that_cannot_be_loaded_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(espeakng_loader, "get_library_path", lambda: str(tmp_path / "none.so"))
+    speech.start_engine.cache_clear()
+    try:
+        with pytest.raises(SpeechError, match=r"cannot be loaded: .*none\.so"):
+            speak("hello")
+    finally:
+        speech.start_engine.cache_clear()
