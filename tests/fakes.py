@@ -345,7 +345,11 @@ def _digest(body: bytes) -> str:
 
 @dataclass
 class FakeFunctionService:
-    """Functions as a dictionary; `answers` replaces the answer to an invocation."""
+    """Functions as a dictionary; `answers` replaces the answer to an invocation.
+
+    Attributes:
+        times_s: Duration of an invocation and start of a container for it, in seconds.
+    """
 
     faults: Faults
     objects: FakeObjectStore
@@ -355,6 +359,7 @@ class FakeFunctionService:
     code: dict[Place, bytes] = field(default_factory=dict)
     answers: Callable[[str, str], InvocationResult | None] = field(default=lambda region, name: None)
     queued: list[tuple[str, str, bytes]] = field(default_factory=list)
+    times_s: tuple[float, float | None] = (0.0, None)
 
     def put_function(self, region: str, specification: FunctionSpecification) -> FunctionDescription:
         def work() -> FunctionDescription:
@@ -414,7 +419,7 @@ class FakeFunctionService:
             "function": self.functions[region, name].environment[FUNCTION],
             "region": region,
         }
-        return InvocationResult(json.dumps(answer).encode(), None, 0.0)
+        return InvocationResult(json.dumps(answer).encode(), None, *self.times_s)
 
     def _describe(self, region: str, specification: FunctionSpecification) -> FunctionDescription:
         return FunctionDescription(f"function/{region}/{specification.name}", region, specification)

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from benchmarks.tests.pictures import BLUE, GREEN, HEIGHT, RED, WIDTH, YELLOW, corners, decoded, encoded, quarters
 from benchmarks.tests.running import BENCHMARKS, BenchmarkRun, Deploy, DeployedWorkflow
+from multi_x_serverless.testing import WorkflowTest
 
 STEPS = ("get_input", "flip", "rotate", "filter", "greyscale", "resize")
 
@@ -83,6 +84,19 @@ def test_the_result_is_small_and_keeps_its_proportions(workflow: DeployedWorkflo
     assert (image.format, image.mode, image.size) == ("PNG", "L", (64, 128))
     for seen, expected in zip(corners(image), (RED, BLUE, GREEN, YELLOW), strict=True):
         assert seen == pytest.approx(luma(expected), abs=1)
+
+
+def test_the_result_is_the_same_wherever_the_functions_run() -> None:
+    event = {"image": "input/a.png", "output": "output/a.png"}
+    objects = {"input/a.png": encoded(quarters())}
+    with WorkflowTest(BENCHMARKS / "image_processing") as test:
+        at_home = test.run(event, objects=objects)
+        away = test.run(event, objects=objects, placement={"flip": "ca-central-1", "resize": "us-west-2"})
+    assert [step.region for step in away.steps] == ["us-east-1", "ca-central-1", *["us-east-1"] * 3, "us-west-2"]
+    assert away.workflow_objects["output/a.png"] == at_home.workflow_objects["output/a.png"]
+    flipped = next(record for record in away.records if record["t"] == "node_finished" and record["node"] == 1)
+    size_in, size_out = (len(away.workflow_objects[f"work/{away.run_id}/{name}.png"]) for name in ("input", "flip"))
+    assert flipped["network"] == {"us-east-1": [size_in, size_out]}
 
 
 def test_pictures_of_other_forms(workflow: DeployedWorkflow) -> None:

@@ -1,8 +1,9 @@
 """What plans earned and what planning spent, and from that when the next check is worth its cost.
 
 Both sides are sums over the last 30 days of what is written down: each run that a plan routed earned the difference
-that its plan expects between home and the planned placement in the hour of the run; the ledger has what was spent. So
-nothing is rounded and carried on, and nothing is lost when a check declines or dies: the next one sums up again.
+that its plan expects between home and the planned placement in the hour of the run; the ledger has what was spent, and
+the history the cold starts that plans caused (`adaptation.spent`, which `status` and `report` show too). So nothing is
+rounded and carried on, and nothing is lost when a check declines or dies: the next one sums up again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from multi_x_serverless.adaptation.ledger import DAY_S, Spending
+from multi_x_serverless.adaptation.ledger import DAY_S
+from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name
@@ -38,7 +40,7 @@ class Balance:
     Attributes:
         earned_carbon_gco2eq: What the runs that plans routed saved against home, as their plans expect.
         earned_cost_usd: The same in money; negative where plans cost more than home.
-        spent_carbon_gco2eq: What planning took, by the ledger.
+        spent_carbon_gco2eq: What planning took: the ledger, and the cold starts that plans caused.
         spent_cost_usd: The same in money.
         routed_runs: Runs that earned it.
     """
@@ -55,19 +57,19 @@ class Balance:
         return self.earned_carbon_gco2eq - self.spent_carbon_gco2eq
 
 
-def balance(runs: Sequence[ObservedRun], plans: Sequence[Plan], spending: Spending) -> Balance:
+def balance(runs: Sequence[ObservedRun], plans: Sequence[Plan], spent: Overhead) -> Balance:
     """Sum up.
 
     Args:
-        runs: Of the last 30 days and of the graph that is deployed.
+        runs: Of the last 30 days, of whatever graph: what earlier ones spent is in the ledger as well.
         plans: Those that may have routed them; runs of plans that are not among them earn nothing.
-        spending: Of the same time.
+        spent: In the same time (`adaptation.spent`).
     """
     by_version = {plan.version: plan for plan in plans}
     carbon, cost, routed = [], [], []
     for run in runs:
         plan = by_version.get(run.plan_version)
-        if plan is None or run.status != "complete" or run.placement_key == "home":
+        if plan is None or not is_routed(run, plan):
             continue
         entry = plan.at(hour_of_day(run.started_at))
         if entry.metrics is None or entry.home_metrics is None:
@@ -79,9 +81,19 @@ def balance(runs: Sequence[ObservedRun], plans: Sequence[Plan], spending: Spendi
     return Balance(
         earned_carbon_gco2eq=math.fsum(carbon),
         earned_cost_usd=math.fsum(cost),
-        spent_carbon_gco2eq=spending.carbon_gco2eq,
-        spent_cost_usd=spending.cost_usd,
+        spent_carbon_gco2eq=spent.carbon_gco2eq,
+        spent_cost_usd=spent.cost_usd,
         routed_runs=round(math.fsum(routed)),
+    )
+
+
+def is_routed(run: ObservedRun, plan: Plan) -> bool:
+    """Whether a plan that expects something routed a run that reached its end."""
+    return (
+        run.plan_version == plan.version
+        and run.status == "complete"
+        and run.placement_key != "home"
+        and plan.at(hour_of_day(run.started_at)).metrics is not None
     )
 
 

@@ -5,19 +5,19 @@ Every workflow is handled on its own: what goes wrong with one is in its outcome
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from multi_x_serverless.adaptation.ledger import Ledger
-from multi_x_serverless.adaptation.overhead import migration_spending
-from multi_x_serverless.adaptation.signals import read_signals
+from multi_x_serverless.adaptation.upkeep import note_effort
 from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
+from multi_x_serverless.deployment.effort import EffortLog
 from multi_x_serverless.deployment.migrate import migrate, sweep, sweepable
 from multi_x_serverless.deployment.progress import Progress
-from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError
+from multi_x_serverless.errors import MultiXServerlessError
 from multi_x_serverless.model.workflow import WorkflowRecord
 
 GRACE_S = 3_600.0
@@ -72,19 +72,6 @@ def check_deployment(
     return (*unreadable, *(_handle(cloud, record, progress, dry_run=dry_run, grace_s=grace_s) for record in deployed))
 
 
-def _note_spending(cloud: Cloud, record: WorkflowRecord, created: Sequence[str]) -> str:
-    """Put what a migration took into the ledger; returns a sentence if that cannot be known."""
-    if not created:
-        return ""
-    places = [(function, region) for function, _, region in (entry.partition(" in ") for entry in created)]
-    try:
-        spending = migration_spending(record, places, read_signals(cloud), "best", at=cloud.now())
-    except NotEnoughDataError as error:
-        return f" What that took is not in the ledger: {error}"
-    Ledger(cloud).add(spending)
-    return ""
-
-
 def _handle(
     cloud: Cloud, record: WorkflowRecord, progress: Progress, *, dry_run: bool, grace_s: float
 ) -> MigrationOutcome:
@@ -93,6 +80,7 @@ def _handle(
     in_force = 0
     created: tuple[str, ...] = ()
     message = "no plan is staged."
+    noted = ""
     try:
         active = plans.active(workflow_id)
         in_force = 0 if active is None else active.version
@@ -104,17 +92,23 @@ def _handle(
             message = f"plan {staged.version} is staged."
             return MigrationOutcome(workflow_id, "would migrate", in_force, (), deleted, message)
         if staged is not None:
-            result = migrate(cloud, workflow_id, progress=progress)
+            effort, before_s, is_done = EffortLog(), time.process_time(), False
+            try:
+                result = migrate(cloud, workflow_id, progress=progress, effort=effort)
+                is_done = True
+            finally:
+                # One that failed half-way has copied and probed as well.
+                cpu_s = time.process_time() - before_s
+                noted = note_effort(cloud, record, "migration", effort, cpu_s=cpu_s, failed=not is_done)
             # The plan that was staged by then: another one may have been staged since it was looked at here.
             created, in_force = result.created, result.plan_version
             message = f"plan {in_force} is in force."
             plans.prune(workflow_id, keep=KEEP_PLANS)
-            message += _note_spending(cloud, record, created)
         deleted = sweep(cloud, workflow_id, now=cloud.now(), grace_s=grace_s, progress=progress)
     except MultiXServerlessError as error:
         # What was reached before it is not undone by what failed after it.
         reached = f"{message} But " if created or message != "no plan is staged." else ""
-        return MigrationOutcome(workflow_id, "failed", in_force, created, (), f"{reached}{error}", error.code)
+        return MigrationOutcome(workflow_id, "failed", in_force, created, (), f"{reached}{error}{noted}", error.code)
     return MigrationOutcome(
-        workflow_id, "unchanged" if staged is None else "migrated", in_force, created, deleted, message
+        workflow_id, "unchanged" if staged is None else "migrated", in_force, created, deleted, f"{message}{noted}"
     )

@@ -24,6 +24,7 @@ from multi_x_serverless.adaptation.collection_warnings import warning_lines
 from multi_x_serverless.adaptation.day_schedule import (
     Day,
     DaySchedule,
+    SignalPrices,
     SwitchingPrices,
     choose_day_schedule,
     node_loads,
@@ -34,6 +35,7 @@ from multi_x_serverless.adaptation.ledger import DAY_S, Ledger
 from multi_x_serverless.adaptation.overhead import Overhead, cpu_spending, estimate_overhead, solve_spending
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
+from multi_x_serverless.adaptation.spent import spent_on
 from multi_x_serverless.adaptation.statistics import store_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
 from multi_x_serverless.adaptation.weighing import (
@@ -153,13 +155,15 @@ def check_solver(
 def _decide_safely(
     cloud: Cloud, record: WorkflowRecord, settings: CheckSettings, dry_run: bool, time_left_s: Callable[[], float]
 ) -> Decision:
+    before_s = time.process_time()
+    check = _Check(cloud, record, settings, time_left_s, is_dry_run=dry_run)
     try:
-        before_s = time.process_time()
-        check = _Check(cloud, record, settings, time_left_s, is_dry_run=dry_run)
         decision = check.decide()
         return check.with_next_check(decision, time.process_time() - before_s)
     except MultiXServerlessError as error:
-        return Decision(record.workflow_id, "failed", str(error), runs=0, error_code=error.code)
+        # It has computed all the same; if the ledger cannot be written, the reason of the failure is to be seen first.
+        noted = check.try_to_note(time.process_time() - before_s)
+        return Decision(record.workflow_id, "failed", f"{error}{noted}", runs=0, error_code=error.code)
 
 
 class _Check:
@@ -180,7 +184,9 @@ class _Check:
         self._runs = 0
         self._warnings: tuple[str, ...] = ()
         self._schedule: DaySchedule | None = None
-        self._history: Sequence[ObservedRun] = ()
+        self._recent: Sequence[ObservedRun] = ()
+        self._noted_cpu_s = 0.0
+        """Processor time that has entries of its own in the ledger."""
 
     def with_next_check(self, decision: Decision, cpu_s: float) -> Decision:
         """The decision with the balance and the time of the next check, which are noted unless nothing is to change.
@@ -191,7 +197,9 @@ class _Check:
         """
         cloud, record, now = self._cloud, self._record, self._cloud.now()
         plans = PlanStore(cloud)
-        found = balance(self._history, plans.versions(record.workflow_id), Ledger(cloud).spending(record.workflow_id))
+        self._note(cpu_s)
+        spent = spent_on(cloud, record, self._recent, read_signals(cloud), self._settings.solve.transmission)
+        found = balance(self._recent, plans.versions(record.workflow_id), spent.total)
         active = plans.active(record.workflow_id)
         ends_at = None if active is None or active.solver == "none" else active.expires_at - RENEW_BEFORE_S
         check_carbon = cpu_spending(record, "solve", cpu_s, read_signals(cloud), at=now).carbon_gco2eq
@@ -205,14 +213,30 @@ class _Check:
             write_check_state(cloud, record.workflow_id, state)
         return replace(decision, balance=found, next_check_at=then, why_then=why)
 
+    def try_to_note(self, cpu_s: float) -> str:
+        """Note what a check took that failed; returns a sentence, after a space, if that fails as well."""
+        try:
+            self._note(cpu_s)
+        except MultiXServerlessError as error:
+            return f" What the check took is not in the ledger: {error}"
+        return ""
+
+    def _note(self, cpu_s: float) -> None:
+        """Put the processor time of the check that has no entry yet into the ledger, once."""
+        rest_s = cpu_s - self._noted_cpu_s
+        if rest_s > 0.0:
+            self._noted_cpu_s = cpu_s
+            signals, now = read_signals(self._cloud), self._cloud.now()
+            Ledger(self._cloud).add_to_day(cpu_spending(self._record, "check", rest_s, signals, at=now))
+
     def decide(self) -> Decision:
         cloud, record, workflow_id = self._cloud, self._record, self._record.workflow_id
         self._sync()
         since = cloud.now() - KEEP_DAYS * 86_400.0
-        recent = History(cloud).runs(workflow_id, since=since)
+        recent = self._recent = History(cloud).runs(workflow_id, since=since)
         # The collectors learn from them, and whoever looks at the workflow sees what the decision rests on.
         store_statistics(cloud, record, recent)
-        history = self._history = [run for run in recent if run.manifest_id == record.manifest_id]
+        history = [run for run in recent if run.manifest_id == record.manifest_id]
         self._runs = number_of_runs(run for run in history if run.status == "complete")
         if self._runs < self._settings.minimum_runs:
             return self._decision(
@@ -220,7 +244,9 @@ class _Check:
                 f"{self._runs} complete runs in the last {KEEP_DAYS} days, {self._settings.minimum_runs} are needed to "
                 "learn from.",
             )
+        cpu_before = time.process_time()
         reports = collect_for_workflows(cloud, COLLECTORS, record.regions, (record,), kept_s=KEEP_PRICES_S)
+        self._noted_cpu_s += time.process_time() - cpu_before
         problem = build_workflow_problem(cloud, record, self._solve_settings())
         stale = [
             f"the {report.collector} data of {outcome.region} could not be refreshed ({outcome.error})."
@@ -235,6 +261,7 @@ class _Check:
         now = cloud.now()
         signals = read_signals(cloud)
         Ledger(cloud).add(solve_spending(record, solve_cpu_s, signals, at=now))
+        self._noted_cpu_s += solve_cpu_s
         plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
         expected_runs = self._expected_runs(history[0].started_at, number_of_runs(history), now)
         in_force = PlanStore(cloud).active(workflow_id)
@@ -276,8 +303,9 @@ class _Check:
         return self._follow(plan, weigh_objectives(before, after, terms, overhead), overhead)
 
     def _sync(self) -> None:
-        record = self._record
+        record, cpu_before = self._record, time.process_time()
         report = sync_workflow(self._cloud, record, should_stop=lambda: self._time_left_s() <= TIME_TO_CLOSE_S)
+        self._noted_cpu_s += time.process_time() - cpu_before
         if report.is_cut_short:
             raise OutOfTimeError("there was no time to read all new logs; the next check reads on and decides.")
         self._warnings = tuple(unread_log_warning(log) for log in report.unread)
@@ -297,7 +325,7 @@ class _Check:
         return Day(
             # Where no run follows a plan, its hours are compared all the same.
             runs_by_hour(history, max(routed, _SOME_RUNS)),
-            SwitchingPrices(node_loads(model_of(record), complete), signals),
+            SwitchingPrices(node_loads(model_of(record), complete), SignalPrices(signals)),
         )
 
     def _placements_in_force(self, simulator: Simulator, in_force: Plan | None, plan: Plan) -> dict[int, Placement]:

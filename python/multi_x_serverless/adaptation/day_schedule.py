@@ -14,11 +14,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from multi_x_serverless.adaptation.cold_starts import COLD_START_S, IDLE_S
 from multi_x_serverless.collection.hours import hour_of_day
 from multi_x_serverless.model.config_types import ProviderSettings
 from multi_x_serverless.model.plan import Certificate, Objective, Placement, Plan
@@ -29,12 +31,6 @@ from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import Signals, WorkflowModel
 from multi_x_serverless.solving.schedule import GRANULARITIES, HOURS_PER_DAY, Schedule, best_schedule
 from multi_x_serverless.solving.simulation import SimulatedHour, Simulator
-
-COLD_START_S = 0.5
-"""Start of a container with an import of the developer's code, billed; measured ones take 0.1-0.5 s."""
-
-IDLE_S = 600.0
-"""For so long Lambda keeps an idle container, about: it promises nothing, observations say 5 to 15 minutes."""
 
 _ROUNDING = 1e-9
 _TIE = 1e-7
@@ -163,6 +159,34 @@ def _with_fresh_scenarios(problem: bytes) -> bytes:
     return orjson.dumps(document)
 
 
+class StartPrices(Protocol):
+    """Knows what a cold start takes."""
+
+    def of_start(self, load: NodeLoad, region: str, objective: Objective) -> NDArray[np.float64]:
+        """Of one cold start in a region at each UTC hour, in the unit of an objective; shape (24,)."""
+
+
+@dataclass(frozen=True)
+class SignalPrices:
+    """Cold starts by the signals of today."""
+
+    signals: Signals
+
+    def of_start(self, load: NodeLoad, region: str, objective: Objective) -> NDArray[np.float64]:
+        """See `StartPrices.of_start`."""
+        provider = load.provider
+        match objective:
+            case "carbon":
+                kwh = execution_kwh(COLD_START_S, provider.memory_mb, COLD_START_S) * constants.PUE_DEFAULT
+                return kwh * np.asarray(self.signals.carbon[region].intensity_gco2eq_per_kwh)
+            case "cost":
+                prices = self.signals.prices[region].prices
+                usd_per_s = prices.lambda_usd_per_gb_second(provider.architecture) * provider.memory_mb / 1024.0
+                return np.full(HOURS_PER_DAY, usd_per_s * COLD_START_S)
+            case "runtime":
+                return np.full(HOURS_PER_DAY, COLD_START_S)
+
+
 @dataclass(frozen=True)
 class SwitchingPrices:
     """Prices of switches: the cold starts of nodes that come to another region.
@@ -172,11 +196,11 @@ class SwitchingPrices:
 
     Attributes:
         loads: By node name; a node without one (it never ran) costs nothing.
-        signals: Intensities and prices of the regions.
+        starts: What a cold start takes in each region.
     """
 
     loads: Mapping[str, NodeLoad]
-    signals: Signals
+    starts: StartPrices
 
     def matrix(
         self, candidates: Sequence[Placement], objective: Objective, runs_by_hour: NDArray[np.float64]
@@ -191,9 +215,9 @@ class SwitchingPrices:
         for node, load in self.loads.items():
             places = [candidate[node] for candidate in candidates]
             moves = np.array([[here != there for there in places] for here in places])
-            starts = np.array([_cold_starts(load, float(runs)) for runs in runs_by_hour])
-            each = np.array([self._price(load, region, objective) for region in places])
-            prices += starts[:, np.newaxis, np.newaxis] * moves * each.T[:, np.newaxis, :]
+            counts = np.array([_cold_starts(load, float(runs)) for runs in runs_by_hour])
+            each = np.array([self.starts.of_start(load, region, objective) for region in places])
+            prices += counts[:, np.newaxis, np.newaxis] * moves * each.T[:, np.newaxis, :]
         return prices
 
     def of_day(self, placements: Mapping[int, Placement], objective: Objective, runs_by_hour: Sequence[float]) -> float:
@@ -208,20 +232,6 @@ class SwitchingPrices:
         prices = self.matrix(candidates, objective, np.asarray(runs_by_hour, dtype=np.float64))
         walk = [candidates.index(dict(placements[hour])) for hour in range(HOURS_PER_DAY)]
         return float(sum(prices[hour, walk[hour - 1], walk[hour]] for hour in range(HOURS_PER_DAY)))
-
-    def _price(self, load: NodeLoad, region: str, objective: Objective) -> NDArray[np.float64]:
-        """Of one cold start in a region at each UTC hour."""
-        provider = load.provider
-        match objective:
-            case "carbon":
-                kwh = execution_kwh(COLD_START_S, provider.memory_mb, COLD_START_S) * constants.PUE_DEFAULT
-                return kwh * np.asarray(self.signals.carbon[region].intensity_gco2eq_per_kwh)
-            case "cost":
-                prices = self.signals.prices[region].prices
-                usd_per_s = prices.lambda_usd_per_gb_second(provider.architecture) * provider.memory_mb / 1024.0
-                return np.full(HOURS_PER_DAY, usd_per_s * COLD_START_S)
-            case "runtime":
-                return np.full(HOURS_PER_DAY, COLD_START_S)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from multi_x_serverless.adaptation.balance import read_check_state
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.collection_warnings import warning_lines
+from multi_x_serverless.adaptation.framework_bill import Machine, note_invocation
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, regions_in_use
 from multi_x_serverless.adaptation.statistics import refresh_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
@@ -82,6 +83,11 @@ _CODES: Mapping[str | None, Outcome] = {
 """Errors that are no failures of the job."""
 
 
+_BILLED_TO_WORKFLOW: frozenset[Outcome] = frozenset({"done", "not due", "busy", "out of time", "failed"})
+"""Outcomes whose invocations are noted for the workflow. The others end before they have looked whether it is still
+deployed, or found that it is not: of what is gone nothing may be left."""
+
+
 @dataclass(frozen=True)
 class JobContext:
     """What an invocation knows of itself.
@@ -91,12 +97,14 @@ class JobContext:
         time_left_s: Seconds until it is ended.
         invoke: Queues an invocation of the same function.
         log: Writes one line.
+        machine: What it is billed by; `None` where nobody bills it.
     """
 
     request_id: str
     time_left_s: Callable[[], float]
     invoke: Callable[[FrameworkEvent], None]
     log: Callable[[str], None]
+    machine: Machine | None = None
 
     @property
     def is_nearly_over(self) -> bool:
@@ -127,10 +135,19 @@ def run_job(cloud: Cloud, event: FrameworkEvent, context: JobContext) -> JobResu
             details["code"] = error.code
         else:  # a defect: where it is helps whoever mends it
             details["traceback"] = traceback.format_exception(error)
-        _log(context, event, JobResult("failed", details), cloud.now() - started)
+        _close(cloud, event, context, JobResult("failed", details), cloud.now() - started)
         raise
-    _log(context, event, result, cloud.now() - started)
+    _close(cloud, event, context, result, cloud.now() - started)
     return result
+
+
+def _close(cloud: Cloud, event: FrameworkEvent, context: JobContext, result: JobResult, duration_s: float) -> None:
+    """Note what an invocation took, and log what it did; what could not be noted is in the details."""
+    if context.machine is not None and event.workflow_id is not None and result.outcome in _BILLED_TO_WORKFLOW:
+        problem = note_invocation(cloud, event.workflow_id, context.machine, duration_s)
+        if problem:
+            result = replace(result, details={**result.details, "not_in_the_ledger": problem})
+    _log(context, event, result, duration_s)
 
 
 def _log(context: JobContext, event: FrameworkEvent, result: JobResult, duration_s: float) -> None:

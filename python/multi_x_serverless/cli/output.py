@@ -12,7 +12,6 @@ from multi_x_serverless.cli.table_layout import Column, column_widths, elide, pa
 __all__ = ["Column"]
 
 if TYPE_CHECKING:
-    from multi_x_serverless.adaptation.ledger import Spending
     from multi_x_serverless.cli.session import Settings
 
 OUTPUT_VERSION = 1
@@ -130,6 +129,11 @@ def dollars_per_million(value: float) -> str:
     return f"{value * 1e6:.2f}"
 
 
+def dollars(value: float) -> str:
+    """An amount of USD; what planning costs is small."""
+    return f"{value:.3g}"
+
+
 def seconds(value: float) -> str:
     """A duration in ms or s."""
     return f"{value * 1e3:.0f} ms" if value < 1.0 else f"{value:.2f} s"
@@ -157,20 +161,3 @@ def quantity(metric: str, value: float) -> str:
     if metric == "carbon":
         return grams(value)
     return seconds(value) if metric == "runtime" else f"{dollars_per_million(value)} USD per 1M"
-
-
-def describe_spending(spending: Spending) -> str:
-    """What planning spent, in a sentence."""
-    counts = (
-        (spending.solves, "solve"),
-        (spending.migrations, "migration"),
-        (spending.syncs, "sync"),
-        (spending.collections, "collection"),
-    )
-    parts = [f"{count} {word}{'s' if count != 1 else ''}" for count, word in counts if count]
-    if not parts:
-        return "Planning spent nothing in the last 30 days."
-    return (
-        f"Planning spent {grams(spending.carbon_gco2eq)} CO2eq and {spending.cost_usd:.2g} USD in the last 30 days "
-        f"(modelled: {', '.join(parts)})."
-    )

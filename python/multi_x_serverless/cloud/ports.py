@@ -198,11 +198,18 @@ class FunctionDescription:
 
 @dataclass(frozen=True)
 class InvocationResult:
-    """Answer of a synchronous invocation; `error` is set when the function raised, timed out or did not start."""
+    """Answer of a synchronous invocation; `error` is set when the function raised, timed out or did not start.
+
+    Attributes:
+        duration_s: Without the start of a container, in seconds.
+        init_s: What starting a container for it took, in seconds; 0 if there was one, `None` if the cloud does not
+            tell (then `duration_s` may contain it).
+    """
 
     payload: bytes
     error: str | None
     duration_s: float
+    init_s: float | None = None
 
 
 class FunctionService(Protocol):

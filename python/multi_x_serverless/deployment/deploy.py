@@ -36,6 +36,7 @@ from multi_x_serverless.deployment.desired import (
     key_of,
     resource_of,
 )
+from multi_x_serverless.deployment.effort import UNNOTED, Effort
 from multi_x_serverless.deployment.executor import Executor
 from multi_x_serverless.deployment.image import DockerBuilder, ImageBuilder, ImageContext
 from multi_x_serverless.deployment.journal import Journal
@@ -101,6 +102,7 @@ def deploy(
     dry_run: bool = False,
     progress: Progress = SILENT,
     image_builder: ImageBuilder | None = None,
+    effort: Effort = UNNOTED,
     sleep: Callable[[float], None] = time.sleep,
 ) -> DeployResult:
     """Deploy the workflow of a project directory to its home region, or update it wherever it is.
@@ -112,6 +114,7 @@ def deploy(
         dry_run: Only say what would be done; nothing in the cloud is changed, and no image is built.
         progress: Told of every step.
         image_builder: Builds and pushes an image; by default Docker.
+        effort: Told what is copied to regions of the plan in force, and probed, also by a deployment that fails.
         sleep: Waits between attempts of what may succeed later.
 
     Raises:
@@ -133,7 +136,7 @@ def deploy(
         intent = _intend(cloud, built.record, state)
         if not intent.actions:
             return DeployResult(workflow_id, ())
-        return _apply(cloud, built, state, intent, push_image, lease, progress, sleep)
+        return _apply(cloud, built, state, intent, push_image, lease, progress, effort, sleep)
 
 
 def _build_image(
@@ -236,6 +239,7 @@ def _apply(
     push_image: Callable[[PushTarget, str], None] | None,
     lease: Lease,
     progress: Progress,
+    effort: Effort,
     sleep: Callable[[float], None],
 ) -> DeployResult:
     workflow_id = built.record.workflow_id
@@ -249,6 +253,7 @@ def _apply(
         push_image=push_image,
         image_digests=image_digests(state),
         lease=lease,
+        effort=effort,
         sleep=sleep,
     )
     journal = Journal(cloud, workflow_id)

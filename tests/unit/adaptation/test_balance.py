@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,16 @@ from multi_x_serverless.adaptation.balance import (
 )
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
-from multi_x_serverless.adaptation.ledger import Ledger, Spending
+from multi_x_serverless.adaptation.ledger import Ledger
+from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.progress import SILENT
+from multi_x_serverless.errors import CloudError
 from multi_x_serverless.model.check_state import CheckState
+from multi_x_serverless.model.ledger import LedgerEntry
 from multi_x_serverless.observation.history import History
 from multi_x_serverless.solving.problem import SolveSettings
+from tests.fakes import Call
 from tests.unit.adaptation.deployed import add_runs, deployed_example
 from tests.unit.deployment.projects import WORKFLOW_ID
 
@@ -45,7 +50,7 @@ def test_each_run_earns_what_its_plan_expects_of_its_hour(tmp_path: Path) -> Non
     )
     runs = History(cloud).runs(WORKFLOW_ID)
     home = [replace(run, placement_key="home") if run.reason == "home_share" else run for run in runs]
-    spending = Ledger(cloud).spending(WORKFLOW_ID)
+    spending = Overhead(0.25, 0.125)
     found = balance(home, [plan], spending)
     entry = plan.at(int(cloud.now() // 3600 % 24))
     assert entry.metrics is not None
@@ -69,7 +74,7 @@ def test_millions_of_small_savings_are_summed_exactly(tmp_path: Path) -> None:
     run = History(cloud).runs(WORKFLOW_ID)[0]
     small = [replace(run, run_id=str(number), plan_version=plan.version, weight=1e-13) for number in range(1_000)]
     large = replace(run, run_id="large", plan_version=plan.version, weight=1e3)
-    nothing = Spending(0, 0, 0.0, 0.0, 0.0)
+    nothing = Overhead(0.0, 0.0)
     both, alone, rest = (
         balance(runs, [plan], nothing).earned_carbon_gco2eq for runs in ([large, *small], [large], small)
     )
@@ -114,3 +119,43 @@ def test_a_workflow_that_waits_for_runs_is_looked_at_every_hour(tmp_path: Path) 
     cloud = deployed_example(tmp_path, runs=3)
     (decision,) = check_solver(cloud, SETTINGS)
     assert (decision.verdict, decision.next_check_at) == ("wait", cloud.now() + SHORTEST_S)
+
+
+def refuse_statistics(call: Call) -> Exception | None:
+    """The error of a write that comes after reading the logs and before solving."""
+    is_refused = call.operation == "put" and call.arguments[1] == "multi-x-serverless-statistics"
+    return CloudError("the table is away.", operation="put") if is_refused else None
+
+
+def test_checks_that_decline_fail_or_wait_lose_nothing_of_what_was_earned_and_spent(tmp_path: Path) -> None:
+    """The balance after many checks is the sum of all entries, to the last digit: nothing is rounded and carried on."""
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    check_deployment(cloud, progress=SILENT)
+    plan = PlanStore(cloud).active(WORKFLOW_ID)
+    assert plan is not None
+    add_runs(cloud, 7, region="ca-central-1", plan_version=plan.version, started_at=cloud.now())
+    spent = []
+    for _ in range(3):
+        cloud.time += 3_600.0
+        (declined,) = check_solver(cloud, SETTINGS)
+        assert (declined.verdict, declined.balance is None) == ("keep", False)
+        cloud.key_value.faults.before = refuse_statistics
+        (failed,) = check_solver(cloud, SETTINGS)
+        assert (failed.verdict, failed.reason) == ("failed", "the table is away.")
+        cloud.key_value.faults.reset()
+        spent.append(Ledger(cloud).spending(WORKFLOW_ID))
+    assert [entry.by_kind["check"].count for entry in spent] == [3, 5, 7], "failed ones have computed as well"
+    entries = [
+        LedgerEntry.from_document(str(item.attributes["document"]))
+        for item in cloud.key_value.query(cloud.system_region, "multi-x-serverless-ledger", WORKFLOW_ID)
+    ]
+    exact = sum(Fraction(part) for entry in entries for part in (entry.carbon_gco2eq, entry.copied_best_gco2eq))
+    assert spent[-1].carbon_gco2eq == float(exact)
+    (last,) = check_solver(cloud, SETTINGS)
+    entry = plan.at(int((cloud.now() - 3 * 3_600.0) // 3600 % 24))
+    assert entry.metrics is not None
+    assert entry.home_metrics is not None
+    assert last.balance is not None
+    earned = entry.home_metrics.carbon.mean - entry.metrics.carbon.mean
+    assert last.balance.earned_carbon_gco2eq == pytest.approx(7 * earned, rel=1e-15)

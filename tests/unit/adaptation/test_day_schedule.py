@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from multi_x_serverless.adaptation.cold_starts import COLD_START_S
 from multi_x_serverless.adaptation.day_schedule import (
-    COLD_START_S,
     NodeLoad,
+    SignalPrices,
     SwitchingPrices,
     choose_day_schedule,
     node_loads,
@@ -46,7 +47,7 @@ def problem_with(away_by_hour: list[float], **changes: Any) -> Simulator:
 
 def prices(simulator: Simulator, runs_share: float = 1.0) -> SwitchingPrices:
     loads = {node: NodeLoad(runs_share, 1.0, PROVIDER) for node in simulator.problem.nodes}
-    return SwitchingPrices(loads, embedded_signals())
+    return SwitchingPrices(loads, SignalPrices(embedded_signals()))
 
 
 def everywhere(simulator: Simulator, region: str) -> Placement:
@@ -132,7 +133,7 @@ def test_what_a_switch_costs() -> None:
     assert priced.matrix([home, away], "runtime", busy)[5, 0, 1] == pytest.approx(10 * COLD_START_S * moved)
     rare = priced.matrix([home, away], "carbon", np.full(24, 0.1))
     assert rare[5, 0, 1] < 0.01 * expected / 10, "containers of a node that hardly runs are cold anyway"
-    unknown = SwitchingPrices({}, signals)
+    unknown = SwitchingPrices({}, SignalPrices(signals))
     assert not unknown.matrix([home, away], "cost", busy).any()
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from multi_x_serverless.adaptation.comparison import Saving
+from multi_x_serverless.adaptation.comparison import Interval, Saving
 from multi_x_serverless.adaptation.dead_letters import GivenUpMessage
 from multi_x_serverless.adaptation.ledger import Spending
+from multi_x_serverless.adaptation.net_savings import Amount, MeasuredAmount, NetSaving, OverheadItem, Predicted
 from multi_x_serverless.adaptation.run_status import NodeStatus, RunStatus
 from multi_x_serverless.adaptation.savings import Average, Expected, Observed, Sample, SavingsReport
 from multi_x_serverless.adaptation.statistics import collect_statistics
@@ -157,12 +158,32 @@ OBSERVED = Observed(
 )
 
 
-SPENT = Spending(solves=3, migrations=1, cpu_s=0.4, carbon_gco2eq=0.00071, cost_usd=0.000012)
+SPENT = Spending(solves=3, migrations=2, cpu_s=0.4, carbon_gco2eq=0.00291, cost_usd=0.000152)
+
+OVERHEAD = (
+    OverheadItem("solve", 3.0, 0, 0.4, 0.0, 0.0, 0, 0.00071, 0.0, ()),
+    OverheadItem("migration", 2.0, 1, 0.2, 1.25, 2_400_000.0, 7, 0.0012, 0.00013, ("prices",)),
+    OverheadItem("cold_starts", 4.0, 0, 0.0, 1.1, 0.0, 0, 0.001, 0.000022, ("billed_s",), is_upper_bound=True),
+)
+
+NET = NetSaving(
+    days=30,
+    expected=Predicted(130, Amount(0.0403, -1.3e-5)),
+    compared=Predicted(108, Amount(0.03348, -1.08e-5)),
+    observed_gross=MeasuredAmount(Interval(0.0324, 0.0281, 0.0367), Interval(-1.1e-5, -1.7e-5, -4.3e-6)),
+    compared_versions=(2,),
+    overhead=OVERHEAD,
+    overhead_total=Amount(0.00291, 0.000152),
+    expected_net=Amount(0.03739, -0.000165),
+    observed_net=MeasuredAmount(Interval(0.02949, 0.02519, 0.03379), Interval(-0.000163, -0.000169, -0.000156)),
+    transmission="best",
+    obstacle="",
+)
 
 
-def report(expected: Expected | None, observed: Observed) -> SavingsReport:
+def report(expected: Expected | None, observed: Observed, net: NetSaving = NET) -> SavingsReport:
     plan = plan_from_solution(solved(dump(fan_out_problem())), "text-0.0.1", created_at=0.0, expires_at=1.0)
-    return SavingsReport("text-0.0.1", plan.with_version(2), expected, observed, SPENT, ())
+    return SavingsReport("text-0.0.1", plan.with_version(2), expected, observed, SPENT, net, ())
 
 
 def test_report_of_a_plan_with_enough_controls(
@@ -191,7 +212,8 @@ def test_report_without_a_comparison(capsys: pytest.CaptureFixture[str], monkeyp
         obstacle="3 runs are too few.",
     )
     home = home_plan("text-0.0.1", diamond(), "us-east-1", version=1, created_at=0.0, expires_at=1.0)
-    few = replace(report(None, observed), plan=home, warnings=("All figures rest on 3 observed runs.",))
+    net = replace(NET, observed_gross=None, observed_net=None, obstacle="3 runs are too few.")
+    few = replace(report(None, observed, net), plan=home, warnings=("All figures rest on 3 observed runs.",))
     show_report(table_settings(monkeypatch), few)
     check_golden("report_too_few", capsys.readouterr().out)
 

@@ -13,13 +13,19 @@ Assumptions, beyond those of `adaptation.overhead`, whose constants and rules th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from multi_x_serverless.adaptation.day_schedule import NodeLoad
 from multi_x_serverless.adaptation.overhead import PROBE_DURATION_S, Overhead
+from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY
 from multi_x_serverless.model import documents
+from multi_x_serverless.model.config_types import Architecture, ProviderSettings
 from multi_x_serverless.model.documents import Fields, as_number
-from multi_x_serverless.model.plan import Placement
+from multi_x_serverless.model.plan import Objective, Placement
 from multi_x_serverless.solving import model_constants as constants
 from multi_x_serverless.solving.accounting import BYTES_PER_GB, MB_PER_GB, execution_kwh
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
@@ -43,7 +49,7 @@ class _Function:
     """A function of the workflow: its nodes, and the seconds that these take per run of the workflow."""
 
     memory_mb: int
-    architecture: str
+    architecture: Architecture
     seconds_per_run: Mapping[str, float]
     executions_per_run: Mapping[str, float]
 
@@ -66,6 +72,26 @@ class OverheadModel:
     _usd_per_gb_s: Mapping[str, Mapping[str, float]]
     _usd_per_request: Mapping[str, float]
     _egress_usd_per_gb: Mapping[str, float]
+
+    @property
+    def loads(self) -> dict[str, NodeLoad]:
+        """What each node brings with it when it comes to a region that was idle."""
+        return {
+            node: NodeLoad(
+                runs_share=function.executions_per_run[node],
+                duration_s=function.seconds_per_run[node] / executions,
+                provider=ProviderSettings(memory_mb=function.memory_mb, architecture=function.architecture),
+            )
+            for function in self._functions.values()
+            for node, executions in function.executions_per_run.items()
+            if executions > 0
+        }
+
+    def start(self, memory_mb: int, architecture: Architecture, region: str, gco2eq_per_kwh: float) -> Overhead:
+        """One cold start."""
+        kwh = execution_kwh(PROBE_DURATION_S, memory_mb, PROBE_DURATION_S)
+        price = self._usd_per_gb_s[region][architecture]
+        return Overhead(kwh * self._pue[region] * gco2eq_per_kwh, price * PROBE_DURATION_S * memory_mb / MB_PER_GB)
 
     def solve(self, cpu_s: float, intensity: Mapping[str, float]) -> Overhead:
         """A solve that took so many processor seconds, at home."""
@@ -126,11 +152,31 @@ class OverheadModel:
 
     def _cold_start(self, name: str, region: str, intensity: Mapping[str, float]) -> Overhead:
         function = self._functions[name]
-        kwh = execution_kwh(PROBE_DURATION_S, function.memory_mb, PROBE_DURATION_S)
-        price = self._usd_per_gb_s[region][function.architecture]
-        return Overhead(
-            kwh * self._pue[region] * intensity[region], price * PROBE_DURATION_S * function.memory_mb / MB_PER_GB
-        )
+        return self.start(function.memory_mb, function.architecture, region, intensity[region])
+
+
+@dataclass(frozen=True)
+class ExpectedStarts:
+    """Cold starts by what is expected of a day.
+
+    Attributes:
+        expected: Region -> gCO2eq/kWh by UTC hour.
+    """
+
+    model: OverheadModel
+    expected: Mapping[str, Sequence[float]]
+
+    def of_start(self, load: NodeLoad, region: str, objective: Objective) -> NDArray[np.float64]:
+        """See `StartPrices.of_start`."""
+        provider = load.provider
+        one = self.model.start(provider.memory_mb, provider.architecture, region, 1.0)
+        match objective:
+            case "carbon":
+                return one.carbon_gco2eq * np.asarray(self.expected[region])
+            case "cost":
+                return np.full(HOURS_PER_DAY, one.cost_usd)
+            case "runtime":
+                return np.full(HOURS_PER_DAY, PROBE_DURATION_S)
 
 
 def read_overhead_model(document: bytes, package_bytes: float) -> OverheadModel:
@@ -166,7 +212,7 @@ def _read_functions(fields: Fields) -> dict[str, _Function]:
         before = found.get(function)
         found[function] = _Function(
             memory_mb=round(node.number("memory_mb")),
-            architecture=node.text("architecture"),
+            architecture="arm64" if node.text("architecture") == "arm64" else "x86_64",
             seconds_per_run={**(before.seconds_per_run if before else {}), name: executions * seconds},
             executions_per_run={**(before.executions_per_run if before else {}), name: executions},
         )

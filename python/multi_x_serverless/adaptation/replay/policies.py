@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from multi_x_serverless.adaptation.check_solver import RENEW_BEFORE_S
-from multi_x_serverless.adaptation.overhead import Overhead
+from multi_x_serverless.adaptation.day_schedule import Day, SwitchingPrices, choose_day_schedule
 from multi_x_serverless.adaptation.replay.expectation import expected_day
-from multi_x_serverless.adaptation.replay.overhead import FunctionPlace, OverheadModel, total
+from multi_x_serverless.adaptation.replay.overhead import ExpectedStarts, FunctionPlace, OverheadModel, total
 from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY, SECONDS_PER_HOUR
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S
 from multi_x_serverless.adaptation.weighing import Terms, Verdict, standing, weigh_limits, weigh_objectives
@@ -32,6 +32,8 @@ LIFETIME_HOURS = round(PLAN_LIFETIME_S / SECONDS_PER_HOUR)
 RENEW_BEFORE_HOURS = round(RENEW_BEFORE_S / SECONDS_PER_HOUR)
 
 HOURS_OF_THE_DAY = range(HOURS_PER_DAY)
+
+SOME_RUNS = 1e-9
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,14 @@ class Known:
         past: Intensities as they are known then.
         in_force: `None` if runs go home.
         present: Functions that were made outside of home.
-        runs_per_hour: As seen up to now.
+        runs_by_hour: Runs a day by the UTC hour in which they start, as seen up to now.
     """
 
     hour: int
     past: Past
     in_force: PlanInForce | None
     present: frozenset[FunctionPlace]
-    runs_per_hour: float
+    runs_by_hour: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ class Solving:
 
 @dataclass(frozen=True)
 class Weighing:
-    """When a plan is left for another: as `update_check_solver` decides, cold starts counted besides.
+    """How many placements a day a plan has, and when it is left for another, as `update_check_solver` decides it.
 
     Attributes:
         order: Objectives, most important first.
@@ -204,19 +206,20 @@ class Weighing:
     hysteresis: float
     home_share: float
 
-    def weigh(
+    def choose(
         self,
         simulator: Simulator,
-        plan: Mapping[int, Placement],
+        hourly: Mapping[int, Placement],
         known: Known,
         solve_cpu_s: float,
         expected: Mapping[str, list[float]],
-    ) -> Verdict:
-        """Whether a new plan is put in force.
+    ) -> tuple[Mapping[int, Placement], Verdict]:
+        """The placements of a day, chosen together, and whether they are put in force.
 
         Args:
             simulator: The problem of the expected day.
-            solve_cpu_s: Processor seconds that the plan took.
+            hourly: UTC hour -> the solver's placement.
+            solve_cpu_s: Processor seconds that these took.
             expected: Region -> gCO2eq/kWh by UTC hour.
         """
         in_force = known.in_force
@@ -224,45 +227,37 @@ class Weighing:
             current: Mapping[int, Placement] = dict.fromkeys(HOURS_OF_THE_DAY, simulator.home)
         else:
             current = in_force.plan.by_hour
-        before, after = standing(simulator, current), standing(simulator, plan)
+        routed = 1.0 - self.home_share
+        day = Day(
+            # Where no run follows a plan, its hours are compared all the same.
+            tuple(max(runs * routed, SOME_RUNS) for runs in known.runs_by_hour),
+            SwitchingPrices(self.overhead.loads, ExpectedStarts(self.overhead, expected)),
+        )
+        plan = choose_day_schedule(
+            simulator,
+            hourly,
+            current,
+            day.runs_by_hour,
+            day.switching,
+            self.order,
+            hysteresis=self.hysteresis,
+            priority_tolerance=self.tolerance,
+        ).placements
+        before, after = standing(simulator, current, day), standing(simulator, plan, day)
         by_limits = weigh_limits(before, after)
         if by_limits is not None:
-            return by_limits
+            return plan, by_limits
         terms = Terms(
             order=self.order,
             hysteresis=self.hysteresis,
             tolerance=self.tolerance,
-            expected_runs=known.runs_per_hour * LIFETIME_HOURS,
-            routed_share=1.0 - self.home_share,
+            expected_runs=sum(known.runs_by_hour) * LIFETIME_HOURS / HOURS_PER_DAY,
+            routed_share=routed,
         )
-        return weigh_objectives(before, after, terms, self._overhead(current, plan, known, solve_cpu_s, expected))
-
-    def _overhead(
-        self,
-        current: Mapping[int, Placement],
-        plan: Mapping[int, Placement],
-        known: Known,
-        solve_cpu_s: float,
-        expected: Mapping[str, list[float]],
-    ) -> Overhead:
-        """Of getting to the plan and of its switches between hours over its life, beyond those of the current one."""
-        model, runs = self.overhead, known.runs_per_hour * (1.0 - self.home_share)
+        model, now = self.overhead, at(expected, known.hour % HOURS_PER_DAY)
         new = model.places(plan.values()) - known.present
-
-        def switching(placements: Mapping[int, Placement]) -> Overhead:
-            return total(
-                model.cold_starts(placements[(hour - 1) % HOURS_PER_DAY], placements[hour], runs, at(expected, hour))
-                for hour in HOURS_OF_THE_DAY
-            )
-
-        now = at(expected, known.hour % HOURS_PER_DAY)
-        days = LIFETIME_HOURS / HOURS_PER_DAY
-        more, less = switching(plan), switching(current)
         once = total((model.solve(solve_cpu_s, now), model.copies(new, known.present, now), model.probes(new, now)))
-        return Overhead(
-            once.carbon_gco2eq + (more.carbon_gco2eq - less.carbon_gco2eq) * days,
-            once.cost_usd + (more.cost_usd - less.cost_usd) * days,
-        )
+        return plan, weigh_objectives(before, after, terms, once)
 
 
 def at(day: Mapping[str, list[float]], hour: int) -> dict[str, float]:
@@ -298,9 +293,10 @@ class ByForecast:
         if len(found.infeasible_hours) == HOURS_PER_DAY:
             # No choice of plans: the product sends everything home then.
             verdict = Verdict(changes=known.in_force is not None, reason="no placement meets the hard limits.")
+            placements = found.by_hour
         else:
-            verdict = self.weighing.weigh(day, found.by_hour, known, found.cpu_s, expected)
-        plan = DayPlan(found.by_hour, LIFETIME_HOURS) if verdict.changes else None
+            placements, verdict = self.weighing.choose(day, found.by_hour, known, found.cpu_s, expected)
+        plan = DayPlan(placements, LIFETIME_HOURS) if verdict.changes else None
         return Step(plan, verdict.reason, True, found.cpu_s, found.infeasible_hours)
 
 

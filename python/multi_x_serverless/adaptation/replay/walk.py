@@ -57,11 +57,18 @@ class World:
         column = self.intensities.replayed[:, hour].tolist()
         return dict(zip(self.intensities.regions, column, strict=True))
 
-    def runs_per_hour_seen(self, hour: int) -> float:
-        """What the history would say of the rate before an hour."""
+    def runs_by_hour_seen(self, hour: int) -> tuple[float, ...]:
+        """What the history would say before an hour of the runs of a day, by the UTC hour in which they start.
+
+        As in the product one run more is counted at every hour: one without runs so far is not one for ever.
+        """
         if hour < SHORTEST_RATE_HOURS:
-            return float(self.runs.mean())
-        return float(self.runs[max(0, hour - RATE_HOURS) : hour].mean())
+            return (float(self.runs.mean()),) * HOURS_PER_DAY
+        seen = range(max(0, hour - RATE_HOURS), hour)
+        counts = np.ones(HOURS_PER_DAY)
+        np.add.at(counts, np.asarray(seen) % HOURS_PER_DAY, self.runs[seen.start : hour])
+        runs_per_day = float(self.runs[seen.start : hour].mean()) * HOURS_PER_DAY
+        return tuple((counts / counts.sum() * runs_per_day).tolist())
 
 
 @dataclass
@@ -108,7 +115,7 @@ def walk(world: World, policy: Policy, progress: Callable[[int], None] = lambda 
                     past=world.intensities.known_at(hour, world.delay_hours),
                     in_force=None if in_force is None or in_force.is_expired(hour) else in_force,
                     present=present,
-                    runs_per_hour=world.runs_per_hour_seen(hour),
+                    runs_by_hour=world.runs_by_hour_seen(hour),
                 )
             )
             path.steps.append(step)

@@ -36,8 +36,9 @@ def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
     newer      records that only a newer version of this program can read
     rejected   messages that functions refused
     late       records of runs that were counted before
+    lost       runs given up whose start nobody logged; no history has them
 
-    The last four are left out where they are 0.
+    The last five are left out where they are 0.
 
     What goes wrong with one workflow, or with one log, stops no other.
     """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
@@ -76,7 +77,7 @@ def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
 
 def show_synced(settings: Settings, reports: Sequence[SyncReport]) -> None:
     """What was new of each workflow, as a table."""
-    rare = ("malformed", "newer", "rejected", "late")
+    rare = ("malformed", "newer", "rejected", "late", "lost")
     names = (*ALWAYS_SHOWN, *(name for name in rare if any(getattr(report, name) for report in reports)))
     write_table(
         settings,

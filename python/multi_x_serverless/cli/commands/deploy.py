@@ -32,12 +32,15 @@ def command(settings: Settings, dry_run: bool, package_format: PackageFormat | N
     that is interrupted is resumed by running the command again; a first one that fails leaves nothing behind.
     """
     with settings.open_cloud() as cloud:
-        from multi_x_serverless.deployment.deploy import deploy
+        from multi_x_serverless.adaptation.upkeep import deploy_workflow
 
         with terminal_progress(settings) as progress:
-            result = deploy(
+            deployed = deploy_workflow(
                 cloud, settings.project_dir, package_format=package_format, dry_run=dry_run, progress=progress
             )
+        result = deployed.result
+        if deployed.warning:
+            settings.say_error(deployed.warning)
         if settings.is_json:
             write_json(
                 "deploy",

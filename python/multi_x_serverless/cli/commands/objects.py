@@ -38,7 +38,10 @@ def command() -> None:
 @click.option("--key", help="Key of the object, for example input/picture.png.  [default: the name of FILE]")
 @pass_settings
 def put(settings: Settings, workflow_id: str, file: Path, key: str | None) -> None:
-    """Store FILE (- for standard input) as an object of WORKFLOW_ID, replacing any of the same key."""
+    """Store FILE as an object of WORKFLOW_ID.
+
+    An object of the same key is replaced. FILE - is standard input.
+    """
     from multi_x_serverless.cli.problem_file import STANDARD_INPUT, read_document
 
     if key is None and file == STANDARD_INPUT:
@@ -92,11 +95,14 @@ def get(settings: Settings, workflow_id: str, key: str, output: Path | None, reg
 
 @command.command("list")
 @click.argument("workflow_id")
-@click.option("--prefix", default="", help="Only objects whose keys start so.")
+@click.option("--prefix", default="", help="Only objects whose keys begin with this.")
 @region_option
 @pass_settings
 def list_command(settings: Settings, workflow_id: str, prefix: str, region: str | None) -> None:
-    """List the objects of WORKFLOW_ID, also of one that was removed and has left some."""
+    """List the objects of WORKFLOW_ID.
+
+    Those that a removed workflow has left are listed too.
+    """
     with settings.open_cloud(exclusive=False) as cloud:
         from multi_x_serverless.adaptation.objects import list_objects, region_of_objects
 
@@ -116,7 +122,7 @@ def list_command(settings: Settings, workflow_id: str, prefix: str, region: str 
 @command.command("delete")
 @click.argument("workflow_id")
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
-@click.option("--prefix", help="Delete all objects whose keys start so.")
+@click.option("--prefix", help="Delete all objects whose keys begin with this.")
 @click.option("--all", "deletes_all", is_flag=True, help="Delete all objects of the workflow.")
 @region_option
 @pass_settings
@@ -128,11 +134,10 @@ def delete(
     deletes_all: bool,
     region: str | None,
 ) -> None:
-    """Delete objects of WORKFLOW_ID: those named by KEY, those below a --prefix, or --all.
+    """Delete objects of WORKFLOW_ID.
 
-    Objects of a workflow that was removed and has left some can be deleted too.
-
-    If one of several keys does not exist, nothing is deleted.
+    Those named by KEY (if one of them does not exist, nothing is deleted), those that --prefix tells, or --all; also
+    those that a removed workflow has left.
     """
     if bool(keys) + bool(prefix) + deletes_all != 1:
         raise click.UsageError("Give the keys of the objects, or --prefix, or --all.")

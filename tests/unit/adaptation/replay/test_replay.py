@@ -202,6 +202,16 @@ class TestWhatPeopleExpect:
         assert "threshold" in found.policy("system").moments[0].reason
         assert replayed(problem, near, hysteresis=0.0).policy("system").changes == 1
 
+    def test_switches_that_gain_next_to_nothing_are_not_planned(self) -> None:
+        # One hour in four home is cleaner (away is 5 % slower), by so little that a day loses less than the threshold.
+        near = world(days(2), {HOME: always(400.0), AWAY: lambda hour: 384.0 if hour % 4 == 0 else 100.0})
+        dirty = world(days(2), {HOME: always(400.0), AWAY: lambda hour: 900.0 if hour % 4 == 0 else 100.0})
+        found, other = (replayed(fan_out_problem(), made, home_share=0.0) for made in (near, dirty))
+        assert found.policy("system").switches == 0
+        assert found.policy("oracle").switches == other.policy("oracle").switches == 23
+        assert found.policy("system").carbon.gross < 1.02 * found.policy("oracle").carbon.gross
+        assert other.policy("system").switches == 23
+
     def test_without_a_past_the_first_day_is_at_home(self) -> None:
         unknown = world(days(2), {HOME: always(400.0), AWAY: always(30.0)}, known_days_before=0)
         found = replayed(fan_out_problem(), unknown)
