@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-
 HERE = Path(__file__).parent
 LIGHT_BENCHMARKS = ("image_processing", "image_processing_light", "map_reduce", "readmes", "small_sync_example")
 """What is in `benchmarks/tests` and downloads little; Pillow is among the development tools."""
