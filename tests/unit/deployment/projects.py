@@ -95,6 +95,7 @@ def check_consistent(cloud: FakeCloud) -> WorkflowRecord:
     made = {
         *(("function", *place) for place in cloud.functions.functions),
         *(("topic", *place) for place in cloud.messages.topics),
+        # What plans were made of lies beside them, and is no resource.
         *(("package", *place) for place in cloud.objects.objects if not place[1].startswith(PROBLEM_OBJECT_PREFIX)),
         *(("repository", *place) for place in cloud.images.repositories),
         *(("image", *place) for place in cloud.images.images),

@@ -50,6 +50,12 @@ class Recorder:
     def call(self, function: str, payload: Payload, conditional: bool, frame: FrameType) -> None:
         self.edges.append(self._sites.locate(frame, 0, function))
 
+    def read_object(self, key: str) -> bytes:
+        return b""
+
+    def write_object(self, key: str, body: bytes) -> None:
+        """Nothing is kept."""
+
     def predecessor_results(self) -> tuple[PredecessorResult, ...]:
         return ()
 
