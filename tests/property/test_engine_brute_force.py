@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from multi_x_serverless import _core
-from tests.oracles.brute_force import ROUNDING, best_of, score_all
+from tests.oracles.brute_force import ROUNDING, best_of, is_within, limit_value, score_all
 from tests.oracles.checker import Checker
 from tests.oracles.problems import random_problem
 
@@ -53,6 +53,33 @@ def test_the_optimum_is_the_best_of_all_placements(problem: dict[str, Any]) -> N
         for region, value in by_region.items():
             with_node = (entry for entry in scored if entry.placement[node] == region)
             assert value == pytest.approx(min(entry.metrics[explained].mean for entry in with_node), rel=1e-9)
+
+
+def test_what_is_compared_matters() -> None:
+    decided = {"lower_bound": 0, "estimate": 0, "upper_bound": 0}
+    for _, problem in PROBLEMS:
+        hard = problem["constraints"]["hard"]
+        if not any(limit["type"] == "relative" for limit in hard.values()):
+            continue
+        scored = score_all(Checker(problem), problem["hours"][0])
+        home = next(entry for entry in scored if set(entry.placement.values()) == {problem["home"]})
+        for entry in scored:
+            for metric, limit in hard.items():
+                found, at_home = entry.metrics[metric], home.metrics[metric]
+                pairs = {
+                    "lower_bound": (found.tail_lower, at_home.tail_lower),
+                    "estimate": (found.tail, at_home.tail),
+                    "upper_bound": (found.tail_upper, at_home.tail_upper),
+                }
+                over = [
+                    name
+                    for name, (value, reference) in pairs.items()
+                    if limit["type"] == "relative" and not is_within(value, limit_value(limit, reference))
+                ]
+                if len(over) == 1:
+                    decided[over[0]] += 1
+    # Each of the three rules out placements that the other two would let pass.
+    assert min(decided.values()) >= 3, decided
 
 
 def test_the_problems_are_not_all_easy() -> None:
