@@ -565,7 +565,7 @@ class Summary:
 
 
 def order_statistics(count: int, tail: float, confidence: float) -> tuple[int | None, int, int | None]:
-    """Ranks of the percentile's lower bound, of its estimate and of its upper bound, from exact binomial coefficients."""
+    """Ranks of the percentile's lower bound, estimate and upper bound, from exact binomial coefficients."""
     estimate = max(1, math.ceil(tail * count - 1e-9))
     low = None
     below = 0.0

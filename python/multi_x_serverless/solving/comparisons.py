@@ -29,6 +29,11 @@ class Comparison:
         """Limit less value; negative when the limit is broken."""
         return self.limit - self.value
 
+    @property
+    def fraction(self) -> float:
+        """Value as a fraction of the limit; against a limit of zero, the value itself."""
+        return self.value / self.limit if self.limit > 0 else self.value
+
     def to_members(self) -> dict[str, Any]:
         """The comparison as part of a document."""
         return {"statistic": self.statistic, "value": self.value, "limit": self.limit}
@@ -40,8 +45,8 @@ class Comparison:
 
 
 def tightest(compared: Sequence[Comparison]) -> Comparison:
-    """The comparison with the least slack."""
-    return min(compared, key=lambda comparison: comparison.slack)
+    """The comparison whose value is the largest fraction of its limit; the first of such."""
+    return max(compared, key=lambda comparison: comparison.fraction)
 
 
 def statistic_of(metric: Metric, statistic: Statistic) -> float | None:

@@ -67,12 +67,12 @@ class LimitCheck:
 
     @property
     def tightest(self) -> Comparison:
-        """The comparison with the least slack."""
+        """The comparison whose value is the largest fraction of its limit."""
         return tightest(self.compared)
 
     @property
     def slack(self) -> float:
-        """The least slack of all comparisons, in the metric's unit; negative when the limit is broken."""
+        """Slack of the tightest comparison, in the metric's unit; negative when the limit is broken."""
         return self.tightest.slack
 
     def to_members(self) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Constraint:
 
     @property
     def tightest(self) -> Comparison:
-        """The comparison with the least slack."""
+        """The comparison whose value is the largest fraction of its limit."""
         return tightest(self.compared)
 
 

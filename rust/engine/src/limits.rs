@@ -94,23 +94,28 @@ impl TailLimit {
     }
 
     /// The sample computed last at the rank that is the highest over its limit, and that limit.
-    ///
-    /// # Panics
-    /// Never: a limit is on one statistic at least.
     pub fn tightest(&self, scratch: &mut Scratch) -> (f64, RankedLimit) {
         let ordered = scratch.order();
-        let mut values = self.ranked.iter().map(|part| (f64::from(ordered.select(part.rank)), *part));
-        let first = values.next().expect("a limit is on one statistic at least");
-        values.fold(
-            first,
-            |highest, next| {
-                if next.1.fraction(next.0) > highest.1.fraction(highest.0) {
-                    next
-                } else {
-                    highest
-                }
-            },
-        )
+        self.highest(|part| f64::from(ordered.select(part.rank)))
+    }
+
+    /// A summary at the statistic that is the highest over its limit, and that limit.
+    #[must_use]
+    pub fn tightest_of(&self, summary: &Summary) -> (f64, RankedLimit) {
+        self.highest(|part| summary.tail_at(part.statistic).unwrap_or(f64::INFINITY))
+    }
+
+    /// The first of the highest fractions.
+    fn highest(&self, mut value_of: impl FnMut(&RankedLimit) -> f64) -> (f64, RankedLimit) {
+        let mut highest = (f64::NEG_INFINITY, self.ranked[0]);
+        let mut fraction = f64::NEG_INFINITY;
+        for part in &self.ranked {
+            let value = value_of(part);
+            if part.fraction(value) > fraction {
+                (highest, fraction) = ((value, *part), part.fraction(value));
+            }
+        }
+        highest
     }
 }
 

@@ -139,7 +139,7 @@ mod tests {
                 let (mut cumulative, mut lower, mut upper) = (0.0, None, None);
                 for successes in 0..count {
                     cumulative += probability;
-                    if cumulative <= 0.05 {
+                    if cumulative <= 1.0 - 0.95 {
                         lower = Some(successes + 1);
                     }
                     if cumulative >= 0.95 {

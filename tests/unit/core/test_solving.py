@@ -223,7 +223,7 @@ def _two_region_problem(over_home: dict[int, float]) -> dict[str, Any]:
     ],
 )
 def test_each_statistic_of_a_relative_limit_decides(over_home: dict[int, float], over: list[str]) -> None:
-    # Of 1,000 scenarios ten have each rank of the 100 runs, so the 938th, 950th and 962nd are of the 94th, 95th and 97th.
+    # Ten of 1,000 scenarios have each rank of the 100 runs: the 938th, 950th and 962nd are of the 94th, 95th and 97th.
     problem = _two_region_problem(over_home)
     parsed = _core.Problem.from_json(dump(problem))
     (name,) = parsed.nodes

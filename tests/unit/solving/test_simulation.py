@@ -42,7 +42,8 @@ def test_a_limit_on_the_edge_shows_its_tightest_comparison() -> None:
     assert [part.statistic for part in check.compared] == ["lower_bound", "estimate", "upper_bound"]
     assert all(part.slack < 0 for part in check.compared)
     assert check.is_violated
-    assert check.slack == min(part.slack for part in check.compared) == check.tightest.slack
+    assert check.tightest.fraction == max(part.fraction for part in check.compared)
+    assert check.slack == check.tightest.slack
     (home,) = simulate(dump(problem), ALL_HOME, hour=0).hours
     assert (home.limits[0].slack, home.limits[0].is_violated) == (0.0, False)
 

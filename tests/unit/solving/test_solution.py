@@ -73,7 +73,7 @@ def test_a_relative_limit_tells_all_that_is_compared(document: dict[str, Any]) -
     assert [part.limit for part in hard.compared] == [
         1.2 * value for value in (home.tail_lower, home.tail, home.tail_upper) if value is not None
     ]
-    assert hard.tightest.slack == min(part.slack for part in hard.compared)
+    assert hard.tightest.fraction == max(part.fraction for part in hard.compared)
     assert hard.tightest.slack == document["hours"][0]["constraints"][0]["slack"]
 
 
@@ -104,7 +104,12 @@ def test_solutions_of_before_more_than_the_bound_was_compared_still_load(documen
 
 @pytest.mark.parametrize(
     "compared",
-    [[], [{"statistic": "median", "value": 1.0, "limit": 1.0}], [{"statistic": "mean", "value": "1", "limit": 1.0}], {}],
+    [
+        [],
+        [{"statistic": "median", "value": 1.0, "limit": 1.0}],
+        [{"statistic": "mean", "value": "1", "limit": 1.0}],
+        {},
+    ],
 )
 def test_comparisons_that_are_none_are_refused(document: dict[str, Any], compared: object) -> None:
     broken = changed(document, lambda copy: copy["hours"][0]["constraints"][0].update(compared=compared))

@@ -207,13 +207,14 @@ pub fn constraint_documents(limits: &Limits, metrics: &Metrics, binding: &Bindin
             limit: ranked.limit,
         };
         let compared: Vec<ComparisonDocument> = limit.ranked.iter().map(comparison).collect();
+        let (tightest, at) = limit.tightest_of(summary);
         ConstraintDocument {
             kind: ConstraintKind::Hard,
             metric: limit.metric,
             limit: compared.last().map_or(f64::NAN, |last| last.limit),
             estimate: summary.tail,
             upper_bound: compared.last().map_or(f64::NAN, |last| last.value),
-            slack: compared.iter().map(|part| part.limit - part.value).fold(f64::INFINITY, f64::min),
+            slack: at.limit - tightest,
             binding,
             violated: limit.is_broken_by(summary),
             compared,
