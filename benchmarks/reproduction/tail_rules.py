@@ -51,12 +51,11 @@ class Chosen:
 
     Attributes:
         over_percent: How far the tail is truly above the limit; below it if negative.
-        is_home: Whether nothing moved.
         saved_percent: Mean carbon below home's.
     """
 
+    placement: Mapping[str, str]
     over_percent: float
-    is_home: bool
     saved_percent: float
 
 
@@ -102,7 +101,7 @@ def compare_rules(
             if best is None and over_percent <= TRULY_OVER_PERCENT:
                 best = saved_percent
             for name in passed:
-                chosen[name] = Chosen(over_percent, placement == home, saved_percent)
+                chosen[name] = Chosen(placement, over_percent, saved_percent)
                 del open_rules[name]
             if best is not None and not open_rules:
                 break

@@ -217,11 +217,11 @@ impl Scratch {
         f64::from(self.order().select(rank))
     }
 
-    /// Whether the `rank`-th smallest value of the sample computed last is above a threshold: a count, cheaper than
-    /// a selection.
+    /// How many values of the sample computed last are at most a threshold. The `rank`-th smallest one is above it when
+    /// these are fewer than `rank`: cheaper to tell than by a selection.
     #[must_use]
-    pub fn exceeds(&self, rank: usize, threshold: f64) -> bool {
-        kernels::count_within(&self.sample, largest_at_most(threshold)) < rank
+    pub fn count_within(&self, threshold: f64) -> usize {
+        kernels::count_within(&self.sample, largest_at_most(threshold))
     }
 
     /// The sample computed last.

@@ -90,7 +90,17 @@ impl TailLimit {
     /// Whether the sample computed last breaks the limit by more than the fraction `room`.
     #[must_use]
     pub fn is_broken(&self, scratch: &Scratch, room: f64) -> bool {
-        self.ranked.iter().any(|part| scratch.exceeds(part.rank, part.threshold() * (1.0 + room)))
+        for part in &self.ranked {
+            let within = scratch.count_within(part.threshold() * (1.0 + room));
+            if within < part.rank {
+                return true;
+            }
+            // Mostly a placement is either well over the lowest of the limits or well below it at all ranks.
+            if self.ranked.iter().all(|other| within >= other.rank && part.limit <= other.limit) {
+                break;
+            }
+        }
+        false
     }
 
     /// The sample computed last at the rank that is the highest over its limit, and that limit.
