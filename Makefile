@@ -7,17 +7,22 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 
-.PHONY: help setup test test-rust test-python integration lint format bench curves wheel wheels demo clean
+.PHONY: help setup test test-rust test-python test-benchmarks integration lint format bench curves wheel wheels sdist check-dist \
+	deny demo clean
 
 help:
 	@echo "make demo         show the whole loop on the embedded cloud"
 	@echo "make test         run the tests (Rust and Python)"
+	@echo "make test-benchmarks  deploy and run the benchmark workflows on the embedded cloud (downloads what they require)"
 	@echo "make integration  run the closed loop with assertions on its outcome"
 	@echo "make lint         formatters, linters, type checkers, import contracts"
-	@echo "make bench        run the benchmarks"
+	@echo "make bench        run the benchmarks, and compare with the run before"
 	@echo "make curves       measure and draw how the solver's cost grows (benchmarks/solver)"
 	@echo "make wheel        build the abi3 wheel for this machine into dist/"
 	@echo "make wheels       build the abi3 wheels for Lambda (x86_64 and arm64) into dist/"
+	@echo "make sdist        build the source distribution into dist/"
+	@echo "make check-dist   check what is in dist/: metadata, stable ABI, and that the sources build"
+	@echo "make deny         check licences and sources of the engine's dependencies (cargo-deny)"
 	@echo "make format       format the sources"
 	@echo "make clean        delete what was built (not the virtual environment)"
 
@@ -42,6 +47,13 @@ test-rust:
 test-python: setup
 	$(BIN)/pytest
 
+$(VENV)/.benchmarks: $(VENV)/.built benchmarks/tests/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/tests/requirements.txt
+	touch $@
+
+test-benchmarks: $(VENV)/.benchmarks
+	$(BIN)/pytest benchmarks/tests
+
 integration: setup
 	$(BIN)/python integration_tests/run_integration_tests.py
 
@@ -62,13 +74,34 @@ format: setup
 
 bench: setup
 	cargo bench --workspace --exclude mxs-python --locked
-	$(BIN)/pytest --override-ini addopts= benchmarks/microbenchmarks --benchmark-only --benchmark-autosave
+	$(BIN)/pytest --override-ini addopts= benchmarks/microbenchmarks --benchmark-only --benchmark-autosave --benchmark-quiet \
+		$(BENCHMARK_OPTIONS)
+	$(BIN)/python -m benchmarks.microbenchmarks.compare
 
 curves: setup
 	$(BIN)/python -m benchmarks.solver.growth --output .curves
 
+# Another target than this machine's: MATURIN_TARGET="--target ..."
 wheel: $(VENV)/.installed
-	$(BIN)/maturin build --release --locked --out dist
+	$(BIN)/maturin build --release --locked --out dist $(MATURIN_TARGET)
+
+sdist: $(VENV)/.installed
+	$(BIN)/maturin sdist --out dist
+
+# Metadata and description, the stable ABI, and that a source distribution builds a package that starts. In an
+# environment of its own, because these tools need newer versions of what others pin.
+check-dist:
+	$(PYTHON) -m venv --clear .venv-release
+	.venv-release/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements/release.txt
+	.venv-release/bin/twine check --strict dist/*
+	.venv-release/bin/abi3audit --strict --summary dist/*.whl
+	$(PYTHON) -m venv --clear .venv-release/from-source
+	.venv-release/from-source/bin/python -m pip install --quiet --disable-pip-version-check dist/*.tar.gz
+	.venv-release/from-source/bin/multi_x_serverless version
+
+# Licences, sources and duplicates of the engine's dependencies (deny.toml); advisories need a network: `cargo deny check`.
+deny:
+	cargo deny --offline check bans licenses sources
 
 # For old C libraries and for the other processor Zig links; its compiler comes as a Python package.
 ZIG := ziglang==0.17.1
@@ -86,4 +119,4 @@ demo: setup
 	$(BIN)/multi_x_serverless demo --directory .demo
 
 clean:
-	rm -rf target dist .demo .curves .pytest_cache .mypy_cache .ruff_cache .hypothesis $(VENV)/.built
+	rm -rf target dist .demo .curves .pytest_cache .mypy_cache .ruff_cache .hypothesis .venv-release $(VENV)/.built

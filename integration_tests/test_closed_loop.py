@@ -171,6 +171,29 @@ def check_savings(report: dict[str, Any], after: list[dict[str, Any]]) -> None:
     spending = report["spending"]
     assert (spending["solves"], spending["migrations"]) == (1, 1)
     assert spending["carbon_gco2eq"] > 0
+    migration = spending["by_kind"]["migration"]
+    assert migration["copied_bytes"] > 0
+    assert 0 < migration["cold_probes"] <= migration["probes"]
+    assert migration["billed_s"] > 0
+    assert migration["assumed"] == []
+    check_net(report["net"], by_reason["plan"])
+
+
+def check_net(net: dict[str, Any], plan_runs: int) -> None:
+    """Gross less overhead is net; what was expected and what was observed are of the same runs."""
+    assert net["obstacle"] == ""
+    assert net["expected"]["runs"] == net["compared"]["runs"] == plan_runs
+    for quantity in ("carbon_gco2eq", "cost_usd"):
+        overhead = net["overhead_total"][quantity]
+        assert overhead == pytest.approx(sum(item[quantity] for item in net["overhead"]))
+        assert net["expected_net"][quantity] == pytest.approx(net["expected"]["gross"][quantity] - overhead)
+        gross, left = net["observed_gross"][quantity], net["observed_net"][quantity]
+        assert gross["low"] <= gross["value"] <= gross["high"]
+        assert left["value"] == pytest.approx(gross["value"] - overhead)
+    assert net["observed_gross"]["carbon_gco2eq"]["low"] > 0
+    cold = [item for item in net["overhead"] if item["kind"] == "cold_starts"]
+    assert cold, "the first execution in each region starts a container"
+    assert cold[0]["assumed"] == [], "the functions measured their starts"
 
 
 def finished_nodes(state: Path) -> int:

@@ -18,6 +18,7 @@ import pytest
 from integration_tests.test_aws_under_faults import AWAY, HOME, REGIONS, WORKFLOW_ID, write_project
 from multi_x_serverless.adaptation import check_deployment
 from multi_x_serverless.adaptation.framework import JobContext, run_job
+from multi_x_serverless.adaptation.framework_bill import Machine
 from multi_x_serverless.adaptation.runs import start_runs
 from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.aws import AwsCloud
@@ -116,7 +117,8 @@ class Account:
             cloud.functions.invoke_async(HOME, framework_name(job), event.to_json())
 
         lines: list[str] = []
-        context = JobContext(f"request {self.runs}", lambda: next(time_left, 0.0), invoke, lines.append)
+        machine = Machine(512, "x86_64")
+        context = JobContext(f"request {self.runs}", lambda: next(time_left, 0.0), invoke, lines.append, machine)
         calls = ApiCalls(fault=lambda index, _call: "refused" if index == fault_at else None)
         with calls.recording(), suppress(MultiXServerlessError):
             run_job(cloud, FrameworkEvent(job, workflow_id), context)
@@ -198,6 +200,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     directory = tmp_path_factory.mktemp("permissions")
     with aws_account(directory / "aws") as aws, pytest.MonkeyPatch.context() as patch:
         patch.setattr(check_deployment, "KEEP_PLANS", 1)
+        patch.setattr(check_deployment, "KEEP_PLANS_S", 0.0)
         patch.setattr(sync, "REMEMBER_S", 60.0)
         account = Account(aws)
         write_line = aws.plane._log  # functions know nothing of the time that was skipped
@@ -227,6 +230,10 @@ def live_through_a_month(account: Account) -> None:
         readers.reverse()  # each reads what is new, and forgets what is old
         assert account.run("data_collect", None) == "started"
         assert account.run("data_collect") == "done"
+    account.skipped_s += 40 * DAY_S  # whoever is the first to note something on a day forgets old entries of the ledger
+    assert account.run("data_sync") == "done"
+    account.skipped_s += 40 * DAY_S
+    assert account.run("data_collect", None) == "started"
     account.stage(AWAY)
     place = (AWAY, function_name(WORKFLOW_ID, "second"))
     account.account.plane.broken[place] = "does not start"
@@ -242,6 +249,8 @@ def live_through_a_month(account: Account) -> None:
     account.stage(AWAY)
     assert account.run("update_check_deployment", steps=4) == "out of time"
     account.spoil_function()
+    assert account.run("update_check_deployment") == "done"
+    account.skipped_s += 2 * DAY_S  # the plan has expired: it is replaced by one with everything home
     assert account.run("update_check_deployment") == "done"
 
 

@@ -32,6 +32,7 @@ from multi_x_serverless.cloud.ports import (
     Item,
     Key,
     LogEvent,
+    ObjectDescription,
     PriceList,
     PushTarget,
     RegionDirectory,
@@ -212,7 +213,7 @@ class FakeObjectStore:
     faults: Faults
     objects: dict[Place, bytes] = field(default_factory=dict)
 
-    def put_object(self, region: str, key: str, body: bytes) -> None:
+    def put_object(self, region: str, key: str, body: bytes, *, is_prepared: bool = False) -> None:
         self.faults.run("put_object", lambda: self.objects.update({(region, key): body}), region, key)
 
     def get_object(self, region: str, key: str) -> bytes:
@@ -229,6 +230,11 @@ class FakeObjectStore:
             return tuple(sorted(key for place, key in self.objects if place == region and key.startswith(prefix)))
 
         return self.faults.run("list_objects", work, region, prefix)
+
+    def describe_objects(self, region: str, prefix: str) -> tuple[ObjectDescription, ...]:
+        return tuple(
+            ObjectDescription(key, len(self.objects[region, key]), 0.0) for key in self.list_objects(region, prefix)
+        )
 
     def copy_object(self, source_region: str, key: str, target_region: str) -> int:
         def work() -> int:
@@ -339,7 +345,11 @@ def _digest(body: bytes) -> str:
 
 @dataclass
 class FakeFunctionService:
-    """Functions as a dictionary; `answers` replaces the answer to an invocation."""
+    """Functions as a dictionary; `answers` replaces the answer to an invocation.
+
+    Attributes:
+        times_s: Duration of an invocation and start of a container for it, in seconds.
+    """
 
     faults: Faults
     objects: FakeObjectStore
@@ -349,6 +359,7 @@ class FakeFunctionService:
     code: dict[Place, bytes] = field(default_factory=dict)
     answers: Callable[[str, str], InvocationResult | None] = field(default=lambda region, name: None)
     queued: list[tuple[str, str, bytes]] = field(default_factory=list)
+    times_s: tuple[float, float | None] = (0.0, None)
 
     def put_function(self, region: str, specification: FunctionSpecification) -> FunctionDescription:
         def work() -> FunctionDescription:
@@ -408,7 +419,7 @@ class FakeFunctionService:
             "function": self.functions[region, name].environment[FUNCTION],
             "region": region,
         }
-        return InvocationResult(json.dumps(answer).encode(), None, 0.0)
+        return InvocationResult(json.dumps(answer).encode(), None, *self.times_s)
 
     def _describe(self, region: str, specification: FunctionSpecification) -> FunctionDescription:
         return FunctionDescription(f"function/{region}/{specification.name}", region, specification)

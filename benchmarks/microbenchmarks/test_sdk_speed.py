@@ -1,4 +1,4 @@
-"""The run-time SDK without a network: one delivery of a node's message, messages on the wire, imports.
+"""The run-time SDK without a network: one delivery of a node's message, and imports.
 
 Deliveries run over the cloud in memory, so what is measured beyond the bare function is the SDK's own work and a
 dictionary's; the operations that go over a network in a real cloud are in `extra_info`.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +16,10 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import multi_x_serverless
-from multi_x_serverless.sdk.envelope import decode_envelope
+from benchmarks.microbenchmarks.child_processes import children_processor_s
 from multi_x_serverless.sdk.manifest import MANIFEST_FILE, Delivery
 from multi_x_serverless.testing import MemoryCloud, Moment, QueuedMessage
 from tests.unit.sdk.packages import write_package
-from tests.unit.sdk.test_envelope import CALL, MANIFEST
-from tests.unit.sdk.test_envelope_size import PAYLOAD, WORKFLOW_SIZES, bytes_over_payload
 
 ROUNDS = 500
 JOINED = 5
@@ -127,20 +124,6 @@ def test_the_bare_function(benchmark: BenchmarkFixture) -> None:
     benchmark(function, "x")
 
 
-def test_encode_a_message(benchmark: BenchmarkFixture) -> None:
-    benchmark(CALL.encode)
-    for nodes in WORKFLOW_SIZES:
-        benchmark.extra_info[f"bytes over a payload of {len(PAYLOAD.body)}, {nodes} nodes"] = bytes_over_payload(
-            nodes, 33
-        )
-
-
-def test_decode_a_message(benchmark: BenchmarkFixture) -> None:
-    text = CALL.encode()
-    decode: Callable[[], object] = lambda: decode_envelope(text, MANIFEST, "second")  # noqa: E731
-    benchmark(decode)
-
-
 IMPORTS = {
     "nothing": "pass",
     "workflow": "from multi_x_serverless import MultiXServerlessWorkflow",
@@ -159,9 +142,10 @@ print(time.process_time() - started)
 """
 
 
+@pytest.mark.benchmark(timer=children_processor_s)
 @pytest.mark.parametrize("name", IMPORTS)
 def test_import(benchmark: BenchmarkFixture, name: str) -> None:
-    """The benchmark times a whole interpreter; the import's own processor time is in `extra_info`."""
+    """The processor time of a whole interpreter; that of the import alone is in `extra_info`."""
     path = multi_x_serverless.__path__[0].rpartition("/")[0]
     code = IMPORT.format(path=path, before=BEFORE.get(name, ""), statement=IMPORTS[name])
     seconds: list[float] = []

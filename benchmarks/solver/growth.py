@@ -11,11 +11,11 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from benchmarks.machine import Machine
 from benchmarks.solver.curves import draw_gap_over_time, draw_growth
 from benchmarks.solver.layered import Shape, layered_problem
 from benchmarks.solver.measure import Measurement, measure
@@ -66,16 +66,8 @@ def write_rows(path: Path, rows: Sequence[dict[str, object]]) -> None:
 
 def machine() -> str:
     """What the numbers were taken on."""
-    processor = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), processor)
-    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    return (
-        f"{processor}, {os.cpu_count()} processors, {memory_gb:.0f} GB, {platform.system()} {platform.release()}, "
-        f"CPython {platform.python_version()}, engine {_core.__version__} ({_core.build_profile}), "
-        f"load before {os.getloadavg()[0]:.1f}"
-    )
+    engine = f"engine {_core.__version__} ({_core.build_profile})"
+    return f"{Machine.here()}, {engine}, load before {os.getloadavg()[0]:.1f}"
 
 
 def run(output: Path, *, is_quick: bool, deadline_s: float) -> None:

@@ -52,7 +52,7 @@ def measure(document: bytes) -> Measurement:
 
 
 def _measure_here(document: bytes) -> Measurement:
-    idle_mb = _peak_memory_mb()
+    idle_mb = peak_memory_mb()
     began = time.perf_counter()
     problem = _core.Problem.from_json(document)
     read = time.perf_counter()
@@ -66,12 +66,12 @@ def _measure_here(document: bytes) -> Measurement:
         gap=hour["objective"]["gap"],
         explored=hour["explored"],
         evaluations=hour["evaluations"],
-        peak_mb=_peak_memory_mb(),
+        peak_mb=peak_memory_mb(),
         idle_mb=idle_mb,
     )
 
 
-def _peak_memory_mb() -> float:
+def peak_memory_mb() -> float:
     """Largest resident memory of this program so far, in MB."""
     status = Path("/proc/self/status")
     if status.exists():

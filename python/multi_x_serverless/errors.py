@@ -196,6 +196,13 @@ class SignalSourceError(MultiXServerlessError):
         return {"reason": self.reason}
 
 
+class LimitsNotMetError(MultiXServerlessError):
+    """A placement that was asked for breaks a hard limit, or there is none that keeps them; nothing was changed."""
+
+    code = "limits-not-met"
+    exit_code = EXIT_INFEASIBLE
+
+
 class NothingToDoError(MultiXServerlessError):
     """The command found nothing that it should do; no state was changed."""
 
@@ -246,6 +253,22 @@ class ResourceNotFoundError(CloudError):
     """A named cloud resource does not exist."""
 
     code = "resource-not-found"
+
+
+class ObjectNotFoundError(MultiXServerlessError):
+    """A workflow has no object of some key."""
+
+    code = "object-not-found"
+
+    def __init__(self, workflow_id: str, keys: tuple[str, ...], *, region: str) -> None:
+        self.workflow_id = workflow_id
+        self.keys = keys
+        self.region = region
+        named = ", ".join(f"'{key}'" for key in keys)
+        super().__init__(
+            f"workflow '{workflow_id}' has no object {named} in {region}; "
+            f"'objects list {workflow_id}' shows those that there are."
+        )
 
 
 class DocumentTooLargeError(CloudError):

@@ -207,6 +207,8 @@ class FunctionPlane:
         except WorkerStartError as error:
             result = InvocationResult(b"", str(error), time.monotonic() - started)
         report = f"REPORT RequestId: {request_id}\tDuration: {result.duration_s * 1000:.2f} ms\t"
+        if result.init_s:
+            report += f"Init Duration: {result.init_s * 1000:.2f} ms\t"
         self._log(region, name, time.time(), report)
         return result, report.encode()
 

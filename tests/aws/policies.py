@@ -36,12 +36,14 @@ class Access:
     Attributes:
         leading_keys: Partition keys of the items it is about.
         passed_to: The service that a role is passed to.
+        prefix: What the keys of a listing are to start with.
     """
 
     action: str
     resource: str
     leading_keys: tuple[str, ...] = ()
     passed_to: str = ""
+    prefix: str = ""
 
 
 def is_allowed(statements: Iterable[Mapping[str, Any]], access: Access) -> bool:
@@ -74,6 +76,8 @@ def _holds(operator: str, terms: Mapping[str, Any], access: Access) -> bool:
     if operator == "StringEquals" and set(terms) == {"iam:PassedToService"}:
         services = terms["iam:PassedToService"]
         return access.passed_to in ([services] if isinstance(services, str) else services)
+    if operator == "StringLike" and set(terms) == {"s3:prefix"}:
+        return _matches(terms["s3:prefix"], access.prefix)
     if operator not in ("ForAllValues:StringLike", "ForAllValues:StringEquals") or set(terms) != {
         "dynamodb:LeadingKeys"
     }:
@@ -123,7 +127,22 @@ class Guard:
                     {"__type": "AccessDeniedException", "message": f"{role} may not {access.action} {access.resource}"}
                 ).encode()
             ]
+        if access.action == "s3:GetObject" and not is_allowed(
+            statements_of(role), Access("s3:ListBucket", access.resource.partition("/")[0])
+        ):
+            return self._without_admitting_a_miss(environ, start_response)
         return self.application(environ, start_response)
+
+    def _without_admitting_a_miss(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """As S3 does for whoever may not list the bucket: what is missing is denied (API reference, "GetObject")."""
+        heads: list[tuple[str, list[tuple[str, str]]]] = []
+        body = b"".join(self.application(environ, lambda status, headers, *_: heads.append((status, headers))))
+        status, headers = heads[-1]
+        if status.startswith("404"):
+            status, headers = "403 Forbidden", [("Content-Type", "application/xml")]
+            body = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+        start_response(status, headers)
+        return [body]
 
 
 def access_of(service: str, region: str, environ: Mapping[str, Any], body: bytes) -> Access:
@@ -141,6 +160,10 @@ def access_of(service: str, region: str, environ: Mapping[str, Any], body: bytes
         bucket = environ.get("HTTP_HOST", "").partition(".s3.")[0] if ".s3." in environ.get("HTTP_HOST", "") else ""
         path = unquote(environ["PATH_INFO"]).lstrip("/")
         name = f"{bucket}/{path}" if bucket else path
+        parameters = parse_qs(environ.get("QUERY_STRING", ""))
+        if "list-type" in parameters:
+            listed = f"arn:aws:s3:::{name.rstrip('/')}"
+            return Access("s3:ListBucket", listed, prefix=parameters.get("prefix", [""])[0])
         return Access(f"s3:{operation[environ['REQUEST_METHOD']]}", f"arn:aws:s3:::{name}")
     if service == "pricing":
         return Access(f"pricing:{environ['HTTP_X_AMZ_TARGET'].partition('.')[2]}", "*")

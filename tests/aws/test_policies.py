@@ -16,8 +16,9 @@ from tests.aws.policies import Access, access_key_of, is_allowed
 from tests.dynamodb import create_table
 
 ACCOUNT = "123456789012"
+HOME = "us-east-1"
 TABLE = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/multi-x-serverless-claims"
-STATEMENTS = json.loads(build_policy("mine-0.0.1", ACCOUNT, []))["Statement"]
+STATEMENTS = json.loads(build_policy("mine-0.0.1", ACCOUNT, HOME, []))["Statement"]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def account(tmp_path: Path) -> Iterator[AwsAccount]:
 def test_the_guard_refuses_over_http(account: AwsAccount) -> None:
     iam = boto3.client("iam")
     role = iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=build_policy("mine-0.0.1", ACCOUNT, []))
+    iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=build_policy("mine-0.0.1", ACCOUNT, HOME, []))
     create_table("us-east-1", "multi-x-serverless-claims")
     session = boto3.session.Session(aws_access_key_id=access_key_of(role), aws_secret_access_key="x")
     client = session.client("dynamodb", region_name="us-east-1", endpoint_url=account.endpoint)

@@ -120,6 +120,10 @@ def test_a_function_answers(cloud: Cloud, region: str, specification: FunctionSp
     assert result.error is None
     assert json.loads(result.payload) == {"event": {"n": [1, None]}, "function": specification.name}
     assert result.duration_s > 0
+    assert result.init_s is not None
+    assert result.init_s > 0, "the first one starts a container"
+    again = cloud.functions.invoke(region, specification.name, b"{}", timeout_s=30)
+    assert again.init_s == 0.0
 
 
 def test_an_error_of_a_function_is_told(cloud: Cloud, region: str, specification: FunctionSpecification) -> None:

@@ -25,6 +25,12 @@ def test_an_object_replaces_the_one_before(store: ObjectStore, region: str, name
     assert store.get_object(region, name) == b"new"
 
 
+def test_a_prepared_region_takes_objects_without_more(cloud: Cloud, store: ObjectStore, region: str, name: str) -> None:
+    cloud.prepare_region(region)
+    store.put_object(region, name, b"x", is_prepared=True)
+    assert store.get_object(region, name) == b"x"
+
+
 def test_equal_bodies_live_and_die_apart(store: ObjectStore, region: str, name: str) -> None:
     store.put_object(region, f"{name}/a", b"the same bytes")
     store.put_object(region, f"{name}/b", b"the same bytes")
@@ -58,6 +64,16 @@ def test_keys_are_listed_by_prefix_and_sorted(store: ObjectStore, region: str, n
     store.put_object(region, f"{name}-other", b"x")
     assert store.list_objects(region, f"{name}/") == tuple(f"{name}/{key}" for key in ("a", "b", "sub/c", "ä_%"))
     assert store.list_objects(region, f"{name}/sub") == (f"{name}/sub/c",)
+
+
+def test_a_description_tells_size_and_time(store: ObjectStore, cloud: Cloud, region: str, name: str) -> None:
+    before = cloud.now()
+    store.put_object(region, f"{name}/b", b"12345")
+    store.put_object(region, f"{name}/a", b"")
+    found = store.describe_objects(region, f"{name}/")
+    assert [(entry.key, entry.size_bytes) for entry in found] == [(f"{name}/a", 0), (f"{name}/b", 5)]
+    assert all(before - 1.0 <= entry.stored_at <= cloud.now() for entry in found)  # S3 tells whole seconds
+    assert store.describe_objects(region, f"{name}/c") == ()
 
 
 def test_a_copy_is_an_object_of_its_own(store: ObjectStore, region: str, other_region: str, name: str) -> None:

@@ -13,7 +13,7 @@ from multi_x_serverless.cloud.local import LocalCloud
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.sdk.aws_backend import AwsBackend
 from multi_x_serverless.sdk.backend import ABSENT, Attributes, Backend, StoredItem
-from multi_x_serverless.sdk.errors import BackendError
+from multi_x_serverless.sdk.errors import BackendError, ObjectNotFoundError
 from multi_x_serverless.sdk.local_backend import LocalBackend
 
 
@@ -76,6 +76,9 @@ def test_objects(backend: Backend, cloud: Cloud, region: str, name: str) -> None
     cloud.objects.put_object(region, f"{name}/package", b"")  # a bucket is made with its first object
     backend.put_object(region, f"{name}/payload", b"\x00" * 300_000)
     assert backend.get_object(region, f"{name}/payload") == b"\x00" * 300_000
+    with pytest.raises(ObjectNotFoundError) as caught:
+        backend.get_object(region, f"{name}/pay")
+    assert (caught.value.key, caught.value.region) == (f"{name}/pay", region)
 
 
 def test_messages(backend: Backend, cloud: Cloud, region: str, name: str) -> None:

@@ -31,7 +31,7 @@ def start(event):
 """
 
 
-@pytest.mark.parametrize("source", WORKFLOWS, ids=["reviews", "rows", "lottery"])
+@pytest.mark.parametrize("source", WORKFLOWS, ids=["reviews", "upper", "rows", "lottery"])
 def test_the_workflows_can_be_deployed(tmp_path: Path, source: str) -> None:
     (tmp_path / "app.py").write_text(source, encoding="utf-8")
 
@@ -71,5 +71,5 @@ def test_the_limits_are_those_of_the_code() -> None:
 def test_the_errors_are_those_of_the_code() -> None:
     rows = dict(re.findall(r"^\| `(\w+Error)` \| `([a-z-]+)` \|", GUIDE, re.MULTILINE))
 
-    assert len(rows) == 7
+    assert len(rows) == 9
     assert {name: getattr(errors, name).code for name in rows} == rows

@@ -5,12 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from multi_x_serverless import data
+from multi_x_serverless.adaptation.cold_starts import COLD_START_S, IDLE_S
+from multi_x_serverless.adaptation.comparison import MINIMUM_CONTROLS
+from multi_x_serverless.adaptation.overhead import PROBE_DURATION_S
+from multi_x_serverless.adaptation.status import PRESET
+from multi_x_serverless.cli.net_table import KIND_NAMES
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.collection.measured_round_trips import OLDEST_RUN_S
 from multi_x_serverless.collection.possible_round_trips import LONGEST_ROUND_TRIP_S
 from multi_x_serverless.collection.relative_speed import BUSY_SHARE_OF_COMPUTING, FASTEST, SLOWEST
+from multi_x_serverless.model.ledger import SPENDING_KINDS
 from multi_x_serverless.model.shared_constants import SAMPLES_THAT_COUNT_FULLY
 from multi_x_serverless.observation.history import KEEP_DAYS, KEEP_RUNS
+from multi_x_serverless.solving.model_constants import OUTSIDE_INTENSITY_GCO2EQ_PER_KWH
 
 GUIDE = (
     (Path(__file__).parents[2] / "docs" / "guide" / "measurements.md").read_text(encoding="utf-8").replace("\n", " ")
@@ -38,3 +45,14 @@ def test_the_embedded_measurements_are_as_described() -> None:
         if data.round_trip_seconds(region, other).is_measured
     }
     assert f"machines in {data.source_of('round_trips.csv').vintage[:4]}, {len(measured)} regions" in GUIDE
+
+
+def test_what_is_said_of_savings_and_overhead_is_the_codes() -> None:
+    assert f"all plans that have {MINIMUM_CONTROLS} of each" in GUIDE
+    assert f"stays for {IDLE_S / 60:.0f} minutes after its last use" in GUIDE
+    assert f"{COLD_START_S} s is assumed where that is not known" in GUIDE
+    assert f"({PROBE_DURATION_S} s each)" in GUIDE
+    assert f"mean, {OUTSIDE_INTENSITY_GCO2EQ_PER_KWH:.0f} gCO2eq/kWh" in GUIDE
+    assert f"(`{PRESET}`)" in GUIDE
+    table = GUIDE[GUIDE.index("### The ledger") : GUIDE.index("An entry says what")]
+    assert {kind for kind in KIND_NAMES if f"`{kind}`" in table} == {*SPENDING_KINDS, "cold_starts"}

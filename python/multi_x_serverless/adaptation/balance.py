@@ -1,8 +1,9 @@
 """What plans earned and what planning spent, and from that when the next check is worth its cost.
 
 Both sides are sums over the last 30 days of what is written down: each run that a plan routed earned the difference
-that its plan expects between home and the planned placement in the hour of the run; the ledger has what was spent. So
-nothing is rounded and carried on, and nothing is lost when a check declines or dies: the next one sums up again.
+that its plan expects between home and the planned placement in the hour of the run; the ledger has what was spent, and
+the history the cold starts that plans caused (`adaptation.spent`, which `status` and `report` show too). So nothing is
+rounded and carried on, and nothing is lost when a check declines or dies: the next one sums up again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from multi_x_serverless.adaptation.ledger import DAY_S, Spending
+from multi_x_serverless.adaptation.ledger import DAY_S
+from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name
@@ -38,7 +40,7 @@ class Balance:
     Attributes:
         earned_carbon_gco2eq: What the runs that plans routed saved against home, as their plans expect.
         earned_cost_usd: The same in money; negative where plans cost more than home.
-        spent_carbon_gco2eq: What planning took, by the ledger.
+        spent_carbon_gco2eq: What planning took: the ledger, and the cold starts that plans caused.
         spent_cost_usd: The same in money.
         routed_runs: Runs that earned it.
     """
@@ -55,19 +57,19 @@ class Balance:
         return self.earned_carbon_gco2eq - self.spent_carbon_gco2eq
 
 
-def balance(runs: Sequence[ObservedRun], plans: Sequence[Plan], spending: Spending) -> Balance:
+def balance(runs: Sequence[ObservedRun], plans: Sequence[Plan], spent: Overhead) -> Balance:
     """Sum up.
 
     Args:
-        runs: Of the last 30 days and of the graph that is deployed.
+        runs: Of the last 30 days, of whatever graph: what earlier ones spent is in the ledger as well.
         plans: Those that may have routed them; runs of plans that are not among them earn nothing.
-        spending: Of the same time.
+        spent: In the same time (`adaptation.spent`).
     """
     by_version = {plan.version: plan for plan in plans}
     carbon, cost, routed = [], [], []
     for run in runs:
         plan = by_version.get(run.plan_version)
-        if plan is None or run.status != "complete" or run.placement_key == "home":
+        if plan is None or not is_routed(run, plan):
             continue
         entry = plan.at(hour_of_day(run.started_at))
         if entry.metrics is None or entry.home_metrics is None:
@@ -79,9 +81,19 @@ def balance(runs: Sequence[ObservedRun], plans: Sequence[Plan], spending: Spendi
     return Balance(
         earned_carbon_gco2eq=math.fsum(carbon),
         earned_cost_usd=math.fsum(cost),
-        spent_carbon_gco2eq=spending.carbon_gco2eq,
-        spent_cost_usd=spending.cost_usd,
+        spent_carbon_gco2eq=spent.carbon_gco2eq,
+        spent_cost_usd=spent.cost_usd,
         routed_runs=round(math.fsum(routed)),
+    )
+
+
+def is_routed(run: ObservedRun, plan: Plan) -> bool:
+    """Whether a plan that expects something routed a run that reached its end."""
+    return (
+        run.plan_version == plan.version
+        and run.status == "complete"
+        and run.placement_key != "home"
+        and plan.at(hour_of_day(run.started_at)).metrics is not None
     )
 
 
@@ -98,7 +110,7 @@ def next_check(found: Balance, check_carbon_gco2eq: float, now: float, plan_ends
         found: What was earned lately.
         check_carbon_gco2eq: What this check took, in gCO2eq.
         now: Seconds since the epoch.
-        plan_ends_at: When the plan in force is due to be renewed, seconds since the epoch; `None` without one.
+        plan_ends_at: When the plan that runs follow is due to be renewed, seconds since the epoch; `None` without one.
     """
     earned_per_s = found.earned_carbon_gco2eq / (KEEP_DAYS * DAY_S)
     if earned_per_s <= 0.0:
@@ -108,9 +120,27 @@ def next_check(found: Balance, check_carbon_gco2eq: float, now: float, plan_ends
         why = f"then checks spend {CHECK_SHARE * 100:.0f} % of what plans save"
         why += ", or less." if wait_s <= SHORTEST_S else "."
     then = now + min(LONGEST_S, max(SHORTEST_S, wait_s))
-    if plan_ends_at is not None and plan_ends_at < then:
+    # A check after that moment has weighed the renewal already; whether it declined or not, it is not due every hour.
+    if plan_ends_at is not None and now < plan_ends_at < then:
         return max(now + SHORTEST_S, plan_ends_at), "the plan in force is to be renewed by then."
     return then, why
+
+
+def next_count(missing_runs: int, runs_of_last_day: int, now: float, deployment_seen_at: float) -> tuple[float, str]:
+    """When to look again at a workflow that has too few runs to learn from, and why then.
+
+    Args:
+        missing_runs: How many it lacks.
+        runs_of_last_day: How many it had in the last 24 hours.
+        now: Seconds since the epoch.
+        deployment_seen_at: When it was first looked at as it is deployed now, seconds since the epoch.
+    """
+    if now - deployment_seen_at < DAY_S:
+        return now + SHORTEST_S, "on the day after a deployment its runs are counted every hour."
+    if runs_of_last_day <= 0:
+        return now + LONGEST_S, "it had no run in the last day: once a day is enough."
+    wait_s = min(LONGEST_S, max(SHORTEST_S, missing_runs / runs_of_last_day * DAY_S))
+    return now + wait_s, "then there may be runs enough, if they go on as in the last day."
 
 
 def read_check_state(cloud: Cloud, workflow_id: str) -> CheckState | None:

@@ -1,30 +1,40 @@
 """`update_check_deployment`: migrate workflows to their staged plans, then delete what no live plan uses.
 
+A plan that has expired without a successor is replaced by one with everything at home: its runs go home anyway, and
+what it used in other regions is then of no live plan.
+
 Every workflow is handled on its own: what goes wrong with one is in its outcome and stops no other.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from multi_x_serverless.adaptation.ledger import Ledger
-from multi_x_serverless.adaptation.overhead import migration_spending
-from multi_x_serverless.adaptation.signals import read_signals
-from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows
+from multi_x_serverless.adaptation.failure import sentence_and_code
+from multi_x_serverless.adaptation.ledger import DAY_S
+from multi_x_serverless.adaptation.upkeep import note_effort
+from multi_x_serverless.adaptation.workflows import UnreadableWorkflow, deployed_workflow, each_deployed_workflow
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
+from multi_x_serverless.deployment.deploy import HOME_PLAN_LIFETIME_S
+from multi_x_serverless.deployment.effort import EffortLog
 from multi_x_serverless.deployment.migrate import migrate, sweep, sweepable
 from multi_x_serverless.deployment.progress import Progress
-from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError
+from multi_x_serverless.model.plan import Plan, home_plan
 from multi_x_serverless.model.workflow import WorkflowRecord
+from multi_x_serverless.observation.history import KEEP_DAYS
 
 GRACE_S = 3_600.0
 """Runs under way keep their placement; after an hour none of the old plan is left (invocations last 900 s at most)."""
 
 KEEP_PLANS = 20
-"""Plans that are kept besides the active and the staged one: for `report` over what happened under them."""
+"""Plans that are kept besides the active and the staged one, however old they are."""
+
+KEEP_PLANS_S = 2 * KEEP_DAYS * DAY_S
+"""Younger plans are kept, too: they may have routed runs of the history, whose savings are counted by them."""
 
 Outcome: TypeAlias = Literal["migrated", "would migrate", "unchanged", "failed"]
 
@@ -66,23 +76,27 @@ def check_deployment(
     if workflow_ids:
         records = tuple(deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids)
         return tuple(_handle(cloud, record, progress, dry_run=dry_run, grace_s=grace_s) for record in records)
-    found = find_workflows(cloud)
-    unreadable = [MigrationOutcome(key, "failed", 0, (), (), why) for key, why in found.unreadable.items()]
-    deployed = [record for record in found.readable if record.status == "deployed"]
-    return (*unreadable, *(_handle(cloud, record, progress, dry_run=dry_run, grace_s=grace_s) for record in deployed))
+    return tuple(
+        MigrationOutcome(found.workflow_id, "failed", 0, (), (), found.why)
+        if isinstance(found, UnreadableWorkflow)
+        else _handle(cloud, found, progress, dry_run=dry_run, grace_s=grace_s)
+        for found in each_deployed_workflow(cloud)
+    )
 
 
-def _note_spending(cloud: Cloud, record: WorkflowRecord, created: Sequence[str]) -> str:
-    """Put what a migration took into the ledger; returns a sentence if that cannot be known."""
-    if not created:
-        return ""
-    places = [(function, region) for function, _, region in (entry.partition(" in ") for entry in created)]
-    try:
-        spending = migration_spending(record, places, read_signals(cloud), "best", at=cloud.now())
-    except NotEnoughDataError as error:
-        return f" What that took is not in the ledger: {error}"
-    Ledger(cloud).add(spending)
-    return ""
+def _everything_home(record: WorkflowRecord, now: float) -> Plan:
+    return home_plan(
+        record.workflow_id,
+        record.graph,
+        record.home_region,
+        version=1,  # numbered by the store
+        created_at=now,
+        expires_at=now + HOME_PLAN_LIFETIME_S,
+    )
+
+
+def _expiry(expired: Plan | None) -> str:
+    return "" if expired is None else f"plan {expired.version} has expired, everything goes home: "
 
 
 def _handle(
@@ -93,28 +107,42 @@ def _handle(
     in_force = 0
     created: tuple[str, ...] = ()
     message = "no plan is staged."
+    noted = ""
     try:
         active = plans.active(workflow_id)
         in_force = 0 if active is None else active.version
         staged = plans.staged(workflow_id)
+        expired = active if staged is None and active is not None and active.expires_at <= cloud.now() else None
         if dry_run:
             deleted = sweepable(cloud, workflow_id, now=cloud.now(), grace_s=grace_s)
-            if staged is None:
+            if staged is not None:
+                message = f"plan {staged.version} is staged."
+            elif expired is not None:
+                message = f"plan {expired.version} has expired: everything would go home."
+            else:
                 return MigrationOutcome(workflow_id, "unchanged", in_force, (), deleted, message)
-            message = f"plan {staged.version} is staged."
             return MigrationOutcome(workflow_id, "would migrate", in_force, (), deleted, message)
+        if expired is not None:
+            staged = plans.stage_if_none_is(_everything_home(record, cloud.now())) or plans.staged(workflow_id)
         if staged is not None:
-            result = migrate(cloud, workflow_id, progress=progress)
+            effort, before_s, is_done = EffortLog(), time.process_time(), False
+            try:
+                result = migrate(cloud, workflow_id, progress=progress, effort=effort)
+                is_done = True
+            finally:
+                # One that failed half-way has copied and probed as well.
+                cpu_s = time.process_time() - before_s
+                noted = note_effort(cloud, record, "migration", effort, cpu_s=cpu_s, failed=not is_done)
             # The plan that was staged by then: another one may have been staged since it was looked at here.
             created, in_force = result.created, result.plan_version
-            message = f"plan {in_force} is in force."
-            plans.prune(workflow_id, keep=KEEP_PLANS)
-            message += _note_spending(cloud, record, created)
+            message = f"{_expiry(expired)}plan {in_force} is in force."
+            plans.prune(workflow_id, keep=KEEP_PLANS, created_before=cloud.now() - KEEP_PLANS_S)
         deleted = sweep(cloud, workflow_id, now=cloud.now(), grace_s=grace_s, progress=progress)
-    except MultiXServerlessError as error:
+    except Exception as error:  # noqa: BLE001  # also a defect that the data of one workflow meets stops no other
         # What was reached before it is not undone by what failed after it.
         reached = f"{message} But " if created or message != "no plan is staged." else ""
-        return MigrationOutcome(workflow_id, "failed", in_force, created, (), f"{reached}{error}", error.code)
+        reason, code = sentence_and_code(error)
+        return MigrationOutcome(workflow_id, "failed", in_force, created, (), f"{reached}{reason}{noted}", code)
     return MigrationOutcome(
-        workflow_id, "unchanged" if staged is None else "migrated", in_force, created, deleted, message
+        workflow_id, "unchanged" if staged is None else "migrated", in_force, created, deleted, f"{message}{noted}"
     )

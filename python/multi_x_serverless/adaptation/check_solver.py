@@ -2,7 +2,8 @@
 
 Every workflow is handled on its own: what goes wrong with one is in its decision.
 
-1. Read its new logs. Fewer than `minimum_runs` complete runs in the last 30 days: wait for more.
+1. Read its new logs. Fewer than `minimum_runs` complete runs in the last 30 days, or none for as long as a plan lives:
+   wait for more.
 2. Refresh the signals of its regions and solve.
 3. Choose how many placements a day the new plan has, and which, switches included (`adaptation.day_schedule`).
 4. Hold the new plan and the plan in force against today's limits, over the same scenarios. A plan that breaks fewer
@@ -19,7 +20,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from multi_x_serverless.adaptation.balance import SHORTEST_S, Balance, balance, next_check, write_check_state
+from multi_x_serverless.adaptation.balance import (
+    Balance,
+    balance,
+    next_check,
+    next_count,
+    read_check_state,
+    write_check_state,
+)
+from multi_x_serverless.adaptation.check_work import CheckWork
 from multi_x_serverless.adaptation.collection_warnings import warning_lines
 from multi_x_serverless.adaptation.day_schedule import (
     Day,
@@ -31,10 +40,13 @@ from multi_x_serverless.adaptation.day_schedule import (
     runs_by_hour,
     scheduled_plan,
 )
+from multi_x_serverless.adaptation.failure import sentence_and_code
 from multi_x_serverless.adaptation.ledger import DAY_S, Ledger
-from multi_x_serverless.adaptation.overhead import Overhead, cpu_spending, estimate_overhead, solve_spending
-from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, read_signals
+from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
+from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
+from multi_x_serverless.adaptation.spent import spent_on
+from multi_x_serverless.adaptation.staging import stage_plan
 from multi_x_serverless.adaptation.statistics import store_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
 from multi_x_serverless.adaptation.weighing import (
@@ -45,10 +57,15 @@ from multi_x_serverless.adaptation.weighing import (
     weigh_limits,
     weigh_objectives,
 )
-from multi_x_serverless.adaptation.workflows import deployed_workflow, find_workflows, model_of
+from multi_x_serverless.adaptation.workflows import (
+    UnreadableWorkflow,
+    deployed_workflow,
+    each_deployed_workflow,
+    model_of,
+)
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
-from multi_x_serverless.errors import MultiXServerlessError, OutOfTimeError
+from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError, OutOfTimeError
 from multi_x_serverless.model.check_state import CheckState
 from multi_x_serverless.model.plan import Placement, Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
@@ -145,22 +162,27 @@ def check_solver(
     if workflow_ids:
         records = tuple(deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids)
         return tuple(_decide_safely(cloud, record, settings, dry_run, time_left_s) for record in records)
-    found = find_workflows(cloud)
-    unreadable = [Decision(key, "failed", why, runs=0) for key, why in found.unreadable.items()]
-    deployed = [record for record in found.readable if record.status == "deployed"]
-    return (*unreadable, *(_decide_safely(cloud, record, settings, dry_run, time_left_s) for record in deployed))
+    return tuple(
+        Decision(found.workflow_id, "failed", found.why, runs=0)
+        if isinstance(found, UnreadableWorkflow)
+        else _decide_safely(cloud, found, settings, dry_run, time_left_s)
+        for found in each_deployed_workflow(cloud)
+    )
 
 
 def _decide_safely(
     cloud: Cloud, record: WorkflowRecord, settings: CheckSettings, dry_run: bool, time_left_s: Callable[[], float]
 ) -> Decision:
+    check = _Check(cloud, record, settings, time_left_s, is_dry_run=dry_run)
     try:
-        before_s = time.process_time()
-        check = _Check(cloud, record, settings, time_left_s, is_dry_run=dry_run)
-        decision = check.decide()
-        return check.with_next_check(decision, time.process_time() - before_s)
-    except MultiXServerlessError as error:
-        return Decision(record.workflow_id, "failed", str(error), runs=0, error_code=error.code)
+        return check.with_next_check(check.decide())
+    except Exception as error:  # noqa: BLE001  # also a defect that the data of one workflow meets stops no other
+        return check.failed(error)
+
+
+def _renewal_at(plan: Plan) -> float:
+    """From when on a plan counts as none, in seconds since the epoch."""
+    return plan.expires_at - RENEW_BEFORE_S
 
 
 class _Check:
@@ -181,36 +203,66 @@ class _Check:
         self._runs = 0
         self._warnings: tuple[str, ...] = ()
         self._schedule: DaySchedule | None = None
+        self._problem = b""
+        self._recent: Sequence[ObservedRun] = ()
         self._history: Sequence[ObservedRun] = ()
+        self._work = CheckWork(cloud, record)
 
-    def with_next_check(self, decision: Decision, cpu_s: float) -> Decision:
-        """The decision with the balance and the time of the next check, which are noted unless nothing is to change.
-
-        Args:
-            decision: What was decided.
-            cpu_s: Processor time that the check took, in seconds.
-        """
+    def with_next_check(self, decision: Decision) -> Decision:
+        """The decision with the balance and the time of the next check, which are noted unless nothing is to change."""
         cloud, record, now = self._cloud, self._record, self._cloud.now()
         plans = PlanStore(cloud)
-        found = balance(self._history, plans.versions(record.workflow_id), Ledger(cloud).spending(record.workflow_id))
-        active = plans.active(record.workflow_id)
-        ends_at = None if active is None or active.solver == "none" else active.expires_at - RENEW_BEFORE_S
-        check_carbon = cpu_spending(record, "solve", cpu_s, read_signals(cloud), at=now).carbon_gco2eq
+        versions = plans.versions(record.workflow_id)
+        follows = plans.staged(record.workflow_id) or plans.active(record.workflow_id)
+        # Where everything is home anyway, nothing changes when a plan ends.
+        needs_renewal = follows is not None and follows.regions != {record.home_region}
+        ends_at = _renewal_at(follows) if follows is not None and needs_renewal else None
+        seen_at = self._deployment_seen_at(now)
+        check_carbon = self._work.note()
+        spent = spent_on(cloud, record, self._recent, read_signals(cloud), self._settings.solve.transmission)
+        found = balance(self._recent, versions, spent.total)
         if decision.verdict == "wait":
-            # It solved nothing, so looking again costs next to nothing.
-            then, why = now + SHORTEST_S, "then there may be runs enough."
+            missing = self._settings.minimum_runs - self._runs
+            lately = number_of_runs(
+                run for run in self._history if run.status == "complete" and run.started_at > now - DAY_S
+            )
+            then, why = next_count(missing, lately, now, seen_at)
         else:
             then, why = next_check(found, check_carbon, now, ends_at)
         if not self._is_dry_run:
-            state = CheckState(now, then, why, decision.verdict, decision.reason)
+            state = CheckState(now, then, why, decision.verdict, decision.reason, record.deployment, seen_at)
             write_check_state(cloud, record.workflow_id, state)
         return replace(decision, balance=found, next_check_at=then, why_then=why)
+
+    def _deployment_seen_at(self, now: float) -> float:
+        """When what is deployed was checked for the first time, in seconds since the epoch."""
+        try:
+            before = read_check_state(self._cloud, self._record.workflow_id)
+        except NewerSchemaError:
+            raise  # A newer program's state is not overwritten with an older one's.
+        except InvalidDocumentError:
+            return now  # Unreadable for good: this check writes it anew.
+        if before is None or before.deployment != self._record.deployment or before.deployment_seen_at is None:
+            return now
+        return min(now, before.deployment_seen_at)
+
+    def failed(self, error: Exception) -> Decision:
+        """The decision of a check that failed; what it took is noted all the same."""
+        reason, code = sentence_and_code(error)
+        try:
+            if not self._work.is_noted:
+                self._work.note()
+        except Exception as unnoted:  # noqa: BLE001  # as above
+            reason += f" What the check took is not in the ledger: {sentence_and_code(unnoted)[0]}"
+        return Decision(
+            self._record.workflow_id, "failed", reason, self._runs, warnings=self._warnings, error_code=code
+        )
 
     def decide(self) -> Decision:
         cloud, record, workflow_id = self._cloud, self._record, self._record.workflow_id
         self._sync()
         since = cloud.now() - KEEP_DAYS * 86_400.0
-        recent = History(cloud).runs(workflow_id, since=since)
+        recent = self._recent = History(cloud).runs(workflow_id, since=since)
         # The collectors learn from them, and whoever looks at the workflow sees what the decision rests on.
         store_statistics(cloud, record, recent)
         history = self._history = [run for run in recent if run.manifest_id == record.manifest_id]
@@ -221,8 +273,15 @@ class _Check:
                 f"{self._runs} complete runs in the last {KEEP_DAYS} days, {self._settings.minimum_runs} are needed to "
                 "learn from.",
             )
-        reports = collect_for_workflows(cloud, COLLECTORS, record.regions, (record,), kept_s=KEEP_PRICES_S)
-        problem = build_workflow_problem(cloud, record, self._solve_settings())
+        if history[-1].started_at < cloud.now() - PLAN_LIFETIME_S:
+            days = PLAN_LIFETIME_S / DAY_S
+            return self._decision("wait", f"no run in the last {days:.0f} days: nothing would follow a new plan.")
+        with self._work.noted_elsewhere():
+            reports = collect_for_workflows(
+                cloud, COLLECTORS, record.regions, (record,), kept_s=KEEP_PRICES_S, learned_kept_s=KEEP_LEARNED_S
+            )
+        problem = build_workflow_problem(cloud, record, self._solve_settings(), runs=recent)
+        self._problem = problem.document
         stale = [
             f"the {report.collector} data of {outcome.region} could not be refreshed ({outcome.error})."
             for report in reports
@@ -230,17 +289,18 @@ class _Check:
         ]
         self._warnings = (*self._warnings, *stale, *warning_lines(reports), *problem.warnings)
         simulator = Simulator(problem.document)
-        cpu_before = time.process_time()
-        solution = simulator.problem.solve(record.configuration.solver)
-        solve_cpu_s = time.process_time() - cpu_before
+        with self._work.noted_elsewhere():
+            cpu_before = time.process_time()
+            solution = simulator.problem.solve(record.configuration.solver)
+            solve_cpu_s = time.process_time() - cpu_before
         now = cloud.now()
         signals = read_signals(cloud)
         Ledger(cloud).add(solve_spending(record, solve_cpu_s, signals, at=now))
         plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
-        expected_runs = self._expected_runs(history[0].started_at, number_of_runs(history), now)
+        expected_runs = self._expected_runs(history, now)
         in_force = PlanStore(cloud).active(workflow_id)
         # One that is about to end counts as none: it is compared with going home, and so renewed while it pays.
-        if in_force is not None and in_force.expires_at < now + RENEW_BEFORE_S:
+        if in_force is not None and now >= _renewal_at(in_force):
             in_force = None
         placements = self._placements_in_force(simulator, in_force, plan)
         day = self._day(history, signals, expected_runs)
@@ -278,7 +338,8 @@ class _Check:
 
     def _sync(self) -> None:
         record = self._record
-        report = sync_workflow(self._cloud, record, should_stop=lambda: self._time_left_s() <= TIME_TO_CLOSE_S)
+        with self._work.noted_elsewhere():
+            report = sync_workflow(self._cloud, record, should_stop=lambda: self._time_left_s() <= TIME_TO_CLOSE_S)
         if report.is_cut_short:
             raise OutOfTimeError("there was no time to read all new logs; the next check reads on and decides.")
         self._warnings = tuple(unread_log_warning(log) for log in report.unread)
@@ -312,12 +373,16 @@ class _Check:
             placements[entry.hour] = placement if is_allowed else simulator.home
         return placements
 
-    def _expected_runs(self, first_at: float, runs: int, now: float) -> float:
-        """Runs over a plan's life: at the rate of the history, or as the developer estimates while that is short."""
-        observed_s = now - first_at
+    def _expected_runs(self, history: Sequence[ObservedRun], now: float) -> float:
+        """Runs over a plan's life: as many as in a stretch as long before it, which load of weeks ago does not distort.
+
+        While the history is shorter, at its rate; while it is shorter than a day, as the developer estimates.
+        """
+        observed_s = min(PLAN_LIFETIME_S, now - history[0].started_at)
         if observed_s < SHORTEST_RATE_S:
             return self._record.configuration.estimated_invocations_per_month * PLAN_LIFETIME_S / (30.0 * 86_400.0)
-        return runs / observed_s * PLAN_LIFETIME_S
+        lately = number_of_runs(run for run in history if run.started_at >= now - observed_s)
+        return lately / observed_s * PLAN_LIFETIME_S
 
     def _follow(self, plan: Plan, verdict: Verdict, overhead: Overhead | None = None) -> Decision:
         if verdict.changes:
@@ -327,8 +392,9 @@ class _Check:
     def _stage(self, plan: Plan, reason: str, gain: Gain | None = None, overhead: Overhead | None = None) -> Decision:
         if self._is_dry_run:
             return self._decision("would stage", reason, gain, overhead)
-        staged = PlanStore(self._cloud).stage(plan)
-        return self._decision("staged", reason, gain, overhead, staged.version)
+        staged = stage_plan(self._cloud, plan, self._problem)
+        self._warnings = (*self._warnings, *staged.warnings)
+        return self._decision("staged", reason, gain, overhead, staged.plan.version)
 
     def _decision(
         self,

@@ -54,6 +54,47 @@ class Saving:
 
 
 @dataclass(frozen=True)
+class ErrorTerm:
+    """What one stratum of one arm adds to the variance of an estimate, and its degrees of freedom."""
+
+    variance: float
+    freedom: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much more the controls have of a quantity than the planned runs, per run or summed over some."""
+
+    value: float
+    terms: tuple[ErrorTerm, ...]
+
+    def times(self, runs: float) -> Difference:
+        """The sum over so many runs, whose number is known."""
+        return Difference(self.value * runs, tuple(ErrorTerm(t.variance * runs**2, t.freedom) for t in self.terms))
+
+    def interval(self) -> Interval:
+        """With Student's quantile at Welch's degrees of freedom."""
+        variance = sum(term.variance for term in self.terms)
+        if variance <= 0:
+            return Interval(self.value, self.value, self.value)
+        spread = student_quantile(_welch_freedom(self.terms)) * math.sqrt(variance)
+        return Interval(self.value, self.value - spread, self.value + spread)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its 95 % confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def less(self, known: float) -> Interval:
+        """Less what is known without error."""
+        return Interval(self.value - known, self.low - known, self.high - known)
+
+
+@dataclass(frozen=True)
 class _StratumMean:
     weight: float
     mean: float
@@ -113,16 +154,34 @@ def saving(
         return None
     ratio = plan_mean / control_mean
     terms = [
-        (part.weight**2 * part.squared_error / mean**2, part.runs - 1)
+        ErrorTerm(part.weight**2 * part.squared_error / mean**2, part.runs - 1)
         for arm, mean in zip(arms, (control_mean, plan_mean), strict=True)
         for part in arm
     ]
-    variance = sum(term for term, _ in terms)
+    variance = sum(term.variance for term in terms)
     if variance <= 0:
         return Saving(1.0 - ratio, 1.0 - ratio, 1.0 - ratio)
-    degrees = variance**2 / sum(term**2 / freedom for term, freedom in terms)
-    spread = math.exp(student_quantile(degrees) * math.sqrt(variance))
+    spread = math.exp(student_quantile(_welch_freedom(terms)) * math.sqrt(variance))
     return Saving(1.0 - ratio, 1.0 - ratio * spread, 1.0 - ratio / spread)
+
+
+def difference(
+    controls: Sequence[HourlyValue], planned: Sequence[HourlyValue], groups: Sequence[frozenset[int]]
+) -> Difference | None:
+    """How much more the controls have per run than the planned runs; `None` where there are no strata."""
+    if not groups:
+        return None
+    weights = plan_weights(planned, groups)
+    control, plan = _means(controls, groups, weights), _means(planned, groups, weights)
+    terms = [ErrorTerm(part.weight**2 * part.squared_error, part.runs - 1) for part in (*control, *plan)]
+    return Difference(_weighted_mean(control) - _weighted_mean(plan), tuple(terms))
+
+
+def summed(differences: Sequence[Difference]) -> Difference:
+    """The sum of independent differences."""
+    return Difference(
+        math.fsum(each.value for each in differences), tuple(term for each in differences for term in each.terms)
+    )
 
 
 def plan_weights(planned: Sequence[HourlyValue], groups: Sequence[frozenset[int]]) -> tuple[float, ...]:
@@ -144,6 +203,11 @@ def student_quantile(degrees: float) -> float:
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160.0,
     )
     return z + sum(term / degrees**power for power, term in enumerate(terms, start=1))
+
+
+def _welch_freedom(terms: Sequence[ErrorTerm]) -> float:
+    """Degrees of freedom of a sum of variances (Welch 1947, Satterthwaite 1946)."""
+    return sum(term.variance for term in terms) ** 2 / sum(term.variance**2 / term.freedom for term in terms)
 
 
 def _means(

@@ -35,7 +35,8 @@ from multi_x_serverless.adaptation.balance import read_check_state
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.collection_warnings import warning_lines
-from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S, regions_in_use
+from multi_x_serverless.adaptation.framework_bill import Machine, note_invocation
+from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S
 from multi_x_serverless.adaptation.statistics import refresh_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
 from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, require_tables
@@ -82,6 +83,11 @@ _CODES: Mapping[str | None, Outcome] = {
 """Errors that are no failures of the job."""
 
 
+_BILLED_TO_WORKFLOW: frozenset[Outcome] = frozenset({"done", "not due", "busy", "out of time", "failed"})
+"""Outcomes whose invocations are noted for the workflow. The others end before they have looked whether it is still
+deployed, or found that it is not: of what is gone nothing may be left."""
+
+
 @dataclass(frozen=True)
 class JobContext:
     """What an invocation knows of itself.
@@ -91,12 +97,14 @@ class JobContext:
         time_left_s: Seconds until it is ended.
         invoke: Queues an invocation of the same function.
         log: Writes one line.
+        machine: What it is billed by; `None` where nobody bills it.
     """
 
     request_id: str
     time_left_s: Callable[[], float]
     invoke: Callable[[FrameworkEvent], None]
     log: Callable[[str], None]
+    machine: Machine | None = None
 
     @property
     def is_nearly_over(self) -> bool:
@@ -127,10 +135,19 @@ def run_job(cloud: Cloud, event: FrameworkEvent, context: JobContext) -> JobResu
             details["code"] = error.code
         else:  # a defect: where it is helps whoever mends it
             details["traceback"] = traceback.format_exception(error)
-        _log(context, event, JobResult("failed", details), cloud.now() - started)
+        _close(cloud, event, context, JobResult("failed", details), cloud.now() - started)
         raise
-    _log(context, event, result, cloud.now() - started)
+    _close(cloud, event, context, result, cloud.now() - started)
     return result
+
+
+def _close(cloud: Cloud, event: FrameworkEvent, context: JobContext, result: JobResult, duration_s: float) -> None:
+    """Note what an invocation took, and log what it did; what could not be noted is in the details."""
+    if context.machine is not None and event.workflow_id is not None and result.outcome in _BILLED_TO_WORKFLOW:
+        problem = note_invocation(cloud, event.workflow_id, context.machine, duration_s)
+        if problem:
+            result = replace(result, details={**result.details, "not_in_the_ledger": problem})
+    _log(context, event, result, duration_s)
 
 
 def _log(context: JobContext, event: FrameworkEvent, result: JobResult, duration_s: float) -> None:
@@ -182,7 +199,9 @@ def _collect_shared(cloud: Cloud, details: dict[str, Any]) -> list[str]:
     """Refresh the signals that all workflows share; returns what went wrong."""
     try:
         records = deployed_workflows(cloud)
-        reports = collect_for_workflows(cloud, COLLECTORS, regions_in_use(cloud), records, kept_s=KEEP_PRICES_S)
+        # From the records that are read already: there may be thousands.
+        regions = sorted({region for record in records for region in record.regions}) or cloud.regions
+        reports = collect_for_workflows(cloud, COLLECTORS, regions, records, kept_s=KEEP_PRICES_S)
     except MultiXServerlessError as error:
         return [f"the signals were not refreshed: {error}"]
     details["refreshed"] = {report.collector: len(report.refreshed) for report in reports}
@@ -267,9 +286,10 @@ _LOGGED_STATISTICS = (
 
 def _update_check_solver(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:
     state = read_check_state(cloud, workflow_id)
-    # A deployment since then changes what was decided on.
-    is_as_it_was = state is not None and deployed_workflow(cloud, workflow_id).updated_at <= state.checked_at
-    if state is not None and is_as_it_was and cloud.now() < state.next_check_at:
+    # A deployment since then changes what was decided on; the migration to the plan that was staged then does not.
+    is_as_it_was = state is not None and deployed_workflow(cloud, workflow_id).deployment == state.deployment
+    # A state of the future is of a clock that was set back since; by it the check might not be due for years.
+    if state is not None and is_as_it_was and state.checked_at <= cloud.now() < state.next_check_at:
         return JobResult("not due", {"next_check_at": state.next_check_at, "why_then": state.why_then})
     # Two checks at once would both solve, and stage the same plan twice.
     with lock(cloud, f"{workflow_id} (update_check_solver)"):

@@ -6,12 +6,14 @@ The cloud is opened once per container; which one is said by the environment (`m
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from functools import cache
 from importlib.metadata import version
 from typing import Any, Protocol
 
 from multi_x_serverless.adaptation.framework import JobContext, run_job
+from multi_x_serverless.adaptation.framework_bill import Machine
 from multi_x_serverless.cloud.aws import AwsCloud
 from multi_x_serverless.model.framework import DISTRIBUTION, PROBE_MEMBER, FrameworkEnvironment, FrameworkEvent
 from multi_x_serverless.solving.engine import engine_version
@@ -46,9 +48,18 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
         time_left_s=lambda: context.get_remaining_time_in_millis() / _MILLISECONDS,
         invoke=invoke,
         log=_write,
+        machine=_machine(),
     )
     result = run_job(cloud, FrameworkEvent.from_members(event), job)
     return {"outcome": result.outcome}
+
+
+def _machine() -> Machine | None:
+    """What Lambda bills this function by; `None` where its variables are not set."""
+    memory_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
+    if not memory_mb.isdigit():
+        return None
+    return Machine(int(memory_mb), "arm64" if platform.machine() == "aarch64" else "x86_64")
 
 
 @cache

@@ -1,17 +1,23 @@
-"""What getting to a new plan costs: solving it, copying packages, probing the new functions."""
+"""What getting to a new plan costs: solving it, copying packages, probing the new functions.
+
+Before it happens it is estimated from the package's size and from what a probe usually takes; afterwards it is priced
+from the bytes that moved and the time that the probes took (`deployment.effort`), by the same function.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from multi_x_serverless.errors import NotEnoughDataError
-from multi_x_serverless.model.ledger import LedgerEntry, SpendingKind
+from multi_x_serverless import data
+from multi_x_serverless.deployment.effort import Copy, EffortLog, Probe
+from multi_x_serverless.model.config_types import Architecture
+from multi_x_serverless.model.ledger import Assumed, LedgerEntry, SpendingKind
 from multi_x_serverless.model.plan import Plan
+from multi_x_serverless.model.prices import RegionPrices
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.solving import model_constants as constants
-from multi_x_serverless.solving.accounting import BYTES_PER_GB, execution_kwh
+from multi_x_serverless.solving.accounting import BYTES_PER_GB, MB_PER_GB, billed_s, execution_kwh
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
 from multi_x_serverless.solving.problem import MEGA, Signals
 
@@ -27,10 +33,52 @@ class Overhead:
     cost_usd: float
 
 
+class Rates:
+    """Intensities and prices of a moment; what nobody collected is assumed, and said (`assumed`).
+
+    Args:
+        signals: What was collected.
+        at: The moment, seconds since the epoch.
+    """
+
+    def __init__(self, signals: Signals, at: float) -> None:
+        self._signals = signals
+        self._hour = datetime.fromtimestamp(at, tz=timezone.utc).hour
+        self._assumed: set[Assumed] = set()
+
+    @property
+    def assumed(self) -> tuple[Assumed, ...]:
+        """What had to be assumed so far, in alphabetical order."""
+        return tuple(sorted(self._assumed))
+
+    def intensity(self, region: str) -> float:
+        """In gCO2eq/kWh; the world's mean where none was collected."""
+        signal = self._signals.carbon.get(region)
+        if signal is None:
+            self._assumed.add("intensity")
+            return constants.OUTSIDE_INTENSITY_GCO2EQ_PER_KWH
+        return signal.intensity_gco2eq_per_kwh[self._hour]
+
+    def prices(self, region: str) -> RegionPrices:
+        """Of a region; the embedded ones where none were collected.
+
+        Raises:
+            UnknownRegionError: The embedded data has none either.
+        """
+        signal = self._signals.prices.get(region)
+        if signal is None:
+            self._assumed.add("prices")
+            return data.prices(region)
+        return signal.prices
+
+
 def estimate_overhead(
     record: WorkflowRecord, plan: Plan, solve_cpu_s: float, signals: Signals, preset: TransmissionPreset
 ) -> Overhead:
     """Overhead of solving a plan and of creating its functions in regions where they are not yet.
+
+    A copy of the package per new region and a cold probe per new function: those that are there answer theirs from a
+    warm container, in milliseconds.
 
     Args:
         solve_cpu_s: Processor time that the solver took on all its threads, in seconds; it ran in the home region.
@@ -41,9 +89,22 @@ def estimate_overhead(
         for function, regions in plan.regions_of_functions(record.graph).items()
         for region in regions
     }
+    new = sorted(places - present)
+    regions = sorted({region for _, region in new} - {record.home_region})
+    expected = EffortLog([Copy(region, record.package.size_bytes) for region in regions])
+    for function, region in new:
+        provider = record.functions[function].provider
+        expected.probed(Probe(function, region, 0.0, PROBE_DURATION_S, provider.memory_mb, provider.architecture))
     solved = solve_spending(record, solve_cpu_s, signals, at=plan.created_at)
-    migrated = migration_spending(record, places - present, signals, preset, at=plan.created_at)
-    return Overhead(solved.carbon_gco2eq + migrated.carbon_gco2eq, solved.cost_usd + migrated.cost_usd)
+    moved = effort_spending(record, "migration", expected, signals, at=plan.created_at)
+    return Overhead(
+        solved.carbon_gco2eq + moved.carbon_gco2eq + copied_gco2eq(moved, preset), solved.cost_usd + moved.cost_usd
+    )
+
+
+def copied_gco2eq(entry: LedgerEntry, preset: TransmissionPreset) -> float:
+    """What the copies of an entry emitted, in gCO2eq, by the energy per byte that a preset says."""
+    return entry.copied_worst_gco2eq if preset == "worst" else entry.copied_best_gco2eq
 
 
 def solve_spending(record: WorkflowRecord, cpu_s: float, signals: Signals, *, at: float) -> LedgerEntry:
@@ -66,56 +127,85 @@ def cpu_spending(
         cpu_s: Processor time on all threads, in seconds.
         at: When it ended, seconds since the epoch.
     """
-    intensity = _intensities(signals, at).get(
-        record.configuration.home_region, constants.OUTSIDE_INTENSITY_GCO2EQ_PER_KWH
-    )
-    carbon = cpu_s / 3600.0 * constants.VCPU_MAXIMUM_KW * constants.PUE_DEFAULT * intensity
-    return LedgerEntry(record.workflow_id, kind, at, cpu_s, 0.0, 0, carbon, 0.0)
+    rates = Rates(signals, at)
+    carbon = _cpu_gco2eq(cpu_s, record.home_region, rates)
+    return LedgerEntry(record.workflow_id, kind, at, cpu_s, 0.0, 0, carbon, 0.0, assumed=rates.assumed)
 
 
-def migration_spending(
+def _cpu_gco2eq(cpu_s: float, region: str, rates: Rates) -> float:
+    """Of processor time at full load, in gCO2eq; a command that needs none asks for no intensity."""
+    if cpu_s == 0.0:
+        return 0.0
+    return cpu_s / 3600.0 * constants.VCPU_MAXIMUM_KW * constants.PUE_DEFAULT * rates.intensity(region)
+
+
+def effort_spending(
     record: WorkflowRecord,
-    places: Collection[tuple[str, str]],
+    kind: SpendingKind,
+    effort: EffortLog,
     signals: Signals,
-    preset: TransmissionPreset,
     *,
     at: float,
+    cpu_s: float = 0.0,
+    failed: bool = False,
 ) -> LedgerEntry:
-    """What creating functions takes: a copy of the package per new region, and a probe per function.
+    """What copies from home and probes took, and the command that made them.
 
     Args:
-        places: Function and region of each that is created.
+        kind: Of the operation.
+        effort: What was copied and probed.
         at: When, seconds since the epoch.
+        cpu_s: Processor time of the command, in seconds.
+        failed: Whether the operation did not reach its end.
 
     Raises:
-        NotEnoughDataError: Intensity or prices of one of the regions are not known.
+        UnknownRegionError: Nobody knows the prices of one of the regions.
     """
-    home = record.configuration.home_region
-    intensity = _intensities(signals, at)
-    unknown = sorted(({home} | {region for _, region in places}) - (set(intensity) & set(signals.prices)))
-    if unknown:
-        raise NotEnoughDataError(f"carbon intensity or prices of {', '.join(unknown)} are not known: run data_collect.")
-    carbon = cost = 0.0
-    for function, region in sorted(places):
-        provider = record.functions[function].provider
-        kwh = execution_kwh(PROBE_DURATION_S, provider.memory_mb, PROBE_DURATION_S)
-        carbon += kwh * constants.PUE_DEFAULT * intensity[region]
-        prices = signals.prices[region].prices
-        cost += (
-            prices.lambda_usd_per_gb_second(provider.architecture) * PROBE_DURATION_S * provider.memory_mb / 1024.0
-            + prices.lambda_usd_per_million_requests / MEGA
-        )
-    gigabytes = record.package.size_bytes / BYTES_PER_GB
-    factor = TRANSMISSION_PRESETS[preset].inter_region_kwh_per_gb
-    copied_to = sorted({region for _, region in places} - {home})
-    for region in copied_to:
-        carbon += gigabytes * factor * (intensity[home] + intensity[region]) / 2.0
-        cost += gigabytes * signals.prices[home].prices.egress_usd_per_gb_to(region)
-    copied_bytes = float(record.package.size_bytes * len(copied_to))
-    return LedgerEntry(record.workflow_id, "migration", at, 0.0, copied_bytes, len(places), carbon, cost)
+    home, rates = record.home_region, Rates(signals, at)
+    carbon, cost = _cpu_gco2eq(cpu_s, home, rates), 0.0
+    for probe in effort.probes:
+        price = invocation(probe.billed_s, probe.billed_s, probe.memory_mb, probe.architecture, probe.region, rates)
+        carbon += price.carbon_gco2eq
+        cost += price.cost_usd
+    gigabyte_intensity = 0.0
+    for copy in effort.copies:
+        gigabytes = copy.size_bytes / BYTES_PER_GB
+        gigabyte_intensity += gigabytes * (rates.intensity(home) + rates.intensity(copy.region)) / 2.0
+        cost += gigabytes * rates.prices(home).egress_usd_per_gb_to(copy.region)
+    return LedgerEntry(
+        record.workflow_id,
+        kind,
+        at,
+        cpu_s=cpu_s,
+        copied_bytes=float(sum(copy.size_bytes for copy in effort.copies)),
+        probes=len(effort.probes),
+        carbon_gco2eq=carbon,
+        cost_usd=cost,
+        failed=1 if failed else 0,
+        billed_s=sum(probe.billed_s for probe in effort.probes),
+        cold_probes=sum(1 for probe in effort.probes if probe.init_s),
+        copied_best_gco2eq=gigabyte_intensity * TRANSMISSION_PRESETS["best"].inter_region_kwh_per_gb,
+        copied_worst_gco2eq=gigabyte_intensity * TRANSMISSION_PRESETS["worst"].inter_region_kwh_per_gb,
+        assumed=rates.assumed,
+    )
 
 
-def _intensities(signals: Signals, at: float) -> dict[str, float]:
-    """Of every region in the hour of a moment, in gCO2eq/kWh."""
-    hour = datetime.fromtimestamp(at, tz=timezone.utc).hour
-    return {region: signal.intensity_gco2eq_per_kwh[hour] for region, signal in signals.carbon.items()}
+def invocation(
+    duration_s: float, cpu_s: float, memory_mb: int, architecture: Architecture, region: str, rates: Rates
+) -> Overhead:
+    """What an invocation emits and costs, the request included.
+
+    Args:
+        duration_s: As billed, in seconds.
+        cpu_s: Processor time in it, in seconds.
+        rates: Of its moment.
+
+    Raises:
+        UnknownRegionError: Nobody knows the prices of the region.
+    """
+    prices = rates.prices(region)
+    return Overhead(
+        execution_kwh(duration_s, memory_mb, cpu_s) * constants.PUE_DEFAULT * rates.intensity(region),
+        prices.lambda_usd_per_gb_second(architecture) * billed_s(duration_s) * memory_mb / MB_PER_GB
+        + prices.lambda_usd_per_million_requests / MEGA,
+    )

@@ -11,39 +11,33 @@ Nobody ran in a single other region, so against those there is only an expectati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from multi_x_serverless.adaptation.accounts import accounting_of
+from multi_x_serverless.adaptation.arms import QUANTITIES, AccountedRun, arms_of, hourly_values
 from multi_x_serverless.adaptation.comparison import (
     MINIMUM_CONTROLS,
     Estimate,
-    HourlyValue,
     Saving,
     plan_weights,
     saving,
-    strata,
     stratified,
 )
-from multi_x_serverless.adaptation.intensity import intensity_history
 from multi_x_serverless.adaptation.ledger import Ledger, Spending
-from multi_x_serverless.adaptation.signals import carbon_source, read_signals
-from multi_x_serverless.adaptation.workflows import deployed_workflow, model_of
+from multi_x_serverless.adaptation.net_report import net_report
+from multi_x_serverless.adaptation.net_savings import NetSaving
+from multi_x_serverless.adaptation.signals import read_signals
+from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
-from multi_x_serverless.collection.hours import hour_of_day
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.plan import Metrics, Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.observation.history import KEEP_DAYS, History
-from multi_x_serverless.solving.accounting import Accounting, RunFootprint
+from multi_x_serverless.solving.accounting import Accounting
 from multi_x_serverless.solving.model_constants import TransmissionPreset
-from multi_x_serverless.solving.problem import regions_of
 from multi_x_serverless.solving.solution import few_runs_warning
-
-PLAN_REASONS = frozenset({"plan", "region_unavailable"})
-"""Reasons of runs that the plan routed; those that a region refused count with it: the plan sent them there."""
-
-CONTROL_REASON = "home_share"
 
 
 @dataclass(frozen=True)
@@ -115,22 +109,19 @@ class Observed:
 
 @dataclass(frozen=True)
 class SavingsReport:
-    """Savings of a workflow's active plan, and what planning spent; `warnings` belong with the figures."""
+    """Savings of a workflow's active plan, and what planning spent; `warnings` belong with the figures.
+
+    Attributes:
+        net: Of all plans of the last 30 days, in all; the other figures are of the active plan, per run.
+    """
 
     workflow_id: str
     plan: Plan
     expected: Expected | None
     observed: Observed
     spending: Spending
+    net: NetSaving
     warnings: tuple[str, ...]
-
-
-QUANTITIES: Mapping[str, Callable[[RunFootprint], float]] = {
-    "carbon_gco2eq": lambda footprint: footprint.carbon_gco2eq,
-    "cost_usd": lambda footprint: footprint.cost_usd,
-    "runtime_s": lambda footprint: footprint.runtime_s,
-}
-"""Field of `Average` -> its value for one run."""
 
 
 def savings_report(cloud: Cloud, workflow_id: str, preset: TransmissionPreset) -> SavingsReport:
@@ -143,34 +134,17 @@ def savings_report(cloud: Cloud, workflow_id: str, preset: TransmissionPreset) -
     plan = PlanStore(cloud).active(workflow_id)
     if plan is None:
         raise NotEnoughDataError(f"'{workflow_id}' has no active plan: deploy it first.")
-    runs = [
-        run
-        for run in History(cloud).runs(workflow_id, since=cloud.now() - KEEP_DAYS * 86_400.0)
-        if run.manifest_id == record.manifest_id
-    ]
-    model = model_of(record)
-    signals = read_signals(cloud)
-    used = {node.region for run in runs for node in run.nodes.values()}
-    tried = {attempt.region for run in runs for attempt in run.failed_attempts}
-    regions = sorted({*regions_of(model), *used, *tried})
-    missing = [region for region in regions if region not in signals.prices]
-    if missing:
-        options = " ".join(f"--region {region}" for region in missing)
-        raise NotEnoughDataError(
-            f"there are no prices of {', '.join(missing)} yet: run 'data_collect provider {options}' first."
-        )
-    times = [run.started_at for run in runs] or [cloud.now()]
-    intensities = intensity_history(carbon_source(cloud), signals, regions, min(times), max(times))
-    prices = {region: signals.prices[region] for region in regions}
+    recent = History(cloud).runs(workflow_id, since=cloud.now() - KEEP_DAYS * 86_400.0)
+    runs = [run for run in recent if run.manifest_id == record.manifest_id]
+    accounting = accounting_of(cloud, record, runs, read_signals(cloud), preset)
     warning = None if plan.observed_runs is None else few_runs_warning(plan.observed_runs)
     return SavingsReport(
         workflow_id=workflow_id,
         plan=plan,
         expected=_expected(plan),
-        observed=observed_savings(
-            runs, plan.version, record.configuration.home_region, Accounting(model, prices, intensities, preset)
-        ),
-        spending=Ledger(cloud).spending(workflow_id),
+        observed=observed_savings(runs, plan.version, record.configuration.home_region, accounting),
+        spending=Ledger(cloud).spending(workflow_id, preset),
+        net=net_report(cloud, record, recent, preset),
         warnings=() if warning is None else (warning,),
     )
 
@@ -184,9 +158,8 @@ def observed_savings(runs: Sequence[ObservedRun], plan_version: int, home: str, 
         home: The home region.
         accounting: Accounts the runs.
     """
-    under_plan = [run for run in runs if run.plan_version == plan_version]
-    routed = [run for run in under_plan if run.reason in PLAN_REASONS]
-    controls = [run for run in under_plan if run.reason == CONTROL_REASON]
+    arms = arms_of(runs, plan_version, accounting)
+    routed, controls, planned, control, groups = arms.routed, arms.controls, arms.planned, arms.control, arms.groups
     plan_runs = [run for run in routed if run.status == "complete"]
     control_runs = [run for run in controls if run.status == "complete"]
     compared = {run.run_id for run in (*routed, *controls)}
@@ -197,18 +170,15 @@ def observed_savings(runs: Sequence[ObservedRun], plan_version: int, home: str, 
         and run.run_id not in compared
         and {node.region for node in run.nodes.values()} == {home}
     ]
-    planned = [_Accounted(hour_of_day(run.started_at), accounting.footprint(run), run.weight) for run in plan_runs]
-    control = [_Accounted(hour_of_day(run.started_at), accounting.footprint(run), run.weight) for run in control_runs]
-    groups = strata((entry.hour for entry in control), (entry.hour for entry in planned))
     moments = [run.started_at for run in plan_runs]
     other = (
-        [_Accounted(0, accounting.footprint_as_if_at(run, moments), run.weight) for run in other_home]
+        [AccountedRun(0, accounting.footprint_as_if_at(run, moments), run.weight) for run in other_home]
         if moments
         else []
     )
 
     def saved(quantity: str) -> Saving | None:
-        return saving(_values(control, quantity), _values(planned, quantity), groups)
+        return saving(hourly_values(control, quantity), hourly_values(planned, quantity), groups)
 
     return Observed(
         plan=_sample(planned, planned, groups),
@@ -234,22 +204,9 @@ def _obstacle(plan_version: int, plan_runs: int, control_runs: int) -> str:
     )
 
 
-@dataclass(frozen=True)
-class _Accounted:
-    """A run's hour of the day, its footprint, and how many runs it stands for."""
-
-    hour: int
-    footprint: RunFootprint
-    weight: float
-
-
-def _values(runs: Sequence[_Accounted], quantity: str) -> list[HourlyValue]:
-    return [HourlyValue(run.hour, QUANTITIES[quantity](run.footprint), run.weight) for run in runs]
-
-
 def _sample(
-    runs: Sequence[_Accounted],
-    planned: Sequence[_Accounted],
+    runs: Sequence[AccountedRun],
+    planned: Sequence[AccountedRun],
     groups: Sequence[frozenset[int]],
 ) -> Sample | None:
     """Means over the strata, which weigh as the planned runs are spread."""
@@ -257,8 +214,8 @@ def _sample(
         return None
 
     def estimate(quantity: str) -> Estimate:
-        weights = plan_weights(_values(planned, quantity), groups)
-        return stratified(_values(runs, quantity), groups, weights)
+        weights = plan_weights(hourly_values(planned, quantity), groups)
+        return stratified(hourly_values(runs, quantity), groups, weights)
 
     estimates = {quantity: estimate(quantity) for quantity in QUANTITIES}
     return Sample(

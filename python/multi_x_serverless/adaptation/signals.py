@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from multi_x_serverless.adaptation.statistics import read_statistics
-from multi_x_serverless.adaptation.workflows import deployed_workflows, require_tables
+from multi_x_serverless.adaptation.workflows import UnreadableWorkflow, each_deployed_workflow, require_tables
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.collection import cloudping, electricity_maps, geocoding
 from multi_x_serverless.collection.carbon_past import KnownPast
 from multi_x_serverless.collection.carbon_source import CarbonSource
-from multi_x_serverless.collection.collector import Collector, CollectorReport
+from multi_x_serverless.collection.collector import Collector, CollectorReport, SignalOutcome
 from multi_x_serverless.collection.performance import PerformanceCollector, performance_collector
 from multi_x_serverless.collection.provider import provider_collector
 from multi_x_serverless.collection.store import CARBON, CARBON_PAST, PERFORMANCE, PRICE, SignalStore
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from multi_x_serverless.collection.http import HttpClient
 
 COLLECTORS = ("carbon", "provider", "performance")
+
+KEEP_LEARNED_S = 86_400.0
+"""Learning from runs reads the statistics of all workflows. Whoever checks thousands, one by one, would read millions:
+once a day is enough, as distances do not change."""
 
 KEEP_PRICES_S = 86_400.0
 """Whoever collects every hour asks for prices and names of regions once a day: AWS changes them a few times a year. As
@@ -48,12 +52,18 @@ def live_variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 def regions_in_use(cloud: Cloud) -> tuple[str, ...]:
     """Every region that a deployed workflow may use; all of the cloud's when nothing is deployed."""
-    used = {region for record in deployed_workflows(cloud) for region in record.regions}
+    deployed = each_deployed_workflow(cloud)
+    used = {region for record in deployed if not isinstance(record, UnreadableWorkflow) for region in record.regions}
     return tuple(sorted(used)) if used else cloud.regions
 
 
 def collect_signals(
-    cloud: Cloud, names: Sequence[str], regions: Sequence[str], *, kept_s: float = 0.0
+    cloud: Cloud,
+    names: Sequence[str],
+    regions: Sequence[str],
+    *,
+    kept_s: float = 0.0,
+    learned_kept_s: float = 0.0,
 ) -> tuple[CollectorReport, ...]:
     """Run collectors by name for some regions.
 
@@ -66,6 +76,8 @@ def collect_signals(
         regions: Codes of the regions.
         kept_s: What the provider said of its regions and prices within so many seconds is not asked for again, nor what
             a live source gave for the current hour of a grid within as many.
+        learned_kept_s: What was learned of the speeds of all the regions and the distances between them within so many
+            seconds is not learned again.
 
     Raises:
         NotEnoughDataError: `setup_tables` was not run.
@@ -73,7 +85,34 @@ def collect_signals(
     require_tables(cloud)
     store = SignalStore(cloud.key_value, cloud.system_region)
     with _shared_client(os.environ) as client:
-        return tuple(_collector(cloud, name, kept_s, client).collect(regions, cloud.now(), store) for name in names)
+        reports = []
+        for name in names:
+            now = cloud.now()
+            kept = _kept_performance(regions, store, now, learned_kept_s) if name == "performance" else None
+            reports.append(kept or _collector(cloud, name, kept_s, client).collect(regions, now, store))
+    return tuple(reports)
+
+
+def _kept_performance(regions: Sequence[str], store: SignalStore, now: float, kept_s: float) -> CollectorReport | None:
+    """What was learned of all these regions and the round trips among them lately, if it was."""
+    if kept_s <= 0.0:
+        return None
+    try:
+        signals = [store.get(PERFORMANCE, region) for region in regions]
+    except MultiXServerlessError:
+        return None  # collecting says what is wrong, or repairs it
+    found = [signal for signal in signals if signal is not None and now - kept_s < signal.collected_at <= now]
+    for signal in found:
+        known = {signal.region, *(trip.to_region for trip in signal.round_trips)}
+        if not known.issuperset(regions):
+            return None
+    if len(found) < len(regions):
+        return None
+    outcomes = tuple(
+        SignalOutcome(PERFORMANCE.name, signal.region, signal.source, signal.vintage, now - known_at(signal))
+        for signal in found
+    )
+    return CollectorReport("performance", now, outcomes)
 
 
 @contextmanager
@@ -185,7 +224,9 @@ def _collector(cloud: Cloud, name: str, kept_s: float, client: Callable[[], Http
 def _performance_collector(cloud: Cloud, client: Callable[[], HttpClient]) -> PerformanceCollector:
     """The collector that knows the runs of all workflows; one whose statistics cannot be read loses no other's."""
     known, notes = [], []
-    for record in deployed_workflows(cloud):
+    for record in each_deployed_workflow(cloud):
+        if isinstance(record, UnreadableWorkflow):
+            continue  # whoever looks after it says so
         try:
             statistics = read_statistics(cloud, record.workflow_id)
         except MultiXServerlessError as error:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from multi_x_serverless.adaptation.dead_letters import dead_letters
 from multi_x_serverless.adaptation.ledger import Ledger, Spending
+from multi_x_serverless.adaptation.net_report import net_report
+from multi_x_serverless.adaptation.net_savings import NetSaving
 from multi_x_serverless.adaptation.statistics import read_statistics
 from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.ports import Cloud
@@ -16,6 +18,10 @@ from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.statistics import WorkflowStatistics
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
+from multi_x_serverless.solving.problem import SolveSettings
+
+PRESET = SolveSettings().transmission
+"""Energy per byte, as `update_check_solver` plans with it; `report --transmission` shows the other."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class WorkflowStatus:
         uses: By plan version, of the deployed graph.
         last_runs: The newest runs of the deployed graph, newest first.
         spending: What planning spent.
+        net: What plans saved and took in the last 30 days, with the energy per byte that plans are made with.
         dead_letters: How many messages were given up and not put back.
         statistics: Of its runs, as they were collected last; None if they never were.
     """
@@ -52,6 +59,7 @@ class WorkflowStatus:
     uses: tuple[PlanUse, ...]
     last_runs: tuple[ObservedRun, ...]
     spending: Spending
+    net: NetSaving
     dead_letters: int = 0
     statistics: WorkflowStatistics | None = None
 
@@ -67,11 +75,8 @@ def workflow_status(cloud: Cloud, workflow_id: str, *, last: int = 5) -> Workflo
     """
     record = deployed_workflow(cloud, workflow_id)
     plans = PlanStore(cloud)
-    runs = [
-        run
-        for run in History(cloud).runs(workflow_id, since=cloud.now() - KEEP_DAYS * 86_400.0)
-        if run.manifest_id == record.manifest_id
-    ]
+    recent = History(cloud).runs(workflow_id, since=cloud.now() - KEEP_DAYS * 86_400.0)
+    runs = [run for run in recent if run.manifest_id == record.manifest_id]
     by_plan: dict[int, list[ObservedRun]] = {}
     for run in runs:
         by_plan.setdefault(run.plan_version, []).append(run)
@@ -81,7 +86,8 @@ def workflow_status(cloud: Cloud, workflow_id: str, *, last: int = 5) -> Workflo
         staged=plans.staged(workflow_id),
         uses=tuple(_use(version, entries, record) for version, entries in sorted(by_plan.items())),
         last_runs=tuple(reversed(runs))[:last],
-        spending=Ledger(cloud).spending(workflow_id),
+        spending=Ledger(cloud).spending(workflow_id, PRESET),
+        net=net_report(cloud, record, recent, PRESET),
         dead_letters=len(dead_letters(cloud, workflow_id)),
         statistics=read_statistics(cloud, workflow_id),
     )

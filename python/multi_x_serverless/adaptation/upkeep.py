@@ -1,18 +1,30 @@
-"""Syncs and collections, with what they take in the ledgers of the workflows that they are for."""
+"""Syncs, collections and deployments, with what they take in the ledgers of the workflows that they are for."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from multi_x_serverless.adaptation.ledger import Ledger
-from multi_x_serverless.adaptation.overhead import cpu_spending
+from multi_x_serverless.adaptation.overhead import cpu_spending, effort_spending
 from multi_x_serverless.adaptation.signals import collect_signals, read_signals
-from multi_x_serverless.adaptation.workflows import log_sources
+from multi_x_serverless.adaptation.workflows import deployed_workflow, log_sources
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.collection.collector import CollectorReport
+from multi_x_serverless.deployment.effort import EffortLog
+from multi_x_serverless.deployment.progress import SILENT, Progress
+from multi_x_serverless.errors import MultiXServerlessError
+from multi_x_serverless.model.ledger import SpendingKind
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.sync import SyncReport, sync_logs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from multi_x_serverless.deployment.deploy import DeployResult
+    from multi_x_serverless.model.workflow import PackageFormat
 
 
 def _never() -> bool:
@@ -35,13 +47,80 @@ def collect_for_workflows(
     records: Sequence[WorkflowRecord],
     *,
     kept_s: float = 0.0,
+    learned_kept_s: float = 0.0,
 ) -> tuple[CollectorReport, ...]:
     """Run collectors for some workflows, which share what it takes; see `collect_signals`."""
     before_s = time.process_time()
-    reports = collect_signals(cloud, names, regions, kept_s=kept_s)
+    reports = collect_signals(cloud, names, regions, kept_s=kept_s, learned_kept_s=learned_kept_s)
     if records:
         share_s = (time.process_time() - before_s) / len(records)
         signals, now, ledger = read_signals(cloud), cloud.now(), Ledger(cloud)
         for record in records:
             ledger.add_to_day(cpu_spending(record, "collect", share_s, signals, at=now))
     return reports
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployment.
+
+    Attributes:
+        warning: A sentence if what it took could not be noted; else empty.
+    """
+
+    result: DeployResult
+    warning: str
+
+
+def deploy_workflow(
+    cloud: Cloud,
+    project: Path,
+    *,
+    package_format: PackageFormat | None = None,
+    dry_run: bool = False,
+    progress: Progress = SILENT,
+) -> Deployed:
+    """Deploy a project (see `deployment.deploy.deploy`) and note what its plan made dearer.
+
+    Where a plan in force needs functions away from home, new code is copied there and probed there: that is overhead of
+    the plan. What happens at home happens without plans, too, and is not noted; nor is a deployment that failed.
+    """
+    # Here and not above: jobs that only sync need none of it.
+    from multi_x_serverless.deployment.deploy import deploy  # noqa: PLC0415
+
+    effort = EffortLog()
+    result = deploy(cloud, project, package_format=package_format, dry_run=dry_run, progress=progress, effort=effort)
+    if effort.is_empty:
+        return Deployed(result, "")
+    record = deployed_workflow(cloud, result.workflow_id)
+    away = EffortLog(effort.copies, [probe for probe in effort.probes if probe.region != record.home_region])
+    return Deployed(result, note_effort(cloud, record, "deployment", away).strip())
+
+
+def note_effort(
+    cloud: Cloud,
+    record: WorkflowRecord,
+    kind: SpendingKind,
+    effort: EffortLog,
+    *,
+    cpu_s: float = 0.0,
+    failed: bool = False,
+) -> str:
+    """Put what an operation took into the ledger, if it copied or probed anything.
+
+    Args:
+        cpu_s: Its processor time, in seconds.
+        failed: Whether the operation did not reach its end; what it took was taken all the same.
+
+    Returns:
+        A sentence, after a space, if it could not be noted, for whoever tells of the operation: that went as it went,
+        and must not fail for the sake of its account.
+    """
+    if effort.is_empty:
+        return ""
+    try:
+        spent = effort_spending(record, kind, effort, read_signals(cloud), at=cloud.now(), cpu_s=cpu_s, failed=failed)
+        Ledger(cloud).add(spent)
+    except MultiXServerlessError as error:
+        return f" What that took is not in the ledger: {error}"
+    return ""

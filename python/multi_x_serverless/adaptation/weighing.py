@@ -125,6 +125,11 @@ def weigh_limits(before: Standing, after: Standing) -> Verdict | None:
     return None
 
 
+def _runs(expected: float) -> str:
+    """A number of runs; one below ten with a digit more, so that few are not none."""
+    return f"{expected:.0f}" if expected >= 10.0 else f"{expected:.2g}"
+
+
 def weigh_objectives(before: Standing, after: Standing, terms: Terms, overhead: Overhead) -> Verdict:
     """What the objectives say of leaving a plan for another that breaks as many limits."""
     gains = [
@@ -150,7 +155,7 @@ def weigh_objectives(before: Standing, after: Standing, terms: Terms, overhead: 
         return Verdict(changes=True, reason=f"{described}; time is not weighed against overhead.", gain=gain)
     cost_of_change = overhead.carbon_gco2eq if gain.objective == "carbon" else overhead.cost_usd
     balance = (
-        f"{gain.total:.3g} {unit} over {gain.expected_runs:.0f} expected runs, of which "
+        f"{gain.total:.3g} {unit} over {_runs(gain.expected_runs)} expected runs, of which "
         f"{gain.routed_share * 100:.0f} % follow the plan, against {cost_of_change:.3g} {unit} of overhead"
     )
     if gain.total <= cost_of_change:

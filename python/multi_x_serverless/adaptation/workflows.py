@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -48,21 +48,43 @@ class FoundWorkflows:
     unreadable: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class UnreadableWorkflow:
+    """A workflow whose record cannot be read, and why."""
+
+    workflow_id: str
+    why: str
+
+
+def each_workflow(cloud: Cloud) -> Iterator[WorkflowRecord | UnreadableWorkflow]:
+    """All recorded workflows by id, each read when it is its turn: thousands of records are not held at once."""
+    if not _has_tables(cloud):
+        return
+    table = workflow_table(cloud)
+    for key in table.all_keys():
+        try:
+            stored = table.get(key)
+        except MultiXServerlessError as error:
+            yield UnreadableWorkflow(key.partition, str(error))
+            continue
+        if stored is not None:
+            yield stored.value
+
+
+def each_deployed_workflow(cloud: Cloud) -> Iterator[WorkflowRecord | UnreadableWorkflow]:
+    """Those that take runs, and those of which that cannot be known; see `each_workflow`."""
+    for found in each_workflow(cloud):
+        if isinstance(found, UnreadableWorkflow) or found.status == "deployed":
+            yield found
+
+
 def find_workflows(cloud: Cloud) -> FoundWorkflows:
     """All recorded workflows; one whose record cannot be read hides no other."""
-    readable: list[WorkflowRecord] = []
-    unreadable: dict[str, str] = {}
-    if _has_tables(cloud):
-        table = workflow_table(cloud)
-        for key in table.all_keys():
-            try:
-                stored = table.get(key)
-            except MultiXServerlessError as error:
-                unreadable[key.partition] = str(error)
-                continue
-            if stored is not None:
-                readable.append(stored.value)
-    return FoundWorkflows(tuple(readable), unreadable)
+    found = tuple(each_workflow(cloud))
+    return FoundWorkflows(
+        tuple(entry for entry in found if isinstance(entry, WorkflowRecord)),
+        {entry.workflow_id: entry.why for entry in found if isinstance(entry, UnreadableWorkflow)},
+    )
 
 
 def deployed_workflow(cloud: Cloud, workflow_id: str) -> WorkflowRecord:

@@ -42,11 +42,13 @@ COMMANDS: dict[str, CommandEntry] = {
     "run": CommandEntry("run", "Run a deployed workflow."),
     "list": CommandEntry("list", "List the deployed workflows."),
     "status": CommandEntry("status", "Show a workflow (its plan, where its nodes ran) or one run of it."),
+    "objects": CommandEntry("objects", "Store, fetch, list or delete the objects that a workflow works with."),
     "dead_letters": CommandEntry("dead_letters", "List the messages that were given up, or delete them."),
     "redrive": CommandEntry("redrive", "Put messages that were given up back, so that their runs go on."),
     "data_sync": CommandEntry("data_sync", "Read new function logs into the history."),
     "data_collect": CommandEntry("data_collect", "Refresh carbon, provider, performance or workflow data."),
     "solve": CommandEntry("solve", "Find the best plan for a workflow and stage it."),
+    "explain": CommandEntry("explain", "Show why a plan places each node where it does, and what limits cost."),
     "simulate": CommandEntry("simulate", "Show the metrics of a placement of a problem document."),
     "replay": CommandEntry("replay", "Show what planning would have saved over past carbon intensities."),
     "update_check_solver": CommandEntry(
@@ -184,7 +186,8 @@ def cli(  # the options are documented by their help
     1  failed; there is no such workflow or run
     2  wrong usage or input
     3  nothing to do: update_check_solver, update_check_deployment, redrive,
-       dead_letters --discard-all; with --dry-run: something would change
+       dead_letters --discard-all, objects delete --all;
+       with --dry-run: something would change
     4  no placement meets the limits
     """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
     context.obj = Settings(

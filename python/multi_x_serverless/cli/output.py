@@ -12,7 +12,6 @@ from multi_x_serverless.cli.table_layout import Column, column_widths, elide, pa
 __all__ = ["Column"]
 
 if TYPE_CHECKING:
-    from multi_x_serverless.adaptation.ledger import Spending
     from multi_x_serverless.cli.session import Settings
 
 OUTPUT_VERSION = 1
@@ -76,6 +75,23 @@ def write_text(text: str) -> None:
     click.echo(printable(text))
 
 
+def write_wrapped(text: str, *, indent: str = "") -> None:
+    """A paragraph for people, broken between words at the width of their terminal, but not before a per cent sign."""
+    import shutil
+    import textwrap
+
+    no_break = "\N{NO-BREAK SPACE}"
+    wrapped = textwrap.fill(
+        printable(text).replace(" %", f"{no_break}%"),
+        shutil.get_terminal_size().columns,
+        initial_indent=indent,
+        subsequent_indent=indent + "  " if indent else "",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    write_text(wrapped.replace(no_break, " "))
+
+
 def write_warning(text: str, *, indent: str = "") -> None:
     """What is to be known about the data that stand beside it, on standard output."""
     write_text(f"{indent}warning: {text}")
@@ -117,6 +133,19 @@ def percent(part: float, *, signed: bool = False) -> str:
     return f"{part * 100:+.1f} %" if signed else f"{part * 100:.1f} %"
 
 
+ROUNDED_AWAY = 5e-4
+"""A change, as a fraction, that is none to a decimal of a per cent."""
+
+
+def relative(change: float | None) -> str:
+    """A change as a signed percentage, in seven characters at most unless it is absurd; ``-`` if not known."""
+    if change is None:
+        return "-"
+    if abs(change) < ROUNDED_AWAY:
+        return "0.0 %"
+    return percent(change, signed=True) if abs(change) < 1.0 else f"{change * 100:+.0f} %"
+
+
 def grams(value: float) -> str:
     """Carbon in the prefix of gCO2eq that reads best; runs are small."""
     for factor, unit in ((1.0, "g"), (1e3, "mg"), (1e6, "ug"), (1e9, "ng")):
@@ -128,6 +157,11 @@ def grams(value: float) -> str:
 def dollars_per_million(value: float) -> str:
     """USD per run as USD per million runs."""
     return f"{value * 1e6:.2f}"
+
+
+def dollars(value: float) -> str:
+    """An amount of USD; what planning costs is small."""
+    return f"{value:.3g}"
 
 
 def seconds(value: float) -> str:
@@ -157,20 +191,3 @@ def quantity(metric: str, value: float) -> str:
     if metric == "carbon":
         return grams(value)
     return seconds(value) if metric == "runtime" else f"{dollars_per_million(value)} USD per 1M"
-
-
-def describe_spending(spending: Spending) -> str:
-    """What planning spent, in a sentence."""
-    counts = (
-        (spending.solves, "solve"),
-        (spending.migrations, "migration"),
-        (spending.syncs, "sync"),
-        (spending.collections, "collection"),
-    )
-    parts = [f"{count} {word}{'s' if count != 1 else ''}" for count, word in counts if count]
-    if not parts:
-        return "Planning spent nothing in the last 30 days."
-    return (
-        f"Planning spent {grams(spending.carbon_gco2eq)} CO2eq and {spending.cost_usd:.2g} USD in the last 30 days "
-        f"(modelled: {', '.join(parts)})."
-    )

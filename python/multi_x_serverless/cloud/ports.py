@@ -115,11 +115,25 @@ class KeyValueStore(Protocol):
 # --- objects -------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class ObjectDescription:
+    """An object without its body; `stored_at` in seconds since the epoch."""
+
+    key: str
+    size_bytes: int
+    stored_at: float
+
+
 class ObjectStore(Protocol):
     """One bucket per region and installation; keys are paths with `/`."""
 
-    def put_object(self, region: str, key: str, body: bytes) -> None:
-        """Store an object, replacing any of the same key."""
+    def put_object(self, region: str, key: str, body: bytes, *, is_prepared: bool = False) -> None:
+        """Store an object, replacing any of the same key.
+
+        Args:
+            is_prepared: The region is known to be prepared (`Cloud.prepare_region`): only the object is written, and
+                nothing is made or set right for it. Whoever writes so needs no right to make anything.
+        """
 
     def get_object(self, region: str, key: str) -> bytes:
         """Read an object; `ResourceNotFoundError` if there is none."""
@@ -132,6 +146,9 @@ class ObjectStore(Protocol):
 
     def list_objects(self, region: str, prefix: str) -> tuple[str, ...]:
         """Keys that start with `prefix`, sorted, through all pages."""
+
+    def describe_objects(self, region: str, prefix: str) -> tuple[ObjectDescription, ...]:
+        """What `list_objects` lists, with size and time."""
 
     def copy_object(self, source_region: str, key: str, target_region: str) -> int:
         """Copy an object between regions under the same key; returns the bytes moved."""
@@ -186,11 +203,18 @@ class FunctionDescription:
 
 @dataclass(frozen=True)
 class InvocationResult:
-    """Answer of a synchronous invocation; `error` is set when the function raised, timed out or did not start."""
+    """Answer of a synchronous invocation; `error` is set when the function raised, timed out or did not start.
+
+    Attributes:
+        duration_s: Without the start of a container, in seconds.
+        init_s: What starting a container for it took, in seconds; 0 if there was one, `None` if the cloud does not
+            tell (then `duration_s` may contain it).
+    """
 
     payload: bytes
     error: str | None
     duration_s: float
+    init_s: float | None = None
 
 
 class FunctionService(Protocol):

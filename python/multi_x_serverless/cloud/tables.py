@@ -17,16 +17,20 @@ locks           name, ""                     owner and end of the lease
 journal         workflow id, operation       what a deployment under way has done
 ledger          workflow id, time and kind   `model.ledger.LedgerEntry`
 =============== ============================ ================================================================
+
+The problem documents that plans were made of are objects (`cloud.problems`); they go with their plans.
 """
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from itertools import chain
 
 from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key
+from multi_x_serverless.cloud.problems import ProblemStore
 from multi_x_serverless.errors import ConflictError, CorruptedStateError
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.workflow import WorkflowRecord
@@ -115,6 +119,7 @@ class PlanStore:
     def __init__(self, cloud: Cloud) -> None:
         self._store = cloud.key_value
         self._region = cloud.system_region
+        self._problems = ProblemStore(cloud)
         self._plans = DocumentTable[Plan](
             cloud.key_value,
             cloud.system_region,
@@ -143,6 +148,14 @@ class PlanStore:
             _, item_version = self._pointer(plan.workflow_id, self._STAGED)
             if self._point(plan.workflow_id, self._STAGED, numbered.version, item_version):
                 return numbered
+
+    def stage_if_none_is(self, plan: Plan) -> Plan | None:
+        """Stage a plan as `stage` does, unless another one is staged, also meanwhile; `None` if so."""
+        staged, item_version = self._pointer(plan.workflow_id, self._STAGED)
+        if staged:
+            return None
+        numbered = self.add(plan)
+        return numbered if self._point(plan.workflow_id, self._STAGED, numbered.version, item_version) else None
 
     def staged(self, workflow_id: str) -> Plan | None:
         """The plan that waits for `update_check_deployment`."""
@@ -191,7 +204,11 @@ class PlanStore:
         return tuple(stored.value for stored in self._plans.query(workflow_id))
 
     def remove(self, workflow_id: str) -> None:
-        """Forget all plans of a workflow; the number of the last one goes last, so that none is used twice."""
+        """Forget all plans of a workflow; the number of the last one goes last, so that none is used twice.
+
+        The problem documents that they were made of go first: nothing would name them afterwards.
+        """
+        self._problems.remove(workflow_id)
         table = physical_name("plan_pointers")
         for pointer in (self._ACTIVE, self._STAGED):
             self._store.delete(self._region, table, Key(workflow_id, pointer))
@@ -199,10 +216,22 @@ class PlanStore:
             self._plans.delete(stored.key)
         self._store.delete(self._region, table, Key(workflow_id, self._LAST))
 
-    def prune(self, workflow_id: str, *, keep: int) -> int:
-        """Delete all but the last plans and those that are active or staged; returns how many."""
+    def prune(self, workflow_id: str, *, keep: int, created_before: float = math.inf) -> int:
+        """Delete plans, but not the last ones, nor those that are active or staged; returns how many.
+
+        A problem document goes with the last plan that was made of it.
+
+        Args:
+            keep: How many of the last ones stay.
+            created_before: Only plans that were created before this moment, in seconds since the epoch, are deleted.
+        """
         pointed = {self._pointer(workflow_id, name)[0] for name in (self._ACTIVE, self._STAGED)}
-        old = [stored for stored in self._plans.query(workflow_id) if stored.value.version not in pointed][:-keep]
+        plans = list(self._plans.query(workflow_id))
+        others = [stored for stored in plans if stored.value.version not in pointed]
+        old = [stored for stored in others[:-keep] if stored.value.created_at < created_before]
+        gone = {stored.key for stored in old}
+        kept = {stored.value.problem_hash for stored in plans if stored.key not in gone}
+        self._problems.delete(workflow_id, {stored.value.problem_hash for stored in old} - kept - {""})
         for stored in old:
             self._plans.delete(stored.key)
         return len(old)

@@ -127,7 +127,7 @@ def build(cloud: Cloud, project: Path, package_format: PackageFormat | None = No
     functions, manifest = checked.functions, checked.manifest
     policy_file = configuration.iam_policy_file
     statements = () if policy_file is None else read_policy_file(project, policy_file)
-    policy = build_policy(configuration.workflow_id, cloud.identity.account_id(), statements)
+    policy = build_policy(configuration.workflow_id, cloud.identity.account_id(), configuration.home_region, statements)
     package_format = package_format or _format_in_force(cloud, configuration.workflow_id)
     target = Target(sys.version_info.minor, checked.architecture, is_this_machine=cloud.name == "local")
     cache = platformdirs.user_cache_path(_APPLICATION) / "requirements"

@@ -36,6 +36,7 @@ from multi_x_serverless.deployment.desired import (
     key_of,
     resource_of,
 )
+from multi_x_serverless.deployment.effort import UNNOTED, Effort
 from multi_x_serverless.deployment.executor import Executor
 from multi_x_serverless.deployment.image import DockerBuilder, ImageBuilder, ImageContext
 from multi_x_serverless.deployment.journal import Journal
@@ -80,17 +81,35 @@ HOME_PLAN_LIFETIME_S = 10 * 365 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
+class DeployPreview:
+    """A workflow as it is deployed and as it would be.
+
+    Attributes:
+        before: `None` if it is not deployed.
+        plan_before: The plan in force; `None` if there is none.
+        plan_after: The plan that would stay in force; `None` if everything would begin at home.
+    """
+
+    before: WorkflowRecord | None
+    after: WorkflowRecord
+    plan_before: Plan | None
+    plan_after: Plan | None
+
+
+@dataclass(frozen=True)
 class DeployResult:
     """What a deployment did, or would do.
 
     Attributes:
         actions: In order; none if nothing had changed.
         left: What is no longer wanted but could not be deleted, and why; the next deployment tries again.
+        preview: What it would change, of a dry run.
     """
 
     workflow_id: str
     actions: tuple[Action, ...]
     left: tuple[str, ...] = ()
+    preview: DeployPreview | None = None
 
 
 def deploy(
@@ -101,6 +120,7 @@ def deploy(
     dry_run: bool = False,
     progress: Progress = SILENT,
     image_builder: ImageBuilder | None = None,
+    effort: Effort = UNNOTED,
     sleep: Callable[[float], None] = time.sleep,
 ) -> DeployResult:
     """Deploy the workflow of a project directory to its home region, or update it wherever it is.
@@ -112,6 +132,7 @@ def deploy(
         dry_run: Only say what would be done; nothing in the cloud is changed, and no image is built.
         progress: Told of every step.
         image_builder: Builds and pushes an image; by default Docker.
+        effort: Told what is copied to regions of the plan in force, and probed, also by a deployment that fails.
         sleep: Waits between attempts of what may succeed later.
 
     Raises:
@@ -125,7 +146,9 @@ def deploy(
     workflow_id = built.record.workflow_id
     if dry_run:
         state = read_state(cloud, workflow_id) if has_system_tables(cloud) else EMPTY_STATE
-        return DeployResult(workflow_id, _intend(cloud, built.record, state).actions)
+        intent = _intend(cloud, built.record, state)
+        preview = DeployPreview(state.record, built.record, state.plan, intent.plan)
+        return DeployResult(workflow_id, intent.actions, preview=preview)
     push_image = _build_image(cloud, built, image_builder or DockerBuilder(), progress)
     ensure_tables(cloud, (built.record.home_region,))
     with lock(cloud, workflow_id, lease_s=lease_s(built.record.package_format)) as lease:
@@ -133,7 +156,7 @@ def deploy(
         intent = _intend(cloud, built.record, state)
         if not intent.actions:
             return DeployResult(workflow_id, ())
-        return _apply(cloud, built, state, intent, push_image, lease, progress, sleep)
+        return _apply(cloud, built, state, intent, push_image, lease, progress, effort, sleep)
 
 
 def _build_image(
@@ -236,6 +259,7 @@ def _apply(
     push_image: Callable[[PushTarget, str], None] | None,
     lease: Lease,
     progress: Progress,
+    effort: Effort,
     sleep: Callable[[float], None],
 ) -> DeployResult:
     workflow_id = built.record.workflow_id
@@ -249,6 +273,7 @@ def _apply(
         push_image=push_image,
         image_digests=image_digests(state),
         lease=lease,
+        effort=effort,
         sleep=sleep,
     )
     journal = Journal(cloud, workflow_id)

@@ -19,6 +19,7 @@ from multi_x_serverless.deployment.desired import (
     DesiredRole,
     resource_of,
 )
+from multi_x_serverless.deployment.effort import UNNOTED, Copy, Effort, Probe
 from multi_x_serverless.errors import CloudError, DeploymentError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Executor:
         push_image: Pushes the image that was built to a place under a tag; `None` if home has it.
         image_digests: Digests of the images that are recorded at home, by name.
         lease: The lock under which this happens; it is kept, and every step is refused once it is lost.
+        effort: Told what is copied and probed.
         sleep: Waits between attempts.
     """
 
@@ -68,6 +70,7 @@ class Executor:
         push_image: Callable[[PushTarget, str], None] | None = None,
         image_digests: Mapping[str, str] | None = None,
         lease: Lease | None = None,
+        effort: Effort = UNNOTED,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._cloud = cloud
@@ -78,6 +81,7 @@ class Executor:
         self._push_image = push_image
         self._image_digests = dict(image_digests or {})
         self._lease = lease
+        self._effort = effort
         self._sleep = sleep
         self.touched: list[Resource] = []
         """What was made or changed, or may have been, so far."""
@@ -129,7 +133,8 @@ class Executor:
             if wanted.region == self._home and self._package is not None:
                 cloud.objects.put_object(wanted.region, wanted.name, self._package)
             elif wanted.region != self._home:
-                cloud.objects.copy_object(self._home, wanted.name, wanted.region)
+                moved = cloud.objects.copy_object(self._home, wanted.name, wanted.region)
+                self._effort.copied(Copy(wanted.region, moved))
             return wanted.name
         if isinstance(wanted, DesiredFunction):
             specification = replace(wanted.specification, role=self._role_id or "")
@@ -149,7 +154,8 @@ class Executor:
         images = self._cloud.images
         if wanted.region != self._home:
             digest = self._digest(wanted.name)
-            images.copy_image(self._home, wanted.repository, digest, wanted.region, wanted.tag)
+            moved = images.copy_image(self._home, wanted.repository, digest, wanted.region, wanted.tag)
+            self._effort.copied(Copy(wanted.region, moved))
             return digest
         recorded = self._image_digests.get(wanted.name)
         found = images.find_image(self._home, wanted.repository, wanted.tag)
@@ -215,6 +221,17 @@ class Executor:
         payload = json.dumps({PROBE_MEMBER: nonce}).encode()
         result = self._with_retries(
             lambda: self._cloud.functions.invoke(function.region, function.name, payload, timeout_s=PROBE_TIMEOUT_S)
+        )
+        made_as = function.specification
+        self._effort.probed(
+            Probe(
+                function.function,
+                function.region,
+                result.duration_s,
+                result.init_s,
+                made_as.memory_mb,
+                made_as.architecture,
+            )
         )
         where = f"function '{function.function}' in {function.region}"
         if result.error is not None:

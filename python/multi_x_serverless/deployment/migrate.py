@@ -26,6 +26,7 @@ from multi_x_serverless.deployment.desired import (
     key_of,
     resource_of,
 )
+from multi_x_serverless.deployment.effort import UNNOTED, Effort
 from multi_x_serverless.deployment.executor import Executor
 from multi_x_serverless.deployment.journal import Journal
 from multi_x_serverless.deployment.progress import SILENT, Progress
@@ -73,9 +74,17 @@ def migrate(
     workflow_id: str,
     *,
     progress: Progress = SILENT,
+    effort: Effort = UNNOTED,
     sleep: Callable[[float], None] = time.sleep,
 ) -> MigrateResult:
     """Put the staged plan of a workflow in force.
+
+    Args:
+        cloud: Where.
+        workflow_id: The workflow.
+        progress: Told of every step.
+        effort: Told what is copied and probed, also by a migration that fails.
+        sleep: Waits between attempts.
 
     Raises:
         UnknownWorkflowError: No workflow of that id is deployed.
@@ -116,6 +125,7 @@ def migrate(
             role_id=role,
             image_digests=image_digests(state),
             lease=lease,
+            effort=effort,
             sleep=sleep,
         )
         journal = Journal(cloud, workflow_id)

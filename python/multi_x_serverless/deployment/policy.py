@@ -3,7 +3,7 @@
 The role has no region, so names are given for every region (`*` in the place of the region). The names of topics and
 logs are given by the prefix that all names of this workflow and of no other start with (`deployment.names`), so that
 the policy does not grow with the workflow. Tables are shared by all workflows: access is confined to items whose
-partition is of the workflow's id.
+partition is of the workflow's id. The workflow's objects lie in its home region alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from multi_x_serverless.cloud.tables import TABLE_PREFIX
 from multi_x_serverless.deployment.names import bucket_prefix, workflow_prefix
 from multi_x_serverless.errors import InvalidConfigurationError
 from multi_x_serverless.model.config import CONFIGURATION_DIRECTORY
+from multi_x_serverless.sdk.objects import workflow_object_prefix
 from multi_x_serverless.sdk.tables import (
     CLAIMS,
     PAYLOAD_OBJECT_PREFIX,
@@ -36,18 +37,22 @@ _STATEMENT_KEYS = frozenset(
 )
 
 
-def build_policy(workflow_id: str, account_id: str, own_statements: Sequence[Mapping[str, Any]]) -> str:
+def build_policy(
+    workflow_id: str, account_id: str, home_region: str, own_statements: Sequence[Mapping[str, Any]]
+) -> str:
     """The role's policy as JSON; equal input gives equal text.
 
     Args:
         workflow_id: The workflow.
         account_id: The account it is deployed in.
+        home_region: Where its objects lie.
         own_statements: The developer's statements, as `read_policy_file` returns them.
 
     Raises:
         InvalidConfigurationError: The policy is longer than IAM takes.
     """
     prefix = workflow_prefix(workflow_id)
+    home_bucket, objects = f"arn:aws:s3:::{bucket_prefix(account_id)}{home_region}", workflow_object_prefix(workflow_id)
     statements = [
         {
             "Sid": "MultiXServerlessLogs",
@@ -83,6 +88,20 @@ def build_policy(workflow_id: str, account_id: str, own_statements: Sequence[Map
             "Effect": "Allow",
             "Action": ["s3:GetObject", "s3:PutObject"],
             "Resource": [f"arn:aws:s3:::{bucket_prefix(account_id)}*/{PAYLOAD_OBJECT_PREFIX}{workflow_id}/*"],
+        },
+        {
+            "Sid": "MultiXServerlessObjects",
+            "Effect": "Allow",
+            "Action": ["s3:GetObject", "s3:PutObject"],
+            "Resource": [f"{home_bucket}/{objects}*"],
+        },
+        {
+            # By listing it a function finds out that an object is missing (`sdk.aws_backend`).
+            "Sid": "MultiXServerlessMissingObjects",
+            "Effect": "Allow",
+            "Action": ["s3:ListBucket"],
+            "Resource": [home_bucket],
+            "Condition": {"StringLike": {"s3:prefix": [f"{objects}*"]}},
         },
         *own_statements,
     ]

@@ -25,6 +25,7 @@ from multi_x_serverless.deployment.state import (
     write_record,
 )
 from multi_x_serverless.errors import CloudError, MultiXServerlessError
+from multi_x_serverless.sdk.objects import workflow_object_prefix
 from multi_x_serverless.sdk.tables import PAYLOAD_OBJECT_PREFIX, PLAN_REPLICAS
 
 if TYPE_CHECKING:
@@ -41,11 +42,15 @@ class RemoveResult:
     Attributes:
         deleted: Each resource that was deleted, in words.
         left: Each thing that could not be deleted, in words, with the reason.
+        objects_deleted: The workflow's own objects that were deleted with it.
+        objects_left: Those that stay, because nobody asked for their deletion or because it failed.
     """
 
     workflow_id: str
     deleted: tuple[str, ...]
     left: tuple[str, ...]
+    objects_deleted: int = 0
+    objects_left: int = 0
 
 
 def require_known(cloud: Cloud, workflow_id: str) -> None:
@@ -66,10 +71,11 @@ def remove(
     workflow_id: str,
     *,
     keep_logs: bool = False,
+    delete_objects: bool = False,
     progress: Progress = SILENT,
     sleep: Callable[[float], None] = time.sleep,
 ) -> RemoveResult:
-    """Delete a workflow's resources, plans and record.
+    """Delete a workflow's resources, plans and record, and its objects if that is asked for.
 
     What cannot be deleted stays recorded, so that the same command tries again. The workflow takes no more runs from
     the moment on at which the removal begins.
@@ -110,10 +116,14 @@ def remove(
         for traces, problem in run_all(steps):
             deleted += traces
             left += [] if problem is None else [problem]
+        objects_deleted, objects_left, problem = _delete_objects(
+            cloud, workflow_id, home, lease, is_asked=delete_objects
+        )
+        left += [] if problem is None else [problem]
         remaining = tuple(resource for resource in resources if resource.key in failed_keys)
         lease.keep()  # what follows would erase a deployment that another command has made since it was lost
         left += _forget(cloud, workflow_id, remaining, is_complete=not left)
-    return RemoveResult(workflow_id, tuple(deleted), tuple(left))
+    return RemoveResult(workflow_id, tuple(deleted), tuple(left), objects_deleted, objects_left)
 
 
 def _delete_traces(
@@ -145,6 +155,28 @@ def _delete_traces(
     except CloudError as error:
         return deleted, f"logs, dead letters, payloads and plan in {region}: {error}"
     return deleted, None
+
+
+def _delete_objects(
+    cloud: Cloud, workflow_id: str, home: str, lease: Lease, *, is_asked: bool
+) -> tuple[int, int, str | None]:
+    """Delete the workflow's objects, or count them only: deleted, left, and what went wrong.
+
+    The functions are gone by then, so none is written afterwards.
+    """
+    deleted, left = 0, 0
+    if not home:
+        return deleted, left, None  # a workflow that was never deployed to its end has none
+    try:
+        keys = cloud.objects.list_objects(home, workflow_object_prefix(workflow_id))
+        left = len(keys)
+        for key in keys if is_asked else ():
+            lease.keep()
+            cloud.objects.delete_object(home, key)
+            deleted, left = deleted + 1, left - 1
+    except CloudError as error:
+        return deleted, left, f"objects in {home}: {error}"
+    return deleted, left, None
 
 
 def _forget(cloud: Cloud, workflow_id: str, remaining: tuple[Resource, ...], *, is_complete: bool) -> list[str]:

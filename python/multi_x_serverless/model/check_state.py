@@ -20,6 +20,8 @@ class CheckState:
         why_then: A sentence.
         verdict: What was decided.
         reason: Why, in a sentence.
+        deployment: Digest of what was deployed then (`WorkflowRecord.deployment`); `None` where it was not kept yet.
+        deployment_seen_at: When that was checked for the first time, seconds since the epoch, UTC.
     """
 
     checked_at: float
@@ -27,6 +29,8 @@ class CheckState:
     why_then: str
     verdict: str
     reason: str
+    deployment: str | None = None
+    deployment_seen_at: float | None = None
 
     def to_document(self) -> bytes:
         """The state as a JSON document."""
@@ -46,4 +50,6 @@ class CheckState:
             why_then=fields.text("why_then"),
             verdict=fields.text("verdict"),
             reason=fields.text("reason"),
+            deployment=fields.optional_text("deployment"),
+            deployment_seen_at=fields.optional_number("deployment_seen_at"),
         )

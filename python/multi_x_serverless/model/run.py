@@ -30,6 +30,7 @@ class NodeObservation:
         received_bytes: Region -> bytes that it received from services there.
         other_sent_bytes: Bytes sent to no known region.
         other_received_bytes: Bytes received from no known region.
+        init_s: How long the container took to start, in seconds, when `cold`; `None` if that is not known.
     """
 
     region: str
@@ -40,6 +41,7 @@ class NodeObservation:
     received_bytes: Mapping[str, float]
     other_sent_bytes: float
     other_received_bytes: float
+    init_s: float | None = None
 
     def to_members(self) -> dict[str, Any]:
         """The observation as part of a document."""
@@ -52,6 +54,7 @@ class NodeObservation:
             "received_bytes": dict(self.received_bytes),
             "other_sent_bytes": self.other_sent_bytes,
             "other_received_bytes": self.other_received_bytes,
+            **({} if self.init_s is None else {"init_s": self.init_s}),
         }
 
     @classmethod
@@ -66,6 +69,8 @@ class NodeObservation:
             received_bytes=fields.mapping("received_bytes", as_number),
             other_sent_bytes=fields.number("other_sent_bytes"),
             other_received_bytes=fields.number("other_received_bytes"),
+            # Runs recorded before it was kept, and warm executions, do without.
+            init_s=fields.optional_number("init_s"),
         )
 
 

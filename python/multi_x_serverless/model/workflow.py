@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from multi_x_serverless.model import documents
@@ -136,6 +137,12 @@ class WorkflowRecord:
     def home_region(self) -> str:
         """Where every function stays deployed."""
         return self.configuration.home_region
+
+    @property
+    def deployment(self) -> str:
+        """Digest of what the developer deployed; migrations and sweeps leave it as it is."""
+        deployed = replace(self, resources=(), plan_activated_at=0.0, updated_at=0.0)
+        return sha256(deployed.to_document()).hexdigest()
 
     def to_document(self) -> bytes:
         """The record as a JSON document."""

@@ -7,6 +7,7 @@ finished counts, with what that attempt logged: attempts are never mixed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -270,4 +271,14 @@ def _node(record: Mapping[str, Any]) -> NodeObservation:
         received_bytes={str(region): float(both[0]) for region, both in sorted(network.items())},
         other_sent_bytes=float(record.get("other_out", 0)),
         other_received_bytes=float(record.get("other_in", 0)),
+        init_s=_init_s(record),
     )
+
+
+def _init_s(record: Mapping[str, Any]) -> float | None:
+    """How long the container of a cold execution took to start, in seconds, if the record says so."""
+    init = record.get("init")
+    # Whoever reads the line has checked only what must be there.
+    if not record["cold"] or not isinstance(init, int | float) or isinstance(init, bool):
+        return None
+    return float(init) if math.isfinite(init) and init >= 0 else None

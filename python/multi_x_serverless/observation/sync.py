@@ -258,9 +258,13 @@ class _Sync:
 
     def read(self, sources: tuple[LogSource, ...], now: float, should_stop: Callable[[], bool]) -> SyncReport:
         """Read everything up to `now`, or less if it is to stop."""
+        if self._read_until > now + OVERLAP_S:
+            # The clock was ahead when the logs were read last. Where they were read to by the right one is not known:
+            # as much is read again as a log may be behind, and no run counts twice.
+            self._read_until = now - LONGEST_BEHIND_S
         # What is older was given up meanwhile: its lines would only make halves of runs.
-        oldest = self._before.read_until - LONGEST_BEHIND_S
-        known = [max(oldest, self._before.behind.get(source.key, self._before.read_until)) for source in sources]
+        oldest, behind = self._read_until - LONGEST_BEHIND_S, self._before.behind
+        known = [max(oldest, min(behind.get(source.key, self._read_until), self._read_until)) for source in sources]
         self._streams = tuple(_Stream(source, until, until) for source, until in zip(sources, known, strict=True))
         lines, last, take = 0, 0.0, self._take
         # Tuples begin with the time and the number of the log, which no two of them share: events are not compared.

@@ -35,7 +35,7 @@ from multi_x_serverless.sdk.dynamodb_items import (
     encode_key,
     encode_value,
 )
-from multi_x_serverless.sdk.errors import BackendError, PackageError
+from multi_x_serverless.sdk.errors import BackendError, ObjectNotFoundError, PackageError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -72,6 +72,7 @@ class AwsBackend:
 
     earliest_retry_s = FIRST_RETRY_OF_LAMBDA_S
     owns_network = True
+    shows_traffic = True
 
     def __init__(
         self,
@@ -230,7 +231,25 @@ class AwsBackend:
     def get_object(self, region: str, key: str) -> bytes:
         """Read an object from the region's bucket."""
         with _errors("get_object", region):
-            return self._s3(region).get_object(Bucket=self._bucket(region), Key=key)["Body"].read()
+            try:
+                return self._s3(region).get_object(Bucket=self._bucket(region), Key=key)["Body"].read()
+            except ClientError as error:
+                if _code_of(error) == "NoSuchKey" or (_status_of(error) == 403 and self._is_missing(region, key)):
+                    raise ObjectNotFoundError(key, region=region) from error
+                raise
+
+    def _is_missing(self, region: str, key: str) -> bool:
+        """Whether it is certain that there is no object of that key.
+
+        To callers who may not list the whole bucket S3 does not admit that an object is missing: the answer is the same
+        as if they may not read it. A workflow may list its own objects, and nothing else.
+        """
+        try:
+            found = self._s3(region).list_objects_v2(Bucket=self._bucket(region), Prefix=key, MaxKeys=1)
+        except ClientError:
+            return False  # the caller raises what S3 said of the object itself
+        # A key sorts before all that it is the beginning of.
+        return all(entry["Key"] != key for entry in found.get("Contents", ()))
 
     def _condition(self, condition: int) -> tuple[str, dict[str, str], dict[str, AttributeValue]]:
         """Expression, names and values: the item has a version, or is not there (or only until it is swept)."""
@@ -245,7 +264,8 @@ class AwsBackend:
     def _bucket(self, region: str) -> str:
         if not self._bucket_prefix:
             raise PackageError(
-                f"a payload is too large for a message and {environment.BUCKET_PREFIX} names no bucket for it"
+                f"an object, or a payload that is too large for a message, needs a bucket and "
+                f"{environment.BUCKET_PREFIX} names none"
             )
         return self._bucket_prefix + region
 

@@ -43,6 +43,10 @@ class Backend(Protocol):
     def owns_network(self) -> bool:
         """Whether the machine's network counters count this function alone."""
 
+    @property
+    def shows_traffic(self) -> bool:
+        """Whether `network.NetworkMeter` sees the bytes of operations by itself (they go through botocore)."""
+
     def publish(self, region: str, topic: str, body: str) -> None:
         """Publish a message; returns when it is durable."""
 
@@ -86,7 +90,11 @@ class Backend(Protocol):
         """Store an object, replacing any of the same key."""
 
     def get_object(self, region: str, key: str) -> bytes:
-        """Read an object."""
+        """Read an object.
+
+        Raises:
+            ObjectNotFoundError: There is none of that key.
+        """
 
 
 def backend_from_environment(variables: Mapping[str, str]) -> Backend:

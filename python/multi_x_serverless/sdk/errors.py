@@ -70,6 +70,29 @@ class PayloadError(WorkflowError):
     code = "invalid-payload"
 
 
+class InvalidObjectKeyError(WorkflowError):
+    """The key of an object cannot be used."""
+
+    code = "invalid-object-key"
+
+
+class ObjectNotFoundError(WorkflowError):
+    """There is no object of that key.
+
+    Args:
+        key: Its key.
+        region: Region in which it was looked for.
+        hint: What to do, the rest of the sentence.
+    """
+
+    code = "object-not-found"
+
+    def __init__(self, key: str, *, region: str, hint: str = "") -> None:
+        self.key = key
+        self.region = region
+        super().__init__(f"there is no object '{key}' in {region}" + (f"; {hint}" if hint else ""))
+
+
 class RejectedMessageError(WorkflowError):
     """A message is not for this function: damaged, forged, or of something else. Nothing was run.
 

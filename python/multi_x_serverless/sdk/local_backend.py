@@ -8,6 +8,7 @@ round trip to the region that the operation is for.
 from __future__ import annotations
 
 import base64
+import http
 import http.client
 import json
 import threading
@@ -16,13 +17,16 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from multi_x_serverless.sdk.backend import Attribute, Attributes, StoredItem
-from multi_x_serverless.sdk.errors import BackendError
+from multi_x_serverless.sdk.errors import BackendError, ObjectNotFoundError
 
 ATTEMPTS = 4
 """How often an operation is tried before its region counts as unavailable."""
 
 FIRST_PAUSE_S = 0.05
 """Pause before the second attempt; it doubles from one to the next."""
+
+LARGEST_OBJECT_BYTES = 48_000_000
+"""With what encoding adds (a third) and its key it fits into the 64 MiB of a request that the endpoint reads."""
 
 TIMEOUT_S = 30.0
 """Longest wait for an answer, including the simulated distance."""
@@ -44,6 +48,9 @@ class LocalBackend:
 
     owns_network = False
     """Functions share the machine's interfaces with everything else on it."""
+
+    shows_traffic = False
+    """What goes to the endpoint goes over the loopback, without botocore."""
 
     def __init__(
         self,
@@ -144,6 +151,13 @@ class LocalBackend:
 
     def put_object(self, region: str, key: str, body: bytes) -> None:
         """Store an object."""
+        if len(body) > LARGEST_OBJECT_BYTES:
+            raise BackendError(
+                f"object '{key}' has {len(body):,} bytes; the embedded cloud takes {LARGEST_OBJECT_BYTES:,} from a "
+                "function",
+                operation="put_object",
+                region=region,
+            )
         self._request("put_object", region, {"key": key, "body": _encoded(body)})
 
     def get_object(self, region: str, key: str) -> bytes:
@@ -175,6 +189,8 @@ class LocalBackend:
             answer = _document(operation, region, content)
             if status < 400:
                 return answer
+            if operation == "get_object" and status == http.HTTPStatus.NOT_FOUND:
+                raise ObjectNotFoundError(str(members["key"]), region=region)
             problem, retryable = _problem(answer, status)
             if not retryable:
                 break

@@ -18,6 +18,7 @@ from multi_x_serverless.sdk.errors import NotASyncNodeError, RepeatedCallError
 from multi_x_serverless.sdk.joins import Join
 from multi_x_serverless.sdk.manifest import Manifest
 from multi_x_serverless.sdk.network import NetworkMeter, sdk_calls
+from multi_x_serverless.sdk.objects import WorkflowObjects
 from multi_x_serverless.sdk.outbox import FunctionRun, Outbox
 from multi_x_serverless.sdk.payload import ABSENT_PAYLOAD, Payload, PayloadReference
 from multi_x_serverless.sdk.predecessors import PredecessorResult
@@ -83,6 +84,7 @@ class NodeRun:
         self._placement = placement
         self._delivery = delivery
         self._node = envelope.node
+        self._objects = WorkflowObjects(container.backend, container.manifest, container.meter)
         self._started = started
         self._earlier_s = 0.0
         self._decided: set[int] = set()
@@ -142,6 +144,14 @@ class NodeRun:
             self._kept[edge] = payload
         elif conditional:
             self._calls[edge] = self._container.executor.submit(self._call, edge, payload, self._offset())
+
+    def read_object(self, key: str) -> bytes:
+        """Read an object of the workflow."""
+        return self._objects.read(key)
+
+    def write_object(self, key: str, body: bytes) -> None:
+        """Store an object of the workflow."""
+        self._objects.write(key, body)
 
     def claim(self) -> Claim | None:
         """Claim the node's start; `None` if this delivery is a duplicate."""

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
         def call(self, function: str, payload: Payload, conditional: bool, frame: FrameType) -> None:
             """Call or decline an edge."""
 
+        def read_object(self, key: str) -> bytes:
+            """Read an object of the workflow."""
+
+        def write_object(self, key: str, body: bytes) -> None:
+            """Store an object of the workflow."""
+
         def predecessor_results(self) -> tuple[PredecessorResult, ...]:
             """What was passed to a sync node, in edge order."""
 

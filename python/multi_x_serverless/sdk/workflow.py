@@ -232,6 +232,40 @@ class MultiXServerlessWorkflow:
         """
         return self._running("get_predecessor_data").predecessor_results()
 
+    def read_object(self, key: str) -> bytes:
+        """Read one of the workflow's objects, which lie in its home region wherever this function runs.
+
+        ``multi_x_serverless objects put`` stores objects from outside, `write_object` from within.
+
+        Args:
+            key: A relative path, at most 512 characters.
+
+        Raises:
+            OutsideRunError: No run is under way here.
+            InvalidObjectKeyError: The key cannot be used.
+            ObjectNotFoundError: There is no object of that key.
+            BackendError: The home region does not answer.
+        """
+        return self._running("read_object").read_object(key)
+
+    def write_object(self, key: str, body: bytes) -> None:
+        """Store an object of the workflow in its home region, replacing any of the same key.
+
+        It is there for every later `read_object` of any run, and stays until it is deleted.
+
+        Args:
+            key: A relative path, at most 512 characters. It should follow from the input or the run's id: a function
+                may run again after a failure, and then writes the same object again.
+            body: Its content.
+
+        Raises:
+            OutsideRunError: No run is under way here.
+            InvalidObjectKeyError: The key cannot be used.
+            PayloadError: `body` is not bytes.
+            BackendError: The home region does not take it.
+        """
+        self._running("write_object").write_object(key, body)
+
     def _running(self, operation: str) -> RunningNode:
         node = current_node.get()
         if node is None or node.workflow_id != self.id:

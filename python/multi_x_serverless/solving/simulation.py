@@ -75,6 +75,12 @@ class LimitCheck:
         """Slack of the tightest comparison, in the metric's unit; negative when the limit is broken."""
         return self.tightest.slack
 
+    @property
+    def margin(self) -> float:
+        """Slack as a fraction of the limit that it is of; the slack itself where that limit is zero."""
+        tightest = self.tightest
+        return tightest.slack / tightest.limit if tightest.limit > 0 else tightest.slack
+
     def to_members(self) -> dict[str, Any]:
         """The check as part of a document, with the names of the solution document."""
         return {

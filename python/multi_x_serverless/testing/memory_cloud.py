@@ -27,7 +27,7 @@ from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar
 from multi_x_serverless.sdk.application import Answer, Application, load_package
 from multi_x_serverless.sdk.backend import Attribute, Attributes, Backend, StoredItem
 from multi_x_serverless.sdk.envelope import new_trigger
-from multi_x_serverless.sdk.errors import BackendError
+from multi_x_serverless.sdk.errors import BackendError, ObjectNotFoundError
 from multi_x_serverless.sdk.manifest import MANIFEST_FILE, Manifest
 from multi_x_serverless.sdk.payload import Payload
 from multi_x_serverless.sdk.plan_replica import PlanReplica
@@ -81,6 +81,7 @@ class MemoryBackend:
 
     earliest_retry_s = 0.0
     owns_network = False
+    shows_traffic = False
 
     def __init__(self, clock: Callable[[], float], hook: OperationHook | None = None) -> None:
         self._clock = clock
@@ -163,7 +164,7 @@ class MemoryBackend:
         """Read an object."""
         with self._operation("get_object", region):
             if (region, key) not in self.objects:
-                raise BackendError(f"there is no object '{key}'", operation="get_object", region=region)
+                raise ObjectNotFoundError(key, region=region)
             return self.objects[region, key]
 
     @contextmanager

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from multi_x_serverless.sdk.application import Application, Package
 from multi_x_serverless.sdk.envelope import decode_envelope, new_trigger
+from multi_x_serverless.sdk.objects import workflow_object_key, workflow_object_prefix
 from multi_x_serverless.sdk.payload import Payload
 from multi_x_serverless.sdk.plan_replica import PlanReplica
 from multi_x_serverless.sdk.records import parse_line
@@ -37,6 +38,10 @@ class WorkflowRun:
         placement: Node or function -> region; home for all others.
         duplicates: Whether every message is delivered twice.
         seed: Shuffles the order of deliveries; the oldest first if missing.
+        objects: The workflow's objects before the run, key -> content.
+
+    Raises:
+        InvalidObjectKeyError: The key of an object cannot be used.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class WorkflowRun:
         placement: Mapping[str, str] | None = None,
         duplicates: bool = False,
         seed: int | None = None,
+        objects: Mapping[str, bytes] | None = None,
     ) -> None:
         self._project = project
         self._raise_errors = raise_errors
@@ -63,6 +69,8 @@ class WorkflowRun:
         manifest = project.manifest
         if placement:
             self._plan(placement)
+        for key, body in (objects or {}).items():
+            self._backend.put_object(manifest.home, workflow_object_key(manifest.workflow_id, key), body)
         trigger = new_trigger(manifest, Payload.of(payload), now=START_TIME)
         self.run_id = trigger.run_id
         self._backend.publish(manifest.home, manifest.function_of(0).topic, trigger.encode())
@@ -102,8 +110,19 @@ class WorkflowRun:
 
     @property
     def objects(self) -> Mapping[tuple[str, str], bytes]:
-        """Stored objects by region and key."""
+        """Stored objects by region and key, those of the run's state among them."""
         return dict(self._backend.objects)
+
+    @property
+    def workflow_objects(self) -> Mapping[str, bytes]:
+        """The workflow's own objects, by the keys that its functions use."""
+        manifest = self._project.manifest
+        prefix = workflow_object_prefix(manifest.workflow_id)
+        return {
+            key.removeprefix(prefix): body
+            for (region, key), body in sorted(self._backend.objects.items())
+            if region == manifest.home and key.startswith(prefix)
+        }
 
     @property
     def records(self) -> list[dict[str, Any]]:

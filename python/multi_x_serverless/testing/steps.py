@@ -84,6 +84,14 @@ class WatchedNode:
         self.inner.call(function, payload, conditional, frame)
         self.calls.append(CallMade(function, payload.value(), conditional))
 
+    def read_object(self, key: str) -> bytes:
+        """Read an object of the workflow."""
+        return self.inner.read_object(key)
+
+    def write_object(self, key: str, body: bytes) -> None:
+        """Store an object of the workflow."""
+        self.inner.write_object(key, body)
+
     def predecessor_results(self) -> tuple[PredecessorResult, ...]:
         """What was passed to a sync node."""
         return self.inner.predecessor_results()

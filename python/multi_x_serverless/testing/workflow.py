@@ -48,11 +48,13 @@ class WorkflowTest:
         placement: Mapping[str, str] | None = None,
         duplicates: bool = False,
         seed: int | None = None,
+        objects: Mapping[str, bytes] | None = None,
     ) -> WorkflowRun:
         """Start a run without delivering anything; the arguments are those of `WorkflowRun`.
 
         Raises:
             LookupError: The placement names what does not exist.
+            InvalidObjectKeyError: The key of an object cannot be used.
             PayloadError: The payload is neither JSON nor bytes.
         """
         return WorkflowRun(
@@ -62,6 +64,7 @@ class WorkflowTest:
             placement=placement,
             duplicates=duplicates,
             seed=seed,
+            objects=objects,
         )
 
     def run(
@@ -72,16 +75,23 @@ class WorkflowTest:
         placement: Mapping[str, str] | None = None,
         duplicates: bool = False,
         seed: int | None = None,
+        objects: Mapping[str, bytes] | None = None,
     ) -> WorkflowRun:
         """Start a run and deliver until nothing is pending.
 
         Raises:
             LookupError: The placement names what does not exist.
+            InvalidObjectKeyError: The key of an object cannot be used.
             PayloadError: The payload is neither JSON nor bytes.
             BaseException: What a function raised, if errors are raised.
         """
         return self.start(
-            payload, raise_errors=raise_errors, placement=placement, duplicates=duplicates, seed=seed
+            payload,
+            raise_errors=raise_errors,
+            placement=placement,
+            duplicates=duplicates,
+            seed=seed,
+            objects=objects,
         ).finish()
 
     def close(self) -> None:
@@ -89,8 +99,15 @@ class WorkflowTest:
         self._project.close()
 
 
-def run_workflow(project: str | Path, payload: object = None) -> WorkflowRun:
+def run_workflow(
+    project: str | Path, payload: object = None, *, objects: Mapping[str, bytes] | None = None
+) -> WorkflowRun:
     """Run a project's workflow once.
+
+    Args:
+        project: The directory with `app.py`.
+        payload: What the entry receives.
+        objects: The workflow's objects before the run, key -> content.
 
     Raises:
         InvalidConfigurationError: The configuration is refused, as at deployment.
@@ -98,4 +115,4 @@ def run_workflow(project: str | Path, payload: object = None) -> WorkflowRun:
         BaseException: What a function raised.
     """
     with WorkflowTest(project) as test:
-        return test.run(payload)
+        return test.run(payload, objects=objects)

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from multi_x_serverless.adaptation.check_deployment import check_deployment
+from multi_x_serverless.adaptation.check_deployment import GRACE_S, check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
-from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals
+from multi_x_serverless.adaptation.check_work import CheckWork
+from multi_x_serverless.adaptation.ledger import Ledger
+from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, collect_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, WorkflowProblem, build_workflow_problem
 from multi_x_serverless.adaptation.statistics import read_statistics
+from multi_x_serverless.adaptation.upkeep import sync_workflow
+from multi_x_serverless.adaptation.workflows import each_deployed_workflow
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key
-from multi_x_serverless.cloud.tables import PlanStore, physical_name
+from multi_x_serverless.cloud.tables import PlanStore, physical_name, workflow_table
 from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.deployment.progress import SILENT
-from multi_x_serverless.errors import CloudError, NotEnoughDataError, UnknownWorkflowError
+from multi_x_serverless.errors import CloudError, InvalidProblemError, NotEnoughDataError, UnknownWorkflowError
+from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import History
+from multi_x_serverless.observation.sync import SyncReport
 from multi_x_serverless.solving.problem import SolveSettings
-from tests.fakes import FakeCloud
+from tests.fakes import Call, FakeCloud
 from tests.unit.adaptation.deployed import add_runs, deployed_example
-from tests.unit.deployment.projects import CONFIGURATION, WORKFLOW_ID, make_project, stage
+from tests.unit.adaptation.month import slow_processor
+from tests.unit.deployment.projects import CONFIGURATION, WORKFLOW_ID, check_consistent, make_project, record_of, stage
 
 SETTINGS = CheckSettings(solve=SolveSettings(hours=(0, 12), scenarios=100, validation_scenarios=100))
 
@@ -204,6 +213,7 @@ def test_data_that_could_not_be_refreshed_is_told(tmp_path: Path) -> None:
     assert any("could not be refreshed" in warning for warning in decision.warnings)
     assert any("3 days old" in warning for warning in decision.warnings)
     cloud.time += 12 * 86_400.0
+    add_runs(cloud, 1)
     (decision,) = check_solver(cloud, SETTINGS, dry_run=True)
     assert decision.verdict == "failed"
     assert "too old" in decision.reason
@@ -221,11 +231,168 @@ def test_record_that_cannot_be_read_stops_no_other(tmp_path: Path) -> None:
     assert migrated.outcome == "migrated"
 
 
+def test_a_check_of_many_learns_from_all_runs_once_and_reads_records_one_by_one(tmp_path: Path) -> None:
+    """Reading all statistics and records for each workflow anew would be millions of reads for thousands of them."""
+    cloud = deployed_example(tmp_path, runs=120)
+    stored = workflow_table(cloud).get(Key(WORKFLOW_ID))
+    assert stored is not None
+    runs = History(cloud).runs(WORKFLOW_ID)
+    names = [f"copy{number}-0.0.1" for number in range(6)]
+    for name in names:
+        workflow_table(cloud).put(Key(name), replace(stored.value, workflow_id=name))
+        History(cloud).add(name, runs)
+    cloud.faults.reset()
+    decisions = check_solver(cloud, SETTINGS, dry_run=True)
+    assert {decision.verdict for decision in decisions} == {"would stage"}
+    reads = [call.arguments for call in cloud.faults.calls if call.operation == "get"]
+    summaries = [arguments for arguments in reads if arguments[2] in {Key(name, "summary") for name in names}]
+    records = [arguments for arguments in reads if arguments[1] == physical_name("workflows")]
+    assert summaries == []
+    assert len(records) == len(decisions)
+    cloud.faults.reset()
+    found = each_deployed_workflow(cloud)
+    next(found)
+    assert [call.arguments[2] for call in cloud.faults.calls if call.operation == "get"] == [Key(names[0])]
+    # A day later what was learned is learned anew, by the first one that comes.
+    cloud.time += KEEP_LEARNED_S
+    reports = collect_signals(cloud, ("performance",), cloud.regions[:2], learned_kept_s=KEEP_LEARNED_S)
+    assert reports[0].notes != ()
+    (again,) = collect_signals(cloud, ("performance",), cloud.regions[:2], learned_kept_s=KEEP_LEARNED_S)
+    assert (again.notes, [outcome.is_refreshed for outcome in again.outcomes]) == ((), [True, True])
+    (wider,) = collect_signals(cloud, ("performance",), cloud.regions, learned_kept_s=KEEP_LEARNED_S)
+    assert wider.notes != (), "distances to the other regions were not learned yet"
+
+
 def test_plan_that_cannot_be_read_stops_no_other(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path)
     cloud.key_value.put(cloud.system_region, physical_name("plans"), Key(WORKFLOW_ID, "v00000001"), {"document": "{"})
     (outcome,) = check_deployment(cloud, progress=SILENT)
     assert outcome.outcome == "failed"
+
+
+def test_a_defect_that_one_workflow_meets_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    stored = workflow_table(cloud).get(Key(WORKFLOW_ID))
+    assert stored is not None
+    for name in ("a-0.0.1", "z-0.0.1"):
+        workflow_table(cloud).put(Key(name), replace(stored.value, workflow_id=name))
+    checked: list[str] = []
+
+    def sync(cloud: Cloud, record: WorkflowRecord, **named: Any) -> SyncReport:
+        checked.append(record.workflow_id)
+        if record.workflow_id == "a-0.0.1":
+            raise ZeroDivisionError("met by a")
+        return sync_workflow(cloud, record, **named)
+
+    monkeypatch.setattr("multi_x_serverless.adaptation.check_solver.sync_workflow", sync)
+    broken, sound, without_runs = check_solver(cloud, SETTINGS)
+    assert checked == ["a-0.0.1", WORKFLOW_ID, "z-0.0.1"]
+    assert (broken.verdict, broken.error_code) == ("failed", "defect")
+    assert "ZeroDivisionError: met by a" in broken.reason
+    assert "test_check_solver.py:" in broken.reason
+    assert (sound.verdict, without_runs.verdict) == ("staged", "wait")
+
+    def migrate(*_: object, **__: object) -> None:
+        raise KeyError("met by the migration")
+
+    monkeypatch.setattr("multi_x_serverless.adaptation.check_deployment.migrate", migrate)
+    first, failed, last = check_deployment(cloud, progress=SILENT)
+    assert (failed.outcome, failed.error_code) == ("failed", "defect")
+    assert "KeyError" in failed.message
+    assert (first.workflow_id, last.workflow_id) == ("a-0.0.1", "z-0.0.1")
+
+
+def test_an_engine_that_refuses_leaves_what_it_cost_in_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    before = Ledger(cloud).spending(WORKFLOW_ID)
+
+    def refuse(*_: object) -> None:
+        raise InvalidProblemError("nodes", "is refused", reason="out-of-range")
+
+    monkeypatch.setattr("multi_x_serverless.adaptation.check_solver.Simulator", refuse)
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert (decision.verdict, decision.error_code, decision.runs) == ("failed", "invalid-problem", 120)
+    after = Ledger(cloud).spending(WORKFLOW_ID)
+    assert after.by_kind["check"].count == 1
+    assert after.carbon_gco2eq > before.carbon_gco2eq
+
+
+def test_what_raises_before_it_has_an_entry_is_noted_with_the_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = deployed_example(tmp_path)
+    record = record_of(cloud)
+    assert record is not None
+    slow_processor(monkeypatch, 0.25)
+    before = Ledger(cloud).spending(WORKFLOW_ID).cpu_s
+    work = CheckWork(cloud, record)  # reads the clock once, each block twice but for one that raises, the end once
+    with work.noted_elsewhere():
+        pass
+    with suppress(CloudError), work.noted_elsewhere():
+        raise CloudError("out", operation="x")
+    work.note()
+    assert Ledger(cloud).spending(WORKFLOW_ID).cpu_s - before == pytest.approx(3 * 0.25)
+
+
+def test_a_check_that_fails_at_its_very_end_is_in_the_ledger_once(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    before = Ledger(cloud).spending(WORKFLOW_ID)
+    cloud.faults.before = lambda call: (
+        CloudError("out", operation="put")
+        if call.operation == "put" and call.arguments[2] == Key(WORKFLOW_ID, "check")
+        else None
+    )
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert (decision.verdict, decision.reason) == ("failed", "out")
+    assert Ledger(cloud).spending(WORKFLOW_ID).solves == before.solves + 1
+
+
+def test_a_ledger_that_cannot_be_written_is_told_with_the_failure(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    cloud.faults.before = lambda call: CloudError("out", operation="query") if call.operation == "query" else None
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.verdict == "failed"
+    assert "is not in the ledger" in decision.reason
+
+
+def test_what_expired_is_replaced_by_home_once_and_then_swept(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    check_deployment(cloud, progress=SILENT)
+    cloud.time += PLAN_LIFETIME_S
+    (preview,) = check_deployment(cloud, progress=SILENT, dry_run=True)
+    assert (preview.outcome, preview.plan_version) == ("would migrate", 2)
+    assert "plan 2 has expired" in preview.message
+    assert PlanStore(cloud).staged(WORKFLOW_ID) is None, "a dry run stages nothing"
+    (outcome,) = check_deployment(cloud, progress=SILENT)
+    assert (outcome.outcome, outcome.plan_version, outcome.deleted) == ("migrated", 3, ())
+    assert outcome.message == "plan 2 has expired, everything goes home: plan 3 is in force."
+    cloud.time += GRACE_S
+    (swept,) = check_deployment(cloud, progress=SILENT)
+    assert (swept.outcome, swept.plan_version) == ("unchanged", 3)
+    assert {place.partition(" in ")[2] for place in swept.deleted} == {"ca-central-1"}
+    check_consistent(cloud)
+
+
+def test_a_plan_that_is_staged_meanwhile_goes_before_going_home(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    plans = PlanStore(cloud)
+    waiting = stage(cloud, left="ca-central-1")
+    assert plans.stage_if_none_is(waiting) is None
+    assert plans.staged(WORKFLOW_ID) == waiting
+    assert plans.unstage(WORKFLOW_ID, waiting.version)
+    other = cloud.copy()
+
+    def stage_first(call: Call) -> None:
+        if call.operation == "put" and call.arguments[2] == Key(WORKFLOW_ID, "staged"):
+            other.faults.reset()
+            PlanStore(other).stage(waiting)
+
+    other.faults.before = stage_first
+    assert PlanStore(other).stage_if_none_is(waiting) is None
+    assert PlanStore(other).staged(WORKFLOW_ID) is not None
 
 
 def test_staged_plan_that_has_expired_is_dropped(tmp_path: Path) -> None:
@@ -322,9 +489,11 @@ def test_the_solver_has_the_time_that_the_caller_has_left(tmp_path: Path, monkey
     cloud = deployed_example(tmp_path, runs=120)
     seen: list[float] = []
 
-    def build(cloud: Cloud, record: WorkflowRecord, settings: SolveSettings) -> WorkflowProblem:
+    def build(
+        cloud: Cloud, record: WorkflowRecord, settings: SolveSettings, *, runs: tuple[ObservedRun, ...]
+    ) -> WorkflowProblem:
         seen.append(settings.deadline_s)
-        return build_workflow_problem(cloud, record, settings)
+        return build_workflow_problem(cloud, record, settings, runs=runs)
 
     monkeypatch.setattr("multi_x_serverless.adaptation.check_solver.build_workflow_problem", build)
     for left_s in (100.0, 1000.0):

@@ -10,12 +10,17 @@ import pytest
 from multi_x_serverless.adaptation.comparison import (
     MINIMUM_CONTROLS,
     MINIMUM_IN_STRATUM,
+    Difference,
+    ErrorTerm,
     HourlyValue,
+    Interval,
+    difference,
     plan_weights,
     saving,
     strata,
     stratified,
     student_quantile,
+    summed,
 )
 
 HOURLY = tuple(300.0 + 250.0 * (hour % 12) / 12.0 for hour in range(24))
@@ -127,3 +132,50 @@ def test_weighted_mean_and_standard_error_by_hand() -> None:
 @pytest.mark.parametrize(("degrees", "quantile"), [(4, 2.7764), (5, 2.5706), (10, 2.2281), (30, 2.0423), (1e9, 1.96)])
 def test_student_quantile_is_that_of_the_tables(degrees: float, quantile: float) -> None:
     assert student_quantile(degrees) == pytest.approx(quantile, rel=1e-3)
+
+
+def test_a_difference_by_hand() -> None:
+    day = (frozenset(range(24)),)
+    controls = [HourlyValue(1, 10.0), HourlyValue(2, 14.0)]
+    planned = [HourlyValue(1, 4.0), HourlyValue(2, 6.0), HourlyValue(3, 8.0)]
+    found = difference(controls, planned, day)
+    assert found is not None
+    # Variances of the means: 8 / 2 and 4 / 3.
+    assert found.value == 6.0
+    assert [term.variance for term in found.terms] == pytest.approx([4.0, 4.0 / 3.0])
+    assert [term.freedom for term in found.terms] == [1, 2]
+    freedom = (16.0 / 3.0) ** 2 / (16.0 / 1.0 + (16.0 / 9.0) / 2.0)
+    spread = student_quantile(freedom) * math.sqrt(16.0 / 3.0)
+    interval = found.interval()
+    assert (interval.value, interval.low, interval.high) == pytest.approx((6.0, 6.0 - spread, 6.0 + spread))
+    # Ten such runs save ten times as much, and that is ten times as uncertain.
+    ten = found.times(10.0).interval()
+    assert (ten.value, ten.low, ten.high) == pytest.approx((60.0, 60.0 - 10 * spread, 60.0 + 10 * spread))
+    less = ten.less(15.0)
+    assert (less.value, less.low, less.high) == pytest.approx((45.0, 45.0 - 10 * spread, 45.0 + 10 * spread))
+    assert difference(controls, planned, ()) is None
+
+
+def test_independent_differences_add_up_with_their_variances() -> None:
+    both = summed([Difference(3.0, (ErrorTerm(4.0, 10),)), Difference(-1.0, (ErrorTerm(12.0, 30),))])
+    interval = both.interval()
+    freedom = 16.0**2 / (16.0 / 10 + 144.0 / 30)
+    assert interval.value == 2.0
+    assert interval.high - interval.value == pytest.approx(4.0 * student_quantile(freedom))
+    assert summed([Difference(3.0, ()), Difference(1.0, ())]).interval() == Interval(4.0, 4.0, 4.0)
+
+
+def test_the_interval_of_a_difference_covers_the_truth_as_often_as_it_says() -> None:
+    repeats, covered = 400, 0
+    # Runs of the plan have 0.6 of what home has: so much less, weighted as `draw` spreads runs over the day.
+    weights = [1 + hour % 6 for hour in range(24)]
+    mean = sum(w * v for w, v in zip(weights, HOURLY, strict=True)) / sum(weights) * math.exp(0.4**2 / 2)
+    for seed in range(repeats):
+        controls, planned = draw(random.Random(seed), 500, true_ratio=0.6)
+        groups = strata((entry.hour for entry in controls), (entry.hour for entry in planned))
+        found = difference(controls, planned, groups)
+        assert found is not None
+        interval = found.interval()
+        covered += interval.low <= 0.4 * mean <= interval.high
+    slack = 4.0 * math.sqrt(0.95 * 0.05 / repeats) + 0.02
+    assert 0.95 - slack <= covered / repeats <= 0.95 + slack

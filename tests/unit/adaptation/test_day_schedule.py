@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from multi_x_serverless.adaptation.cold_starts import COLD_START_S
 from multi_x_serverless.adaptation.day_schedule import (
-    COLD_START_S,
     NodeLoad,
     SignalPrices,
     SwitchingPrices,

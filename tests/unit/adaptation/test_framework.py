@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from multi_x_serverless.adaptation import framework_handler
 from multi_x_serverless.adaptation.balance import LONGEST_S
 from multi_x_serverless.adaptation.framework import (
     EVENT_LIFE_S,
@@ -18,6 +19,9 @@ from multi_x_serverless.adaptation.framework import (
     JobResult,
     run_job,
 )
+from multi_x_serverless.adaptation.framework_bill import Machine
+from multi_x_serverless.adaptation.ledger import Ledger
+from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.adaptation.statistics import read_statistics
 from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.local import LocalCloud, LocalSettings
@@ -36,6 +40,7 @@ from multi_x_serverless.errors import (
     NotEnoughDataError,
 )
 from multi_x_serverless.model.framework import JOBS, FrameworkEvent, Job
+from multi_x_serverless.solving.model_constants import MEMORY_KW_PER_GB, PUE_DEFAULT, VCPU_MINIMUM_KW
 from tests.fakes import Call, FakeCloud
 from tests.unit.adaptation.deployed import add_runs, deployed_example
 from tests.unit.deployment.projects import CONFIGURATION, SOURCE, WORKFLOW_ID, functions, make_project, stage
@@ -50,9 +55,10 @@ class Function:
     events: list[FrameworkEvent] = field(default_factory=list)
     lines: list[dict[str, Any]] = field(default_factory=list)
     unavailable: frozenset[str] = frozenset()
+    machine: Machine | None = None
 
     def run(self, event: FrameworkEvent, *, request: str = "request-1") -> JobResult:
-        return run_job(self.cloud, event, JobContext(request, self.time_left_s, self._invoke, self._log))
+        return run_job(self.cloud, event, JobContext(request, self.time_left_s, self._invoke, self._log, self.machine))
 
     def run_all(self, job: Job, *, request: str = "request-1") -> dict[str, str]:
         """Start all workflows and handle each as the cloud would; what became of each."""
@@ -394,6 +400,30 @@ def test_the_shortest_event_is_enough() -> None:
     assert FrameworkEvent.from_members({"job": "data_sync"}) == FrameworkEvent("data_sync")
 
 
+def test_a_migration_and_its_sweep_make_no_check_due(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    function = Function(cloud)
+    check = FrameworkEvent("update_check_solver", WORKFLOW_ID)
+    migration = FrameworkEvent("update_check_deployment", WORKFLOW_ID)
+    assert function.run(check, request="1").outcome == "done"
+    for request in ("2", "3"):
+        cloud.time += 5_400.0
+        assert function.run(migration, request=request).outcome == "done"
+        assert function.run(check, request=request).outcome == "not due"
+
+
+def test_a_clock_that_is_set_back_makes_a_check_due(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    right = cloud.time
+    function = Function(cloud)
+    cloud.time += 400 * 86_400.0
+    add_runs(cloud, 120)
+    assert function.run(FrameworkEvent("update_check_solver", WORKFLOW_ID), request="1").outcome == "done"
+    cloud.time = right + 60.0
+    assert function.run(FrameworkEvent("update_check_solver", WORKFLOW_ID), request="2").outcome == "done"
+    assert function.run(FrameworkEvent("update_check_solver", WORKFLOW_ID), request="3").outcome == "not due"
+
+
 def test_a_deployment_makes_a_check_due(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path, runs=120)
     function = Function(cloud)
@@ -404,3 +434,58 @@ def test_a_deployment_makes_a_check_due(tmp_path: Path) -> None:
     deploy(cloud, make_project(tmp_path, configuration=CONFIGURATION + "home_share: 0.2\n"))
     cloud.time += 60.0
     assert function.run(replace(event, tick="three")).outcome == "done"
+
+
+def test_what_an_invocation_is_billed_is_in_the_ledger_of_its_workflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = deployed_example(tmp_path, runs=3)
+    function = Function(cloud, machine=Machine(1769, "arm64"))
+
+    def take_two_seconds(*_arguments: object, **_options: object) -> tuple[()]:
+        cloud.time += 2.0
+        raise LookupError("a defect")
+
+    function.run(FrameworkEvent("data_collect", WORKFLOW_ID))
+    monkeypatch.setattr("multi_x_serverless.adaptation.framework.check_deployment", take_two_seconds)
+    with pytest.raises(LookupError):
+        function.run(FrameworkEvent("update_check_deployment", WORKFLOW_ID))
+    spent = Ledger(cloud).spending(WORKFLOW_ID).by_kind["framework"]
+    assert (spent.count, spent.billed_s) == (2, 2.0), (
+        "the one that failed is billed as well; the clock stood still before"
+    )
+    signals = read_signals(cloud)
+    price = signals.prices["us-east-1"].prices
+    assert spent.cost_usd == pytest.approx(
+        2.0 * 1769 / 1024 * price.lambda_usd_per_gb_second("arm64") + 2 * price.lambda_usd_per_million_requests / 1e6
+    )
+    intensity = signals.carbon["us-east-1"].intensity_gco2eq_per_kwh[int(cloud.now() // 3600 % 24)]
+    kw = VCPU_MINIMUM_KW + 1769 / 1024 * MEMORY_KW_PER_GB
+    assert spent.carbon_gco2eq == pytest.approx(2.0 / 3600 * kw * PUE_DEFAULT * intensity)
+    assert "not_in_the_ledger" not in function.lines[-1]["details"]
+
+
+def test_of_a_workflow_that_is_gone_no_bill_is_left_and_one_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path)
+    function = Function(cloud, machine=Machine(512, "x86_64"))
+    assert function.run(FrameworkEvent("data_collect", "gone-0.0.1")).outcome == "gone"
+    assert Ledger(cloud).spending("gone-0.0.1").by_kind == {}
+
+    def refuse(call: Call) -> Exception | None:
+        is_ledger = call.operation == "put" and call.arguments[1] == physical_name("ledger")
+        return CloudError("the table is away.", operation="put") if is_ledger else None
+
+    cloud.key_value.faults.before = refuse
+    assert function.run(FrameworkEvent("data_collect", WORKFLOW_ID)).outcome == "done"
+    assert function.lines[-1]["details"]["not_in_the_ledger"] == "the table is away."
+
+
+@pytest.mark.parametrize(("memory", "expected"), [("512", 512), ("", None), ("much", None)])
+def test_the_function_is_billed_by_the_memory_that_lambda_names(
+    monkeypatch: pytest.MonkeyPatch, memory: str, expected: int | None
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory)
+    found = framework_handler._machine()
+    assert (None if found is None else found.memory_mb) == expected
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert framework_handler._machine() == (None if expected is None else Machine(expected, "arm64"))

@@ -11,22 +11,24 @@ import pytest
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.ledger import Ledger, Spending
-from multi_x_serverless.adaptation.overhead import estimate_overhead, migration_spending, solve_spending
+from multi_x_serverless.adaptation.overhead import effort_spending, estimate_overhead, solve_spending
 from multi_x_serverless.adaptation.removal import remove_workflow
 from multi_x_serverless.adaptation.signals import read_signals
-from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
-from multi_x_serverless.cli.output import describe_spending
+from multi_x_serverless.adaptation.upkeep import collect_for_workflows, deploy_workflow, sync_workflow
+from multi_x_serverless.cloud.ports import InvocationResult
 from multi_x_serverless.cloud.tables import PlanStore
+from multi_x_serverless.deployment.effort import Copy, EffortLog, Probe
 from multi_x_serverless.deployment.progress import SILENT
-from multi_x_serverless.errors import InvalidDocumentError
+from multi_x_serverless.errors import CloudError, InvalidDocumentError
 from multi_x_serverless.model.ledger import LedgerEntry
 from multi_x_serverless.solving.model_constants import PUE_DEFAULT, VCPU_MAXIMUM_KW
-from multi_x_serverless.solving.problem import SolveSettings
-from tests.fakes import Call
+from multi_x_serverless.solving.problem import Signals, SolveSettings
+from tests.fakes import Call, FakeCloud
 from tests.unit.adaptation.deployed import deployed_example
-from tests.unit.deployment.projects import WORKFLOW_ID, record_of, stage
+from tests.unit.deployment.projects import SOURCE, WORKFLOW_ID, make_project, record_of, stage
 
 SETTINGS = CheckSettings(solve=SolveSettings(hours=(0, 12), scenarios=100, validation_scenarios=100))
+DOCUMENTS = Path(__file__).parents[2] / "data" / "documents"
 NOTHING = Spending(0, 0, 0.0, 0.0, 0.0)
 
 
@@ -62,20 +64,189 @@ def test_entries_older_than_the_history_are_forgotten(tmp_path: Path) -> None:
     assert ledger.spending(WORKFLOW_ID).cpu_s == 2.0
 
 
-def test_overhead_counts_copies_by_region_and_probes_by_function(tmp_path: Path) -> None:
+FLAT = 100.0
+"""Intensity of home at every hour, in gCO2eq/kWh; ca-central-1 has 20."""
+
+PROBED = Probe("left", "ca-central-1", 0.1, 0.3, 1769, "x86_64")
+
+
+def flat_signals(cloud: FakeCloud) -> Signals:
+    """The signals with intensities that are the same at all hours."""
+    known = read_signals(cloud)
+    carbon = {
+        region: replace(signal, intensity_gco2eq_per_kwh=(20.0 if region == "ca-central-1" else FLAT,) * 24)
+        for region, signal in known.carbon.items()
+    }
+    return replace(known, carbon=carbon)
+
+
+def test_what_a_migration_took_is_priced_by_hand(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path)
-    record, signals, now = record_of(cloud), read_signals(cloud), cloud.now()
+    record, signals = record_of(cloud), flat_signals(cloud)
     assert record is not None
-    one = migration_spending(record, [("left", "ca-central-1")], signals, "best", at=now)
-    two = migration_spending(record, [("left", "ca-central-1"), ("join", "ca-central-1")], signals, "best", at=now)
-    assert (one.probes, two.probes) == (1, 2)
-    assert one.copied_bytes == two.copied_bytes == record.package.size_bytes
-    assert two.carbon_gco2eq > one.carbon_gco2eq
-    away = migration_spending(record, [("left", "ca-central-1"), ("join", "us-west-1")], signals, "best", at=now)
-    assert away.copied_bytes == 2 * record.package.size_bytes
-    assert solve_spending(record, 2.0, signals, at=now).carbon_gco2eq == pytest.approx(
-        2.0 * solve_spending(record, 1.0, signals, at=now).carbon_gco2eq
+    # 2 GB to ca-central-1; a probe there of 0.4 s on one processor, a warm one at home of 2.5 ms, billed as 3 ms.
+    warm = Probe("first", "us-east-1", 0.0025, 0.0, 1769, "x86_64")
+    effort = EffortLog([Copy("ca-central-1", 2 * 2**30)], [PROBED, warm])
+    spent = effort_spending(record, "migration", effort, signals, at=cloud.now(), cpu_s=36.0)
+    assert (spent.copied_bytes, spent.probes, spent.cold_probes, spent.failed) == (2 * 2**30, 2, 1, 0)
+    assert spent.billed_s == pytest.approx(0.4025)
+    assert spent.copied_best_gco2eq == pytest.approx(2 * 0.001 * 60.0)
+    assert spent.copied_worst_gco2eq == pytest.approx(2 * 0.005 * 60.0)
+    kw = VCPU_MAXIMUM_KW + 1769 / 1024 * 0.0003725
+    probes = (0.4 * 20.0 + 0.0025 * FLAT) / 3600 * kw * PUE_DEFAULT
+    command = 0.01 * VCPU_MAXIMUM_KW * PUE_DEFAULT * FLAT
+    assert spent.carbon_gco2eq == pytest.approx(probes + command)
+    home, away = (signals.prices[region].prices for region in ("us-east-1", "ca-central-1"))
+    assert spent.cost_usd == pytest.approx(
+        2 * home.egress_usd_per_gb_to("ca-central-1")
+        + 1769
+        / 1024
+        * (0.4 * away.lambda_usd_per_gb_second("x86_64") + 0.003 * home.lambda_usd_per_gb_second("x86_64"))
+        + (home.lambda_usd_per_million_requests + away.lambda_usd_per_million_requests) / 1e6
     )
+    assert spent.assumed == ()
+    assert LedgerEntry.from_document(spent.to_document()) == spent
+
+
+def test_what_nobody_collected_is_assumed_and_said(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path)
+    record = record_of(cloud)
+    assert record is not None
+    nothing = Signals(carbon={}, prices={}, performance={})
+    effort = EffortLog([Copy("ca-central-1", 2**30)], [PROBED])
+    spent = effort_spending(record, "migration", effort, nothing, at=cloud.now())
+    assert spent.assumed == ("intensity", "prices")
+    assert spent.copied_best_gco2eq == pytest.approx(0.001 * 410.0)
+    assert solve_spending(record, 1.0, nothing, at=cloud.now()).assumed == ("intensity",)
+    assert LedgerEntry.from_document(spent.to_document()) == spent
+
+
+def test_copies_are_counted_with_the_energy_per_byte_that_is_asked_for(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path)
+    record = record_of(cloud)
+    assert record is not None
+    effort = EffortLog([Copy("ca-central-1", 2 * 2**30)])
+    Ledger(cloud).add(effort_spending(record, "migration", effort, flat_signals(cloud), at=cloud.now()))
+    best, worst = (Ledger(cloud).spending(WORKFLOW_ID, preset) for preset in ("best", "worst"))
+    assert best.carbon_gco2eq == pytest.approx(0.12)
+    assert worst.carbon_gco2eq == pytest.approx(0.6)
+    assert (best.transmission, worst.transmission) == ("best", "worst")
+    assert worst.by_kind["migration"].carbon_gco2eq == worst.carbon_gco2eq
+
+
+def test_the_ledger_has_the_bytes_that_moved_and_the_probes_as_they_were(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    cloud.functions.times_s = (0.01, 0.2)
+    stage(cloud, left="ca-central-1")
+    (outcome,) = check_deployment(cloud, progress=SILENT)
+    assert outcome.message == "plan 2 is in force."
+    spent = Ledger(cloud).spending(WORKFLOW_ID).by_kind["migration"]
+    record = record_of(cloud)
+    assert record is not None
+    assert (spent.count, spent.failed) == (1, 0)
+    assert spent.copied_bytes == len(cloud.objects.objects["ca-central-1", record.package.key])
+    assert (spent.probes, spent.cold_probes) == (4, 4), "three at home and the new one"
+    assert spent.billed_s == pytest.approx(4 * 0.21)
+    assert spent.cpu_s > 0.0
+    assert spent.assumed == ()
+
+
+def test_a_migration_that_failed_has_spent_as_well(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    stage(cloud, left="ca-central-1")
+    cloud.functions.answers = lambda region, name: (
+        InvocationResult(b"", "timed out", 60.0) if region == "ca-central-1" else None
+    )
+    (outcome,) = check_deployment(cloud, progress=SILENT)
+    assert outcome.outcome == "failed"
+    spent = Ledger(cloud).spending(WORKFLOW_ID).by_kind["migration"]
+    assert (spent.count, spent.failed) == (1, 1)
+    assert spent.copied_bytes > 0
+    assert spent.billed_s == pytest.approx(60.0)
+
+
+def test_a_migration_whose_account_cannot_be_written_went_as_it_went(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    stage(cloud, left="ca-central-1")
+
+    def refuse(call: Call) -> Exception | None:
+        is_ledger = call.operation == "put" and call.arguments[1] == "multi-x-serverless-ledger"
+        return CloudError("the table is away.", operation="put") if is_ledger else None
+
+    cloud.key_value.faults.before = refuse
+    (outcome,) = check_deployment(cloud, progress=SILENT)
+    assert (outcome.outcome, outcome.plan_version) == ("migrated", 2)
+    assert "What that took is not in the ledger: the table is away." in outcome.message
+
+
+def test_new_code_that_is_copied_to_where_a_plan_needs_it_is_overhead_of_the_plan(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path)
+    stage(cloud, left="ca-central-1")
+    check_deployment(cloud, progress=SILENT)
+    cloud.time += 60.0
+    cloud.functions.times_s = (0.01, 0.2)
+    make_project(tmp_path, SOURCE + "\n# other code\n")
+    assert deploy_workflow(cloud, tmp_path).warning == ""
+    spent = Ledger(cloud).spending(WORKFLOW_ID).by_kind["deployment"]
+    record = record_of(cloud)
+    assert record is not None
+    assert (spent.copied_bytes, spent.probes) == (record.package.size_bytes, 1), "what happens at home is not noted"
+    assert deploy_workflow(cloud, tmp_path).result.actions == ()
+    assert Ledger(cloud).spending(WORKFLOW_ID).by_kind["deployment"].count == 1
+
+
+def test_two_that_end_at_the_same_moment_are_both_kept(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path)
+    entry = LedgerEntry(WORKFLOW_ID, "solve", cloud.now(), 1.0, 0.0, 0, 0.1, 0.0)
+    Ledger(cloud).add(entry)
+    Ledger(cloud).add(entry)
+    spent = Ledger(cloud).spending(WORKFLOW_ID)
+    assert (spent.solves, spent.cpu_s) == (2, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        (
+            1,
+            LedgerEntry(
+                "example-0.0.1",
+                "migration",
+                1_700_000_000.0,
+                0.0,
+                2_400_000.0,
+                2,
+                0.0031,
+                0.00012,
+                assumed=("billed_s", "copied_bytes", "probes"),
+            ),
+        ),
+        (2, LedgerEntry("example-0.0.1", "sync", 1_700_000_000.0, 1.5, 0.0, 0, 0.0007, 0.0, count=7)),
+    ],
+)
+def test_recorded_entries_of_older_versions_are_read(version: int, expected: LedgerEntry) -> None:
+    assert LedgerEntry.from_document((DOCUMENTS / f"ledger_entry_{version}.json").read_bytes()) == expected
+
+
+def test_entries_are_written_in_the_oldest_version_that_says_all_of_them() -> None:
+    solve = LedgerEntry(WORKFLOW_ID, "solve", 1.0, 1.0, 0.0, 0, 0.1, 0.0)
+    written = {
+        name: json.loads(entry.to_document())["version"]
+        for name, entry in {
+            "solve": solve,
+            "sync": replace(solve, kind="sync"),
+            "migration": replace(solve, kind="migration"),
+            "check": replace(solve, kind="check"),
+            "assumed": replace(solve, assumed=("intensity",)),
+        }.items()
+    }
+    assert written == {"solve": 1, "sync": 2, "migration": 3, "check": 3, "assumed": 3}
+    everything = replace(solve, kind="migration", failed=1, billed_s=2.0, cold_probes=1, copied_worst_gco2eq=1.0)
+    assert LedgerEntry.from_document(everything.to_document()) == everything
+    with pytest.raises(InvalidDocumentError, match=r"assumed\[0\]"):
+        LedgerEntry.from_document(
+            replace(solve, assumed=("intensity",)).to_document().replace(b'["intensity"]', b'["luck"]')
+        )
 
 
 def test_functions_that_are_there_cost_nothing(tmp_path: Path) -> None:
@@ -96,13 +267,6 @@ def test_damaged_entries_are_named() -> None:
     assert LedgerEntry.from_document(entry.to_document()) == entry
     with pytest.raises(InvalidDocumentError, match="kind"):
         LedgerEntry.from_document(entry.to_document().replace(b'"solve"', b'"party"'))
-
-
-def test_spending_is_described() -> None:
-    assert describe_spending(NOTHING) == "Planning spent nothing in the last 30 days."
-    assert describe_spending(Spending(1, 2, 0.5, 0.0015, 0.00002)) == (
-        "Planning spent 1.5 mg CO2eq and 2e-05 USD in the last 30 days (modelled: 1 solve, 2 migrations)."
-    )
 
 
 def test_syncs_and_collections_of_a_day_are_one_entry_that_grows(tmp_path: Path) -> None:

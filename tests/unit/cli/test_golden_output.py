@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from multi_x_serverless.adaptation.comparison import Saving
+from multi_x_serverless.adaptation.comparison import Interval, Saving
 from multi_x_serverless.adaptation.dead_letters import GivenUpMessage
-from multi_x_serverless.adaptation.ledger import Spending
+from multi_x_serverless.adaptation.ledger import Ledger, Spending
+from multi_x_serverless.adaptation.net_savings import Amount, MeasuredAmount, NetSaving, OverheadItem, Predicted
 from multi_x_serverless.adaptation.run_status import NodeStatus, RunStatus
 from multi_x_serverless.adaptation.savings import Average, Expected, Observed, Sample, SavingsReport
 from multi_x_serverless.adaptation.statistics import collect_statistics
@@ -18,11 +21,15 @@ from multi_x_serverless.cli.commands import run as run_command
 from multi_x_serverless.cli.commands.report import show_report
 from multi_x_serverless.cli.commands.status import show_status
 from multi_x_serverless.cli.letter_table import show_letters
+from multi_x_serverless.cli.main import run
 from multi_x_serverless.cli.run_table import show_run
-from multi_x_serverless.cli.solution_tables import show_solution
+from multi_x_serverless.cli.session import Settings
+from multi_x_serverless.cli.solution_tables import show_frontier, show_solution
 from multi_x_serverless.cloud.ports import DeadLetter
 from multi_x_serverless.cloud.tables import PlanStore
+from multi_x_serverless.errors import EXIT_OK
 from multi_x_serverless.model.config import Constraints, Limit, Limits
+from multi_x_serverless.model.ledger import LedgerEntry
 from multi_x_serverless.model.plan import home_plan
 from multi_x_serverless.model.run import FailedAttempt
 from multi_x_serverless.observation.history import History
@@ -69,6 +76,15 @@ def test_solve_with_a_frontier(capsys: pytest.CaptureFixture[str], monkeypatch: 
     check_golden("solve_frontier", output[output.index("Pareto") : output.index("Certificate")])
 
 
+def test_a_numbered_frontier_with_a_point_that_was_picked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = LoadedProblem(dump(fan_out_problem()))
+    found = loaded.frontier_beside(loaded.solve("fine-grained"), 0, tolerance=0.1)
+    show_frontier(table_settings(monkeypatch), found, is_numbered=True, picked=2)
+    check_golden("solve_pareto", capsys.readouterr().out)
+
+
 def test_solve_that_meets_no_limit_and_knows_little(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +117,25 @@ def test_status_with_runs_under_two_plans(
     collect_statistics(cloud)
     show_status(table_settings(monkeypatch), workflow_status(cloud, WORKFLOW_ID, last=3), now)
     check_golden("status", capsys.readouterr().out)
+
+
+def test_status_as_a_document_has_gross_overhead_and_net(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cloud = deployed_example(tmp_path)
+    entry = LedgerEntry(WORKFLOW_ID, "migration", cloud.now(), 0.5, 1e6, 4, 0.25, 0.5, failed=1, assumed=("prices",))
+    Ledger(cloud).add(entry)
+    monkeypatch.setattr(Settings, "open_cloud", lambda *_, **__: nullcontext(cloud))
+    assert run(["--output", "json", "status", WORKFLOW_ID]) == EXIT_OK
+    document = json.loads(capsys.readouterr().out)
+    net = document["net"]
+    assert net["overhead_total"] == {"carbon_gco2eq": 0.25, "cost_usd": 0.5}
+    assert net["expected_net"] == {"carbon_gco2eq": -0.25, "cost_usd": -0.5}
+    assert (net["observed_gross"], net["observed_net"]) == (None, None)
+    assert net["obstacle"] == "no plan that expects a saving has routed a run."
+    (item,) = net["overhead"]
+    assert (item["kind"], item["count"], item["failed"], item["assumed"]) == ("migration", 1.0, 1, ["prices"])
+    assert document["spending"]["by_kind"]["migration"]["copied_bytes"] == 1e6
 
 
 LETTER = GivenUpMessage(
@@ -157,12 +192,32 @@ OBSERVED = Observed(
 )
 
 
-SPENT = Spending(solves=3, migrations=1, cpu_s=0.4, carbon_gco2eq=0.00071, cost_usd=0.000012)
+SPENT = Spending(solves=3, migrations=2, cpu_s=0.4, carbon_gco2eq=0.00291, cost_usd=0.000152)
+
+OVERHEAD = (
+    OverheadItem("solve", 3.0, 0, 0.4, 0.0, 0.0, 0, 0.00071, 0.0, ()),
+    OverheadItem("migration", 2.0, 1, 0.2, 1.25, 2_400_000.0, 7, 0.0012, 0.00013, ("prices",)),
+    OverheadItem("cold_starts", 4.0, 0, 0.0, 1.1, 0.0, 0, 0.001, 0.000022, ("billed_s",), is_upper_bound=True),
+)
+
+NET = NetSaving(
+    days=30,
+    expected=Predicted(130, Amount(0.0403, -1.3e-5)),
+    compared=Predicted(108, Amount(0.03348, -1.08e-5)),
+    observed_gross=MeasuredAmount(Interval(0.0324, 0.0281, 0.0367), Interval(-1.1e-5, -1.7e-5, -4.3e-6)),
+    compared_versions=(2,),
+    overhead=OVERHEAD,
+    overhead_total=Amount(0.00291, 0.000152),
+    expected_net=Amount(0.03739, -0.000165),
+    observed_net=MeasuredAmount(Interval(0.02949, 0.02519, 0.03379), Interval(-0.000163, -0.000169, -0.000156)),
+    transmission="best",
+    obstacle="",
+)
 
 
-def report(expected: Expected | None, observed: Observed) -> SavingsReport:
+def report(expected: Expected | None, observed: Observed, net: NetSaving = NET) -> SavingsReport:
     plan = plan_from_solution(solved(dump(fan_out_problem())), "text-0.0.1", created_at=0.0, expires_at=1.0)
-    return SavingsReport("text-0.0.1", plan.with_version(2), expected, observed, SPENT, ())
+    return SavingsReport("text-0.0.1", plan.with_version(2), expected, observed, SPENT, net, ())
 
 
 def test_report_of_a_plan_with_enough_controls(
@@ -191,7 +246,8 @@ def test_report_without_a_comparison(capsys: pytest.CaptureFixture[str], monkeyp
         obstacle="3 runs are too few.",
     )
     home = home_plan("text-0.0.1", diamond(), "us-east-1", version=1, created_at=0.0, expires_at=1.0)
-    few = replace(report(None, observed), plan=home, warnings=("All figures rest on 3 observed runs.",))
+    net = replace(NET, observed_gross=None, observed_net=None, obstacle="3 runs are too few.")
+    few = replace(report(None, observed, net), plan=home, warnings=("All figures rest on 3 observed runs.",))
     show_report(table_settings(monkeypatch), few)
     check_golden("report_too_few", capsys.readouterr().out)
 

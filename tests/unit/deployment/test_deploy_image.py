@@ -11,6 +11,7 @@ import pytest
 from multi_x_serverless.cloud.ports import ImageDescription, Key, PushTarget
 from multi_x_serverless.cloud.tables import PlanStore, physical_name
 from multi_x_serverless.deployment.deploy import DeployResult, deploy
+from multi_x_serverless.deployment.effort import EffortLog
 from multi_x_serverless.deployment.journal import Journal
 from multi_x_serverless.deployment.migrate import migrate, sweep
 from multi_x_serverless.deployment.names import repository_name
@@ -225,7 +226,11 @@ def test_a_migration_copies_by_digest_what_it_needs_and_builds_nothing(
     deploy_image(cloud, project, builder)
     builder.log.clear()
     stage(cloud, left="us-west-1", join="ca-central-1")
-    assert migrate(cloud, WORKFLOW_ID, sleep=no_sleep).created == ("join in ca-central-1", "left in us-west-1")
+    effort = EffortLog()
+    migrated = migrate(cloud, WORKFLOW_ID, effort=effort, sleep=no_sleep)
+    assert migrated.created == ("join in ca-central-1", "left in us-west-1")
+    (size,) = {len(body) for body in cloud.images.images.values()}
+    assert {copy.region: copy.size_bytes for copy in effort.copies} == {"ca-central-1": size, "us-west-1": size}
     check_consistent(cloud)
     digest = image_at(cloud).digest
     assert sorted(cloud.images.copies) == [(HOME, digest, "ca-central-1"), (HOME, digest, "us-west-1")]

@@ -11,6 +11,7 @@ from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import InvocationResult
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.deploy import deploy
+from multi_x_serverless.deployment.effort import Copy, EffortLog
 from multi_x_serverless.deployment.migrate import migrate, sweep
 from multi_x_serverless.errors import (
     ConflictError,
@@ -58,6 +59,40 @@ def test_packages_are_copied_from_home(deployed: FakeCloud) -> None:
     copies = [call.arguments for call in deployed.faults.calls if call.operation == "copy_object"]
     assert [(source, target) for source, _, target in copies] == [("us-east-1", "ca-central-1")]
     assert not [call for call in deployed.faults.calls if call.operation == "put_object"]
+
+
+def test_what_a_migration_copies_and_probes_is_told(deployed: FakeCloud) -> None:
+    stage(deployed, left="ca-central-1", join="us-west-1")
+    deployed.functions.times_s = (0.02, 0.3)
+    effort = EffortLog()
+    migrate(deployed, WORKFLOW_ID, effort=effort)
+    (package,) = {len(body) for body in deployed.objects.objects.values()}
+    assert sorted(effort.copies, key=lambda copy: copy.region) == [
+        Copy("ca-central-1", package),
+        Copy("us-west-1", package),
+    ]
+    # Those at home, which are as they were, are asked as well.
+    assert sorted((probe.function, probe.region) for probe in effort.probes) == [
+        ("first", "us-east-1"),
+        ("join", "us-east-1"),
+        ("join", "us-west-1"),
+        ("left", "ca-central-1"),
+        ("left", "us-east-1"),
+    ]
+    assert {probe.billed_s for probe in effort.probes} == {0.32}
+
+
+def test_what_a_migration_took_that_failed_is_told(deployed: FakeCloud) -> None:
+    stage(deployed, left="ca-central-1")
+    deployed.functions.answers = lambda region, name: (
+        InvocationResult(b"", "timed out", 60.0) if region == "ca-central-1" else None
+    )
+    effort = EffortLog()
+    with pytest.raises(DeploymentError):
+        migrate(deployed, WORKFLOW_ID, effort=effort)
+    assert [copy.region for copy in effort.copies] == ["ca-central-1"]
+    failed = [probe for probe in effort.probes if probe.region == "ca-central-1"]
+    assert [(probe.function, probe.billed_s) for probe in failed] == [("left", 60.0)]
 
 
 def test_every_function_answers_a_probe_before_any_run_can_follow_the_plan(deployed: FakeCloud) -> None:

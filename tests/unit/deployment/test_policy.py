@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ACCOUNT = "123456789012"
+HOME = "us-east-1"
 
 
 def allowed(policy: str, action: str, resource: str) -> bool:
@@ -29,7 +30,7 @@ def allowed(policy: str, action: str, resource: str) -> bool:
 
 
 def test_policy_allows_what_the_workflow_needs_and_nothing_of_others() -> None:
-    policy = build_policy("example-0.0.1", ACCOUNT, [])
+    policy = build_policy("example-0.0.1", ACCOUNT, HOME, [])
     topic = topic_name("example-0.0.1", "left")
     for region in ("us-east-1", "ca-central-1"):
         assert allowed(policy, "sns:Publish", f"arn:aws:sns:{region}:{ACCOUNT}:{topic}")
@@ -54,8 +55,22 @@ def test_policy_allows_what_the_workflow_needs_and_nothing_of_others() -> None:
     )
 
 
+def test_objects_are_the_workflows_own_and_at_home() -> None:
+    policy = build_policy("example-0.0.1", ACCOUNT, HOME, [])
+    bucket = f"arn:aws:s3:::multi-x-serverless-{ACCOUNT}-"
+    for action in ("s3:GetObject", "s3:PutObject"):
+        assert allowed(policy, action, f"{bucket}{HOME}/objects/example-0.0.1/input/a.png")
+        assert not allowed(policy, action, f"{bucket}{HOME}/objects/example-0.0.10/a.png")
+        assert not allowed(policy, action, f"{bucket}ca-central-1/objects/example-0.0.1/a.png")
+        assert not allowed(policy, action, f"{bucket}{HOME}/packages/example-0.0.1/a.png")
+    assert not allowed(policy, "s3:DeleteObject", f"{bucket}{HOME}/objects/example-0.0.1/a.png")
+    (listing,) = (entry for entry in json.loads(policy)["Statement"] if "s3:ListBucket" in entry["Action"])
+    assert listing["Resource"] == [f"{bucket}{HOME}"]
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["objects/example-0.0.1/*"]}}
+
+
 def test_access_to_shared_tables_is_confined_to_the_workflows_items() -> None:
-    statements = json.loads(build_policy("example-0.0.1", ACCOUNT, []))["Statement"]
+    statements = json.loads(build_policy("example-0.0.1", ACCOUNT, HOME, []))["Statement"]
     tables = [statement for statement in statements if statement["Action"][0].startswith("dynamodb:")]
     assert [statement["Condition"] for statement in tables] == [
         {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["example-0.0.1/*"]}},
@@ -66,10 +81,10 @@ def test_access_to_shared_tables_is_confined_to_the_workflows_items() -> None:
 
 def test_own_statements_are_added_and_the_size_is_checked() -> None:
     own = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::mine/*"}
-    policy = json.loads(build_policy("example-0.0.1", ACCOUNT, [own]))
+    policy = json.loads(build_policy("example-0.0.1", ACCOUNT, HOME, [own]))
     assert policy["Statement"][-1] == own
     with pytest.raises(InvalidConfigurationError, match="IAM takes 10240"):
-        build_policy("example-0.0.1", ACCOUNT, [own] * 200)
+        build_policy("example-0.0.1", ACCOUNT, HOME, [own] * 200)
 
 
 @pytest.mark.parametrize("is_wrapped", [False, True])

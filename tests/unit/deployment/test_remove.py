@@ -57,6 +57,45 @@ def test_messages_that_were_given_up_go_with_their_workflow(migrated: FakeCloud)
     }
 
 
+OBJECTS = ("input/a", "input/b")
+
+
+@pytest.fixture
+def with_objects(migrated: FakeCloud) -> FakeCloud:
+    """Two objects of the workflow, and one of another whose id begins so."""
+    for key in OBJECTS:
+        migrated.objects.objects["us-east-1", f"objects/{WORKFLOW_ID}/{key}"] = b"data"
+    migrated.objects.objects["us-east-1", f"objects/{WORKFLOW_ID}0/input/a"] = b"other"
+    return migrated
+
+
+def test_objects_are_data_and_stay(with_objects: FakeCloud) -> None:
+    result = remove(with_objects, WORKFLOW_ID)
+    assert (result.objects_deleted, result.objects_left, result.left) == (0, 2, ())
+    assert len(with_objects.objects.objects) == 3
+    assert record_of(with_objects) is None
+
+
+def test_objects_are_deleted_on_request_and_nobody_elses(with_objects: FakeCloud) -> None:
+    result = remove(with_objects, WORKFLOW_ID, delete_objects=True)
+    assert (result.objects_deleted, result.objects_left, result.left) == (2, 0, ())
+    assert list(with_objects.objects.objects) == [("us-east-1", f"objects/{WORKFLOW_ID}0/input/a")]
+
+
+def test_objects_that_cannot_be_deleted_are_told_and_tried_again(with_objects: FakeCloud) -> None:
+    with_objects.faults.before = lambda call: (
+        CloudError("no", operation=call.operation)
+        if call.operation == "delete_object" and call.arguments[1] == f"objects/{WORKFLOW_ID}/input/b"
+        else None
+    )
+    result = remove(with_objects, WORKFLOW_ID, delete_objects=True, sleep=no_sleep)
+    assert (result.objects_deleted, result.objects_left, result.left) == (1, 1, ("objects in us-east-1: no",))
+    with_objects.faults.before = lambda call: None
+    again = remove(with_objects, WORKFLOW_ID, delete_objects=True)
+    assert (again.objects_deleted, again.objects_left, again.left) == (1, 0, ())
+    assert record_of(with_objects) is None
+
+
 def test_logs_are_kept_on_request(migrated: FakeCloud) -> None:
     remove(migrated, WORKFLOW_ID, keep_logs=True)
     assert len(left_behind(migrated)["logs"]) == 3

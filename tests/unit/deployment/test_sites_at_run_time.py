@@ -53,6 +53,12 @@ class Recorder:
     def predecessor_results(self) -> tuple[PredecessorResult, ...]:
         return ()
 
+    def read_object(self, key: str) -> bytes:
+        raise NotImplementedError(key)
+
+    def write_object(self, key: str, body: bytes) -> None:
+        raise NotImplementedError(key)
+
 
 def load(root: Path) -> ModuleType:
     specification = importlib.util.spec_from_file_location("example_app", root / "app.py")

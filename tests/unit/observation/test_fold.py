@@ -52,6 +52,30 @@ def test_history_of_before_times_of_acceptance_were_kept_is_read() -> None:
     assert old.edges[0].latency_s == run.edges[0].latency_s
 
 
+@pytest.mark.parametrize(
+    ("cold", "init", "kept"),
+    [
+        (True, 0.25, 0.25),
+        (True, 0, 0.0),
+        (False, 0.25, None),
+        (True, None, None),
+        (True, "0.25", None),
+        (True, True, None),
+        (True, -1.0, None),
+        (True, float("inf"), None),
+    ],
+)
+def test_the_start_of_a_container_is_kept_of_cold_executions(cold: bool, init: object, kept: float | None) -> None:
+    records = [
+        record | ({"cold": cold, "init": init} if (record["t"], record.get("node")) == ("node_finished", 1) else {})
+        for record in RunLog("r").complete()
+    ]
+    run = fold("r", records, diamond(), "complete")
+    assert run is not None
+    assert (run.nodes[0].init_s, run.nodes[1].init_s) == (None, kept)
+    assert HistoryChunk.from_document(HistoryChunk((run,)).to_document()).runs == (run,)
+
+
 def test_declined_branch_leaves_no_node_and_only_edges_of_nodes_that_ran() -> None:
     run = fold("r", RunLog("r").declining(), diamond(), "complete")
     assert run is not None

@@ -120,6 +120,20 @@ def test_any_split_into_syncs_gives_the_same_history(
     assert History(split.cloud).runs(WORKFLOW_ID) == History(once.cloud).runs(WORKFLOW_ID)
 
 
+def test_a_clock_that_was_ahead_for_a_while_loses_no_runs_and_counts_none_twice() -> None:
+    setting = Setting()
+    setting.write(RunLog("before", EPOCH).complete())
+    assert setting.sync(EPOCH + 100.0).completed == 1
+    assert setting.sync(EPOCH + 400 * 86_400.0).completed == 0
+    setting.write(RunLog("after", EPOCH + 7_200.0).complete())
+    report = setting.sync(EPOCH + 7_300.0)
+    # By the wrong clock the first run was too old for the history; its lines bring it back.
+    assert (report.completed, report.read_until) == (2, EPOCH + 7_300.0)
+    setting.write(RunLog("later", EPOCH + 8_000.0).complete())
+    assert setting.sync(EPOCH + 8_100.0).completed == 1
+    assert setting.run_ids() == ["before", "after", "later"]
+
+
 @given(cuts=st.lists(st.floats(0.0, 700.0), max_size=5), kept=st.integers(5, 60))
 @settings(max_examples=25, deadline=None)
 def test_any_split_gives_the_same_history_where_it_is_a_sample(cuts: list[float], kept: int) -> None:

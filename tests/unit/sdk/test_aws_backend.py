@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 from moto import mock_aws
 
 from multi_x_serverless.sdk.aws_backend import AwsBackend
-from multi_x_serverless.sdk.errors import BackendError, PackageError
+from multi_x_serverless.sdk.errors import BackendError, ObjectNotFoundError, PackageError
 
 ACCOUNT = "123456789012"
 REGION: Final = "us-west-2"
@@ -31,6 +31,35 @@ def test_without_a_bucket_a_large_payload_is_explained() -> None:
 
     with pytest.raises(PackageError, match="BUCKET_PREFIX"):
         backend.put_object(REGION, "key", b"")
+
+
+@pytest.mark.parametrize(
+    ("keys", "error"),
+    [
+        (["objects/w/a/b"], ObjectNotFoundError),  # what is listed first only begins so
+        ([], ObjectNotFoundError),
+        (["objects/w/a", "objects/w/a/b"], BackendError),  # it is there, and may not be read
+        (None, BackendError),  # nothing may be listed, so nothing is known
+    ],
+)
+def test_s3_does_not_admit_that_an_object_is_missing(
+    backend: AwsBackend, monkeypatch: pytest.MonkeyPatch, keys: list[str] | None, error: type[Exception]
+) -> None:
+    def denied(**arguments: object) -> None:
+        response: Any = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+        raise ClientError(response, "GetObject")
+
+    def listed(*, Bucket: str, Prefix: str, MaxKeys: int) -> dict[str, object]:  # noqa: N803 - boto3's names
+        assert (Bucket, Prefix, MaxKeys) == ("mxs-us-west-2", "objects/w/a", 1)
+        if keys is None:
+            denied()
+        return {"Contents": [{"Key": key} for key in (keys or [])[:MaxKeys]]} if keys else {}
+
+    client = backend._s3(REGION)
+    monkeypatch.setattr(client, "get_object", denied)
+    monkeypatch.setattr(client, "list_objects_v2", listed)
+    with pytest.raises(error, match="objects/w/a" if error is ObjectNotFoundError else "get_object in us-west-2"):
+        backend.get_object(REGION, "objects/w/a")
 
 
 def test_a_message_reaches_the_topic_of_the_region(backend: AwsBackend) -> None:

@@ -21,7 +21,7 @@ from multi_x_serverless.cloud.local.faults import FaultInjector, FaultPlan
 from multi_x_serverless.cloud.local.regions import Regions
 from multi_x_serverless.sdk.aws_backend import AwsBackend
 from multi_x_serverless.sdk.backend import ABSENT, Attribute, Attributes, Backend, StoredItem
-from multi_x_serverless.sdk.errors import BackendError
+from multi_x_serverless.sdk.errors import ObjectNotFoundError
 from multi_x_serverless.sdk.local_backend import LocalBackend
 from multi_x_serverless.testing import MemoryBackend
 from tests.dynamodb import create_table
@@ -238,7 +238,6 @@ def test_an_object_comes_back_and_a_missing_one_is_an_error(backend: Backend) ->
     backend.put_object(REGION, "payloads/w/r/e1", b"again")
     assert backend.get_object(REGION, "payloads/w/r/e1") == b"again"
 
-    with pytest.raises(BackendError) as caught:
-        backend.get_object(REGION, "payloads/w/r/e2")
-    assert (caught.value.operation, caught.value.region) == ("get_object", REGION)
-    assert caught.value.outcome_unknown is False
+    with pytest.raises(ObjectNotFoundError) as caught:
+        backend.get_object(REGION, "payloads/w/r/e")
+    assert (caught.value.key, caught.value.region) == ("payloads/w/r/e", REGION)

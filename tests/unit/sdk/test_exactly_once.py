@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from multi_x_serverless.sdk.errors import BackendError, ClaimHeldError, DamagedStateError
+from multi_x_serverless.sdk.errors import BackendError, ClaimHeldError, DamagedStateError, ObjectNotFoundError
 from multi_x_serverless.sdk.outbox import INLINE_OUTBOX_BYTES, FunctionRun, Outbox
 from multi_x_serverless.sdk.payload import ABSENT_PAYLOAD, INLINE_LIMIT_BYTES, Payload
 from multi_x_serverless.sdk.tables import CLAIMS
@@ -251,7 +251,7 @@ def test_a_lost_outbox_object_is_not_taken_for_no_calls(cloud: MemoryCloud) -> N
         handle(cloud, message, "one")
     cloud.backend.objects.clear()
 
-    with pytest.raises(BackendError, match="no object"):
+    with pytest.raises(ObjectNotFoundError):
         handle(cloud, message, "one")
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from multi_x_serverless.sdk.backend import StoredItem
-from multi_x_serverless.sdk.errors import BackendError
-from multi_x_serverless.sdk.local_backend import ATTEMPTS, LocalBackend
+from multi_x_serverless.sdk.errors import BackendError, ObjectNotFoundError
+from multi_x_serverless.sdk.local_backend import ATTEMPTS, LARGEST_OBJECT_BYTES, LocalBackend
 
 Script = list[tuple[int, object] | str]
 
@@ -257,3 +257,15 @@ def test_a_thread_keeps_its_connection(endpoint: Endpoint, backend: LocalBackend
     other.start()
     other.join()
     assert len(endpoint.connections) == 2
+
+
+def test_a_missing_object_is_asked_for_once(endpoint: Endpoint, backend: LocalBackend) -> None:
+    endpoint.script = [(404, {"error": {"code": "resource-not-found", "message": "no", "retryable": False}})]
+    with pytest.raises(ObjectNotFoundError, match="there is no object 'a/b' in r"):
+        backend.get_object("r", "a/b")
+
+
+def test_what_the_endpoint_would_not_read_is_not_sent(endpoint: Endpoint, backend: LocalBackend) -> None:
+    with pytest.raises(BackendError, match=r"object 'a' has 48,000,001 bytes; the embedded cloud takes 48,000,000"):
+        backend.put_object("r", "a", bytes(LARGEST_OBJECT_BYTES + 1))
+    assert endpoint.requests == []

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from multi_x_serverless.errors import InvalidWorkflowError
+from multi_x_serverless.sdk.errors import InvalidObjectKeyError, ObjectNotFoundError
 from multi_x_serverless.testing import WorkflowTest, run_workflow
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -168,6 +169,30 @@ def test_large_payload_goes_by_the_object_store(tmp_path: Path) -> None:
         joined = test.run("x")
     assert joined.result_of("join") == ["left", large]
     assert len(joined.objects) == 1
+
+
+COPY = """
+from multi_x_serverless import MultiXServerlessWorkflow
+
+workflow = MultiXServerlessWorkflow(name="copies", version="0.0.1")
+
+
+@workflow.serverless_function(name="copy", entry_point=True)
+def copy(event):
+    for number in range(2):
+        workflow.write_object(f"out/{number}", workflow.read_object(event) * number)
+"""
+
+
+def test_objects(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(COPY)
+    run = run_workflow(tmp_path, "in", objects={"in": b"xy"})
+    assert run.workflow_objects == {"in": b"xy", "out/0": b"", "out/1": b"xy"}
+    with WorkflowTest(tmp_path) as test:
+        with pytest.raises(ObjectNotFoundError, match="there is no object 'in'"):
+            test.run("in")
+        with pytest.raises(InvalidObjectKeyError):
+            test.start("in", objects={"/in": b""})
 
 
 def test_placement() -> None:

@@ -6,31 +6,51 @@ import click
 
 from multi_x_serverless.cli.output import counted, write_json, write_text
 from multi_x_serverless.cli.progress import terminal_progress
-from multi_x_serverless.cli.session import Settings, pass_settings
+from multi_x_serverless.cli.session import PROGRAM, Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 
 
 @click.command("remove")
 @click.argument("workflow_id")
 @click.option("--keep-logs", is_flag=True, help="Leave the functions' logs.")
+@click.option("--objects", "delete_objects", is_flag=True, help="Delete the workflow's objects too.")
 @pass_settings
-def command(settings: Settings, workflow_id: str, keep_logs: bool) -> int:
-    """Delete the workflow WORKFLOW_ID with everything it made, and its history."""
+def command(settings: Settings, workflow_id: str, keep_logs: bool, delete_objects: bool) -> int:
+    """Delete the workflow WORKFLOW_ID with everything it made, and its history.
+
+    Its objects are data and stay, unless --objects is given; 'objects delete WORKFLOW_ID --all' deletes them later.
+    """
     with settings.open_cloud() as cloud:
         from multi_x_serverless.adaptation.removal import remove_workflow
         from multi_x_serverless.deployment.remove import require_known
 
         require_known(cloud, workflow_id)
-        settings.confirm(f"Delete {workflow_id} with its history?")
+        settings.confirm(f"Delete {workflow_id} with its history{' and its objects' if delete_objects else ''}?")
         with terminal_progress(settings) as progress:
-            result = remove_workflow(cloud, workflow_id, keep_logs=keep_logs, progress=progress)
+            result = remove_workflow(
+                cloud, workflow_id, keep_logs=keep_logs, delete_objects=delete_objects, progress=progress
+            )
     if settings.is_json:
         write_json(
             "remove",
-            {"workflow_id": workflow_id, "deleted": list(result.deleted), "left": list(result.left)},
+            {
+                "workflow_id": workflow_id,
+                "deleted": list(result.deleted),
+                "left": list(result.left),
+                "objects_deleted": result.objects_deleted,
+                "objects_left": result.objects_left,
+            },
         )
     else:
-        write_text(f"Removed {workflow_id}: {counted(len(result.deleted), 'resource')} deleted.")
+        objects = f" and {counted(result.objects_deleted, 'object')}" if result.objects_deleted else ""
+        write_text(f"Removed {workflow_id}: {counted(len(result.deleted), 'resource')}{objects} deleted.")
+        if result.objects_left:
+            again = settings.with_options(f"{PROGRAM} objects delete {workflow_id} --all")
+            write_text(f"{_left(result.objects_left)}; to delete: {again}")
         for left in result.left:
             settings.say_error(f"could not delete: {left}")
     return EXIT_FAILURE if result.left else EXIT_OK
+
+
+def _left(count: int) -> str:
+    return "1 object of it stays" if count == 1 else f"{count} objects of it stay"

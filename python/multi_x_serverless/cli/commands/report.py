@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from multi_x_serverless.cli.net_table import show_net, show_overhead
 from multi_x_serverless.cli.options import transmission_option
 from multi_x_serverless.cli.output import (
     Column,
     counted,
-    describe_spending,
     dollars_per_million,
     grams,
     percent,
@@ -38,7 +38,10 @@ def command(settings: Settings, workflow_id: str, transmission: str | None) -> N
 
     Expected figures are simulated. Observed ones compare runs that the plan routed with those that the home share sent
     home under the same plan: times are measured; carbon and cost are modelled from each run's real durations, bytes and
-    regions and from the grid in the hour in which it ran.
+    regions and from the grid in the hour in which it ran. Both are per run and without overhead.
+
+    What all plans of the last 30 days saved together (gross), what that took (overhead) and what is left (net) follows,
+    with the overhead by kind.
     """
     with settings.open_cloud(exclusive=False) as cloud:
         from multi_x_serverless.adaptation.savings import savings_report
@@ -56,6 +59,7 @@ def command(settings: Settings, workflow_id: str, transmission: str | None) -> N
                 "expected": None if report.expected is None else asdict(report.expected),
                 "observed": asdict(report.observed),
                 "spending": asdict(report.spending),
+                "net": asdict(report.net),
             },
         )
         return
@@ -66,7 +70,8 @@ def show_report(settings: Settings, report: SavingsReport) -> None:
     """The report as tables."""
     _show_expected(settings, report)
     _show_observed(settings, report.observed, report.plan.version)
-    write_text(f"{describe_spending(report.spending)} The figures above are without it.")
+    show_net(settings, report.net)
+    show_overhead(settings, report.net)
     if report.plan.provenance:
         show_provenance(settings, "Data that the expected figures rest on", report.plan.provenance)
     show_provenance(settings, "Data that the observed figures rest on", report.observed.provenance)

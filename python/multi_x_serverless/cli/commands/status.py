@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from multi_x_serverless.cli.net_table import show_net
 from multi_x_serverless.cli.output import (
     Column,
     age,
     counted,
-    describe_spending,
     percent,
     seconds,
     write_json,
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 def command(settings: Settings, identifier: str, workflow_id: str | None, last: int) -> None:
     """Show a workflow or one of its runs.
 
-    Of a workflow: its plans, where its nodes ran, and its last runs (as of data_sync). Of a run (its id is printed by
-    'run'; the first 8 characters or more will do): the state of each node, what is waited for, failures with their
-    traceback, straight from the logs.
+    Of a workflow: its plans, where its nodes ran, its last runs (as of data_sync), and what its plans saved and took.
+    Of a run (its id is printed by 'run'; the first 8 characters or more will do): the state of each node, what is
+    waited for, failures with their traceback, straight from the logs.
     """
     with settings.open_cloud(exclusive=False) as cloud:
         from multi_x_serverless.adaptation.run_status import begins_run_id, is_run_id, run_status
@@ -72,7 +72,7 @@ def show_status(settings: Settings, status: WorkflowStatus, now: float) -> None:
         _show_last_runs(settings, status)
     if status.statistics is not None:
         write_text(_describe_statistics(status.statistics, now))
-    write_text(describe_spending(status.spending))
+    show_net(settings, status.net)
     if status.dead_letters:
         write_text(
             f"Messages given up: {status.dead_letters}. 'dead_letters {status.record.workflow_id}' lists them, "
@@ -174,6 +174,7 @@ def _members(status: WorkflowStatus) -> dict[str, Any]:
         ],
         "statistics": None if status.statistics is None else status.statistics.to_members(),
         "spending": asdict(status.spending),
+        "net": asdict(status.net),
         "dead_letters": status.dead_letters,
         "last_runs": [
             {

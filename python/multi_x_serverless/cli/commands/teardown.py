@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from multi_x_serverless.cli.output import write_json, write_text
+from multi_x_serverless.cli.output import counted, write_json, write_text
 from multi_x_serverless.cli.session import Settings, pass_settings
 
 
@@ -13,11 +13,12 @@ from multi_x_serverless.cli.session import Settings, pass_settings
 def command(settings: Settings) -> None:
     """Delete the framework's tables, buckets and queues with all they hold: the inverse of setup_tables.
 
-    Workflows that are still deployed are refused: remove them first.
+    Objects that removed workflows have left go too. Workflows that are still deployed are refused: remove them first.
     """
     from multi_x_serverless.errors import UsageError
 
     with settings.open_cloud() as cloud:
+        from multi_x_serverless.adaptation.objects import count_all_objects
         from multi_x_serverless.adaptation.workflows import find_workflows
         from multi_x_serverless.cloud.tables import delete_tables
         from multi_x_serverless.deployment.framework import is_framework_deployed
@@ -33,9 +34,11 @@ def command(settings: Settings) -> None:
             )
         if is_framework_deployed(cloud):
             raise UsageError("the framework is deployed and works on these tables; run 'remove_framework' first.")
-        settings.confirm("Delete all tables with the history of all runs?")
+        objects = count_all_objects(cloud)
+        and_objects = f", and {counted(objects, 'object')} of workflows that were removed" if objects else ""
+        settings.confirm(f"Delete all tables with the history of all runs{and_objects}?")
         deleted = delete_tables(cloud, cloud.usable_regions())
         if settings.is_json:
-            write_json("teardown", {"deleted": list(deleted)})
+            write_json("teardown", {"deleted": list(deleted), "objects_deleted": objects})
         else:
-            write_text(f"Deleted {len(deleted)} tables and stores.")
+            write_text(f"Deleted {len(deleted)} tables and stores{and_objects}.")

@@ -42,6 +42,7 @@ _NOT_KNOWN_YET = {
 }
 _WAIT: Any = {"Delay": 1, "MaxAttempts": 300}
 _DURATION = re.compile(r"^REPORT .*?\bDuration: ([0-9.]+) ms", re.MULTILINE)
+_INIT_DURATION = re.compile(r"^REPORT .*?\bInit Duration: ([0-9.]+) ms", re.MULTILINE)
 _MILLISECONDS = 1000
 
 
@@ -137,7 +138,7 @@ class AwsFunctionService:
             client.delete_function(FunctionName=name)
 
     def invoke(self, region: str, name: str, payload: bytes, *, timeout_s: float) -> InvocationResult:
-        """Invoke synchronously; the duration is Lambda's own if it tells, else as it was waited for."""
+        """Invoke synchronously; times are Lambda's own if it tells, else the duration as it was waited for."""
         require_payload(payload, region)
         client = self._session.invocations(region, timeout_s)
         started = time.monotonic()
@@ -150,7 +151,8 @@ class AwsFunctionService:
         waited_s = time.monotonic() - started
         kind = answer.get("FunctionError")
         error = read_error(kind, body) if kind else None
-        return InvocationResult(body, error, _duration_s(answer.get("LogResult", ""), waited_s))
+        duration_s, init_s = _times_s(answer.get("LogResult", ""))
+        return InvocationResult(body, error, waited_s if duration_s is None else duration_s, init_s)
 
     def invoke_async(self, region: str, name: str, payload: bytes) -> None:
         """Queue an invocation; Lambda has it in several places when it answers."""
@@ -250,9 +252,15 @@ def read_error(kind: str, body: bytes) -> str:
     return f"{document.get('errorType', kind)}: {message}"
 
 
-def _duration_s(tail: str, waited_s: float) -> float:
-    found = _DURATION.search(base64.b64decode(tail).decode(errors="replace"))
-    return waited_s if found is None else float(found.group(1)) / _MILLISECONDS
+def _times_s(tail: str) -> tuple[float | None, float | None]:
+    """Duration and start of the container, in seconds, from the end of a log; `None` if its report is not there."""
+    text = base64.b64decode(tail).decode(errors="replace")
+    found = _DURATION.search(text)
+    if found is None:
+        return None, None
+    init = _INIT_DURATION.search(text)
+    # A report without it is of a container that was there.
+    return float(found.group(1)) / _MILLISECONDS, 0.0 if init is None else float(init.group(1)) / _MILLISECONDS
 
 
 def _configuration(specification: FunctionSpecification) -> Any:  # keyword arguments of two calls

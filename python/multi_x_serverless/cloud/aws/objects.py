@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from multi_x_serverless.cloud.aws.names import bucket_name
 from multi_x_serverless.cloud.aws.session import AwsSession, code_of
+from multi_x_serverless.cloud.ports import ObjectDescription
 from multi_x_serverless.errors import ResourceNotFoundError
 from multi_x_serverless.sdk.tables import PAYLOAD_OBJECT_PREFIX
 
@@ -40,10 +41,11 @@ class AwsObjectStore:
         self._lock = threading.Lock()
         self._ready: set[str] = set()
 
-    def put_object(self, region: str, key: str, body: bytes) -> None:
+    def put_object(self, region: str, key: str, body: bytes, *, is_prepared: bool = False) -> None:
         """Store an object, replacing any of the same key."""
         client = self._session.s3(region)
-        self.provide_bucket(region)
+        if not is_prepared:
+            self.provide_bucket(region)
         with self._session.errors("put_object", region, f"object '{key}'"):
             client.put_object(**self._bucket(region), Key=key, Body=body)
 
@@ -71,13 +73,22 @@ class AwsObjectStore:
 
     def list_objects(self, region: str, prefix: str) -> tuple[str, ...]:
         """Keys that start with `prefix`, sorted."""
+        return tuple(found.key for found in self.describe_objects(region, prefix))
+
+    def describe_objects(self, region: str, prefix: str) -> tuple[ObjectDescription, ...]:
+        """What `list_objects` lists, with size and time."""
         client = self._session.s3(region)
         try:
             with self._session.errors("list_objects", region, f"bucket '{self.bucket(region)}'"):
                 pages = client.get_paginator("list_objects_v2").paginate(**self._bucket(region), Prefix=prefix)
-                return tuple(sorted(entry["Key"] for page in pages for entry in page.get("Contents", ())))
+                found = [
+                    ObjectDescription(entry["Key"], entry["Size"], entry["LastModified"].timestamp())
+                    for page in pages
+                    for entry in page.get("Contents", ())
+                ]
         except ResourceNotFoundError:
             return ()
+        return tuple(sorted(found, key=lambda description: description.key))
 
     def copy_object(self, source_region: str, key: str, target_region: str) -> int:
         """Copy an object between regions inside S3; returns the bytes moved."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from multi_x_serverless.cloud.local.database import Database
 from multi_x_serverless.cloud.local.regions import Regions
+from multi_x_serverless.cloud.ports import ObjectDescription
 from multi_x_serverless.errors import CloudError, CorruptedStateError, ResourceNotFoundError
 from multi_x_serverless.sdk.tables import ITEM_LIFETIME_S, PAYLOAD_OBJECT_PREFIX
 
@@ -33,7 +34,7 @@ class LocalObjectStore:
         self._clock = clock
         self._lock = threading.Lock()  # between the birth or death of a file and that of the rows that name it
 
-    def put_object(self, region: str, key: str, body: bytes) -> None:
+    def put_object(self, region: str, key: str, body: bytes, *, is_prepared: bool = False) -> None:  # noqa: ARG002  # nothing to prepare here
         """Store an object, replacing any of the same key."""
         self._check_key(region, key, "put_object")
         digest = hashlib.sha256(body).hexdigest()
@@ -70,12 +71,17 @@ class LocalObjectStore:
 
     def list_objects(self, region: str, prefix: str) -> tuple[str, ...]:
         """Keys that start with `prefix`, sorted."""
+        return tuple(found.key for found in self.describe_objects(region, prefix))
+
+    def describe_objects(self, region: str, prefix: str) -> tuple[ObjectDescription, ...]:
+        """What `list_objects` lists, with size and time."""
         self._regions.require(region, "list_objects")
         rows = self._database.rows(
-            "SELECT key FROM object WHERE region = ? AND key >= ? AND substr(key, 1, length(?)) = ? ORDER BY key",
+            "SELECT key, size, stored_at FROM object "
+            "WHERE region = ? AND key >= ? AND substr(key, 1, length(?)) = ? ORDER BY key",
             (region, prefix, prefix, prefix),
         )
-        return tuple(row[0] for row in rows)
+        return tuple(ObjectDescription(*row) for row in rows)
 
     def copy_object(self, source_region: str, key: str, target_region: str) -> int:
         """Copy an object between regions under the same key; costs an entry in the index."""

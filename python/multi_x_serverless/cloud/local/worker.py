@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -88,6 +88,8 @@ class Worker:
         self._request_id: str | None = None  # of the invocation under way
         self._lock = threading.Lock()
         self._closed = False
+        self._init_s: float | None = None  # of the start, until an invocation has told it
+        self._spawned = time.monotonic()
         self._api = RuntimeApi()
         self._output = OutputReader(lambda line: take_line(clock(), line))
         try:
@@ -116,13 +118,15 @@ class Worker:
             self.is_usable = False
             self._output.drain(_DRAIN_TIMEOUT_S)
             raise WorkerStartError(problem)
+        self._init_s = time.monotonic() - self._spawned
 
     def invoke(self, request_id: str, payload: bytes) -> InvocationResult:
         """Run the handler once, within the function's limits of time and memory."""
         with self._lock:
             self._request_id = request_id
+        init_s, self._init_s = self._init_s or 0.0, None
         try:
-            return self._converse(request_id, payload)
+            return replace(self._converse(request_id, payload), init_s=init_s)
         finally:
             with self._lock:
                 self._request_id = None

@@ -1,0 +1,78 @@
+"""Gross, overhead and net of a workflow, from its history, its plans and its ledger (see `adaptation.net_savings`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from multi_x_serverless.adaptation.accounts import accounting_of
+from multi_x_serverless.adaptation.arms import Arms, arms_of
+from multi_x_serverless.adaptation.balance import balance, is_routed
+from multi_x_serverless.adaptation.comparison import MINIMUM_CONTROLS
+from multi_x_serverless.adaptation.net_savings import Amount, ComparedPlan, NetSaving, Predicted, net_saving
+from multi_x_serverless.adaptation.overhead import Overhead
+from multi_x_serverless.adaptation.signals import read_signals
+from multi_x_serverless.adaptation.spent import spent_on
+from multi_x_serverless.cloud.ports import Cloud
+from multi_x_serverless.cloud.tables import PlanStore
+from multi_x_serverless.errors import NotEnoughDataError
+from multi_x_serverless.model.plan import Plan
+from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.model.workflow import WorkflowRecord
+from multi_x_serverless.solving.model_constants import TransmissionPreset
+
+_NOTHING_SPENT = Overhead(0.0, 0.0)
+
+
+def net_report(
+    cloud: Cloud, record: WorkflowRecord, runs: Sequence[ObservedRun], preset: TransmissionPreset
+) -> NetSaving:
+    """Say what the plans of a workflow saved and took in the last 30 days.
+
+    Where prices or intensities are missing, or controls, there is no observed saving, and `obstacle` says why.
+
+    Args:
+        runs: Of the last 30 days, of all graphs.
+        preset: Energy per byte.
+    """
+    plans = PlanStore(cloud).versions(record.workflow_id)
+    signals = read_signals(cloud)
+    of_graph = [run for run in runs if run.manifest_id == record.manifest_id]
+    compared: list[ComparedPlan] = []
+    obstacle = ""
+    try:
+        accounting = accounting_of(cloud, record, of_graph, signals, preset)
+    except NotEnoughDataError as error:
+        obstacle = str(error)
+    else:
+        arms = {
+            plan.version: arms_of(of_graph, plan.version, accounting)
+            for plan in plans
+            if any(is_routed(run, plan) for run in of_graph)
+        }
+        compared = [_compared(plan, arms[plan.version]) for plan in plans if _can_be_compared(plan, arms)]
+        obstacle = "" if compared else _obstacle(arms)
+    return net_saving(_predicted(runs, plans), compared, spent_on(cloud, record, runs, signals, preset), obstacle)
+
+
+def _can_be_compared(plan: Plan, arms: Mapping[int, Arms]) -> bool:
+    return plan.version in arms and bool(arms[plan.version].groups)
+
+
+def _compared(plan: Plan, arms: Arms) -> ComparedPlan:
+    return ComparedPlan(plan.version, arms, _predicted(arms.routed, [plan]))
+
+
+def _predicted(runs: Sequence[ObservedRun], plans: Sequence[Plan]) -> Predicted:
+    found = balance(runs, plans, _NOTHING_SPENT)
+    return Predicted(found.routed_runs, Amount(found.earned_carbon_gco2eq, found.earned_cost_usd))
+
+
+def _obstacle(arms: Mapping[int, Arms]) -> str:
+    if not arms:
+        return "no plan that expects a saving has routed a run."
+    most = max(arms, key=lambda version: (min(len(arms[version].planned), len(arms[version].control)), version))
+    planned, control = len(arms[most].planned), len(arms[most].control)
+    return (
+        f"plan {most} has {planned} complete runs that it routed and {control} that the home share sent home, no other "
+        f"plan more of both; {MINIMUM_CONTROLS} of each are needed to compare them."
+    )

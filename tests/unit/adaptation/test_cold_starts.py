@@ -1,0 +1,120 @@
+"""Which cold starts plans caused, and what they took; all numbers by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from multi_x_serverless import data
+from multi_x_serverless.adaptation.cold_starts import (
+    COLD_START_S,
+    IDLE_S,
+    NO_COLD_STARTS,
+    CausedColdStarts,
+    ColdStart,
+    ColdStartSpending,
+    caused_cold_starts,
+    price_cold_starts,
+)
+from multi_x_serverless.model.config_types import ProviderSettings
+from multi_x_serverless.model.graph import Graph, Node
+from multi_x_serverless.model.run import EdgeObservation, NodeObservation, ObservedRun
+from tests.unit.observation.records import diamond
+
+HOME, AWAY = "us-east-1", "ca-central-1"
+ONE = Graph(nodes=(Node("only:entry_point:0", "only", sync=False),), edges=())
+BEGIN = 1_700_000_000.0
+
+
+def node(region: str = HOME, *, cold: bool = False, init_s: float | None = None, lasts: float = 1.0) -> NodeObservation:
+    return NodeObservation(region, lasts, 0.5, cold, {}, {}, 0.0, 0.0, init_s)
+
+
+def run(at: float, entry: NodeObservation, *, plan: int = 2, reason: str = "plan", weight: float = 1.0) -> ObservedRun:
+    """A run of one node, `at` seconds after the beginning."""
+    return ObservedRun(
+        f"run-{at}", "m1", "complete", BEGIN + at, BEGIN + at + 1, plan, "0", reason, 0.0, {0: entry}, {}, (), weight
+    )
+
+
+def cold(region: str, init_s: float | None = 0.2) -> NodeObservation:
+    return node(region, cold=True, init_s=init_s)
+
+
+def test_a_cold_start_away_counts_where_home_would_have_had_a_container() -> None:
+    runs = [
+        run(0.0, cold(HOME), plan=1),  # the first one ever: cold anywhere
+        run(100.0, cold(AWAY)),  # home's container is idle since second 1
+        run(200.0, node(AWAY)),
+        run(201.0 + IDLE_S, cold(AWAY)),  # the container that was used at 200 is still there, by a hair
+        run(203.0 + 2 * IDLE_S, cold(AWAY)),  # now it is gone, so it would be cold at home as well
+    ]
+    found = caused_cold_starts(runs, ONE, HOME)
+    assert [start.at - BEGIN for start in found.starts] == [100.0, 201.0 + IDLE_S]
+    assert {(start.function, start.region, start.init_s) for start in found.starts} == {("only", AWAY, 0.2)}
+    assert not found.is_upper_bound
+
+
+def test_what_the_home_share_meets_because_others_moved_counts_too() -> None:
+    runs = [
+        run(0.0, node(HOME), plan=1),
+        run(300.0, cold(AWAY)),
+        run(700.0, cold(HOME), reason="home_share"),  # had the run at 300 stayed, its container would be there
+    ]
+    found = caused_cold_starts(runs, ONE, HOME)
+    assert [(start.region, start.at - BEGIN) for start in found.starts] == [(AWAY, 300.0), (HOME, 700.0)]
+
+
+def test_executions_at_once_need_a_container_each_at_home_too() -> None:
+    runs = [run(0.0, node(HOME), plan=1), run(10.0, cold(AWAY)), run(10.5, cold(AWAY)), run(20.0, node(AWAY))]
+    found = caused_cold_starts(runs, ONE, HOME)
+    assert [start.at - BEGIN for start in found.starts] == [10.0], "at 10.5 home's container would be busy"
+
+
+def test_without_a_move_nothing_is_caused() -> None:
+    runs = [run(0.0, node(HOME)), run(10.0, cold(HOME)), run(5.0, cold(AWAY), plan=3)]
+    assert [start.at - BEGIN for start in caused_cold_starts(runs, ONE, HOME).starts] == [5.0]
+    assert caused_cold_starts(runs[:2], ONE, HOME) == CausedColdStarts((), is_upper_bound=False)
+    assert caused_cold_starts([], ONE, HOME).starts == ()
+
+
+def test_only_functions_that_moved_count() -> None:
+    nodes = {0: cold(HOME), 1: cold(AWAY), 2: cold(HOME)}
+    edges = {0: EdgeObservation(True, 1.0, 0.4, 0.1), 1: EdgeObservation(True, 1.0, 0.6, None)}
+    first = replace(run(0.0, node(HOME), plan=1), nodes={index: node(HOME) for index in range(3)}, edges=edges)
+    second = replace(run(50.0, node(HOME)), nodes=nodes, edges=edges)
+    (start,) = caused_cold_starts([first, second], diamond(), HOME).starts
+    assert start.function == "count"
+    assert start.at - BEGIN == pytest.approx(50.0 + 0.4 + 0.1), "the offset and the latency of its call"
+
+
+def test_of_a_sample_all_cold_starts_are_counted_as_an_upper_bound() -> None:
+    runs = [run(0.0, cold(AWAY), weight=3.0), run(5 * IDLE_S, cold(AWAY, init_s=None), weight=2.0)]
+    found = caused_cold_starts(runs, ONE, HOME)
+    assert [start.weight for start in found.starts] == [3.0, 2.0]
+    assert found.is_upper_bound
+    spent = price(found)
+    assert (spent.count, spent.measured) == (5.0, 3.0)
+    assert spent.init_s == pytest.approx(3 * 0.2 + 2 * COLD_START_S)
+    assert spent.is_upper_bound
+
+
+def price(found: CausedColdStarts) -> ColdStartSpending:
+    provider = ProviderSettings(timeout_s=60, memory_mb=1769, architecture="x86_64")
+    return price_cold_starts(
+        found, {"only": provider}, lambda region, at: 20.0 if region == AWAY else 400.0, data.prices
+    )
+
+
+def test_prices_by_hand() -> None:
+    starts = (
+        ColdStart("only", AWAY, BEGIN, 0.36, is_measured=True, weight=1.0),
+        ColdStart("only", HOME, BEGIN, 0.1004, is_measured=True, weight=1.0),
+    )
+    spent = price(CausedColdStarts(starts, is_upper_bound=False))
+    kw = 0.0035 + 1769 / 1024 * 0.0003725
+    assert spent.carbon_gco2eq == pytest.approx((0.36 * 20.0 + 0.1004 * 400.0) / 3600 * kw * 1.11)
+    away, home = (data.prices(region).lambda_usd_per_gb_second("x86_64") for region in (AWAY, HOME))
+    assert spent.cost_usd == pytest.approx(1769 / 1024 * (0.36 * away + 0.101 * home)), "milliseconds are rounded up"
+    assert price(CausedColdStarts((), is_upper_bound=False)) == NO_COLD_STARTS
