@@ -11,7 +11,7 @@ import pytest
 
 from multi_x_serverless import _core
 from tests.oracles.problems import random_problem
-from tests.unit.core.documents import ENTRY, JOIN, LABEL, RESIZE, dump, fan_out_problem
+from tests.unit.core.documents import ENTRY, JOIN, LABEL, RESIZE, dump, fan_out_problem, one_node_problem
 
 NODES = (ENTRY, RESIZE, LABEL, JOIN)
 
@@ -179,39 +179,6 @@ def test_an_absolute_hard_limit_is_tested_on_the_upper_bound_alone() -> None:
     assert soft["compared"] == [{"statistic": "mean", "value": cost, "limit": soft["limit"]}]
 
 
-def _two_region_problem(over_home: dict[int, float]) -> dict[str, Any]:
-    """One node, 100 runs at home of 1.00, 1.01, ... s and as many away, 5 ms faster but for some, by rank from one."""
-    runs = 100
-    at_home = [1.0 + number / 100 for number in range(runs)]
-    away = [seconds + over_home.get(rank, -0.005) for rank, seconds in enumerate(at_home, start=1)]
-    problem = fan_out_problem()
-    name = problem["nodes"][0]["name"]
-    problem["nodes"] = problem["nodes"][:1]
-    problem["edges"] = []
-    problem["observations"] = {
-        "runs": 2 * runs,
-        "trigger_bytes": [1000.0] * (2 * runs),
-        "nodes": {
-            name: {
-                "ran": [1] * (2 * runs),
-                "region": [0] * runs + [1] * runs,
-                "duration_s": at_home + away,
-                "cpu_utilization": [0.5] * (2 * runs),
-                "data_bytes": [0.0] * (2 * runs),
-                "sent_bytes": {},
-                "received_bytes": {},
-            }
-        },
-        "edges": [],
-    }
-    problem["latency"]["round_trip_s"] = [[0.0, 0.0], [0.0, 0.0]]
-    problem["trigger"]["forward_duration_s"] = 0.0
-    problem["settings"] = {"scenarios": 1000, "validation_scenarios": 1000}
-    problem["hours"] = [0]
-    problem["constraints"] = {"hard": {"runtime": {"type": "relative", "value": 1.0}}, "priority_order": ["carbon"]}
-    return problem
-
-
 @pytest.mark.parametrize(
     ("over_home", "over"),
     [
@@ -224,7 +191,7 @@ def _two_region_problem(over_home: dict[int, float]) -> dict[str, Any]:
 )
 def test_each_statistic_of_a_relative_limit_decides(over_home: dict[int, float], over: list[str]) -> None:
     # Ten of 1,000 scenarios have each rank of the 100 runs: the 938th, 950th and 962nd are of the 94th, 95th and 97th.
-    problem = _two_region_problem(over_home)
+    problem = one_node_problem(over_home)
     parsed = _core.Problem.from_json(dump(problem))
     (name,) = parsed.nodes
     away, home = (parsed.evaluate({name: region}, 0).runtime for region in ("ca-central-1", "us-east-1"))
@@ -244,7 +211,7 @@ def test_each_statistic_of_a_relative_limit_decides(over_home: dict[int, float],
 
 
 def test_an_unmet_relative_limit_names_what_is_the_farthest_over_it() -> None:
-    problem = _two_region_problem({95: -0.002})
+    problem = one_node_problem({95: -0.002})
     problem["constraints"]["hard"]["runtime"]["value"] = 0.95
     (hour,) = _solve(problem)["hours"]
     assert hour["status"] == "infeasible"
