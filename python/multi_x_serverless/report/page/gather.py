@@ -113,16 +113,15 @@ def _region(code: str, places: Mapping[str, Region], intensities: Mapping[str, t
 
 
 def find_trade_offs(problem: bytes, plan: Plan, hour: int) -> TradeOffs:
-    """The frontier of a UTC hour (of the first hour that was planned, if this one was not), with the plan beside it.
+    """The frontier of a UTC hour (of the planned hour whose placement holds at it), with the plan beside it.
 
     Raises:
         InvalidProblemError: The document is refused.
         InvalidPlacementError: The plan does not fit it.
     """
     loaded = LoadedProblem(problem)
-    if hour not in loaded.hours:
-        hour = loaded.hours[0]
-    placement = plan.at(hour).placement
+    entry = plan.at(hour)
+    hour, placement = entry.hour, entry.placement
     found = loaded.pareto(hour, tolerance=TOLERANCES[0], deadline_s=DEADLINE_S)
     for tolerance in TOLERANCES[1:]:
         if len(found.points) <= MANY_POINTS:
