@@ -11,7 +11,7 @@ from multi_x_serverless.report.page.report_data import HOURS, ReportData, Report
 from multi_x_serverless.report.page.scales import Scale, ticks
 
 WIDTH, HEIGHT = 640.0, 382.0
-_LEFT, _RIGHT, _TOP = 74.0, 34.0, 14.0
+_LEFT, _RIGHT, _TOP = 74.0, 42.0, 14.0
 _LINES_END, _BARS_START, _BARS_END = 222.0, 240.0, 338.0
 _LABEL_HEIGHT = 17.0
 _LEAST_FOR_LETTER = 13.0  # height of a part of a column
