@@ -25,7 +25,7 @@ _SMALLEST_SPAN = 40.0  # degrees of longitude that are shown at least
 _BORDER = 0.14  # of the span on each side
 _NORTH, _SOUTH = 84.0, -58.0
 
-_MOST_LABELS = 12  # more would hide each other; the legend has the names
+MOST_LABELS = 12  # more would hide each other; the legend has the names
 _LETTER_WIDTH, _TEXT_HEIGHT = 7.6, 16.0  # of labels, about
 
 Point = tuple[float, float]
@@ -102,7 +102,7 @@ def draw_map(report: ReportData, keys: Sequence[RegionKey], pairs: Sequence[Pair
     view = view_of([*known, *others])
     true = {index: view(*place) for (index, _), place in zip(placed, known, strict=True)}
     circles = spread(true)
-    labels = _place_labels(circles, {index: keys[index].region for index in circles if len(circles) <= _MOST_LABELS})
+    labels = _place_labels(circles, {index: keys[index].region for index in circles if len(circles) <= MOST_LABELS})
     counts = Counter(report.placement(hour))
     order = {key.region: index for index, key in enumerate(keys)}
     now = crossings(report.graph, report.placement(hour), order)
