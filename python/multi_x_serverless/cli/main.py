@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from multi_x_serverless.cli.output import printable
 from multi_x_serverless.cli.session import DEFAULT_SYSTEM_REGION, Settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_USAGE, MultiXServerlessError
 
@@ -43,6 +44,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "list": CommandEntry("list", "List the deployed workflows."),
     "status": CommandEntry("status", "Show a workflow (its plan, where its nodes ran) or one run of it."),
     "objects": CommandEntry("objects", "Store, fetch, list or delete the objects that a workflow works with."),
+    "logs": CommandEntry("logs", "Show what the functions of a workflow or of one run have logged."),
     "dead_letters": CommandEntry("dead_letters", "List the messages that were given up, or delete them."),
     "redrive": CommandEntry("redrive", "Put messages that were given up back, so that their runs go on."),
     "data_sync": CommandEntry("data_sync", "Read new function logs into the history."),
@@ -267,7 +269,7 @@ def _report(code: str, message: str, *, is_json: bool, details: Mapping[str, str
 
         click.echo(orjson.dumps({"error": {"code": code, "message": message, **(details or {})}}).decode(), err=True)
     else:
-        click.echo(f"error: {message}", err=True)
+        click.echo(f"error: {printable(message)}", err=True)
 
 
 if __name__ == "__main__":

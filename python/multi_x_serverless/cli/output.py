@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 OUTPUT_VERSION = 1
 
+_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in range(127, 160)}
+"""Controls that JSON leaves as they are and some terminals obey."""
+
 
 def write_json(command: str, members: Mapping[str, Any]) -> None:
     """One JSON document: schema, version and the command's own members."""
     import orjson
 
     document = {"schema": f"multi-x-serverless/cli/{command}", "version": OUTPUT_VERSION, **members}
-    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
+    text = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
+    click.echo(text.translate(_JSON_ESCAPES))
 
 
 def write_table(
