@@ -228,6 +228,7 @@ class LimitsNotMetError(MultiXServerlessError):
 
     code = "limits-not-met"
     exit_code = EXIT_INFEASIBLE
+    remedy = "Choose another point or placement, or loosen the hard limit that the message names."
 
 
 class NothingToDoError(MultiXServerlessError):

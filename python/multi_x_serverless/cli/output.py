@@ -15,16 +15,19 @@ if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
 
 OUTPUT_VERSION = 1
+"""Of all documents; a higher one means that a member was renamed, dropped or changed its meaning."""
+
+SCHEMA_PREFIX = "multi-x-serverless/cli/"
 
 _JSON_ESCAPES = {code: f"\\u{code:04x}" for code in range(127, 160)}
 """Controls that JSON leaves as they are and some terminals obey."""
 
 
 def write_json(command: str, members: Mapping[str, Any]) -> None:
-    """One JSON document: schema, version and the command's own members."""
+    """One JSON document: schema, version and the command's own members, which `cli.documents` declares."""
     import orjson
 
-    document = {"schema": f"multi-x-serverless/cli/{command}", "version": OUTPUT_VERSION, **members}
+    document = {"schema": f"{SCHEMA_PREFIX}{command}", "version": OUTPUT_VERSION, **members}
     text = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
     click.echo(text.translate(_JSON_ESCAPES))
 
