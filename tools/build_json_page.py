@@ -37,7 +37,8 @@ $ multi_x_serverless --output json list
 `schema` and `version` are members of every document. Of version {OUTPUT_VERSION} no member is renamed, dropped or
 changes its meaning; more may come, so a reader leaves alone what it does not know. Times are in seconds since the
 epoch unless they are texts, durations in seconds, sizes in bytes, costs in USD, carbon in gCO2eq. `completion` prints a
-script whatever the form. `logs --follow` and `objects get` without a file print no document, and refuse `--output json`.
+script whatever the form. `logs --follow` and `objects get` without a file print no document, and refuse
+`--output json`.
 
 {"".join(_section(document) for document in DOCUMENTS)}"""
 

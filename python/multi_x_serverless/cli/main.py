@@ -13,13 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from multi_x_serverless.cli.output import printable
 from multi_x_serverless.cli.session import DEFAULT_SYSTEM_REGION, Settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_USAGE, MultiXServerlessError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
@@ -67,6 +70,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "doctor": CommandEntry("doctor", "Show what is wrong and the command that mends it."),
     "remove": CommandEntry("remove", "Delete a workflow and everything it made."),
     "teardown": CommandEntry("teardown", "Delete the framework's tables with all they hold."),
+    "completion": CommandEntry("completion", "Print a script for completion in bash, zsh or fish."),
     "version": CommandEntry("version", "Show the version of the program and of its engine."),
 }
 
@@ -88,6 +92,15 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{entry.module} defines no command")
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands without importing them, and the options of all commands."""
+        from click.shell_completion import CompletionItem
+
+        dash = "-" in incomplete
+        names = {name.replace("_", "-") if dash else name: entry.summary for name, entry in COMMANDS.items()}
+        found = [CompletionItem(name, help=summary) for name, summary in names.items() if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from multi_x_serverless.cli.letter_table import letter_members, show_letters
+from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import counted, write_json, write_text
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import NothingToDoError
 
 
 @click.command("dead_letters")
-@click.argument("workflow_id", required=False)
+@workflow_argument(required=False)
 @click.option("--discard", "letter_ids", metavar="LETTER_ID", multiple=True, help="Delete this message; repeatable.")
 @click.option("--discard-all", "discard_all", is_flag=True, help="Delete all messages that would be listed.")
 @pass_settings

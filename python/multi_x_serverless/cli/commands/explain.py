@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("explain")
-@click.argument("workflow_id", required=False)
+@workflow_argument(required=False)
 @click.option(
     "--plan",
     "which",

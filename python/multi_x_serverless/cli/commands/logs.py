@@ -10,6 +10,7 @@ import click
 
 from multi_x_serverless.cli.log_lines import LogPrinter, text_members
 from multi_x_serverless.cli.moments import parse_moment
+from multi_x_serverless.cli.options import run_of_option, workflow_argument
 from multi_x_serverless.cli.output import counted, write_json, write_text
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @click.command("logs")
-@click.argument("identifier", metavar="WORKFLOW_ID|RUN_ID")
-@click.option("--workflow", "workflow_id", metavar="WORKFLOW_ID", help="The workflow that the run is of.")
+@workflow_argument("identifier", metavar="WORKFLOW_ID|RUN_ID")
+@run_of_option
 @click.option("--node", metavar="NODE", help="Only of this node, or of all nodes of the function of this name.")
 @click.option(
     "--since",

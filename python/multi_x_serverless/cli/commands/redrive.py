@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from multi_x_serverless.cli.letter_table import letter_members
+from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 
 
 @click.command("redrive")
-@click.argument("workflow_id")
+@workflow_argument()
 @click.argument("letter_ids", metavar="[LETTER_ID]...", nargs=-1)
 @click.option("--run", "run_id", metavar="RUN_ID", help="Only messages of this run.")
 @click.option("--wait/--no-wait", default=None, help="Wait for the runs.  [default: --wait on the embedded cloud]")

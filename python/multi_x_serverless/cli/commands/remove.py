@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import counted, write_json, write_text
 from multi_x_serverless.cli.progress import terminal_progress
 from multi_x_serverless.cli.session import PROGRAM, Settings, pass_settings
@@ -11,7 +12,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 
 
 @click.command("remove")
-@click.argument("workflow_id")
+@workflow_argument()
 @click.option("--keep-logs", is_flag=True, help="Leave the functions' logs.")
 @click.option("--objects", "delete_objects", is_flag=True, help="Delete the workflow's objects too.")
 @pass_settings

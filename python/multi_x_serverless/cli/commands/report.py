@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from multi_x_serverless.cli.net_table import show_net, show_overhead
-from multi_x_serverless.cli.options import transmission_option
+from multi_x_serverless.cli.options import transmission_option, workflow_argument
 from multi_x_serverless.cli.output import (
     Column,
     counted,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @click.command("report")
-@click.argument("workflow_id")
+@workflow_argument()
 @transmission_option
 @pass_settings
 def command(settings: Settings, workflow_id: str, transmission: str | None) -> None:

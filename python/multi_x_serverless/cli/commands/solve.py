@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from multi_x_serverless.cli.options import transmission_option
+from multi_x_serverless.cli.options import transmission_option, workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text, write_warning, write_wrapped
 from multi_x_serverless.cli.problem_file import require_directory, solve_file, write_document
 from multi_x_serverless.cli.progress import terminal_status
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("solve")
-@click.argument("workflow_id", required=False)
+@workflow_argument(required=False)
 @click.option(
     "--problem",
     "problem_file",

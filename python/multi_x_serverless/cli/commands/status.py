@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from multi_x_serverless.cli.net_table import show_net
+from multi_x_serverless.cli.options import run_of_option, workflow_argument
 from multi_x_serverless.cli.output import (
     Column,
     age,
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 
 @click.command("status")
-@click.argument("identifier", metavar="WORKFLOW_ID|RUN_ID")
-@click.option("--workflow", "workflow_id", metavar="WORKFLOW_ID", help="The workflow that the run is of.")
+@workflow_argument("identifier", metavar="WORKFLOW_ID|RUN_ID")
+@run_of_option
 @click.option("--last", type=click.IntRange(min=0), default=5, show_default=True, help="How many of the last runs.")
 @pass_settings
 def command(settings: Settings, identifier: str, workflow_id: str | None, last: int) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text
 from multi_x_serverless.cli.progress import terminal_progress
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -13,7 +14,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_NOTHING_TO_DO, EXIT_OK
 
 
 @click.command("update_check_deployment")
-@click.argument("workflow_ids", nargs=-1)
+@workflow_argument("workflow_ids", required=False, nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Say what would be done and do nothing; exit 3 if anything would.")
 @click.option(
     "--grace",

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 import click
 
+from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import (
     counted,
     grams,
@@ -20,7 +21,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_NOTHING_TO_DO, EXIT_OK
 
 
 @click.command("update_check_solver")
-@click.argument("workflow_ids", nargs=-1)
+@workflow_argument("workflow_ids", required=False, nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Stage nothing; exit 3 if a plan would be staged.")
 @click.option(
     "--minimum-runs",
