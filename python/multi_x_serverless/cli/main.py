@@ -122,7 +122,8 @@ class LazyGroup(click.Group):
 
 
 def _default_color() -> bool:
-    return "NO_COLOR" not in os.environ
+    """By no-color.org the variable counts if it is not empty."""
+    return not os.environ.get("NO_COLOR")
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -174,7 +175,11 @@ def _default_color() -> bool:
 @click.option("-v", "--verbose", count=True, help="Say more on standard error; with a failure, the traceback.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on standard error but errors; these are always shown.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before something is deleted.")
-@click.option("--color/--no-color", default=_default_color, help="Colours in tables (also: NO_COLOR).")
+@click.option(
+    "--color/--no-color",
+    default=_default_color,
+    help="Colours and bold text (also: NO_COLOR=1).",
+)
 @click.version_option(package_name="multi-x-serverless", message="%(version)s")
 @click.pass_context
 def cli(  # the options are documented by their help

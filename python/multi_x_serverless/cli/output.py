@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from multi_x_serverless.cli.console import open_console
 from multi_x_serverless.cli.table_layout import Column, column_widths, elide, paragraphs
 
 __all__ = ["Column"]
@@ -42,11 +43,10 @@ def write_table(
 ) -> None:
     """A table with a title, and a note under it; a paragraph for each row where the terminal is too narrow for it."""
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(no_color=not settings.color, highlight=False)
+    console = open_console(settings)
     if title:
         console.print(f"[bold]{escape(title)}[/bold]")
     widths = column_widths(columns, rows, console.width)

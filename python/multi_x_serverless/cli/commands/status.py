@@ -20,6 +20,7 @@ from multi_x_serverless.cli.output import (
     write_table,
     write_text,
 )
+from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def command(settings: Settings, identifier: str, workflow_id: str | None, last: 
         if workflow_id is not None or is_run_id(identifier) or begins_run_id(identifier):
             from multi_x_serverless.cli.run_table import run_members, show_run
 
-            run = run_status(cloud, identifier, workflow_id)
+            with terminal_status(settings, "reading the logs"):
+                run = run_status(cloud, identifier, workflow_id)
             if settings.is_json:
                 write_json("run_status", run_members(run))
             else:
@@ -55,7 +57,8 @@ def command(settings: Settings, identifier: str, workflow_id: str | None, last: 
             return
         from multi_x_serverless.adaptation.status import workflow_status
 
-        status, now = workflow_status(cloud, identifier, last=last), cloud.now()
+        with terminal_status(settings, "reading the history"):
+            status, now = workflow_status(cloud, identifier, last=last), cloud.now()
     if settings.is_json:
         write_json("status", _members(status))
     else:
@@ -77,7 +80,7 @@ def show_status(settings: Settings, status: WorkflowStatus, now: float) -> None:
     if status.dead_letters:
         write_text(
             f"Messages given up: {status.dead_letters}. 'dead_letters {status.record.workflow_id}' lists them, "
-            "'redrive' puts them back."
+            f"'redrive {status.record.workflow_id}' puts them back, and with --discard-all 'dead_letters' deletes them."
         )
     if not status.uses:
         write_text("No runs in the history; 'data_sync' reads the logs.")
