@@ -82,8 +82,13 @@ def write_text(text: str) -> None:
     click.echo(printable(text))
 
 
-def write_wrapped(text: str, *, indent: str = "") -> None:
-    """A paragraph for people, broken between words at the width of their terminal, but not before a per cent sign."""
+def write_wrapped(text: str, *, indent: str = "", hanging: str | None = None) -> None:
+    """A paragraph for people, broken between words at the width of their terminal, but not before a per cent sign.
+
+    Args:
+        indent: What the first line begins with.
+        hanging: What the others begin with; by default two blanks more than an indented first one.
+    """
     import shutil
     import textwrap
 
@@ -92,7 +97,7 @@ def write_wrapped(text: str, *, indent: str = "") -> None:
         printable(text).replace(" %", f"{no_break}%"),
         shutil.get_terminal_size().columns,
         initial_indent=indent,
-        subsequent_indent=indent + "  " if indent else "",
+        subsequent_indent=hanging if hanging is not None else indent + "  " if indent else "",
         break_long_words=False,
         break_on_hyphens=False,
     )
@@ -101,7 +106,7 @@ def write_wrapped(text: str, *, indent: str = "") -> None:
 
 def write_warning(text: str, *, indent: str = "") -> None:
     """What is to be known about the data that stand beside it, on standard output."""
-    write_text(f"{indent}warning: {text}")
+    write_wrapped(f"warning: {text}", indent=indent, hanging=indent + "  ")
 
 
 def counted(count: int, what: str) -> str:

@@ -47,7 +47,7 @@ def command(settings: Settings, workflow_id: str, keep_logs: bool, delete_object
         write_text(f"Removed {workflow_id}: {counted(len(result.deleted), 'resource')}{objects} deleted.")
         if result.objects_left:
             again = settings.with_options(f"{PROGRAM} objects delete {workflow_id} --all")
-            write_text(f"{_left(result.objects_left)}; to delete: {again}")
+            write_text(f"{_left(result.objects_left)}; to delete:\n  {again}")
         for left in result.left:
             settings.say_error(f"could not delete: {left}")
     return EXIT_FAILURE if result.left else EXIT_OK

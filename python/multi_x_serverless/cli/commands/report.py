@@ -20,6 +20,7 @@ from multi_x_serverless.cli.output import (
     write_table,
     write_text,
     write_warning,
+    write_wrapped,
 )
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.cli.solution_tables import drawn_from, show_provenance
@@ -144,14 +145,14 @@ def _show_observed(settings: Settings, observed: Observed, plan_version: int) ->
             note=_note(observed),
         )
     if observed.obstacle:
-        write_text(f"No saving is stated from observed runs: {observed.obstacle}")
+        write_wrapped(f"No saving is stated from observed runs: {observed.obstacle}")
     for name, saving, method in (
         ("carbon", observed.carbon, "modelled from observed runs"),
         ("cost", observed.cost, "modelled from observed runs"),
         ("time", observed.runtime, "measured"),
     ):
         if saving is not None:
-            write_text(f"{name} saved, {method}: {_interval(saving)}")
+            write_wrapped(f"{name} saved, {method}: {_interval(saving)}")
 
 
 def _note(observed: Observed) -> str:

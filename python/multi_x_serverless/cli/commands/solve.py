@@ -244,7 +244,7 @@ def _show(settings: Settings, answer: _Answer) -> None:
         write_wrapped(f"Point {answer.picked}, at all hours: {places}.")
     if answer.staged_version is not None:
         version = answer.staged_version
-        write_text(
+        write_wrapped(
             f"Staged as plan {version}; 'update_check_deployment' puts it in force, 'explain' says why it is so."
         )
     else:

@@ -19,6 +19,7 @@ from multi_x_serverless.cli.output import (
     write_json,
     write_table,
     write_text,
+    write_wrapped,
 )
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -68,17 +69,17 @@ def command(settings: Settings, identifier: str, workflow_id: str | None, last: 
 def show_status(settings: Settings, status: WorkflowStatus, now: float) -> None:
     """The status as tables, at `now` (seconds since the epoch)."""
     write_text(f"{status.record.workflow_id}, home {status.record.configuration.home_region}")
-    write_text(f"in force: {_describe(status.active, now)}")
-    write_text(f"staged:   {_describe(status.staged, now)}")
+    write_wrapped(f"in force: {_describe(status.active, now)}", hanging=" " * 10)
+    write_wrapped(f"staged:   {_describe(status.staged, now)}", hanging=" " * 10)
     for use in status.uses:
         _show_use(settings, use)
     if status.last_runs:
         _show_last_runs(settings, status)
     if status.statistics is not None:
-        write_text(_describe_statistics(status.statistics, now))
+        write_wrapped(_describe_statistics(status.statistics, now))
     show_net(settings, status.net)
     if status.dead_letters:
-        write_text(
+        write_wrapped(
             f"Messages given up: {status.dead_letters}. 'dead_letters {status.record.workflow_id}' lists them, "
             f"'redrive {status.record.workflow_id}' puts them back, and with --discard-all 'dead_letters' deletes them."
         )
