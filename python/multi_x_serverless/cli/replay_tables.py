@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from multi_x_serverless.adaptation.replay.results import PolicyResult, Replay
     from multi_x_serverless.cli.session import Settings
 
+SHOWN_REGIONS = 4
 
 
 def show_replay(settings: Settings, replay: Replay) -> None:
