@@ -15,5 +15,6 @@ def open_console(settings: Settings, *, is_error: bool = False) -> Console:
     from rich.console import Console
 
     # `no_color` alone leaves bold and underlined text.
-    color_system = "auto" if settings.color else None
-    return Console(stderr=is_error, color_system=color_system, no_color=not settings.color, highlight=False)
+    return Console(
+        stderr=is_error, color_system="auto" if settings.color else None, no_color=not settings.color, highlight=False
+    )
