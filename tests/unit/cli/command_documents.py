@@ -1,4 +1,4 @@
-"""The JSON document of every command, from commands that are really run: the loop on the embedded cloud."""
+"""What every command prints, as JSON or as tables, when it is really run: the loop on the embedded cloud."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,26 +43,37 @@ class Documents:
 
 def command_documents(directory: Path) -> Documents:
     """Run every command with ``--output json`` and keep what it printed."""
-    documents = Documents()
-    loop = _Caller(documents, ["--cloud", "local", "--state-dir", str(directory / "state"), "--time-scale", "0"])
+    return Documents([(words, json.loads(text)) for words, text in command_outputs(directory, "json")])
+
+
+def command_outputs(directory: Path, form: str) -> list[tuple[tuple[str, ...], str]]:
+    """Run every command and keep what it printed: the words of the command line and the text, in order.
+
+    Args:
+        directory: An empty one.
+        form: Of the output, ``json`` or ``table``.
+    """
+    state = ["--cloud", "local", "--state-dir", str(directory / "state"), "--time-scale", "0"]
+    loop = _Caller(form, state)
     _loop(loop, directory)
-    _framework(documents)
-    return documents
+    framework = _Caller(form, [])
+    _framework(framework)
+    return [*loop.printed, *framework.printed]
 
 
 @dataclass
 class _Caller:
-    documents: Documents
+    form: str
     options: list[str]
+    printed: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
 
-    def __call__(self, *words: str, exit_codes: tuple[int, ...] = (0,)) -> Mapping[str, Any]:
+    def __call__(self, *words: str, exit_codes: tuple[int, ...] = (0,)) -> str:
         output = io.StringIO()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(io.StringIO()) as complaints:
-            code = run([*self.options, "--yes", "--output", "json", *words])
+            code = run([*self.options, "--yes", "--output", self.form, *words])
         assert code in exit_codes, f"{words}: {code}: {complaints.getvalue()}"
-        document: Mapping[str, Any] = json.loads(output.getvalue())
-        self.documents.printed.append((words, document))
-        return document
+        self.printed.append((words, output.getvalue()))
+        return output.getvalue()
 
 
 def _loop(call: _Caller, directory: Path) -> None:
@@ -74,7 +86,8 @@ def _loop(call: _Caller, directory: Path) -> None:
     call("deploy", "--dry-run", exit_codes=(3,))
     call("deploy")
     call("explain", WORKFLOW_ID)
-    ended = call("run", WORKFLOW_ID, "-a", TEXT)
+    run_id = re.search(r"[0-9a-f]{32}", call("run", WORKFLOW_ID, "-a", TEXT))
+    assert run_id is not None
     call("run", WORKFLOW_ID, "-a", '{"text": ""}', exit_codes=(1,))
     call("data_sync")
     call("data_collect", "all")
@@ -88,7 +101,7 @@ def _loop(call: _Caller, directory: Path) -> None:
     call("update_check_solver", "--minimum-runs", "1", exit_codes=(0, 3))
     call("run", WORKFLOW_ID, "--no-wait", "-a", TEXT)
     call("status", WORKFLOW_ID)
-    call("status", ended["runs"][0]["run_id"])
+    call("status", run_id.group())
     call("report", WORKFLOW_ID)
     call("logs", WORKFLOW_ID)
     call("list")
@@ -106,7 +119,7 @@ def _loop(call: _Caller, directory: Path) -> None:
     call("teardown")
 
 
-def _framework(documents: Documents) -> None:
+def _framework(call: _Caller) -> None:
     """The embedded cloud has no schedules: these two on a cloud that has."""
     cloud = FakeCloud()
     create_tables(cloud, cloud.regions)
@@ -118,7 +131,6 @@ def _framework(documents: Documents) -> None:
     def build(*_: object, **__: object) -> Package:
         return pack_files({"content": Path(__file__)})
 
-    call = _Caller(documents, [])
     with (
         mock.patch.object(Settings, "open_cloud", open_cloud),
         mock.patch("multi_x_serverless.deployment.framework_package.build_framework_package", build),
