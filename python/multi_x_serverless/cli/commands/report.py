@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from multi_x_serverless.cli.options import transmission_option
+from multi_x_serverless.cli.options import transmission_option, workflow_argument
 from multi_x_serverless.cli.output import write_json, write_tables, write_warning
 from multi_x_serverless.cli.problem_file import require_directory, write_whole
 from multi_x_serverless.cli.progress import terminal_status
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command("report")
-@click.argument("workflow_id")
+@workflow_argument()
 @transmission_option
 @click.option(
     "-o",
