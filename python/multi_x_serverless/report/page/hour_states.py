@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import orjson
 
 from multi_x_serverless.report.page.map_drawing import Pair, crossings
+from multi_x_serverless.report.page.markup import unbroken
 from multi_x_serverless.report.page.region_keys import RegionKey
 from multi_x_serverless.report.page.report_data import HOURS, ReportData
 from multi_x_serverless.report.wording import counted, grams, relative
@@ -77,7 +78,7 @@ def hour_document(report: ReportData, keys: Sequence[RegionKey], pairs: Sequence
         "hours": [
             {
                 "clock": clock(hour),
-                "sentence": hour_sentence(report, hour),
+                "sentence": unbroken(hour_sentence(report, hour)),
                 "nodes": [order[region] for region in report.placement(hour)],
                 "pairs": [
                     index

@@ -29,8 +29,13 @@ Attribute: TypeAlias = "str | int | float | bool | None"
 
 
 def text(value: str) -> Markup:
-    """A text as markup, without control characters."""
-    return Markup(value) if isinstance(value, Markup) else Markup(escape(printable(value)))
+    """A text as markup, without control characters, that is not broken before a per cent sign."""
+    return Markup(value) if isinstance(value, Markup) else Markup(escape(unbroken(printable(value))))
+
+
+def unbroken(value: str) -> str:
+    """A text that keeps its per cent signs with their numbers."""
+    return value.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def join(children: Iterable[Child], separator: str = "") -> Markup:

@@ -15,7 +15,8 @@ class Parsed(HTMLParser):
 
     Attributes:
         elements: Name and attributes of every element, in order.
-        texts: Every text outside of styles and scripts, with the name of the element that it is in.
+        texts: Every text outside of styles and scripts, with the name of the element that it is in; blanks that
+            do not break are blanks.
         raw: Contents of styles and scripts.
         unclosed: Elements that are open; names of wrong end tags.
     """
@@ -46,7 +47,7 @@ class Parsed(HTMLParser):
         if inside in ("style", "script"):
             self.raw.append((inside, data))
         elif data.strip():
-            self.texts.append((inside, data))
+            self.texts.append((inside, data.replace("\N{NO-BREAK SPACE}", " ")))
 
     def handle_comment(self, data: str) -> None:
         self.comments.append(data)

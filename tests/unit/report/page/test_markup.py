@@ -54,3 +54,8 @@ def test_coordinates_are_short() -> None:
         "0.3",
         "12345678",
     ]
+
+
+def test_a_number_is_not_parted_from_its_per_cent_sign() -> None:
+    assert element("p", "-58.0 % vs home") == "<p>-58.0\N{NO-BREAK SPACE}% vs home</p>"
+    assert element("p", title="5 %") == '<p title="5 %"></p>'

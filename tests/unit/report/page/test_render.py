@@ -92,7 +92,7 @@ REPORTS = [report_of, home_report, large_report, hostile_report]
 def hours_of(parsed: Parsed) -> Any:
     """The data of the script."""
     scripts = [text for name, text in parsed.raw if name == "script"]
-    return json.loads(scripts[0])
+    return json.loads(scripts[0].replace("\N{NO-BREAK SPACE}", " "))
 
 
 @pytest.mark.parametrize("make", REPORTS)
