@@ -1,4 +1,4 @@
-"""The quick start is true: every command of the specification, in its order, runs as printed and prints what is shown."""
+"""The quick start is true: the commands of the specification, in its order, run as printed and print what is shown."""
 
 from __future__ import annotations
 
