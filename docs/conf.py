@@ -1,7 +1,7 @@
 """How the site is made of the pages of this directory (`make docs`).
 
-The pages are Markdown that also reads well on a forge: links are relative, and the one thing that a site needs and a forge does
-not, the tables of contents, is made here from the lists of links in ``index.md``.
+The pages are Markdown that also reads well on a forge: links are relative, and the one thing that a site needs and a
+forge does not, the tables of contents, is made here from the lists of links in ``index.md``.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ napoleon_use_ivar = True
 default_role = "code"  # docstrings put code in single backquotes
 smartquotes = False  # options begin with two dashes
 
-# No inventory of other projects is fetched, so that a build needs no network; types of this package that are not on the pages
-# of the reference stand in signatures without a link. Links between pages are all checked.
+# No inventory of other projects is fetched, so that a build needs no network; types of this package that are not on the
+# pages of the reference stand in signatures without a link. Links between pages are all checked.
 nitpick_ignore_regex = [("py:(class|obj|exc|meth|attr|data|func)", ".*")]
 
-# Functions and commands have errors of one name each in a tree of their own; a docstring that names one means its neighbour.
+# Functions and commands have trees of errors of their own; a docstring that names an error means the one of its tree.
 suppress_warnings = ["ref.python"]
 
 _SECTION = re.compile(r"^## (?P<title>.+)\n(?P<text>(?:(?!^## ).*\n?)*)", re.MULTILINE)
