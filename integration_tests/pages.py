@@ -3,7 +3,7 @@
 How a page is read, fenced block by fenced block, in order:
 
 * ``console``: a line that begins with ``$ `` is a command (a backslash at its end continues it), the lines below it are
-  an extract of what it prints. A comment ``# exits with 3`` (or ``0 or 3``) stands at a command that does not end with 0.
+  an extract of what it prints. A comment ``# exits with 3`` (or ``0 or 3``) stands where a command does not end with 0.
 * any other block, if the text before it ends with a file's name in backquotes and a colon: that file.
 * A ``console`` block below a paragraph that begins with ``*Not run by a test`` is not run; the paragraph says why.
 
