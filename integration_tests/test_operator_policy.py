@@ -64,6 +64,7 @@ def use_everything(account: AwsAccount, directory: Path) -> None:
     command("data_sync")
     command("data_collect", "all")
     command("solve", WORKFLOW_ID)
+    command("explain", WORKFLOW_ID)
     command("update_check_deployment")
     command("update_check_solver", expected=3)
     command("status", WORKFLOW_ID)

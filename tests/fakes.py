@@ -213,7 +213,7 @@ class FakeObjectStore:
     faults: Faults
     objects: dict[Place, bytes] = field(default_factory=dict)
 
-    def put_object(self, region: str, key: str, body: bytes) -> None:
+    def put_object(self, region: str, key: str, body: bytes, *, is_prepared: bool = False) -> None:
         self.faults.run("put_object", lambda: self.objects.update({(region, key): body}), region, key)
 
     def get_object(self, region: str, key: str) -> bytes:

@@ -196,6 +196,13 @@ class SignalSourceError(MultiXServerlessError):
         return {"reason": self.reason}
 
 
+class LimitsNotMetError(MultiXServerlessError):
+    """A placement that was asked for breaks a hard limit, or there is none that keeps them; nothing was changed."""
+
+    code = "limits-not-met"
+    exit_code = EXIT_INFEASIBLE
+
+
 class NothingToDoError(MultiXServerlessError):
     """The command found nothing that it should do; no state was changed."""
 

@@ -25,6 +25,12 @@ def test_an_object_replaces_the_one_before(store: ObjectStore, region: str, name
     assert store.get_object(region, name) == b"new"
 
 
+def test_a_prepared_region_takes_objects_without_more(cloud: Cloud, store: ObjectStore, region: str, name: str) -> None:
+    cloud.prepare_region(region)
+    store.put_object(region, name, b"x", is_prepared=True)
+    assert store.get_object(region, name) == b"x"
+
+
 def test_equal_bodies_live_and_die_apart(store: ObjectStore, region: str, name: str) -> None:
     store.put_object(region, f"{name}/a", b"the same bytes")
     store.put_object(region, f"{name}/b", b"the same bytes")

@@ -46,6 +46,7 @@ from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, 
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
 from multi_x_serverless.adaptation.spent import spent_on
+from multi_x_serverless.adaptation.staging import stage_plan
 from multi_x_serverless.adaptation.statistics import store_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
 from multi_x_serverless.adaptation.weighing import (
@@ -202,6 +203,7 @@ class _Check:
         self._runs = 0
         self._warnings: tuple[str, ...] = ()
         self._schedule: DaySchedule | None = None
+        self._problem = b""
         self._recent: Sequence[ObservedRun] = ()
         self._history: Sequence[ObservedRun] = ()
         self._work = CheckWork(cloud, record)
@@ -279,6 +281,7 @@ class _Check:
                 cloud, COLLECTORS, record.regions, (record,), kept_s=KEEP_PRICES_S, learned_kept_s=KEEP_LEARNED_S
             )
         problem = build_workflow_problem(cloud, record, self._solve_settings(), runs=recent)
+        self._problem = problem.document
         stale = [
             f"the {report.collector} data of {outcome.region} could not be refreshed ({outcome.error})."
             for report in reports
@@ -389,8 +392,9 @@ class _Check:
     def _stage(self, plan: Plan, reason: str, gain: Gain | None = None, overhead: Overhead | None = None) -> Decision:
         if self._is_dry_run:
             return self._decision("would stage", reason, gain, overhead)
-        staged = PlanStore(self._cloud).stage(plan)
-        return self._decision("staged", reason, gain, overhead, staged.version)
+        staged = stage_plan(self._cloud, plan, self._problem)
+        self._warnings = (*self._warnings, *staged.warnings)
+        return self._decision("staged", reason, gain, overhead, staged.plan.version)
 
     def _decision(
         self,

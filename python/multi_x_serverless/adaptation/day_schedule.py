@@ -13,21 +13,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from multi_x_serverless.adaptation.cold_starts import COLD_START_S, IDLE_S
+from multi_x_serverless.adaptation.other_placements import with_placements
 from multi_x_serverless.collection.hours import hour_of_day
 from multi_x_serverless.model.config_types import ProviderSettings
-from multi_x_serverless.model.plan import Certificate, Objective, Placement, Plan
+from multi_x_serverless.model.plan import Objective, Placement, Plan
 from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.solving import model_constants as constants
 from multi_x_serverless.solving.accounting import execution_kwh
-from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import Signals, WorkflowModel
 from multi_x_serverless.solving.schedule import GRANULARITIES, HOURS_PER_DAY, Schedule, best_schedule
 from multi_x_serverless.solving.simulation import SimulatedHour, Simulator
@@ -122,41 +121,8 @@ def choose_day_schedule(
 
 
 def scheduled_plan(plan: Plan, schedule: DaySchedule, problem: bytes) -> Plan:
-    """A plan of the engine's placements with those of a schedule instead.
-
-    What an hour's new placement is expected to do is evaluated over fresh scenarios, as the engine's validation is, and
-    its certificate says how far it is above the bound of that hour.
-
-    Args:
-        plan: The engine's, with all 24 hours.
-        schedule: The placements.
-        problem: The document that the plan was made of.
-    """
-    changed = [entry.hour for entry in plan.hours if dict(entry.placement) != dict(schedule.placements[entry.hour])]
-    if not changed:
-        return plan
-    planning, fresh = LoadedProblem(problem), LoadedProblem(_with_fresh_scenarios(problem))
-    hours = []
-    for entry in plan.hours:
-        if entry.hour not in changed:
-            hours.append(entry)
-            continue
-        placement, before = schedule.placements[entry.hour], entry.certificate
-        value = planning.evaluate(placement, entry.hour).of(before.objective).mean
-        gap = max(0.0, value - before.lower_bound) / value if value > 0.0 else 0.0
-        certificate = Certificate("feasible", before.objective, value, before.lower_bound, gap)
-        metrics = fresh.evaluate(placement, entry.hour)
-        hours.append(replace(entry, placement=placement, certificate=certificate, metrics=metrics))
-    return replace(plan, hours=tuple(hours))
-
-
-def _with_fresh_scenarios(problem: bytes) -> bytes:
-    """The same document with the scenarios of another seed, as many as the engine validates with."""
-    document = orjson.loads(problem)
-    settings = document["settings"]
-    settings["seed"] = int(settings["seed"]) + 1
-    settings["scenarios"] = settings["validation_scenarios"]
-    return orjson.dumps(document)
+    """A plan of the engine's placements with those of a schedule instead; see `with_placements`."""
+    return with_placements(plan, schedule.placements, problem)
 
 
 class StartPrices(Protocol):

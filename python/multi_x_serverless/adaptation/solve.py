@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.overhead import solve_spending
+from multi_x_serverless.adaptation.picking import pick_point
 from multi_x_serverless.adaptation.signals import check_ages, read_signals
+from multi_x_serverless.adaptation.staging import StagedPlan, stage_plan
 from multi_x_serverless.adaptation.workflows import deployed_workflow, model_of
 from multi_x_serverless.cloud.ports import Cloud
-from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
-from multi_x_serverless.solving.engine import solve_problem
+from multi_x_serverless.solving.engine import LoadedProblem
+from multi_x_serverless.solving.frontier import HourFrontier
 from multi_x_serverless.solving.problem import SolveSettings, build_problem, regions_of
 from multi_x_serverless.solving.solution import Solution, plan_from_solution
 
@@ -29,7 +31,8 @@ class SolveOutcome:
 
     Attributes:
         problem: The problem document that was solved.
-        plan: The plan; numbered if it was staged.
+        frontier: Of the hour for which trade-offs were asked.
+        plan: The plan, of the solution or of the point that was picked; numbered if it was staged.
         is_staged: Whether it waits for `update_check_deployment`.
         warnings: What has to be said of the data that it rests on, besides the solution's own.
     """
@@ -37,6 +40,7 @@ class SolveOutcome:
     record: WorkflowRecord
     problem: bytes
     solution: Solution
+    frontier: HourFrontier | None
     plan: Plan
     is_staged: bool
     warnings: tuple[str, ...]
@@ -69,6 +73,21 @@ def build_workflow_problem(
     return WorkflowProblem(build_problem(model, runs, signals, settings), warnings)
 
 
+@dataclass(frozen=True)
+class TradeOffs:
+    """What is wanted of the Pareto frontier of an hour.
+
+    Attributes:
+        hour: UTC hour; the first planned one if `None`.
+        tolerance: Fraction by which a placement that is left out may be better in a metric.
+        pick: Number, from 1, of the point to stage at all hours instead of the plan; `None` for none.
+    """
+
+    hour: int | None = None
+    tolerance: float = 0.01
+    pick: int | None = None
+
+
 def solve_workflow(
     cloud: Cloud,
     workflow_id: str,
@@ -78,6 +97,7 @@ def solve_workflow(
     stage: bool = True,
     threads: int | None = None,
     frontier: float | None = None,
+    trade_offs: TradeOffs | None = None,
 ) -> SolveOutcome:
     """Find the best plan and stage it.
 
@@ -87,23 +107,40 @@ def solve_workflow(
         solver: ``fine-grained``, ``coarse-grained`` or ``heuristic``; the configuration's if `None`.
         stage: Whether to stage the plan.
         frontier: Adds to each hour of the solution its Pareto frontier within this fraction.
+        trade_offs: Adds the Pareto frontier of one hour, and stages a point of it if one is picked.
+
+    Raises:
+        UnknownWorkflowError: There is no such workflow.
+        NotEnoughDataError: There is no run or no signal yet, or a signal is too old.
+        UsageError: There is no such hour or point.
+        LimitsNotMetError: The point that was picked breaks a hard limit at some hour.
     """
     record = deployed_workflow(cloud, workflow_id)
     problem = build_workflow_problem(cloud, record, settings)
     cpu_before = time.process_time()
-    solution = solve_problem(
-        problem.document, solver or record.configuration.solver, threads=threads, frontier=frontier
+    loaded = LoadedProblem(problem.document)
+    solution = loaded.solve(solver or record.configuration.solver, threads=threads, frontier=frontier)
+    of_hour = (
+        None
+        if trade_offs is None
+        else loaded.frontier_beside(solution, trade_offs.hour, tolerance=trade_offs.tolerance)
     )
     cpu_s = time.process_time() - cpu_before
     now = cloud.now()
     Ledger(cloud).add(solve_spending(record, cpu_s, read_signals(cloud), at=now))
     plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
+    picked = None
+    if of_hour is not None and trade_offs is not None and trade_offs.pick is not None:
+        picked = pick_point(problem.document, plan, of_hour, trade_offs.pick)
+        plan = picked.plan
     is_staged = stage and not solution.is_infeasible_at_all_hours
+    staged = stage_plan(cloud, plan, problem.document) if is_staged else StagedPlan(plan, ())
     return SolveOutcome(
         record=record,
         problem=problem.document,
         solution=solution,
-        plan=PlanStore(cloud).stage(plan) if is_staged else plan,
+        frontier=of_hour,
+        plan=staged.plan,
         is_staged=is_staged,
-        warnings=problem.warnings,
+        warnings=(*problem.warnings, *(() if picked is None else picked.warnings), *staged.warnings),
     )

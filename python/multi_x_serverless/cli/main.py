@@ -48,6 +48,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "data_sync": CommandEntry("data_sync", "Read new function logs into the history."),
     "data_collect": CommandEntry("data_collect", "Refresh carbon, provider, performance or workflow data."),
     "solve": CommandEntry("solve", "Find the best plan for a workflow and stage it."),
+    "explain": CommandEntry("explain", "Show why a plan places each node where it does, and what limits cost."),
     "simulate": CommandEntry("simulate", "Show the metrics of a placement of a problem document."),
     "replay": CommandEntry("replay", "Show what planning would have saved over past carbon intensities."),
     "update_check_solver": CommandEntry(

@@ -75,6 +75,23 @@ def write_text(text: str) -> None:
     click.echo(printable(text))
 
 
+def write_wrapped(text: str, *, indent: str = "") -> None:
+    """A paragraph for people, broken between words at the width of their terminal, but not before a per cent sign."""
+    import shutil
+    import textwrap
+
+    no_break = "\N{NO-BREAK SPACE}"
+    wrapped = textwrap.fill(
+        printable(text).replace(" %", f"{no_break}%"),
+        shutil.get_terminal_size().columns,
+        initial_indent=indent,
+        subsequent_indent=indent + "  " if indent else "",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    write_text(wrapped.replace(no_break, " "))
+
+
 def write_warning(text: str, *, indent: str = "") -> None:
     """What is to be known about the data that stand beside it, on standard output."""
     write_text(f"{indent}warning: {text}")
@@ -114,6 +131,19 @@ def hour_ranges(hours: Sequence[int]) -> str:
 def percent(part: float, *, signed: bool = False) -> str:
     """A fraction as per cent with one decimal."""
     return f"{part * 100:+.1f} %" if signed else f"{part * 100:.1f} %"
+
+
+ROUNDED_AWAY = 5e-4
+"""A change, as a fraction, that is none to a decimal of a per cent."""
+
+
+def relative(change: float | None) -> str:
+    """A change as a signed percentage, in seven characters at most unless it is absurd; ``-`` if not known."""
+    if change is None:
+        return "-"
+    if abs(change) < ROUNDED_AWAY:
+        return "0.0 %"
+    return percent(change, signed=True) if abs(change) < 1.0 else f"{change * 100:+.0f} %"
 
 
 def grams(value: float) -> str:

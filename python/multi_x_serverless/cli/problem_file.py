@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from multi_x_serverless.errors import UsageError
 
 if TYPE_CHECKING:
+    from multi_x_serverless.adaptation.solve import TradeOffs
+    from multi_x_serverless.solving.frontier import HourFrontier
     from multi_x_serverless.solving.solution import Solution
 
 STANDARD_INPUT = Path("-")
@@ -17,11 +19,18 @@ STANDARD_INPUT = Path("-")
 
 @dataclass(frozen=True)
 class SolvedFile:
-    """A solved problem document, with its workflow's id and the names of its nodes in document order."""
+    """A solved problem document.
+
+    Attributes:
+        workflow: Its workflow's id.
+        nodes: The names of its nodes in document order.
+        frontier: Of the hour for which it was asked.
+    """
 
     workflow: str
     nodes: tuple[str, ...]
     solution: Solution
+    frontier: HourFrontier | None
 
 
 def read_document(path: Path) -> bytes:
@@ -68,11 +77,12 @@ def solve_file(
     deadline_s: float | None,
     seed: int | None,
     frontier: float | None,
+    trade_offs: TradeOffs | None,
 ) -> SolvedFile:
     """Solve a problem document; `None` stands for fine-grained, all processors, and what the document says.
 
     Raises:
-        UsageError: The file cannot be read.
+        UsageError: The file cannot be read, or there is no hour of which the frontier was asked.
         InvalidProblemError: The document is refused; the error names the field.
     """
     from multi_x_serverless.solving.engine import LoadedProblem
@@ -81,4 +91,9 @@ def solve_file(
     solution = problem.solve(
         solver or "fine-grained", threads=threads, deadline_s=deadline_s, seed=seed, frontier=frontier
     )
-    return SolvedFile(problem.workflow, tuple(problem.nodes), solution)
+    found = None
+    if trade_offs is not None:
+        found = problem.frontier_beside(
+            solution, trade_offs.hour, tolerance=trade_offs.tolerance, deadline_s=deadline_s, seed=seed
+        )
+    return SolvedFile(problem.workflow, tuple(problem.nodes), solution, found)

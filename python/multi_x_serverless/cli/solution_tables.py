@@ -24,6 +24,7 @@ from multi_x_serverless.cli.output import (
 if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
     from multi_x_serverless.model.plan import Metrics
+    from multi_x_serverless.solving.frontier import Frontier, HourFrontier
     from multi_x_serverless.solving.solution import Constraint, HourSolution, Solution
 
 QUANTITIES = [
@@ -41,10 +42,14 @@ def show_solution(settings: Settings, nodes: Sequence[str], solution: Solution) 
     Args:
         nodes: Names of the nodes, in the order to show them in.
     """
+    from multi_x_serverless.solving.frontier import HourFrontier
+
     _show_candidates(settings, solution)
     _show_expected(settings, solution)
     _show_plan(settings, nodes, solution.hours)
-    _show_frontier(settings, solution.hours[0])
+    first = solution.hours[0]
+    if first.frontier is not None:
+        show_frontier(settings, HourFrontier(first.hour, first.frontier, first.home_metrics))
     _show_certificate(settings, solution)
     show_provenance(settings, "Data that the plan rests on", solution.provenance)
     for warning in solution.warnings:
@@ -163,38 +168,57 @@ def _show_plan(settings: Settings, nodes: Sequence[str], hours: Sequence[HourSol
     )
 
 
-def _show_frontier(settings: Settings, entry: HourSolution) -> None:
-    """The trade-offs of the first hour, if they were asked for; all hours are in the JSON output."""
-    frontier = entry.frontier
-    if frontier is None:
-        return
-    rows = [
-        [
-            "s" if point.is_supported else "",
-            *_cells([point.metrics], [entry.home_metrics]),
-            ", ".join(f"{count} in {region}" for region, count in sorted(Counter(point.placement.values()).items())),
-        ]
-        for point in frontier.points
-    ]
-    if not frontier.points:
-        note = "No placement keeps the hard limits." if frontier.is_complete else "Nothing was found in time."
-    elif frontier.epsilon == 0.0:
-        note = "Complete: nothing else is better in one of the three without being worse in another."
-    elif frontier.epsilon is None:
-        note = "Time was up: nothing is known about what is missing."
-    else:
-        note = f"Every placement is matched, within {percent(frontier.epsilon)} in each of the three, by one of these."
-        if not frontier.is_complete:
-            note = f"Time was up. {note}"
+def show_frontier(
+    settings: Settings, found: HourFrontier, *, is_numbered: bool = False, picked: int | None = None
+) -> None:
+    """The trade-offs of an hour.
+
+    Args:
+        is_numbered: Whether points have the numbers that they are picked by.
+        picked: The number of the point that was picked.
+    """
+    frontier = found.frontier
+    rows = []
+    for number, point in enumerate(frontier.points, start=1):
+        regions = sorted(Counter(point.placement.values()).items())
+        marks = (">" if number == picked else "") + ("s" if point.is_supported else "")
+        rows.append(
+            [
+                marks,
+                *([str(number)] if is_numbered else []),
+                *_cells([point.metrics], [found.home_metrics]),
+                ", ".join(f"{count} in {region}" for region, count in regions),
+            ]
+        )
+    notes = [_describe_completeness(frontier)]
     if any(point.is_supported for point in frontier.points):
-        note += " s best for some weighting of carbon and cost."
+        notes.append("s best for some weighting of carbon and cost.")
+    if picked is not None:
+        notes.append("> picked.")
     write_table(
         settings,
-        f"Pareto frontier of carbon, cost and p95 time, {entry.hour:02}:00 UTC, in the planning scenarios",
-        [Column(""), *QUANTITIES, Column("nodes")],
+        f"Pareto frontier of carbon, cost and p95 time, {found.hour:02}:00 UTC, in the planning scenarios",
+        [
+            Column(""),
+            *([Column("point", is_number=True)] if is_numbered else []),
+            *QUANTITIES,
+            Column("nodes"),
+        ],
         rows,
-        note=note,
+        note=" ".join(notes),
     )
+
+
+def _describe_completeness(frontier: Frontier) -> str:
+    """How much of a frontier its points are."""
+    if not frontier.points:
+        return "No placement keeps the hard limits." if frontier.is_complete else "Nothing was found in time."
+    if frontier.epsilon == 0.0:
+        return "Complete: nothing else is better in one of the three without being worse in another."
+    if frontier.epsilon is None:
+        return "Time was up: nothing is known about what is missing."
+    matched = f"Every placement is matched, within {percent(frontier.epsilon)} in each of the three, by one of these."
+    return matched if frontier.is_complete else f"Time was up. {matched}"
 
 
 def _show_certificate(settings: Settings, solution: Solution) -> None:

@@ -127,8 +127,13 @@ class ObjectDescription:
 class ObjectStore(Protocol):
     """One bucket per region and installation; keys are paths with `/`."""
 
-    def put_object(self, region: str, key: str, body: bytes) -> None:
-        """Store an object, replacing any of the same key."""
+    def put_object(self, region: str, key: str, body: bytes, *, is_prepared: bool = False) -> None:
+        """Store an object, replacing any of the same key.
+
+        Args:
+            is_prepared: The region is known to be prepared (`Cloud.prepare_region`): only the object is written, and
+                nothing is made or set right for it. Whoever writes so needs no right to make anything.
+        """
 
     def get_object(self, region: str, key: str) -> bytes:
         """Read an object; `ResourceNotFoundError` if there is none."""

@@ -17,6 +17,8 @@ locks           name, ""                     owner and end of the lease
 journal         workflow id, operation       what a deployment under way has done
 ledger          workflow id, time and kind   `model.ledger.LedgerEntry`
 =============== ============================ ================================================================
+
+The problem documents that plans were made of are objects (`cloud.problems`); they go with their plans.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from itertools import chain
 from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key
+from multi_x_serverless.cloud.problems import ProblemStore
 from multi_x_serverless.errors import ConflictError, CorruptedStateError
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.workflow import WorkflowRecord
@@ -116,6 +119,7 @@ class PlanStore:
     def __init__(self, cloud: Cloud) -> None:
         self._store = cloud.key_value
         self._region = cloud.system_region
+        self._problems = ProblemStore(cloud)
         self._plans = DocumentTable[Plan](
             cloud.key_value,
             cloud.system_region,
@@ -200,7 +204,11 @@ class PlanStore:
         return tuple(stored.value for stored in self._plans.query(workflow_id))
 
     def remove(self, workflow_id: str) -> None:
-        """Forget all plans of a workflow; the number of the last one goes last, so that none is used twice."""
+        """Forget all plans of a workflow; the number of the last one goes last, so that none is used twice.
+
+        The problem documents that they were made of go first: nothing would name them afterwards.
+        """
+        self._problems.remove(workflow_id)
         table = physical_name("plan_pointers")
         for pointer in (self._ACTIVE, self._STAGED):
             self._store.delete(self._region, table, Key(workflow_id, pointer))
@@ -211,13 +219,19 @@ class PlanStore:
     def prune(self, workflow_id: str, *, keep: int, created_before: float = math.inf) -> int:
         """Delete plans, but not the last ones, nor those that are active or staged; returns how many.
 
+        A problem document goes with the last plan that was made of it.
+
         Args:
             keep: How many of the last ones stay.
             created_before: Only plans that were created before this moment, in seconds since the epoch, are deleted.
         """
         pointed = {self._pointer(workflow_id, name)[0] for name in (self._ACTIVE, self._STAGED)}
-        others = [stored for stored in self._plans.query(workflow_id) if stored.value.version not in pointed]
+        plans = list(self._plans.query(workflow_id))
+        others = [stored for stored in plans if stored.value.version not in pointed]
         old = [stored for stored in others[:-keep] if stored.value.created_at < created_before]
+        gone = {stored.key for stored in old}
+        kept = {stored.value.problem_hash for stored in plans if stored.key not in gone}
+        self._problems.delete(workflow_id, {stored.value.problem_hash for stored in old} - kept - {""})
         for stored in old:
             self._plans.delete(stored.key)
         return len(old)

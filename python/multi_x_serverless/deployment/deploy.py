@@ -81,17 +81,35 @@ HOME_PLAN_LIFETIME_S = 10 * 365 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
+class DeployPreview:
+    """A workflow as it is deployed and as it would be.
+
+    Attributes:
+        before: `None` if it is not deployed.
+        plan_before: The plan in force; `None` if there is none.
+        plan_after: The plan that would stay in force; `None` if everything would begin at home.
+    """
+
+    before: WorkflowRecord | None
+    after: WorkflowRecord
+    plan_before: Plan | None
+    plan_after: Plan | None
+
+
+@dataclass(frozen=True)
 class DeployResult:
     """What a deployment did, or would do.
 
     Attributes:
         actions: In order; none if nothing had changed.
         left: What is no longer wanted but could not be deleted, and why; the next deployment tries again.
+        preview: What it would change, of a dry run.
     """
 
     workflow_id: str
     actions: tuple[Action, ...]
     left: tuple[str, ...] = ()
+    preview: DeployPreview | None = None
 
 
 def deploy(
@@ -128,7 +146,9 @@ def deploy(
     workflow_id = built.record.workflow_id
     if dry_run:
         state = read_state(cloud, workflow_id) if has_system_tables(cloud) else EMPTY_STATE
-        return DeployResult(workflow_id, _intend(cloud, built.record, state).actions)
+        intent = _intend(cloud, built.record, state)
+        preview = DeployPreview(state.record, built.record, state.plan, intent.plan)
+        return DeployResult(workflow_id, intent.actions, preview=preview)
     push_image = _build_image(cloud, built, image_builder or DockerBuilder(), progress)
     ensure_tables(cloud, (built.record.home_region,))
     with lock(cloud, workflow_id, lease_s=lease_s(built.record.package_format)) as lease:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from multi_x_serverless.cloud.aws.names import DEAD_LETTER_QUEUE, log_group
 from multi_x_serverless.cloud.aws.region_directory import REGIONS_PATH
+from multi_x_serverless.cloud.problems import PROBLEM_OBJECT_PREFIX
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.deployment.names import WORKFLOW_NAMES, bucket_prefix, framework_name
 from multi_x_serverless.deployment.policy import POLICY_LANGUAGE
@@ -104,7 +105,10 @@ def job_policy(job: Job, account_id: str, system_region: str) -> str:
         statements += _workflow_logs(account_id)
     if job in ("data_collect", "update_check_solver"):
         statements += _outside_world(system_region)
+    if job == "update_check_solver":
+        statements += _problems(account_id, system_region, "s3:PutObject")
     if job == "update_check_deployment":
+        statements += _problems(account_id, system_region, "s3:DeleteObject")
         statements += _migration(account_id)
     return _policy(statements)
 
@@ -178,6 +182,13 @@ def _outside_world(region: str) -> list[Statement]:
         _allow("PricesAndRegions", ["ec2:DescribeRegions", "pricing:GetProducts"], ["*"]),
         # Public parameters are of no account.
         _allow("NamesOfRegions", ["ssm:GetParametersByPath"], [f"arn:aws:ssm:{region}:*:parameter{REGIONS_PATH}/*"]),
+    ]
+
+
+def _problems(account_id: str, region: str, action: str) -> list[Statement]:
+    """What plans were made of, beside the plans."""
+    return [
+        _allow("Problems", [action], [f"arn:aws:s3:::{bucket_prefix(account_id)}{region}/{PROBLEM_OBJECT_PREFIX}*"])
     ]
 
 

@@ -9,7 +9,7 @@ from multi_x_serverless import _core
 from multi_x_serverless.errors import InvalidPlacementError, InvalidProblemError, UsageError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.plan import Metric, Metrics
-from multi_x_serverless.solving.frontier import FRONTIER_SCHEMA, FRONTIER_VERSION, Frontier
+from multi_x_serverless.solving.frontier import FRONTIER_SCHEMA, FRONTIER_VERSION, Frontier, HourFrontier
 from multi_x_serverless.solving.solution import PlacedHour, Solution, read_placements, read_solution
 
 if TYPE_CHECKING:
@@ -184,6 +184,30 @@ class LoadedProblem:
             raise UsageError(str(error)) from error
         fields = documents.read(answer, FRONTIER_SCHEMA, FRONTIER_VERSION)
         return Frontier.from_fields(fields.section("frontier"))
+
+    def frontier_beside(
+        self,
+        solution: Solution,
+        hour: int | None,
+        *,
+        tolerance: float,
+        deadline_s: float | None = None,
+        seed: int | None = None,
+    ) -> HourFrontier:
+        """The frontier of one of the hours of a solution of this problem; arguments and errors as for `pareto`.
+
+        Args:
+            hour: Which; the first planned one if `None`.
+
+        Raises:
+            UsageError: The solution has no such hour.
+        """
+        planned = [entry.hour for entry in solution.hours]
+        if hour is not None and hour not in planned:
+            raise UsageError(f"hour {hour} is not planned; planned are {', '.join(map(str, planned))}.")
+        entry = solution.hours[0 if hour is None else planned.index(hour)]
+        found = self.pareto(entry.hour, tolerance=tolerance, deadline_s=deadline_s, seed=seed)
+        return HourFrontier(entry.hour, found, entry.home_metrics)
 
 
 def solve_problem(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from multi_x_serverless.model.documents import Fields, as_text
 from multi_x_serverless.model.plan import Metrics
@@ -52,6 +53,34 @@ class Frontier:
             epsilon=fields.optional_number("epsilon"),
             points=tuple(_point(entry) for entry in fields.sections("points")),
         )
+
+
+@dataclass(frozen=True)
+class HourFrontier:
+    """The frontier of a UTC hour, with what everything at home comes to then."""
+
+    hour: int
+    frontier: Frontier
+    home_metrics: Metrics
+
+    def to_members(self) -> dict[str, Any]:
+        """The frontier as part of a document; points have the numbers that they are picked by."""
+        return {
+            "hour": self.hour,
+            "home_metrics": self.home_metrics.to_members(),
+            "tolerance": self.frontier.tolerance,
+            "complete": self.frontier.is_complete,
+            "epsilon": self.frontier.epsilon,
+            "points": [
+                {
+                    "number": number,
+                    "placement": dict(point.placement),
+                    "metrics": point.metrics.to_members(),
+                    "supported": point.is_supported,
+                }
+                for number, point in enumerate(self.frontier.points, start=1)
+            ],
+        }
 
 
 def _point(fields: Fields) -> FrontierPoint:

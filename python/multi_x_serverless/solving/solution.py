@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from multi_x_serverless.errors import InvalidDocumentError
 from multi_x_serverless.model import documents
-from multi_x_serverless.model.documents import Fields, as_text
+from multi_x_serverless.model.documents import Fields, as_number, as_text
 from multi_x_serverless.model.plan import Certificate, HourPlan, Metrics, Objective, Plan
 from multi_x_serverless.model.shared_constants import SAMPLES_THAT_COUNT_FULLY
 from multi_x_serverless.solving.frontier import Frontier
@@ -90,6 +90,12 @@ class HourSolution:
 
     `metrics`, `home_metrics`, `constraints` and `candidates` are over the scenarios that the placement was chosen by:
     they belong to the proof. What to expect is in `validation`.
+
+    Attributes:
+        min_marginals_metric: The first of carbon and cost in the order of priority; `None` if there is neither, or no
+            exact minimum.
+        min_marginals: Node -> region it may run in -> least mean of that metric over all placements with the node
+            there, limits ignored: no placement that keeps them is below. In the metric's unit.
     """
 
     hour: int
@@ -106,6 +112,8 @@ class HourSolution:
     candidates: tuple[Candidate, ...]
     best_single_region: str | None
     unmet_limits: tuple[UnmetLimit, ...]
+    min_marginals_metric: Objective | None
+    min_marginals: Mapping[str, Mapping[str, float]]
     frontier: Frontier | None
     evaluations: int
     explored: int
@@ -270,10 +278,20 @@ def _hour(fields: Fields) -> HourSolution:
         ),
         best_single_region=fields.optional_text("best_single_region"),
         unmet_limits=() if infeasibility is None else tuple(map(_unmet, infeasibility.sections("limits"))),
+        min_marginals_metric=None
+        if fields.optional_text("min_marginals_metric") is None
+        else _metric_name(fields, "min_marginals_metric"),
+        min_marginals=fields.mapping("min_marginals", _by_region),
         evaluations=fields.integer("evaluations"),
         explored=fields.integer("explored"),
         frontier=_frontier(fields),
     )
+
+
+def _by_region(value: object) -> dict[str, float]:
+    if not isinstance(value, dict):
+        raise TypeError(f"is {value!r}, expected an object from region to number")
+    return {as_text(region): as_number(number) for region, number in value.items()}
 
 
 def _status(fields: Fields) -> Status:

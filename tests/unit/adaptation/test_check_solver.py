@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from multi_x_serverless.adaptation.check_deployment import GRACE_S, check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
+from multi_x_serverless.adaptation.check_work import CheckWork
 from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, collect_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, WorkflowProblem, build_workflow_problem
@@ -30,7 +32,8 @@ from multi_x_serverless.observation.sync import SyncReport
 from multi_x_serverless.solving.problem import SolveSettings
 from tests.fakes import Call, FakeCloud
 from tests.unit.adaptation.deployed import add_runs, deployed_example
-from tests.unit.deployment.projects import CONFIGURATION, WORKFLOW_ID, check_consistent, make_project, stage
+from tests.unit.adaptation.month import slow_processor
+from tests.unit.deployment.projects import CONFIGURATION, WORKFLOW_ID, check_consistent, make_project, record_of, stage
 
 SETTINGS = CheckSettings(solve=SolveSettings(hours=(0, 12), scenarios=100, validation_scenarios=100))
 
@@ -314,6 +317,23 @@ def test_an_engine_that_refuses_leaves_what_it_cost_in_the_ledger(
     after = Ledger(cloud).spending(WORKFLOW_ID)
     assert after.by_kind["check"].count == 1
     assert after.carbon_gco2eq > before.carbon_gco2eq
+
+
+def test_what_raises_before_it_has_an_entry_is_noted_with_the_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = deployed_example(tmp_path)
+    record = record_of(cloud)
+    assert record is not None
+    slow_processor(monkeypatch, 0.25)
+    before = Ledger(cloud).spending(WORKFLOW_ID).cpu_s
+    work = CheckWork(cloud, record)  # reads the clock once, each block twice but for one that raises, the end once
+    with work.noted_elsewhere():
+        pass
+    with suppress(CloudError), work.noted_elsewhere():
+        raise CloudError("out", operation="x")
+    work.note()
+    assert Ledger(cloud).spending(WORKFLOW_ID).cpu_s - before == pytest.approx(3 * 0.25)
 
 
 def test_a_check_that_fails_at_its_very_end_is_in_the_ledger_once(tmp_path: Path) -> None:

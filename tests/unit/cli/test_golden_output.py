@@ -24,7 +24,7 @@ from multi_x_serverless.cli.letter_table import show_letters
 from multi_x_serverless.cli.main import run
 from multi_x_serverless.cli.run_table import show_run
 from multi_x_serverless.cli.session import Settings
-from multi_x_serverless.cli.solution_tables import show_solution
+from multi_x_serverless.cli.solution_tables import show_frontier, show_solution
 from multi_x_serverless.cloud.ports import DeadLetter
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import EXIT_OK
@@ -74,6 +74,15 @@ def test_solve_with_a_frontier(capsys: pytest.CaptureFixture[str], monkeypatch: 
     )
     output = capsys.readouterr().out
     check_golden("solve_frontier", output[output.index("Pareto") : output.index("Certificate")])
+
+
+def test_a_numbered_frontier_with_a_point_that_was_picked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = LoadedProblem(dump(fan_out_problem()))
+    found = loaded.frontier_beside(loaded.solve("fine-grained"), 0, tolerance=0.1)
+    show_frontier(table_settings(monkeypatch), found, is_numbered=True, picked=2)
+    check_golden("solve_pareto", capsys.readouterr().out)
 
 
 def test_solve_that_meets_no_limit_and_knows_little(

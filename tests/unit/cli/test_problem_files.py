@@ -58,6 +58,25 @@ def test_tables_show_metrics_and_margins(tmp_path: Path, capsys: pytest.CaptureF
     assert "Nothing was staged." in output
 
 
+def test_the_frontier_of_an_hour_has_numbered_points(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    problem = _write(tmp_path, fan_out_problem())
+    assert run(["--output", "json", "solve", "--problem", problem, "--pareto", "--hour", "12", "--frontier", "0"]) == 0
+    document = _json(capsys)
+    pareto = document["pareto"]
+    assert (pareto["hour"], pareto["tolerance"], pareto["complete"]) == (12, 0.0, True)
+    assert [point["number"] for point in pareto["points"]] == list(range(1, len(pareto["points"]) + 1))
+    assert all(hour["frontier"] is None for hour in document["solution"]["hours"]), "of one hour only"
+    assert document["picked"] is None
+    assert run(["solve", "--problem", problem, "--pareto"]) == 0
+    output = capsys.readouterr().out
+    assert "point" in output[output.index("Pareto frontier") :]
+    assert "within 1.0 % in each" in " ".join(output.split())
+    assert run(["solve", "--problem", problem]) == 0
+    assert "Pareto" not in capsys.readouterr().out
+    assert run(["solve", "--problem", problem, "--pareto", "--hour", "5"]) == 2
+    assert "planned are 0, 12" in capsys.readouterr().err
+
+
 def test_standard_input_is_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for arguments in (["simulate", "-", "--placement", "all-home"], ["solve", "--problem", "-"]):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(dump(fan_out_problem()))))
@@ -105,6 +124,9 @@ def test_bad_documents_end_with_2_and_the_path_of_the_field(
         ["solve", "hello-0.0.1", "--problem", "x.json"],
         ["solve", "--problem", "x.json", "--dry-run"],
         ["solve", "--problem", "x.json", "--transmission", "best"],
+        ["solve", "--problem", "x.json", "--pick", "1"],
+        ["solve", "--problem", "x.json", "--hour", "3"],
+        ["solve", "hello-0.0.1", "--pick", "0"],
         ["simulate", "x.json"],
         ["simulate", "x.json", "--placement", "all-home", "--hour", "24"],
     ],

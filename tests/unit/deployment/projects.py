@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from multi_x_serverless.cloud.ports import Key
+from multi_x_serverless.cloud.problems import PROBLEM_OBJECT_PREFIX
 from multi_x_serverless.cloud.tables import PlanStore, physical_name, workflow_table
 from multi_x_serverless.deployment.journal import Journal
 from multi_x_serverless.deployment.replicas import plan_replica
@@ -94,7 +95,8 @@ def check_consistent(cloud: FakeCloud) -> WorkflowRecord:
     made = {
         *(("function", *place) for place in cloud.functions.functions),
         *(("topic", *place) for place in cloud.messages.topics),
-        *(("package", *place) for place in cloud.objects.objects),
+        # What plans were made of lies beside them, and is no resource.
+        *(("package", *place) for place in cloud.objects.objects if not place[1].startswith(PROBLEM_OBJECT_PREFIX)),
         *(("repository", *place) for place in cloud.images.repositories),
         *(("image", *place) for place in cloud.images.images),
         *(("role", "", role.removeprefix("role/")) for role in cloud.identity.roles),

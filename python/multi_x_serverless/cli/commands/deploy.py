@@ -12,11 +12,18 @@ from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_NOTHING_TO_DO, EXIT_OK
 
 if TYPE_CHECKING:
+    from multi_x_serverless.cli.deploy_tables import Difference
+    from multi_x_serverless.deployment.deploy import DeployResult
     from multi_x_serverless.model.workflow import PackageFormat
 
 
 @click.command("deploy")
-@click.option("--dry-run", is_flag=True, help="Show what would be done and do nothing; exit 3 if anything would.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Show what would change (resources, permissions, settings, expected cost and carbon) and do nothing; exit 3 "
+    "if anything would.",
+)
 @click.option(
     "--package",
     "package_format",
@@ -41,43 +48,52 @@ def command(settings: Settings, dry_run: bool, package_format: PackageFormat | N
         result = deployed.result
         if deployed.warning:
             settings.say_error(deployed.warning)
-        if settings.is_json:
-            write_json(
-                "deploy",
-                {
-                    "workflow_id": result.workflow_id,
-                    "dry_run": dry_run,
-                    "left": list(result.left),
-                    "actions": [
-                        {
-                            "verb": action.verb,
-                            "kind": action.kind,
-                            "name": action.name,
-                            "region": action.region,
-                        }
-                        for action in result.actions
-                    ],
-                },
-            )
-        else:
-            if result.actions:
-                write_table(
-                    settings,
-                    "Would be done" if dry_run else "Done",
-                    [Column("action"), Column("kind"), Column("region", is_whole=True), Column("name")],
-                    [
-                        [action.verb, action.kind, action.region or "(all)", shortened(action.name)]
-                        for action in result.actions
-                    ],
-                )
-            elif dry_run:
-                write_text("Nothing would change.")
-            if not dry_run:
-                unchanged = " (nothing had changed)" if not result.actions else ""
-                write_text(f"Deployed {result.workflow_id}{unchanged}.")
-                for left in result.left:
-                    settings.say_error(f"could not delete what is no longer used: {left}; the next deploy tries again")
+        difference = None
+        if result.preview is not None and result.actions:
+            from multi_x_serverless.cli.deploy_tables import find_difference
+
+            difference = find_difference(cloud, result.preview)
+        _show(settings, result, difference, dry_run=dry_run)
         return EXIT_NOTHING_TO_DO if dry_run and result.actions else EXIT_OK
+
+
+def _show(settings: Settings, result: DeployResult, difference: Difference | None, *, dry_run: bool) -> None:
+    if settings.is_json:
+        from multi_x_serverless.cli.deploy_tables import difference_members
+
+        write_json(
+            "deploy",
+            {
+                "workflow_id": result.workflow_id,
+                "dry_run": dry_run,
+                "left": list(result.left),
+                "actions": [
+                    {"verb": action.verb, "kind": action.kind, "name": action.name, "region": action.region}
+                    for action in result.actions
+                ],
+                **({} if difference is None else difference_members(difference)),
+            },
+        )
+        return
+    if difference is not None:
+        from multi_x_serverless.cli.deploy_tables import show_difference
+
+        show_difference(settings, result.actions, difference)
+        return
+    if dry_run:
+        write_text("Nothing would change.")
+        return
+    if result.actions:
+        write_table(
+            settings,
+            "Done",
+            [Column("action"), Column("kind"), Column("region", is_whole=True), Column("name")],
+            [[action.verb, action.kind, action.region or "(all)", shortened(action.name)] for action in result.actions],
+        )
+    unchanged = " (nothing had changed)" if not result.actions else ""
+    write_text(f"Deployed {result.workflow_id}{unchanged}.")
+    for left in result.left:
+        settings.say_error(f"could not delete what is no longer used: {left}; the next deploy tries again")
 
 
 LONGEST_NAME = 40

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from multi_x_serverless.cli.options import transmission_option
-from multi_x_serverless.cli.output import write_json, write_text, write_warning
+from multi_x_serverless.cli.output import write_json, write_text, write_warning, write_wrapped
 from multi_x_serverless.cli.problem_file import require_directory, solve_file, write_document
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
-from multi_x_serverless.cli.solution_tables import show_solution
+from multi_x_serverless.cli.solution_tables import show_frontier, show_solution
 from multi_x_serverless.errors import EXIT_INFEASIBLE, EXIT_OK
 
 if TYPE_CHECKING:
+    from multi_x_serverless.adaptation.solve import TradeOffs
+    from multi_x_serverless.solving.frontier import HourFrontier
     from multi_x_serverless.solving.solution import Solution
 
 
@@ -53,7 +56,25 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0.0, max=100.0),
     metavar="PERCENT",
     help="Also find the Pareto frontier of every hour over carbon, cost and time: every placement is then matched, "
-    "within this percentage in each, by one of its points. 0 asks for all points.",
+    "within this percentage in each, by one of its points. 0 asks for all points. With --pareto of one hour only.",
+)
+@click.option(
+    "--pareto",
+    "is_pareto",
+    is_flag=True,
+    help="Also show the Pareto frontier of one hour, its points numbered, within 1 % unless --frontier says otherwise.",
+)
+@click.option(
+    "--hour",
+    type=click.IntRange(0, 23),
+    help="UTC hour of that frontier.  [default: the first that is planned]",
+)
+@click.option(
+    "--pick",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Stage point N of that frontier at all hours instead of the plan; implies --pareto. Refused if the point "
+    "breaks a hard limit at some hour.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and do not stage it.")
 @click.option(
@@ -79,6 +100,9 @@ def command(
     deadline: float | None,
     threads: int | None,
     frontier_percent: float | None,
+    is_pareto: bool,
+    hour: int | None,
+    pick: int | None,
     dry_run: bool,
     dump_problem: Path | None,
     solution_file: Path | None,
@@ -88,21 +112,36 @@ def command(
     Uses the history of runs (data_sync) and the signals (data_collect). Exit code 4 when at no hour any placement
     meets the hard limits; the workflow then stays where it is.
 
+    With --pareto, also shows which trade-offs there are; --pick stages one of them, the same placement at all hours.
+
     With --problem, solves a problem document (see --dump-problem) instead; nothing is read from or staged in a cloud.
     """
     for file in (dump_problem, solution_file):
         require_directory(file)
     frontier = None if frontier_percent is None else frontier_percent / 100.0
+    trade_offs = _trade_offs(frontier, hour, pick, is_pareto=is_pareto)
+    if trade_offs is not None:
+        frontier = None  # that of one hour takes its place
     if problem_file is not None:
         if workflow_id is not None or transmission is not None or dry_run or dump_problem is not None:
             raise click.UsageError(
                 "--problem holds all there is to solve: WORKFLOW_ID, --transmission, --dry-run and --dump-problem "
                 "do not go with it."
             )
+        if pick is not None:
+            raise click.UsageError("--pick stages a plan of a workflow; a problem document has none.")
         solved = solve_file(
-            problem_file, solver=solver, threads=threads, deadline_s=deadline, seed=seed, frontier=frontier
+            problem_file,
+            solver=solver,
+            threads=threads,
+            deadline_s=deadline,
+            seed=seed,
+            frontier=frontier,
+            trade_offs=trade_offs,
         )
-        return _answer(settings, solved.workflow, solved.nodes, solved.solution, None, solution_file)
+        return _answer(
+            settings, _Answer(solved.workflow, solved.nodes, solved.solution, solved.frontier), solution_file
+        )
     if workflow_id is None:
         raise click.UsageError("name a workflow, or a problem document with --problem.")
     with settings.open_cloud() as cloud:
@@ -122,27 +161,56 @@ def command(
                 stage=not dry_run,
                 threads=threads,
                 frontier=frontier,
+                trade_offs=trade_offs,
             )
     if dump_problem is not None:
         write_document(dump_problem, outcome.problem)
-    nodes = [node.name for node in outcome.record.graph.nodes]
-    staged_version = outcome.plan.version if outcome.is_staged else None
-    return _answer(
-        settings, workflow_id, nodes, outcome.solution, staged_version, solution_file, warnings=outcome.warnings
+    answer = _Answer(
+        workflow_id,
+        [node.name for node in outcome.record.graph.nodes],
+        outcome.solution,
+        outcome.frontier,
+        staged_version=outcome.plan.version if outcome.is_staged else None,
+        picked=pick,
+        warnings=outcome.warnings,
     )
+    return _answer(settings, answer, solution_file)
 
 
-def _answer(
-    settings: Settings,
-    workflow_id: str,
-    nodes: Sequence[str],
-    solution: Solution,
-    staged_version: int | None,
-    solution_file: Path | None,
-    *,
-    warnings: Sequence[str] = (),
-) -> int:
+def _trade_offs(tolerance: float | None, hour: int | None, pick: int | None, *, is_pareto: bool) -> TradeOffs | None:
+    if not is_pareto and pick is None:
+        if hour is not None:
+            raise click.UsageError("--hour is the hour of the frontier of --pareto or --pick.")
+        return None
+    from multi_x_serverless.adaptation.solve import TradeOffs
+
+    return TradeOffs(hour, TradeOffs.tolerance if tolerance is None else tolerance, pick)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What was found.
+
+    Attributes:
+        nodes: In the order to show them in.
+        frontier: Of the hour for which it was asked.
+        staged_version: Of the plan that was staged.
+        picked: The point that the plan is made of.
+        warnings: Besides the solution's own.
+    """
+
+    workflow_id: str
+    nodes: Sequence[str]
+    solution: Solution
+    frontier: HourFrontier | None
+    staged_version: int | None = None
+    picked: int | None = None
+    warnings: Sequence[str] = ()
+
+
+def _answer(settings: Settings, answer: _Answer, solution_file: Path | None) -> int:
     """Write and show what was found; the exit code."""
+    solution = answer.solution
     if solution_file is not None:
         write_document(solution_file, solution.document)
     if settings.is_json:
@@ -151,22 +219,33 @@ def _answer(
         write_json(
             "solve",
             {
-                "workflow_id": workflow_id,
-                "staged_plan_version": staged_version,
-                "warnings": [*warnings, *solution.warnings],
+                "workflow_id": answer.workflow_id,
+                "staged_plan_version": answer.staged_version,
+                "warnings": [*answer.warnings, *solution.warnings],
                 "solution": orjson.loads(solution.document),
+                "pareto": None if answer.frontier is None else answer.frontier.to_members(),
+                "picked": answer.picked,
             },
         )
     else:
-        for warning in warnings:
+        for warning in answer.warnings:
             write_warning(warning)
-        _show(settings, nodes, solution, staged_version)
+        _show(settings, answer)
     return EXIT_INFEASIBLE if solution.is_infeasible_at_all_hours else EXIT_OK
 
 
-def _show(settings: Settings, nodes: Sequence[str], solution: Solution, staged_version: int | None) -> None:
-    show_solution(settings, nodes, solution)
-    if staged_version is not None:
-        write_text(f"Staged as plan {staged_version}; 'update_check_deployment' puts it in force.")
+def _show(settings: Settings, answer: _Answer) -> None:
+    show_solution(settings, answer.nodes, answer.solution)
+    if answer.frontier is not None:
+        show_frontier(settings, answer.frontier, is_numbered=True, picked=answer.picked)
+    if answer.frontier is not None and answer.picked is not None:
+        placement = answer.frontier.frontier.points[answer.picked - 1].placement
+        places = ", ".join(f"{node} in {placement[node]}" for node in answer.nodes)
+        write_wrapped(f"Point {answer.picked}, at all hours: {places}.")
+    if answer.staged_version is not None:
+        version = answer.staged_version
+        write_text(
+            f"Staged as plan {version}; 'update_check_deployment' puts it in force, 'explain' says why it is so."
+        )
     else:
         write_text("Nothing was staged.")

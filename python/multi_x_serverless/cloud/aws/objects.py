@@ -41,10 +41,11 @@ class AwsObjectStore:
         self._lock = threading.Lock()
         self._ready: set[str] = set()
 
-    def put_object(self, region: str, key: str, body: bytes) -> None:
+    def put_object(self, region: str, key: str, body: bytes, *, is_prepared: bool = False) -> None:
         """Store an object, replacing any of the same key."""
         client = self._session.s3(region)
-        self.provide_bucket(region)
+        if not is_prepared:
+            self.provide_bucket(region)
         with self._session.errors("put_object", region, f"object '{key}'"):
             client.put_object(**self._bucket(region), Key=key, Body=body)
 

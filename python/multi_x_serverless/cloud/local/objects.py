@@ -34,7 +34,7 @@ class LocalObjectStore:
         self._clock = clock
         self._lock = threading.Lock()  # between the birth or death of a file and that of the rows that name it
 
-    def put_object(self, region: str, key: str, body: bytes) -> None:
+    def put_object(self, region: str, key: str, body: bytes, *, is_prepared: bool = False) -> None:  # noqa: ARG002  # nothing to prepare here
         """Store an object, replacing any of the same key."""
         self._check_key(region, key, "put_object")
         digest = hashlib.sha256(body).hexdigest()

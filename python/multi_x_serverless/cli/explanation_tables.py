@@ -1,0 +1,291 @@
+"""An explanation as tables: nodes and limits for each group of hours that is placed alike, and why hours differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from multi_x_serverless.cli.explanation_sentences import (
+    QUALITIES,
+    change_sentence,
+    quality,
+    region_sentences,
+)
+from multi_x_serverless.cli.output import (
+    ROUNDED_AWAY,
+    Column,
+    dollars_per_million,
+    hour_ranges,
+    percent,
+    quantity,
+    relative,
+    write_table,
+    write_text,
+    write_warning,
+    write_wrapped,
+)
+from multi_x_serverless.cli.solution_tables import drawn_from, show_provenance
+
+if TYPE_CHECKING:
+    from multi_x_serverless.cli.session import Settings
+    from multi_x_serverless.model.plan import Objective
+    from multi_x_serverless.report.explanation import Explanation, Optimum
+    from multi_x_serverless.report.groups import AlternativeOfHours, HourGroup, NodeOfHours
+
+MARKS = {
+    "breaks-hard-limit": "!",
+    "breaks-soft-limit": "s",
+    "worse-in-all": "3",
+    "worse": "",
+    "equal": "=",
+    "better": "<",
+}
+"""Verdict -> how a table marks it."""
+
+_NOTES = {
+    "!": "! breaks a hard limit",
+    "s": "s breaks more soft limits",
+    "3": "3 more carbon, more cost and more time",
+    "=": "= no difference",
+    "<": "< would be better at these hours",
+    "/": "/ differs by hour, see --hour",
+    "p": "p may run nowhere else",
+}
+
+
+def show_explanation(settings: Settings, explanation: Explanation, *, node: str | None) -> None:
+    """Everything of an explanation.
+
+    Args:
+        node: The only node that it is of, told in detail; `None` if it is of all.
+    """
+    from multi_x_serverless.report.groups import group_hours
+
+    _show_plan(explanation)
+    for group in group_hours(explanation):
+        write_text("")
+        write_wrapped(_describe_group(explanation, group))
+        if node is None:
+            _show_nodes(settings, explanation, group)
+        else:
+            write_text("")
+            _show_node(settings, explanation, group)
+        _show_limits(settings, explanation, group)
+    write_wrapped(_describe_columns(explanation))
+    write_text("")
+    if explanation.changes:
+        write_text("Why hours differ\n")
+        for change in explanation.changes:
+            write_wrapped(change_sentence(explanation, change), indent="  ")
+        write_text("")
+    if node is None:
+        show_provenance(settings, "Data that this rests on", explanation.basis.provenance)
+    for warning in explanation.warnings:
+        write_warning(warning)
+
+
+def _show_plan(explanation: Explanation) -> None:
+    plan, basis = explanation.plan, explanation.basis
+    scenarios = f"{basis.scenarios} scenarios {drawn_from(basis.runs)}"
+    if plan.created_at is None:
+        what = "the problem document" if basis.origin == "file" else "today's history and signals"
+        write_wrapped(f"A plan of {explanation.workflow_id} by {what}, not staged: {plan.solver}, {scenarios}.")
+    else:
+        made = datetime.fromtimestamp(plan.created_at, tz=timezone.utc).strftime("%Y-%m-%d %H:%M")
+        role = "staged" if plan.role == "staged" else "in force"
+        write_wrapped(f"Plan {plan.version} of {explanation.workflow_id}, {role}: {plan.solver}, made {made} UTC.")
+        write_wrapped(_describe_basis(explanation, scenarios))
+    others = "".join(f", then {objective}" for objective in explanation.order[1:])
+    level = f", within {percent(explanation.tolerance)} as good as equal" if explanation.tolerance else ""
+    write_wrapped(f"Wanted: least {explanation.objective}{others}{level}. Home is {explanation.home}.")
+
+
+def _describe_basis(explanation: Explanation, scenarios: str) -> str:
+    basis = explanation.basis
+    if basis.origin == "kept":
+        return f"Explained by what it was made of: problem {basis.problem_hash[:16]}, {scenarios}."
+    same = (
+        "which are those it was made of"
+        if basis.problem_hash == explanation.plan.problem_hash
+        else "which are others than those it was made of, so figures are not the ones it was chosen by"
+    )
+    return (
+        f"What it was made of was not kept. Explained by today's history and signals, {same}: problem "
+        f"{basis.problem_hash[:16]}, {scenarios}."
+    )
+
+
+def _describe_group(explanation: Explanation, group: HourGroup) -> str:
+    objective = explanation.objective
+    change = group.change_from_home[objective]
+    versus = "" if change is None else f", {relative(change)} vs home"
+    hours = "Hour" if len(group.hours) == 1 else "Hours"
+    amount = f"{quantity(objective, group.mean(objective))} {quality(objective)}".rstrip()
+    return f"{hours} {hour_ranges(group.numbers)} UTC: {amount} per run{versus}; {_proof(explanation, group)}."
+
+
+def _proof(explanation: Explanation, group: HourGroup) -> str:
+    """How good a group's placement is known to be."""
+    if all(entry.status == "infeasible" for entry in group.hours):
+        return "nothing was found that keeps the hard limits, so everything is home"
+    statuses = " or ".join(sorted({entry.status.replace("_", " ") for entry in group.hours}))
+    if explanation.basis.problem_hash != explanation.plan.problem_hash:
+        statuses += " when it was made"
+    if statuses == "optimal" and group.gap < ROUNDED_AWAY:
+        return "optimal"
+    return f"{statuses}, at most {percent(group.gap)} of it above the least possible"
+
+
+def _show_nodes(settings: Settings, explanation: Explanation, group: HourGroup) -> None:
+    marks: list[str] = []
+    rows = []
+    for entry in group.nodes:
+        mark, cells = _best_alternative(explanation, entry)
+        marks.append(mark)
+        rows.append([mark, entry.node.node, entry.node.region, *cells])
+    write_table(
+        settings,
+        "",
+        [
+            Column(""),
+            Column("node", is_name=True),
+            Column("region", is_whole=True),
+            Column("best other", is_whole=True),
+            Column("moved alone", is_number=True),
+            Column("at best", is_number=True),
+        ],
+        rows,
+        note="; ".join(_notes(marks)),
+    )
+
+
+def _best_alternative(explanation: Explanation, entry: NodeOfHours) -> tuple[str, list[str]]:
+    if not entry.alternatives:
+        return "p", ["-", "-", "-"]
+    best = entry.alternatives[0]
+    cells = [best.region, relative(best.changes[explanation.objective]), relative(best.bound_change)]
+    return _mark(best), cells
+
+
+def _mark(alternative: AlternativeOfHours) -> str:
+    return MARKS[next(iter(alternative.verdicts))] if len(alternative.verdicts) == 1 else "/"
+
+
+def _notes(marks: Sequence[str]) -> list[str]:
+    return [note for mark, note in _NOTES.items() if mark in marks]
+
+
+def _describe_columns(explanation: Explanation) -> str:
+    """What the columns of all tables mean."""
+    objective, bounded, basis = explanation.objective, explanation.bound_metric, explanation.basis
+    sentences = [f"moved alone: change of mean {QUALITIES[objective]} with no other node moved."]
+    if bounded is None:
+        sentences.append("at best: not known here.")
+    else:
+        sentences.append(
+            f"at best: change of mean {QUALITIES[bounded]} with all others placed anew and limits ignored; nothing is "
+            "below it."
+        )
+    if explanation.hours[0].limits:
+        sentences += [
+            f"sure: with {basis.confidence * 100:g} % confidence the percentile is not above it.",
+            "binds: the best placement without limits breaks it.",
+            f"without: change of the least possible {QUALITIES[objective]} if this limit alone went.",
+        ]
+    return " ".join(sentences)
+
+
+def _show_node(settings: Settings, explanation: Explanation, group: HourGroup) -> None:
+    """One node in detail: every region, then the regions one by one in words."""
+    (entry,) = group.nodes
+    tail = f"p{explanation.basis.tail * 100:g}"
+    marks = [_mark(other) for other in entry.alternatives]
+    rows = [[">", entry.node.region, *["-"] * 5]]
+    for mark, other in zip(marks, entry.alternatives, strict=True):
+        changes = (other.changes["carbon"], other.changes["cost"], other.changes["runtime"], other.tail_change)
+        rows.append([mark, other.region, *map(relative, (*changes, other.bound_change))])
+    write_table(
+        settings,
+        entry.node.node,
+        [
+            Column(""),
+            Column("region", is_whole=True),
+            *(Column(name, is_number=True) for name in ("CO2eq", "USD", "time", tail, "at best")),
+        ],
+        rows,
+        note="; ".join(["> the plan", *_notes(marks)]),
+    )
+    for sentence in region_sentences(explanation, entry):
+        write_wrapped(sentence, indent="  ")
+    write_text("")
+
+
+def _show_limits(settings: Settings, explanation: Explanation, group: HourGroup) -> None:
+    count = len(group.hours[0].limits)
+    if not count:
+        return
+    tail = f"p{explanation.basis.tail * 100:g}"
+    sure = f"{explanation.basis.confidence * 100:g} % sure"
+    rows = []
+    for position in range(count):
+        hour, limit = group.tightest(position)
+        check = limit.check
+        estimate, bound, most = (
+            _amount(check.metric, value) for value in (check.estimate, check.upper_bound, check.limit)
+        )
+        unit = ", USD per 1M" if check.metric == "cost" else ""
+        rows.append(
+            [
+                f"{check.kind}: {check.metric}{unit}",
+                str(hour),
+                most,
+                estimate,
+                bound if check.kind == "hard" else "-",
+                relative(check.slack / check.limit) if check.limit > 0 else "-",
+                _binding(group, position),
+                _without(group, position),
+            ]
+        )
+    write_table(
+        settings,
+        f"Limits: of these hours the tightest; hard on {tail}, {sure}; soft on the mean",
+        [
+            Column("limit"),
+            Column("hour", is_number=True),
+            Column("at most", is_number=True),
+            Column("found", is_number=True),
+            Column("sure", is_number=True),
+            Column("slack", is_number=True),
+            Column("binds"),
+            Column("without", is_number=True),
+        ],
+        rows,
+        note="? not proven" if any(row[-1].endswith("?") for row in rows) else "",
+    )
+
+
+def _amount(metric: Objective, value: float) -> str:
+    return dollars_per_million(value) if metric == "cost" else quantity(metric, value)
+
+
+def _binding(group: HourGroup, position: int) -> str:
+    hours = [entry.hour for entry in group.hours if entry.limits[position].is_binding]
+    if len(hours) == len(group.hours):
+        return "yes"
+    return f"at {hour_ranges(hours)}" if hours else "no"
+
+
+def _without(group: HourGroup, position: int) -> str:
+    """What the least possible of the objective would change to, of the sums over the hours."""
+    with_it = [entry.best for entry in group.hours]
+    without = [entry.limits[position].without for entry in group.hours]
+    if any(found.status == "infeasible" for found in without):
+        return "none"
+    before, after = (sum(found.value for found in optima) for optima in (with_it, without))
+    text = relative(after / before - 1.0 if before > 0.0 else None)
+    return text if all(_is_settled(found) for found in (*with_it, *without)) else f"{text} ?"
+
+
+def _is_settled(found: Optimum) -> bool:
+    return found.status in ("optimal", "infeasible")

@@ -1,0 +1,68 @@
+"""``solve`` of a deployed workflow: what is staged, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multi_x_serverless.cli.main import run
+from multi_x_serverless.cli.session import Settings
+from multi_x_serverless.cloud.ports import Cloud
+from multi_x_serverless.cloud.tables import PlanStore
+from tests.fakes import FakeCloud
+from tests.unit.adaptation.deployed import deployed_example
+from tests.unit.deployment.projects import WORKFLOW_ID
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
+    cloud = deployed_example(tmp_path, runs=30)
+
+    @contextmanager
+    def open_cloud(_settings: Settings, *, exclusive: bool = True) -> Iterator[Cloud]:
+        assert exclusive
+        yield cloud
+
+    monkeypatch.setattr(Settings, "open_cloud", open_cloud)
+    return cloud
+
+
+def solved(capsys: pytest.CaptureFixture[str], *options: str, expected: int = 0) -> dict[str, Any]:
+    assert run(["--output", "json", "solve", WORKFLOW_ID, *options]) == expected
+    captured = capsys.readouterr()
+    document: dict[str, Any] = json.loads(captured.out or captured.err)
+    return document
+
+
+def test_a_point_is_looked_at_and_then_picked(cloud: FakeCloud, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = solved(capsys, "--pareto", "--hour", "4", "--dry-run")
+    assert shown["staged_plan_version"] is None
+    point = shown["pareto"]["points"][-1]
+    picked = solved(capsys, "--pick", str(point["number"]), "--hour", "4")
+    assert (picked["staged_plan_version"], picked["picked"]) == (2, point["number"])
+    staged = PlanStore(cloud).staged(WORKFLOW_ID)
+    assert staged is not None
+    assert {json.dumps(dict(entry.placement), sort_keys=True) for entry in staged.hours} == {
+        json.dumps(point["placement"], sort_keys=True)
+    }
+    assert run(["solve", WORKFLOW_ID, "--pick", str(point["number"]), "--hour", "4", "--dry-run"]) == 0
+    output = " ".join(capsys.readouterr().out.split())
+    assert f"Point {point['number']}, at all hours: first:entry_point:0 in " in output
+    assert "Nothing was staged." in output
+    assert PlanStore(cloud).staged(WORKFLOW_ID) == staged
+
+
+def test_a_point_that_is_not_there_ends_with_2(cloud: FakeCloud, capsys: pytest.CaptureFixture[str]) -> None:
+    assert solved(capsys, "--pick", "999", expected=2)["error"]["code"] == "usage"
+    assert PlanStore(cloud).staged(WORKFLOW_ID) is None
+
+
+def test_a_staged_plan_can_be_explained(cloud: FakeCloud, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["solve", WORKFLOW_ID]) == 0
+    assert "Staged as plan 2" in capsys.readouterr().out
+    assert [key for _, key in cloud.objects.objects if key.startswith(f"problems/{WORKFLOW_ID}/")]
