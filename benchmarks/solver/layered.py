@@ -40,12 +40,14 @@ class Shape:
     Attributes:
         tightness: Limit on the 95th percentile of run time, over home's. At 1.02 it binds: the rest is easy. `None`:
             no limit, and no node pinned.
+        observed_runs: Runs that scenarios are drawn from.
     """
 
     nodes: int = 32
     regions: int = 10
     scenarios: int = 1000
     tightness: float | None = 1.02
+    observed_runs: int = OBSERVED_RUNS
 
 
 def layered_problem(shape: Shape, seed: int, deadline_s: float, hours: tuple[int, ...] = (HOUR,)) -> bytes:
@@ -107,7 +109,9 @@ def _problem(
         validation_scenarios=shape.scenarios,
         deadline_s=deadline_s,
     )
-    return build_problem(workflow, _runs(graph, memory, source), embedded_signals(regions), settings)
+    return build_problem(
+        workflow, _runs(graph, memory, source, shape.observed_runs), embedded_signals(regions), settings
+    )
 
 
 def _graph(count: int, source: random.Random) -> Graph:
@@ -126,12 +130,12 @@ def _graph(count: int, source: random.Random) -> Graph:
     return Graph(nodes, tuple(edges))
 
 
-def _runs(graph: Graph, memory: dict[str, int], source: random.Random) -> tuple[ObservedRun, ...]:
+def _runs(graph: Graph, memory: dict[str, int], source: random.Random, count: int) -> tuple[ObservedRun, ...]:
     median = [source.uniform(0.05, 0.8) for _ in graph.nodes]
     payload = [source.choice([1e3, 3e4, 2e5, 2e6]) for _ in graph.edges]
     leaves_at = [source.choice([1.0, 1.0, 0.5]) for _ in graph.edges]
     runs = []
-    for number in range(OBSERVED_RUNS):
+    for number in range(count):
         # Large inputs are slow everywhere: durations of one run go together.
         pace = source.lognormvariate(0.0, 0.3)
         nodes: dict[int, NodeObservation] = {}

@@ -53,6 +53,10 @@ class Summary:
     def tail_upper(self) -> float | None:
         """Upper confidence bound of the tail percentile; None when there are too few scenarios for one."""
 
+    @property
+    def tail_lower(self) -> float | None:
+        """Lower confidence bound of the tail percentile; None when there are too few scenarios for one."""
+
 @final
 class Metrics:
     """All metrics of a placement in one hour, per run."""

@@ -55,6 +55,22 @@ def limit_value(limit: dict[str, Any], home: float | None) -> float:
     return value * home
 
 
+def keeps_hard(limit: dict[str, Any], found: Summary, home: Summary) -> bool:
+    """Whether a placement keeps a hard limit, up to rounding.
+
+    An absolute limit is on the percentile's upper confidence bound, a relative one on its lower bound, its estimate and
+    its upper bound, each over the same one of home.
+    """
+    if limit["type"] == "absolute":
+        return is_within(found.tail_upper, limit["value"])
+    pairs = [
+        (found.tail_lower, home.tail_lower),
+        (found.tail, home.tail),
+        (found.tail_upper, home.tail_upper),
+    ]
+    return all(reference is None or is_within(value, limit_value(limit, reference)) for value, reference in pairs)
+
+
 def is_within(value: float | None, limit: float) -> bool:
     """Whether a value keeps a limit, up to rounding."""
     return value is not None and value <= limit * (1.0 + ROUNDING)
@@ -67,11 +83,8 @@ def best_of(problem: dict[str, Any], scored: list[Scored]) -> Best | None:
     hard = constraints.get("hard", {})
     soft = constraints.get("soft", {})
 
-    def keeps_hard(entry: Scored) -> bool:
-        return all(
-            is_within(entry.metrics[metric].tail_upper, limit_value(limit, home.metrics[metric].tail_upper))
-            for metric, limit in hard.items()
-        )
+    def keeps_all(entry: Scored) -> bool:
+        return all(keeps_hard(limit, entry.metrics[name], home.metrics[name]) for name, limit in hard.items())
 
     def broken(entry: Scored) -> int:
         return sum(
@@ -79,7 +92,7 @@ def best_of(problem: dict[str, Any], scored: list[Scored]) -> Best | None:
             for metric, limit in soft.items()
         )
 
-    left = [entry for entry in scored if keeps_hard(entry)]
+    left = [entry for entry in scored if keeps_all(entry)]
     if not left:
         return None
     fewest = min(broken(entry) for entry in left)

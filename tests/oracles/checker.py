@@ -545,32 +545,37 @@ class Checker:
     def summary(self, values: list[float]) -> Summary:
         """Mean and tail of a sample."""
         ranked = sorted(values)
-        estimate, bound = order_statistics(len(ranked), self.settings["tail"], self.settings["confidence"])
+        low, estimate, high = order_statistics(len(ranked), self.settings["tail"], self.settings["confidence"])
         return Summary(
             mean=math.fsum(ranked) / len(ranked),
             tail=ranked[estimate - 1],
-            tail_upper=None if bound is None else ranked[bound - 1],
+            tail_upper=None if high is None else ranked[high - 1],
+            tail_lower=None if low is None else ranked[low - 1],
         )
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean, tail percentile and its upper confidence bound."""
+    """Mean, tail percentile and its confidence bounds."""
 
     mean: float
     tail: float
     tail_upper: float | None
+    tail_lower: float | None
 
 
-def order_statistics(count: int, tail: float, confidence: float) -> tuple[int, int | None]:
-    """Ranks of the percentile and of its upper confidence bound, from exact binomial coefficients."""
+def order_statistics(count: int, tail: float, confidence: float) -> tuple[int | None, int, int | None]:
+    """Ranks of the percentile's lower bound, estimate and upper bound, from exact binomial coefficients."""
     estimate = max(1, math.ceil(tail * count - 1e-9))
+    low = None
     below = 0.0
     for successes in range(count):
         below += math.comb(count, successes) * tail**successes * (1.0 - tail) ** (count - successes)
+        if below <= 1.0 - confidence:
+            low = successes + 1
         if below >= confidence:
-            return estimate, successes + 1
-    return estimate, None
+            return low, estimate, successes + 1
+    return low, estimate, None
 
 
 def _quantile(sample: Sample, position: float) -> float:

@@ -3,8 +3,9 @@
     x[i, r]          node i runs in region r (binary, one region per node)
     y[o, j, a, b]    o runs in a and j in b: the product of two x, linearised by its marginals
     start[k, i]      earliest start of node i in scenario k; above all arrivals
-    over[k, m]       scenario k is above the hard limit of metric m (binary); K - j scenarios may be, j the rank of
-                     the percentile's confidence bound
+    over[k, m, j]    scenario k is above the hard limit of metric m at rank j (binary); K - j scenarios may be. An
+                     absolute limit is on the rank of the percentile's upper confidence bound; a relative one is on
+                     those of its lower bound, its estimate and its upper bound, each over home's
 
 Small instances only: rows and columns grow with scenarios x edges x regions^2.
 """
@@ -97,21 +98,26 @@ class PlacementProgram:
         return qsum(parts)
 
     def _limit(self, metric: str, limit: dict[str, Any]) -> None:
-        """Let at most as many scenarios exceed a hard limit as the confidence bound of the percentile allows."""
+        """Let at most as many scenarios exceed a hard limit at each rank as the rank leaves above it."""
         settings, home = self.checker.settings, self.home[metric]
         count = len(self.checker.fates)
-        _, rank = order_statistics(count, settings["tail"], settings["confidence"])
-        assert rank is not None
-        allowed = limit_value(limit, home.tail_upper) * (1.0 + TOLERANCE) / home.mean
-        over = [self.solver.addBinary() for _ in range(count)]
-        self.solver.addConstr(qsum(over) <= count - rank)
+        low, estimate, high = order_statistics(count, settings["tail"], settings["confidence"])
+        assert high is not None
+        ranked = [(low, home.tail_lower), (estimate, home.tail), (high, home.tail_upper)]
+        allowed: list[tuple[float, list[Any]]] = []
+        for rank, reference in ranked if limit["type"] == "relative" else ranked[-1:]:
+            if rank is not None:
+                over = [self.solver.addBinary() for _ in range(count)]
+                self.solver.addConstr(qsum(over) <= count - rank)
+                allowed.append((limit_value(limit, reference) * (1.0 + TOLERANCE) / home.mean, over))
         for number, fate in enumerate(self.checker.fates):
             if metric == "runtime":
                 value, most = self._runtime(fate, number), self._longest(fate)
             else:
                 terms = terms_of(self.checker, fate, metric, self.hour)
                 value, most = self._sum(terms, 1.0 / home.mean), _largest(terms) / home.mean
-            self.solver.addConstr(value <= allowed + max(0.0, most - allowed) * over[number])
+            for most_allowed, over in allowed:
+                self.solver.addConstr(value <= most_allowed + max(0.0, most - most_allowed) * over[number])
 
     # -- time ------------------------------------------------------------------------------------------------------
 

@@ -34,9 +34,11 @@ def test_cost_carbon_and_time_of_every_scenario_agree(seed: int) -> None:
             judged = checker.summary(expected[metric])
             assert summary.mean == pytest.approx(judged.mean, rel=SINGLE if metric == "runtime" else DOUBLE)
             assert summary.tail == pytest.approx(judged.tail, rel=SINGLE)
-            assert (summary.tail_upper is None) == (judged.tail_upper is None)
-            if judged.tail_upper is not None:
-                assert summary.tail_upper == pytest.approx(judged.tail_upper, rel=SINGLE)
+            bounds = [(summary.tail_upper, judged.tail_upper), (summary.tail_lower, judged.tail_lower)]
+            for bound, expected_bound in bounds:
+                assert (bound is None) == (expected_bound is None)
+                if expected_bound is not None:
+                    assert bound == pytest.approx(expected_bound, rel=SINGLE)
 
 
 @pytest.mark.parametrize("seed", range(100, 112))

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from multi_x_serverless import _core
-from tests.oracles.brute_force import ROUNDING, is_within, limit_value
+from tests.oracles.brute_force import ROUNDING, keeps_hard
 from tests.oracles.checker import Checker
 from tests.oracles.mixed_integer import PlacementProgram
 from tests.oracles.problems import random_problem, repin
@@ -118,10 +118,14 @@ def _limited_problem(seed: int) -> Limited:
     problem["constraints"] = {"priority_order": [metric]}
     free = _solve(problem)
     limited = source.sample([other for other in METRICS if other != metric], source.choice([1, 1, 2]))
-    hard = {
-        other: {"type": "absolute", "value": source.uniform(0.85, 0.999) * free["metrics"][other]["tail_upper"]}
-        for other in limited
-    }
+    hard = {}
+    for other in limited:
+        value = source.uniform(0.85, 0.999) * free["metrics"][other]["tail_upper"]
+        # Every other problem has it as a fraction of home's, which is held at three ranks.
+        hard[other] = {"type": "absolute", "value": value}
+        if seed % 2:
+            home = free["home_metrics"][other]["tail_upper"]
+            hard[other] = {"type": "relative", "value": value / home} if home > 0 else hard[other]
     if source.random() < 0.3:
         hard[metric] = {"type": "relative", "value": round(source.uniform(1.0, 1.1), 3)}
     problem["constraints"]["hard"] = hard
@@ -151,7 +155,7 @@ def test_the_optimum_under_limits_is_that_of_highs(limited: Limited) -> None:
         metrics = checker.summaries(judged, hour)
         assert metrics[metric].mean == pytest.approx(value, rel=3 * ROUNDING)
         for name, limit in hard.items():
-            assert is_within(metrics[name].tail_upper, limit_value(limit, home[name].tail_upper))
+            assert keeps_hard(limit, metrics[name], home[name])
 
 
 def test_those_limits_bind() -> None:

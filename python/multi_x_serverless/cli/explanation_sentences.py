@@ -73,7 +73,7 @@ def _reason(explanation: Explanation, other: AlternativeOfHours, verdict: Verdic
     if verdict in ("breaks-hard-limit", "breaks-soft-limit"):
         kind = "hard" if verdict == "breaks-hard-limit" else "soft"
         checks = [check for found in alternatives for check in found.broken if check.kind == kind]
-        worst = min(checks, key=lambda check: check.slack / check.limit if check.limit > 0.0 else check.slack)
+        worst = min(checks, key=lambda check: check.margin)
         also = (
             ", and brings more carbon, cost and mean time"
             if all(found.is_worse_in_all for found in alternatives)
@@ -95,10 +95,17 @@ def _change(other: AlternativeOfHours, objective: Objective) -> str:
 
 
 def _broken(explanation: Explanation, check: LimitCheck) -> str:
-    most = quantity(check.metric, check.limit)
+    tightest, basis = check.tightest, explanation.basis
+    most, found = quantity(check.metric, tightest.limit), quantity(check.metric, tightest.value)
     if check.kind == "soft":
-        return f"soft limit of {check.metric}: {quantity(check.metric, check.estimate)} on average, at most {most}"
-    basis = explanation.basis
+        return f"soft limit of {check.metric}: {found} on average, at most {most}"
+    if tightest.statistic == "estimate":
+        return f"hard limit of {check.metric}: p{basis.tail * 100:g} {found}, at most {most}"
+    if tightest.statistic == "lower_bound":
+        return (
+            f"hard limit of {check.metric}: lower bound of p{basis.tail * 100:g}, with {basis.confidence * 100:g} % "
+            f"confidence, {found}, at most {most}"
+        )
     return (
         f"hard limit of {check.metric}: p{basis.tail * 100:g} {quantity(check.metric, check.estimate)}, with "
         f"{basis.confidence * 100:g} % confidence not above {quantity(check.metric, check.upper_bound)}, at most {most}"

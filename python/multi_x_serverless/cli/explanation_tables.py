@@ -25,7 +25,7 @@ from multi_x_serverless.cli.output import (
     write_warning,
     write_wrapped,
 )
-from multi_x_serverless.cli.solution_tables import drawn_from, show_provenance
+from multi_x_serverless.cli.solution_tables import drawn_from, show_provenance, statistic_name
 
 if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
@@ -228,25 +228,33 @@ def _show_limits(settings: Settings, explanation: Explanation, group: HourGroup)
     tail = f"p{explanation.basis.tail * 100:g}"
     sure = f"{explanation.basis.confidence * 100:g} % sure"
     rows = []
+    others_are_tighter = False
     for position in range(count):
         hour, limit = group.tightest(position)
-        check = limit.check
-        estimate, bound, most = (
-            _amount(check.metric, value) for value in (check.estimate, check.upper_bound, check.limit)
+        check, tightest = limit.check, limit.check.tightest
+        is_sure = tightest.statistic == "upper_bound"
+        found, bound, most = (
+            _amount(check.metric, value)
+            for value in (check.estimate if is_sure else tightest.value, check.upper_bound, tightest.limit)
         )
         unit = ", USD per 1M" if check.metric == "cost" else ""
+        which = "" if is_sure or check.kind == "soft" else f", {statistic_name(tightest.statistic)}"
+        others_are_tighter |= bool(which)
         rows.append(
             [
-                f"{check.kind}: {check.metric}{unit}",
+                f"{check.kind}: {check.metric}{unit}{which}",
                 str(hour),
                 most,
-                estimate,
-                bound if check.kind == "hard" else "-",
-                relative(check.slack / check.limit) if check.limit > 0 else "-",
+                found,
+                bound if is_sure else "-",
+                relative(check.margin) if tightest.limit > 0 else "-",
                 _binding(group, position),
                 _without(group, position),
             ]
         )
+    notes = ["? not proven"] if any(row[-1].endswith("?") for row in rows) else []
+    if others_are_tighter:
+        notes.append(f"estimate, lower bound: where a relative limit on {tail} is tighter than at its upper bound")
     write_table(
         settings,
         f"Limits: of these hours the tightest; hard on {tail}, {sure}; soft on the mean",
@@ -261,7 +269,7 @@ def _show_limits(settings: Settings, explanation: Explanation, group: HourGroup)
             Column("without", is_number=True),
         ],
         rows,
-        note="? not proven" if any(row[-1].endswith("?") for row in rows) else "",
+        note="; ".join(notes),
     )
 
 

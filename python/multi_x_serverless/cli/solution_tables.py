@@ -24,6 +24,7 @@ from multi_x_serverless.cli.output import (
 if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
     from multi_x_serverless.model.plan import Metrics
+    from multi_x_serverless.solving.comparisons import Statistic
     from multi_x_serverless.solving.frontier import Frontier, HourFrontier
     from multi_x_serverless.solving.solution import Constraint, HourSolution, Solution
 
@@ -235,7 +236,12 @@ def _show_certificate(settings: Settings, solution: Solution) -> None:
         "problem": solution.problem_hash[:16],
     }
     for position, limit in enumerate(solution.hours[0].constraints):
-        statistic = "p95 with 95 % confidence over these scenarios" if limit.kind == "hard" else "mean"
+        if limit.kind == "soft":
+            statistic = "mean"
+        elif len(limit.compared) > 1:
+            statistic = "p95 and its bounds of 95 % confidence over these scenarios, each over home's; the tightest"
+        else:
+            statistic = "p95 with 95 % confidence over these scenarios"
         limits = [(entry.constraints[position], entry.validation.constraints[position]) for entry in solution.hours]
         proof[f"{limit.kind} limit: {limit.metric} ({statistic})"] = _describe(limits)
     write_table(
@@ -250,17 +256,23 @@ def _describe(limits: Sequence[tuple[Constraint, Constraint]]) -> str:
     """One limit at all hours, each as planned and as validated: the tightest of either, and whether it is broken."""
     planned = min((plan for plan, _ in limits), key=_slack)
     fresh = min((validated for _, validated in limits), key=_slack)
-    parts = [
-        f"{quantity(planned.metric, planned.upper_bound)}, at most {quantity(planned.metric, planned.limit)}"
-        + (" VIOLATED" if planned.is_violated else ""),
-        f"fresh scenarios: {quantity(fresh.metric, fresh.upper_bound)}, "
-        f"at most {quantity(fresh.metric, fresh.limit)}" + (" VIOLATED" if fresh.is_violated else ""),
-    ]
-    return "; ".join(parts)
+    return f"{_reached(planned)}; fresh scenarios: {_reached(fresh)}"
 
 
 def _slack(limit: Constraint) -> float:
-    return limit.limit - limit.upper_bound
+    return limit.tightest.slack
+
+
+def _reached(limit: Constraint) -> str:
+    tightest = limit.tightest
+    which = f" ({statistic_name(tightest.statistic)})" if len(limit.compared) > 1 else ""
+    found, allowed = quantity(limit.metric, tightest.value), quantity(limit.metric, tightest.limit)
+    return f"{found}{which}, at most {allowed}" + (" VIOLATED" if limit.is_violated else "")
+
+
+def statistic_name(statistic: Statistic) -> str:
+    """What is held against a limit, for tables."""
+    return statistic.replace("_", " ")
 
 
 def _show_infeasible(solution: Solution) -> None:
@@ -271,4 +283,5 @@ def _show_infeasible(solution: Solution) -> None:
     for limit in next(entry for entry in solution.hours if entry.status == "infeasible").unmet_limits:
         if limit.excess > 0:
             best, allowed = quantity(limit.metric, limit.best_achievable), quantity(limit.metric, limit.limit)
-            write_text(f"  {limit.metric} can be {best} at the least, the limit is {allowed}.")
+            which = "" if limit.statistic == "upper_bound" else f" (p95, {statistic_name(limit.statistic)})"
+            write_text(f"  {limit.metric}{which} can be {best} at the least, the limit is {allowed}.")

@@ -26,23 +26,30 @@ Objective: TypeAlias = Literal["carbon", "cost", "runtime"]
 
 @dataclass(frozen=True)
 class Metric:
-    """A quantity over runs: mean, estimated 95th percentile, and that percentile's upper confidence bound.
+    """A quantity over runs: mean, estimated 95th percentile, and that percentile's confidence bounds.
 
-    Units: gCO2eq (carbon), USD (cost), seconds (runtime). The bound is `None` when there are too few scenarios for one.
+    Units: gCO2eq (carbon), USD (cost), seconds (runtime). A bound is `None` when there are too few scenarios for one;
+    the lower one in documents of older versions, too.
     """
 
     mean: float
     tail: float
     tail_upper: float | None
+    tail_lower: float | None = None
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Metric:
         """Read a metric."""
-        return cls(fields.number("mean"), fields.number("tail"), fields.optional_number("tail_upper"))
+        return cls(
+            fields.number("mean"),
+            fields.number("tail"),
+            fields.optional_number("tail_upper"),
+            fields.optional_number("tail_lower"),
+        )
 
     def to_members(self) -> dict[str, float | None]:
         """The metric as part of a document."""
-        return {"mean": self.mean, "tail": self.tail, "tail_upper": self.tail_upper}
+        return {"mean": self.mean, "tail": self.tail, "tail_upper": self.tail_upper, "tail_lower": self.tail_lower}
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def group_hours(explanation: Explanation) -> tuple[HourGroup, ...]:
 
 def relative_slack(limit: LimitStanding) -> float:
     """What is left up to a limit, as a fraction of it; negative where it is broken."""
-    return limit.check.slack / limit.check.limit if limit.check.limit > 0.0 else limit.check.slack
+    return limit.check.margin
 
 
 def _group(explanation: Explanation, hours: Sequence[ExplainedHour]) -> HourGroup:

@@ -96,7 +96,7 @@ class LoadedProblem:
                 raise InvalidPlacementError("", _sentence(error)) from error
             raise UsageError(str(error)) from error
         parts = (found.carbon, found.cost, found.runtime)
-        return Metrics(*(Metric(part.mean, part.tail, part.tail_upper) for part in parts))
+        return Metrics(*(Metric(part.mean, part.tail, part.tail_upper, part.tail_lower) for part in parts))
 
     def run_times(self, placement: Mapping[str, str]) -> NDArray[np.float32]:
         """Run time of a placement in every planning scenario, in seconds, shape (scenarios,).

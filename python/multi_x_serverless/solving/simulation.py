@@ -16,6 +16,7 @@ from multi_x_serverless.errors import InvalidPlacementError, InvalidProblemError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import Fields
 from multi_x_serverless.model.plan import Metric, Metrics, Objective, Placement
+from multi_x_serverless.solving.comparisons import TAIL, Comparison, statistic_of, tightest
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
 from multi_x_serverless.solving.solution import SOLUTION_SCHEMA, read_solution
@@ -39,25 +40,46 @@ class LimitCheck:
     """One limit of the document and how a placement stands to it at an hour.
 
     Attributes:
-        kind: ``hard`` (on the percentile's upper confidence bound) or ``soft`` (on the mean).
+        kind: ``hard`` (on the percentile) or ``soft`` (on the mean).
         metric: ``carbon`` (gCO2eq), ``cost`` (USD) or ``runtime`` (s).
-        limit: In the metric's unit, relative limits multiplied out.
-        estimate: Estimated percentile (hard) or mean (soft).
-        upper_bound: What is held against the limit.
-        is_violated: Whether it is above the limit by more than rounding.
+        estimate: Estimated percentile (hard) or mean (soft), in the metric's unit.
+        compared: What is held against the limit, relative limits multiplied out. Soft: the mean. Hard and absolute:
+            the percentile's upper confidence bound. Hard and relative: its lower bound, estimate and upper bound, each
+            against home's, in this order.
+        is_violated: Whether any of these is above the limit by more than rounding.
     """
 
     kind: Literal["hard", "soft"]
     metric: Objective
-    limit: float
     estimate: float
-    upper_bound: float
+    compared: tuple[Comparison, ...]
     is_violated: bool
 
     @property
+    def limit(self) -> float:
+        """Limit on the upper confidence bound (hard) or the mean (soft), in the metric's unit."""
+        return self.compared[-1].limit
+
+    @property
+    def upper_bound(self) -> float:
+        """Upper confidence bound (hard) or mean (soft), in the metric's unit."""
+        return self.compared[-1].value
+
+    @property
+    def tightest(self) -> Comparison:
+        """The comparison whose value is the largest fraction of its limit."""
+        return tightest(self.compared)
+
+    @property
     def slack(self) -> float:
-        """Limit less what is held against it, in the metric's unit; negative when the limit is broken."""
-        return self.limit - self.upper_bound
+        """Slack of the tightest comparison, in the metric's unit; negative when the limit is broken."""
+        return self.tightest.slack
+
+    @property
+    def margin(self) -> float:
+        """Slack as a fraction of the limit that it is of; the slack itself where that limit is zero."""
+        tightest = self.tightest
+        return tightest.slack / tightest.limit if tightest.limit > 0 else tightest.slack
 
     def to_members(self) -> dict[str, Any]:
         """The check as part of a document, with the names of the solution document."""
@@ -69,6 +91,7 @@ class LimitCheck:
             "upper_bound": self.upper_bound,
             "slack": self.slack,
             "violated": self.is_violated,
+            "compared": [comparison.to_members() for comparison in self.compared],
         }
 
 
@@ -241,21 +264,31 @@ class Simulator:
 def _check(
     kind: Literal["hard", "soft"], metric: Objective, limit: tuple[str, float], found: Metric, home: Metric
 ) -> LimitCheck:
-    if kind == "hard":
-        estimate, held, reference = found.tail, _bound(found), _bound(home)
-    else:
-        estimate, held, reference = found.mean, found.mean, home.mean
     how, value = limit
-    allowed = value * reference if how == "relative" else value
     tolerance = TAIL_TOLERANCE if kind == "hard" or metric == "runtime" else MEAN_TOLERANCE
-    return LimitCheck(kind, metric, allowed, estimate, held, held > allowed * (1.0 + tolerance))
-
-
-def _bound(metric: Metric) -> float:
-    if metric.tail_upper is None:
-        # The engine refuses such documents when they have hard limits.
-        raise InvalidProblemError("settings.scenarios", "too few for a hard limit", reason="out-of-range")
-    return metric.tail_upper
+    if kind == "soft":
+        compared = [Comparison("mean", found.mean, value * home.mean if how == "relative" else value)]
+    else:
+        if found.tail_upper is None:
+            # The engine refuses such documents when they have hard limits.
+            raise InvalidProblemError("settings.scenarios", "too few for a hard limit", reason="out-of-range")
+        if how == "relative":
+            compared = [
+                Comparison(statistic, reached, value * reference)
+                for statistic in TAIL
+                # Of few scenarios and a low percentile there may be no lower bound.
+                if (reached := statistic_of(found, statistic)) is not None
+                and (reference := statistic_of(home, statistic)) is not None
+            ]
+        else:
+            compared = [Comparison("upper_bound", found.tail_upper, value)]
+    return LimitCheck(
+        kind=kind,
+        metric=metric,
+        estimate=found.mean if kind == "soft" else found.tail,
+        compared=tuple(compared),
+        is_violated=any(part.value > part.limit * (1.0 + tolerance) for part in compared),
+    )
 
 
 def _read_frame(problem: bytes) -> _Frame:

@@ -11,6 +11,7 @@ from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import Fields, as_number, as_text
 from multi_x_serverless.model.plan import Certificate, HourPlan, Metrics, Objective, Plan
 from multi_x_serverless.model.shared_constants import SAMPLES_THAT_COUNT_FULLY
+from multi_x_serverless.solving.comparisons import Comparison, Statistic, read_statistic, tightest
 from multi_x_serverless.solving.frontier import Frontier
 
 SOLUTION_SCHEMA = "multi-x-serverless/solution"
@@ -26,9 +27,10 @@ class Constraint:
     Attributes:
         kind: ``hard`` (on the 95th percentile) or ``soft`` (on the mean).
         metric: ``carbon`` (gCO2eq), ``cost`` (USD) or ``runtime`` (s).
-        limit: In the metric's unit, relative limits multiplied out.
+        limit: In the metric's unit, relative limits multiplied out: on `upper_bound`.
         estimate: Estimated percentile or mean.
-        upper_bound: What was held against the limit: for hard limits the percentile's upper confidence bound.
+        upper_bound: For hard limits the percentile's upper confidence bound, for soft ones the mean.
+        compared: All that was held against the limit; of solutions of older engines the upper bound alone.
     """
 
     kind: str
@@ -38,6 +40,12 @@ class Constraint:
     upper_bound: float
     is_binding: bool
     is_violated: bool
+    compared: tuple[Comparison, ...]
+
+    @property
+    def tightest(self) -> Comparison:
+        """The comparison whose value is the largest fraction of its limit."""
+        return tightest(self.compared)
 
 
 @dataclass(frozen=True)
@@ -74,11 +82,14 @@ class UnmetLimit:
     """A hard limit at an hour at which no placement was found that keeps all of them.
 
     Attributes:
-        best_achievable: The least that any placement found reaches, in the metric's unit.
+        statistic: What of the tail is the farthest above its limit in the placement that comes closest.
+        limit: On that statistic, in the metric's unit.
+        best_achievable: What that placement reaches, in the metric's unit.
         excess: How far that is above the limit, in the metric's unit; 0 or less if the limit alone could be met.
     """
 
     metric: Objective
+    statistic: Statistic
     limit: float
     best_achievable: float
     excess: float
@@ -322,20 +333,29 @@ def _validation(fields: Fields) -> Validation:
 
 
 def _constraint(fields: Fields) -> Constraint:
+    kind, limit, upper_bound = fields.text("kind"), fields.number("limit"), fields.number("upper_bound")
+    if "compared" in fields.values:
+        compared = tuple(map(Comparison.from_fields, fields.sections("compared")))
+    else:
+        compared = (Comparison("upper_bound" if kind == "hard" else "mean", upper_bound, limit),)
+    if not compared:
+        raise InvalidDocumentError(fields.document, f"{fields.path}.compared", "is empty")
     return Constraint(
-        kind=fields.text("kind"),
+        kind=kind,
         metric=_metric_name(fields, "metric"),
-        limit=fields.number("limit"),
+        limit=limit,
         estimate=fields.number("estimate"),
-        upper_bound=fields.number("upper_bound"),
+        upper_bound=upper_bound,
         is_binding=fields.truth("binding"),
         is_violated=fields.truth("violated"),
+        compared=compared,
     )
 
 
 def _unmet(fields: Fields) -> UnmetLimit:
     return UnmetLimit(
         metric=_metric_name(fields, "metric"),
+        statistic=read_statistic(fields, "statistic") if "statistic" in fields.values else "upper_bound",
         limit=fields.number("limit"),
         best_achievable=fields.number("best_achievable"),
         excess=fields.number("excess"),

@@ -4,7 +4,7 @@ use crate::additive::Additive;
 use crate::graph::Graph;
 use crate::kernels;
 use crate::lanes::{Identity, Lanes, LatencyColumn};
-use crate::order_statistics::{OrderStatistics, Ordered};
+use crate::order_statistics::{OrderStatistics, Ordered, Statistic};
 use crate::problem::{Metric, Problem, Region};
 use crate::signals::Signals;
 
@@ -17,6 +17,20 @@ pub struct Summary {
     pub tail: f64,
     /// Upper confidence bound of the tail percentile; absent when there are too few scenarios.
     pub tail_upper: Option<f64>,
+    /// Lower confidence bound of the tail percentile; absent when there are too few scenarios.
+    pub tail_lower: Option<f64>,
+}
+
+impl Summary {
+    /// What stands for the tail percentile; absent when there are too few scenarios for it.
+    #[must_use]
+    pub fn tail_at(&self, statistic: Statistic) -> Option<f64> {
+        match statistic {
+            Statistic::LowerBound => self.tail_lower,
+            Statistic::Estimate => Some(self.tail),
+            Statistic::UpperBound => self.tail_upper,
+        }
+    }
 }
 
 /// All metrics of a placement, per run.
@@ -192,25 +206,22 @@ impl Scratch {
         &self.sample
     }
 
-    /// Tail estimate and bound of the sample computed last.
-    pub fn tails(&mut self, ranks: OrderStatistics) -> (f64, Option<f64>) {
+    /// The sample computed last, for the selection of several ranks.
+    pub fn order(&mut self) -> &mut Ordered {
         self.ordered.fill(&self.sample);
-        let tail = f64::from(self.ordered.select(ranks.estimate));
-        let upper = ranks.upper_bound.map(|rank| f64::from(self.ordered.select(rank)));
-        (tail, upper)
+        &mut self.ordered
     }
 
     /// The `rank`-th smallest value of the sample computed last.
     pub fn ranked(&mut self, rank: usize) -> f64 {
-        self.ordered.fill(&self.sample);
-        f64::from(self.ordered.select(rank))
+        f64::from(self.order().select(rank))
     }
 
-    /// Whether the `rank`-th smallest value of the sample computed last is above a threshold: a count, cheaper than
-    /// a selection.
+    /// How many values of the sample computed last are at most a threshold. The `rank`-th smallest one is above it when
+    /// these are fewer than `rank`: cheaper to tell than by a selection.
     #[must_use]
-    pub fn exceeds(&self, rank: usize, threshold: f64) -> bool {
-        kernels::count_within(&self.sample, largest_at_most(threshold)) < rank
+    pub fn count_within(&self, threshold: f64) -> usize {
+        kernels::count_within(&self.sample, largest_at_most(threshold))
     }
 
     /// The sample computed last.
@@ -403,8 +414,11 @@ impl<'a> HourModel<'a> {
                 Some(additive) => additive.evaluate(&self.problem.graph, placement),
                 None => mean(scratch.sample()),
             };
-            let (tail, tail_upper) = scratch.tails(self.ranks);
-            Summary { mean, tail, tail_upper }
+            let ordered = scratch.order();
+            let tail_lower = self.ranks.lower_bound.map(|rank| f64::from(ordered.select(rank)));
+            let tail = f64::from(ordered.select(self.ranks.estimate));
+            let tail_upper = self.ranks.upper_bound.map(|rank| f64::from(ordered.select(rank)));
+            Summary { mean, tail, tail_upper, tail_lower }
         };
         Metrics { carbon: summary(Metric::Carbon), cost: summary(Metric::Cost), runtime: summary(Metric::Runtime) }
     }

@@ -42,6 +42,15 @@ fn metric(name: &str) -> Metric {
     Metric::ALL.into_iter().find(|metric| metric.name() == name).expect("a metric")
 }
 
+/// Whether a placement is within a fraction of home's tail, at its estimate and at both ends of its confidence interval.
+fn keeps(metrics: &Metrics, home: &Metrics, metric: Metric, factor: f64) -> bool {
+    let (found, home) = (metrics.of(metric), home.of(metric));
+    let within = |found: f64, home: f64| found <= factor * home * (1.0 + ROUNDING / 2.0);
+    let ends = [(found.tail_lower, home.tail_lower), (found.tail_upper, home.tail_upper)];
+    within(found.tail, home.tail)
+        && ends.iter().all(|(found, home)| within(found.expect("enough scenarios"), home.expect("enough scenarios")))
+}
+
 /// Best values in order of priority among the placements that keep the limits and break the fewest wishes.
 fn brute_force(engine: &Engine, document: &Value, hour: usize) -> Option<Vec<f64>> {
     let home = engine.evaluate(&engine.problem().home_placement(), hour).expect("home");
@@ -50,17 +59,11 @@ fn brute_force(engine: &Engine, document: &Value, hour: usize) -> Option<Vec<f64
         let limits = constraints[kind].as_object().into_iter().flatten();
         limits.map(|(name, limit)| (metric(name), limit["value"].as_f64().expect("a number"))).collect()
     };
-    let bound = |metrics: &Metrics, metric| metrics.of(metric).tail_upper.expect("enough scenarios");
     let (hard, soft) = (limits("hard"), limits("soft"));
     let mut left: Vec<Metrics> = all_placements(engine)
         .iter()
         .map(|placement| engine.evaluate(placement, hour).expect("valid"))
-        .filter(|metrics| {
-            let keeps = |&(metric, factor): &(Metric, f64)| {
-                bound(metrics, metric) <= factor * bound(&home, metric) * (1.0 + ROUNDING / 2.0)
-            };
-            hard.iter().all(keeps)
-        })
+        .filter(|metrics| hard.iter().all(|&(metric, factor)| keeps(metrics, &home, metric, factor)))
         .collect();
     let broken = |metrics: &Metrics| {
         let breaks = |&&(metric, factor): &&(Metric, f64)| {
@@ -357,16 +360,10 @@ fn allowed(engine: &Engine, document: &Value) -> Vec<[f64; 3]> {
         .flatten()
         .map(|(name, limit)| (metric(name), limit["value"].as_f64().expect("a number")))
         .collect();
-    let bound = |metrics: &Metrics, metric| metrics.of(metric).tail_upper.expect("enough scenarios");
     all_placements(engine)
         .iter()
         .map(|placement| engine.evaluate(placement, engine.problem().hours[0]).expect("valid"))
-        .filter(|metrics| {
-            let keeps = |&(metric, factor): &(Metric, f64)| {
-                bound(metrics, metric) <= factor * bound(&home, metric) * (1.0 + ROUNDING / 2.0)
-            };
-            limits.iter().all(keeps)
-        })
+        .filter(|metrics| limits.iter().all(|&(metric, factor)| keeps(metrics, &home, metric, factor)))
         .map(|metrics| values(&metrics))
         .collect()
 }

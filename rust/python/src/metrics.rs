@@ -9,19 +9,21 @@ pub struct Summary {
     mean: f64,
     tail: f64,
     tail_upper: Option<f64>,
+    tail_lower: Option<f64>,
 }
 
 #[pymethods]
 impl Summary {
     fn __repr__(&self) -> String {
-        let tail_upper = self.tail_upper.map_or_else(|| "None".to_owned(), |value| value.to_string());
-        format!("Summary(mean={}, tail={}, tail_upper={tail_upper})", self.mean, self.tail)
+        let show = |bound: Option<f64>| bound.map_or_else(|| "None".to_owned(), |value| value.to_string());
+        let (upper, lower) = (show(self.tail_upper), show(self.tail_lower));
+        format!("Summary(mean={}, tail={}, tail_upper={upper}, tail_lower={lower})", self.mean, self.tail)
     }
 }
 
 impl From<mxs_engine::evaluation::Summary> for Summary {
     fn from(summary: mxs_engine::evaluation::Summary) -> Self {
-        Self { mean: summary.mean, tail: summary.tail, tail_upper: summary.tail_upper }
+        Self { mean: summary.mean, tail: summary.tail, tail_upper: summary.tail_upper, tail_lower: summary.tail_lower }
     }
 }
 

@@ -25,7 +25,7 @@ from multi_x_serverless.solving.solution import plan_from_solution
 from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import deployed_example
 from tests.unit.cli.golden import check_golden, table_settings
-from tests.unit.core.documents import RESIZE, dump, fan_out_problem
+from tests.unit.core.documents import ENTRY, RESIZE, dump, fan_out_problem, one_node_problem
 from tests.unit.deployment.projects import WORKFLOW_ID
 
 NARROW = 80
@@ -68,6 +68,31 @@ def test_the_explanation_of_a_plan(capsys: pytest.CaptureFixture[str], monkeypat
 def test_the_explanation_of_a_node(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     explanation = explain_problem(dump(example()), node=RESIZE)
     check_golden("explain_node", shown(explanation, capsys, monkeypatch, node=RESIZE))
+
+
+@pytest.mark.parametrize(
+    ("rank", "tightest", "sentence"),
+    [
+        (94, "lower bound", "lower bound of p95, with 95 % confidence,"),
+        (95, "estimate", "limit of runtime: p95 1.94 s, at most 1.94 s"),
+        (97, "", "p95 1.94 s, with 95 % confidence not above 1.96 s, at most 1.96 s"),
+    ],
+)
+def test_a_relative_limit_is_shown_where_it_is_the_tightest(
+    rank: int, tightest: str, sentence: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explanation = staged(one_node_problem({rank: 0.001}))
+    of_node = " ".join(shown(explanation, capsys, monkeypatch, node=ENTRY).split())
+    assert "breaks the hard limit of runtime" in of_node
+    assert sentence.rsplit(":", maxsplit=1)[-1].strip() in of_node
+    # With a wider limit the plan is away, and closest to the limit at this rank.
+    problem = one_node_problem({rank: 0.001})
+    problem["constraints"]["hard"]["runtime"]["value"] = 1.01
+    whole = shown(staged(problem), capsys, monkeypatch)
+    # The name of the statistic may be on the next line of its cell.
+    assert ("hard: runtime," in whole) == bool(tightest)
+    assert tightest.rsplit(" ", maxsplit=1)[-1] in whole
+    assert ("where a relative limit on p95 is tighter" in " ".join(whole.split())) == bool(tightest)
 
 
 def test_where_nothing_keeps_the_limits(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

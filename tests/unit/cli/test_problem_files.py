@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from multi_x_serverless.cli.main import run
-from tests.unit.core.documents import dump, fan_out_problem
+from tests.unit.core.documents import dump, fan_out_problem, one_node_problem
 
 
 def _write(directory: Path, problem: dict[str, Any]) -> str:
@@ -56,6 +56,22 @@ def test_tables_show_metrics_and_margins(tmp_path: Path, capsys: pytest.CaptureF
     output = capsys.readouterr().out
     assert "Plan: region per node and hours" in output
     assert "Nothing was staged." in output
+
+
+def test_tables_name_what_a_relative_limit_is_the_tightest_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = _write(tmp_path, one_node_problem({95: 0.001}))
+    assert run(["simulate", problem, "--placement", "ca-central-1"]) == 4
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if "hard: runtime" in line)
+    assert "estimate" in row
+    assert row.split()[-1] == "NO"
+    unmet = one_node_problem({95: -0.002})
+    unmet["constraints"]["hard"]["runtime"]["value"] = 0.95
+    assert run(["solve", "--problem", _write(tmp_path, unmet)]) == 4
+    output = " ".join(capsys.readouterr().out.split())
+    assert "VIOLATED" in output
+    assert "runtime (p95, estimate) can be 1.94 s at the least, the limit is 1.84 s." in output
 
 
 def test_the_frontier_of_an_hour_has_numbered_points(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,6 +89,39 @@ def fan_out_problem() -> dict[str, Any]:
     }
 
 
+def one_node_problem(over_home: dict[int, float]) -> dict[str, Any]:
+    """One node, 100 runs at home of 1.00, 1.01, ... s and as many away, 5 ms faster but for some, by rank from one."""
+    runs = 100
+    at_home = [1.0 + number / 100 for number in range(runs)]
+    away = [seconds + over_home.get(rank, -0.005) for rank, seconds in enumerate(at_home, start=1)]
+    problem = fan_out_problem()
+    name = problem["nodes"][0]["name"]
+    problem["nodes"] = problem["nodes"][:1]
+    problem["edges"] = []
+    problem["observations"] = {
+        "runs": 2 * runs,
+        "trigger_bytes": [1000.0] * (2 * runs),
+        "nodes": {
+            name: {
+                "ran": [1] * (2 * runs),
+                "region": [0] * runs + [1] * runs,
+                "duration_s": at_home + away,
+                "cpu_utilization": [0.5] * (2 * runs),
+                "data_bytes": [0.0] * (2 * runs),
+                "sent_bytes": {},
+                "received_bytes": {},
+            }
+        },
+        "edges": [],
+    }
+    problem["latency"]["round_trip_s"] = [[0.0, 0.0], [0.0, 0.0]]
+    problem["trigger"]["forward_duration_s"] = 0.0
+    problem["settings"] = {"scenarios": 1000, "validation_scenarios": 1000}
+    problem["hours"] = [0]
+    problem["constraints"] = {"hard": {"runtime": {"type": "relative", "value": 1.0}}, "priority_order": ["carbon"]}
+    return problem
+
+
 def _node(name: str, regions: list[str], *, sync: bool = False) -> dict[str, Any]:
     return {
         "name": name,

@@ -34,6 +34,20 @@ def test_limits_are_judged_as_the_solver_judges_them(seed: int) -> None:
             assert members == {name: expected[key][name] for name in members}
 
 
+def test_a_limit_on_the_edge_shows_its_tightest_comparison() -> None:
+    problem = fan_out_problem()
+    problem["constraints"]["hard"] = {"runtime": {"type": "relative", "value": 1.0}}
+    (entry,) = simulate(dump(problem), "ca-central-1", hour=0).hours
+    (check,) = entry.limits
+    assert [part.statistic for part in check.compared] == ["lower_bound", "estimate", "upper_bound"]
+    assert all(part.slack < 0 for part in check.compared)
+    assert check.is_violated
+    assert check.tightest.fraction == max(part.fraction for part in check.compared)
+    assert check.slack == check.tightest.slack
+    (home,) = simulate(dump(problem), ALL_HOME, hour=0).hours
+    assert (home.limits[0].slack, home.limits[0].is_violated) == (0.0, False)
+
+
 def test_the_limits_of_that_test_are_broken_and_kept() -> None:
     outcomes = [simulate(dump(random_problem(seed)), ALL_HOME) for seed in range(3000, 3040)]
     verdicts = {(check.kind, check.is_violated) for outcome in outcomes for check in outcome.hours[0].limits}

@@ -63,6 +63,60 @@ def test_plan_of_before_these_were_kept_still_loads(document: dict[str, Any]) ->
     assert older.hours[0].metrics == plan.hours[0].metrics
 
 
+def test_a_relative_limit_tells_all_that_is_compared(document: dict[str, Any]) -> None:
+    entry = read_solution(orjson.dumps(document)).hours[0]
+    hard, soft = entry.constraints
+    assert [part.statistic for part in hard.compared] == ["lower_bound", "estimate", "upper_bound"]
+    assert [part.statistic for part in soft.compared] == ["mean"]
+    runtime, home = entry.metrics.runtime, entry.home_metrics.runtime
+    assert [part.value for part in hard.compared] == [runtime.tail_lower, runtime.tail, runtime.tail_upper]
+    assert [part.limit for part in hard.compared] == [
+        1.2 * value for value in (home.tail_lower, home.tail, home.tail_upper) if value is not None
+    ]
+    assert hard.tightest.fraction == max(part.fraction for part in hard.compared)
+    assert hard.tightest.slack == document["hours"][0]["constraints"][0]["slack"]
+
+
+def test_solutions_of_before_more_than_the_bound_was_compared_still_load(document: dict[str, Any]) -> None:
+    def age(copy: dict[str, Any]) -> None:
+        for hour in copy["hours"]:
+            hour["infeasibility"] = {
+                "limits": [{"metric": "runtime", "limit": 1.0, "best_achievable": 2.0, "excess": 1.0}],
+                "proven": True,
+            }
+            for part in (hour, hour["validation"]):
+                for name in ("metrics", "home_metrics"):
+                    for summary in part[name].values():
+                        del summary["tail_lower"]
+                for constraint in part["constraints"]:
+                    del constraint["compared"]
+
+    entry = read_solution(changed(document, age)).hours[0]
+    hard, soft = entry.constraints
+    for limit, statistic in ((hard, "upper_bound"), (soft, "mean")):
+        (comparison,) = limit.compared
+        assert comparison == limit.tightest
+        assert (comparison.statistic, comparison.value) == (statistic, limit.upper_bound)
+        assert comparison.limit == limit.limit
+    assert entry.metrics.runtime.tail_lower is None
+    assert entry.unmet_limits[0].statistic == "upper_bound"
+
+
+@pytest.mark.parametrize(
+    "compared",
+    [
+        [],
+        [{"statistic": "median", "value": 1.0, "limit": 1.0}],
+        [{"statistic": "mean", "value": "1", "limit": 1.0}],
+        {},
+    ],
+)
+def test_comparisons_that_are_none_are_refused(document: dict[str, Any], compared: object) -> None:
+    broken = changed(document, lambda copy: copy["hours"][0]["constraints"][0].update(compared=compared))
+    with pytest.raises(InvalidDocumentError, match="compared"):
+        read_solution(broken)
+
+
 def test_absent_baselines_are_none(document: dict[str, Any]) -> None:
     def drop(copy: dict[str, Any]) -> None:
         copy["best_static_region"] = None

@@ -20,6 +20,7 @@ from multi_x_serverless.cli.output import (
     write_table,
 )
 from multi_x_serverless.cli.session import Settings, pass_settings
+from multi_x_serverless.cli.solution_tables import statistic_name
 from multi_x_serverless.errors import EXIT_INFEASIBLE, EXIT_OK
 
 if TYPE_CHECKING:
@@ -90,10 +91,12 @@ def _show(settings: Settings, outcome: Simulation) -> None:
     if limit_rows:
         write_table(
             settings,
-            f"Limits: hard ones on {percentile}, {sure}; soft ones on the mean",
+            f"Limits: hard ones on {percentile}, {sure} (relative ones also at its estimate and lower bound, each over "
+            "home's; shown is the tightest); soft ones on the mean",
             [
                 Column("limit"),
                 Column("hours"),
+                Column("held"),
                 Column("at most", is_number=True),
                 Column("reached", is_number=True),
                 Column("margin", is_number=True),
@@ -125,10 +128,12 @@ def _metric_cells(metric: Objective, entry: SimulatedHour) -> list[str]:
 
 
 def _limit_cells(check: LimitCheck) -> list[str]:
+    tightest = check.tightest
     return [
         f"{check.kind}: {check.metric}",
-        quantity(check.metric, check.limit),
-        quantity(check.metric, check.upper_bound),
-        percent(check.slack / check.limit, signed=True) if check.limit > 0 else "-",
+        statistic_name(tightest.statistic),
+        quantity(check.metric, tightest.limit),
+        quantity(check.metric, tightest.value),
+        percent(tightest.slack / tightest.limit, signed=True) if tightest.limit > 0 else "-",
         "NO" if check.is_violated else "yes",
     ]

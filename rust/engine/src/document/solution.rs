@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::evaluation::Metrics;
+use crate::order_statistics::Statistic;
 use crate::problem::Metric;
 
 /// Value of `schema` in every solution document.
@@ -116,6 +117,37 @@ pub struct ConstraintDocument {
     pub slack: f64,
     pub binding: bool,
     pub violated: bool,
+    pub compared: Vec<ComparisonDocument>,
+}
+
+/// What is held against a limit: the mean for soft ones, a statistic of the tail for hard ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Compared {
+    Mean,
+    LowerBound,
+    Estimate,
+    UpperBound,
+}
+
+impl From<Statistic> for Compared {
+    fn from(statistic: Statistic) -> Self {
+        match statistic {
+            Statistic::LowerBound => Self::LowerBound,
+            Statistic::Estimate => Self::Estimate,
+            Statistic::UpperBound => Self::UpperBound,
+        }
+    }
+}
+
+/// One comparison of a constraint; it holds when all of them do.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ComparisonDocument {
+    pub statistic: Compared,
+    pub value: f64,
+    pub limit: f64,
 }
 
 /// The placement and its baselines over scenarios they were not chosen by.
@@ -153,6 +185,7 @@ pub struct InfeasibilityDocument {
 #[allow(missing_docs)]
 pub struct UnmetLimitDocument {
     pub metric: Metric,
+    pub statistic: Compared,
     pub limit: f64,
     pub best_achievable: f64,
     pub lower_bound: f64,

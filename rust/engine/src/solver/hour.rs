@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::document::solution::{
-    CandidateDocument, ConstraintDocument, ConstraintKind, FrontierDocument, FrontierPointDocument, HourDocument,
-    InfeasibilityDocument, ObjectiveDocument, PriorityDocument, Status, UnmetLimitDocument, ValidationDocument,
+    CandidateDocument, Compared, ComparisonDocument, ConstraintDocument, ConstraintKind, FrontierDocument,
+    FrontierPointDocument, HourDocument, InfeasibilityDocument, ObjectiveDocument, PriorityDocument, Status,
+    UnmetLimitDocument, ValidationDocument,
 };
 use crate::elimination::Elimination;
 use crate::evaluation::{HourModel, Metrics, Scratch};
-use crate::limits::Limits;
+use crate::limits::{Limits, RankedLimit};
 use crate::problem::{Metric, Placement, Problem};
 use crate::solver::control::{Budget, Stop};
 use crate::solver::descent::{self, BRIEF_KICKS, THOROUGH_KICKS};
@@ -65,7 +66,7 @@ pub fn prepare<'a>(
     budget: Budget<'a>,
 ) -> (HourContext<'a>, Metrics) {
     let home_metrics = model.metrics(scratch, &model.problem.home_placement());
-    let limits = Limits::new(model.problem, &home_metrics);
+    let limits = Limits::new(model.problem, &home_metrics, model.ranks);
     let relaxation = Relaxation::new(timeless, &model);
     (HourContext { model, limits, relaxation, budget }, home_metrics)
 }
@@ -191,11 +192,7 @@ fn find_binding(context: &HourContext<'_>, scratch: &mut Scratch, seed: u64) -> 
         found.best.map_or_else(|| context.problem().home_placement(), |best| best.placement)
     };
     let metrics = context.model.metrics(scratch, &unlimited);
-    let hard = context
-        .limits
-        .hard
-        .iter()
-        .map(|limit| metrics.of(limit.metric).tail_upper.is_some_and(|bound| bound > limit.threshold()));
+    let hard = context.limits.hard.iter().map(|limit| limit.is_broken_by(metrics.of(limit.metric)));
     let soft = context.limits.soft.iter().map(|limit| metrics.of(limit.metric).mean > limit.threshold());
     Binding { hard: hard.collect(), soft: soft.collect() }
 }
@@ -204,16 +201,23 @@ fn find_binding(context: &HourContext<'_>, scratch: &mut Scratch, seed: u64) -> 
 pub fn constraint_documents(limits: &Limits, metrics: &Metrics, binding: &Binding) -> Vec<ConstraintDocument> {
     let hard = limits.hard.iter().zip(&binding.hard).map(|(limit, &binding)| {
         let summary = metrics.of(limit.metric);
-        let tested = summary.tail_upper.unwrap_or(f64::INFINITY);
+        let comparison = |ranked: &RankedLimit| ComparisonDocument {
+            statistic: ranked.statistic.into(),
+            value: summary.tail_at(ranked.statistic).unwrap_or(f64::INFINITY),
+            limit: ranked.limit,
+        };
+        let compared: Vec<ComparisonDocument> = limit.ranked.iter().map(comparison).collect();
+        let (tightest, at) = limit.tightest_of(summary);
         ConstraintDocument {
             kind: ConstraintKind::Hard,
             metric: limit.metric,
-            limit: limit.limit,
+            limit: compared.last().map_or(f64::NAN, |last| last.limit),
             estimate: summary.tail,
-            upper_bound: tested,
-            slack: limit.limit - tested,
+            upper_bound: compared.last().map_or(f64::NAN, |last| last.value),
+            slack: at.limit - tightest,
             binding,
-            violated: tested > limit.threshold(),
+            violated: limit.is_broken_by(summary),
+            compared,
         }
     });
     let soft = limits.soft.iter().zip(&binding.soft).map(|(limit, &binding)| {
@@ -227,12 +231,13 @@ pub fn constraint_documents(limits: &Limits, metrics: &Metrics, binding: &Bindin
             slack: limit.limit - mean,
             binding,
             violated: mean > limit.threshold(),
+            compared: vec![ComparisonDocument { statistic: Compared::Mean, value: mean, limit: limit.limit }],
         }
     });
     hard.chain(soft).collect()
 }
 
-/// Looks at each hard limit alone: how low can its tail get?
+/// Looks at each hard limit alone: how close can its tail get?
 fn explain_infeasibility(
     context: &HourContext<'_>,
     candidates: &[SingleRegion],
@@ -245,14 +250,15 @@ fn explain_infeasibility(
         .iter()
         .map(|limit| {
             let budget = context.budget.part(INFEASIBILITY_SHARE);
-            let (best, lower_bound) = tail::minimise_tail(context, limit.metric, &starts, budget);
+            let closest = tail::approach(context, limit, &starts, budget);
             UnmetLimitDocument {
                 metric: limit.metric,
-                limit: limit.limit,
-                best_achievable: best,
-                lower_bound,
-                excess: best - limit.limit,
-                attainable_alone: best <= limit.threshold(),
+                statistic: closest.ranked.statistic.into(),
+                limit: closest.ranked.limit,
+                best_achievable: closest.best,
+                lower_bound: closest.lower_bound,
+                excess: closest.best - closest.ranked.limit,
+                attainable_alone: closest.best <= closest.ranked.threshold(),
             }
         })
         .collect();

@@ -356,7 +356,7 @@ impl Engine {
                 };
                 let best_single_metrics = baseline(solved.best_single_region);
                 let best_static_metrics = baseline(static_region);
-                let limits = Limits::new(problem, &home_metrics);
+                let limits = Limits::new(problem, &home_metrics, hour_model.ranks);
                 let constraints = hour::constraint_documents(&limits, &metrics, &solved.binding);
                 let validation = ValidationDocument {
                     scenarios: count,

@@ -47,7 +47,7 @@ impl<'a> Screen<'a> {
         if self.needs_mean_runtime() || limit.is_some() {
             self.evaluations += 1;
             bounds.fill_sample(&mut self.scratch, Metric::Runtime, partial);
-            if limit.is_some_and(|limit| self.scratch.exceeds(self.context.bound_rank(), limit.threshold())) {
+            if limit.is_some_and(|limit| limit.is_broken(&self.scratch, 0.0)) {
                 return None;
             }
         }
@@ -65,7 +65,7 @@ impl<'a> Screen<'a> {
             self.evaluations += 1;
             bounds.fill_sample(&mut self.scratch, limit.metric, partial);
             // Partial sums are added in another order than complete ones: leave room for their rounding.
-            if self.scratch.exceeds(self.context.bound_rank(), limit.threshold() * (1.0 + TAIL_TOLERANCE)) {
+            if limit.is_broken(&self.scratch, TAIL_TOLERANCE) {
                 return None;
             }
         }

@@ -88,7 +88,7 @@ impl HourContext<'_> {
                 continue;
             }
             self.model.fill_sample(scratch, metric, placement);
-            if limit.is_some_and(|limit| scratch.exceeds(self.bound_rank(), limit.threshold())) {
+            if limit.is_some_and(|limit| limit.is_broken(scratch, 0.0)) {
                 return false;
             }
             if caps.any(|cap| mean(scratch.sample()) > cap.threshold()) {
@@ -106,18 +106,12 @@ impl HourContext<'_> {
         }
         for limit in stage.hard {
             self.model.fill_sample(scratch, limit.metric, placement);
-            excess += relative_excess(scratch.ranked(self.bound_rank()), limit.threshold());
+            if limit.is_broken(scratch, 0.0) {
+                let (value, ranked) = limit.tightest(scratch);
+                excess += relative_excess(value, ranked.threshold());
+            }
         }
         excess
-    }
-
-    /// Rank of the confidence bound that hard limits are tested on.
-    ///
-    /// # Panics
-    /// When there are too few scenarios for one, which reading a problem with hard limits rules out.
-    #[must_use]
-    pub fn bound_rank(&self) -> usize {
-        self.model.ranks.upper_bound.expect("enough scenarios for a confidence bound")
     }
 }
 

@@ -3,42 +3,56 @@
 use std::collections::BinaryHeap;
 
 use crate::evaluation::Scratch;
-use crate::limits::TAIL_TOLERANCE;
+use crate::limits::{RankedLimit, TailLimit, TAIL_TOLERANCE};
 use crate::problem::{Metric, Placement, Region};
 use crate::solver::control::Budget;
 use crate::solver::search::{Open, NO_PARENT};
 use crate::solver::stage::HourContext;
 
-/// Smallest confidence bound of a tail over all placements: (best found, lower bound).
+/// How close placements come to a hard limit.
+#[derive(Clone, Copy, Debug)]
+pub struct Closest {
+    /// The statistic of the closest placement that is the highest over its limit, and that limit.
+    pub ranked: RankedLimit,
+    /// Its value, in the unit of the metric.
+    pub best: f64,
+    /// No placement has a lower value here without being higher over the limit of another statistic.
+    pub lower_bound: f64,
+}
+
+/// The placement whose tail is the lowest over its limit, at the statistic where it is the highest.
 ///
-/// Best-first on the order statistic of the scenarios' lower bounds; used to say by how much a limit is missed.
-pub fn minimise_tail(
-    context: &HourContext<'_>,
-    metric: Metric,
-    starts: &[Placement],
-    budget: Budget<'_>,
-) -> (f64, f64) {
+/// Best-first on the order statistics of the scenarios' lower bounds; used to say by how much a limit is missed.
+pub fn approach(context: &HourContext<'_>, limit: &TailLimit, starts: &[Placement], budget: Budget<'_>) -> Closest {
     /// Bounds evaluated at most: enough for small problems to be proven, little next to a full search.
     const MOST_BOUNDS: usize = 20_000;
     let structure = &context.relaxation.structure;
-    let bounds = context.relaxation.lower_bounds(&context.model, metric == Metric::Carbon);
-    let rank = context.bound_rank();
+    let bounds = context.relaxation.lower_bounds(&context.model, limit.metric == Metric::Carbon);
     let mut scratch = Scratch::default();
-    let mut best = f64::INFINITY;
+    context.model.fill_sample(&mut scratch, limit.metric, &context.problem().home_placement());
+    let mut closest = limit.tightest(&mut scratch);
+    let fraction = |(value, ranked): (f64, RankedLimit)| ranked.fraction(value);
     for start in starts {
-        context.model.fill_sample(&mut scratch, metric, start);
-        best = best.min(scratch.ranked(rank));
+        context.model.fill_sample(&mut scratch, limit.metric, start);
+        let found = limit.tightest(&mut scratch);
+        if fraction(found) < fraction(closest) {
+            closest = found;
+        }
     }
+    let answer = |(best, ranked): (f64, RankedLimit), least: f64| Closest {
+        ranked,
+        best,
+        lower_bound: ranked.value_at(least).min(best),
+    };
     let mut partial = vec![None; structure.domains.len()];
-    bounds.fill_sample(&mut scratch, metric, &partial);
-    let mut open = BinaryHeap::from([Open { bound: scratch.ranked(rank), depth: 0, branch: 0 }]);
+    bounds.fill_sample(&mut scratch, limit.metric, &partial);
+    let root = fraction(limit.tightest(&mut scratch));
+    let mut open = BinaryHeap::from([Open { bound: root, depth: 0, branch: 0 }]);
     let mut branches: Vec<(u32, Region)> = vec![(NO_PARENT, 0)];
     while let Some(next) = open.pop() {
-        if next.bound >= best * (1.0 - TAIL_TOLERANCE) {
-            return (best, next.bound.min(best));
-        }
-        if branches.len() > MOST_BOUNDS || budget.stop().is_some() {
-            return (best, next.bound);
+        let is_proven = next.bound >= fraction(closest) * (1.0 - TAIL_TOLERANCE);
+        if is_proven || branches.len() > MOST_BOUNDS || budget.stop().is_some() {
+            return answer(closest, next.bound);
         }
         partial.fill(None);
         let (mut index, mut depth) = (next.branch, usize::from(next.depth));
@@ -50,18 +64,18 @@ pub fn minimise_tail(
         let variable = structure.search_order[usize::from(next.depth)];
         for &region in &structure.domains[variable] {
             partial[variable] = Some(region);
-            bounds.fill_sample(&mut scratch, metric, &partial);
-            let bound = scratch.ranked(rank);
-            if bound >= best * (1.0 - TAIL_TOLERANCE) {
+            bounds.fill_sample(&mut scratch, limit.metric, &partial);
+            let found = limit.tightest(&mut scratch);
+            if fraction(found) >= fraction(closest) * (1.0 - TAIL_TOLERANCE) {
                 continue;
             }
             if usize::from(next.depth) + 1 == structure.domains.len() {
-                best = bound;
+                closest = found;
                 continue;
             }
-            open.push(Open { bound, depth: next.depth + 1, branch: branches.len() as u32 });
+            open.push(Open { bound: fraction(found), depth: next.depth + 1, branch: branches.len() as u32 });
             branches.push((next.branch, region));
         }
     }
-    (best, best)
+    answer(closest, fraction(closest))
 }

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::evaluation::{HourModel, Scratch};
-use crate::limits::{Limits, TailLimit};
+use crate::limits::{Limits, RankedLimit, TailLimit};
+use crate::order_statistics::Statistic;
 use crate::solver::control::Control;
 use crate::solver::relaxation::TimelessRelaxation;
 use crate::solver::Engine;
@@ -35,9 +36,23 @@ fn all_placements(domains: &[Vec<Region>]) -> Vec<Placement> {
     })
 }
 
-fn tail(model: &HourModel<'_>, scratch: &mut Scratch, metric: Metric, placement: &[Region]) -> f64 {
-    model.fill_sample(scratch, metric, placement);
-    scratch.ranked(model.ranks.upper_bound.expect("enough scenarios"))
+/// The tail of a placement at every rank that a relative limit compares, as a fraction of home's, and the largest.
+fn fractions(model: &HourModel<'_>, scratch: &mut Scratch, metric: Metric, placement: &[Region]) -> f64 {
+    let mut at_ranks = |placement: &[Region]| {
+        model.fill_sample(scratch, metric, placement);
+        Statistic::ALL.map(|statistic| scratch.ranked(model.ranks.rank(statistic).expect("enough scenarios")))
+    };
+    let home = at_ranks(&model.problem.home_placement());
+    at_ranks(placement).iter().zip(home).map(|(value, home)| value / home).fold(0.0, f64::max)
+}
+
+fn relative(model: &HourModel<'_>, scratch: &mut Scratch, metric: Metric, value: f64) -> TailLimit {
+    model.fill_sample(scratch, metric, &model.problem.home_placement());
+    let ranked = Statistic::ALL.map(|statistic| {
+        let rank = model.ranks.rank(statistic).expect("enough scenarios");
+        RankedLimit { statistic, rank, limit: value * scratch.ranked(rank) }
+    });
+    TailLimit { metric, ranked: ranked.to_vec() }
 }
 
 /// Puts the limit exactly on the lowest tail among the best placements: whoever prunes a little too much misses it.
@@ -55,10 +70,10 @@ fn an_optimum_that_touches_its_limit_is_found() {
             ranked.sort_by(|first, second| first.0.total_cmp(&second.0));
             let best = ranked[..30.min(ranked.len())]
                 .iter()
-                .map(|(value, placement)| (tail(&context.model, &mut scratch, limited, placement), *value))
+                .map(|(value, placement)| (fractions(&context.model, &mut scratch, limited, placement), *value))
                 .min_by(|first, second| first.partial_cmp(second).expect("numbers"))
                 .expect("a placement");
-            let hard = [TailLimit { metric: limited, limit: best.0 }];
+            let hard = [relative(&context.model, &mut scratch, limited, best.0)];
             let stage = Stage { objective, caps: Vec::new(), hard: &hard };
             let outcome = Search::new(context, &stage).reduce_and_run();
             assert!(outcome.is_proven);
