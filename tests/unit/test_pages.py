@@ -40,7 +40,9 @@ def test_every_page_is_in_the_index() -> None:
     index = (DOCS / "index.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\* \[[^\]]+\]\(([\w/-]+\.md)\): ", index, re.MULTILINE)
     there = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} - {"index.md"}
-    assert sorted(listed) == sorted(there)
+    missing = sorted(there - set(listed))
+    assert not missing, f"add a line '* [Title](PAGE): what it is.' to a section of docs/index.md for each of {missing}"
+    assert sorted(listed) == sorted(there), "a page is listed twice, or one that there is not"
 
 
 def test_the_checks_find_what_is_wrong() -> None:
