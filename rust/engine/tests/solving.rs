@@ -282,6 +282,56 @@ fn threads_change_nothing() {
     }
 }
 
+/// A leaf that no observed run reached, in a document in which every other node may run anywhere.
+fn without_runs_of_a_leaf(seed: u64) -> (Value, String) {
+    let mut document = problem(&Shape { hours: 1, ..Shape::SMALL }, seed);
+    let edges = document["edges"].as_array().expect("edges").clone();
+    let is_leaf = |name: &String| edges.iter().all(|edge| edge["from"] != **name);
+    let leaf = (0..4).map(|node| format!("node-{node}")).find(is_leaf).expect("a graph without cycles");
+    let runs = document["observations"]["runs"].as_u64().expect("a number");
+    let all = |value: Value| (0..runs).map(|_| value.clone()).collect::<Vec<_>>();
+    let node = &mut document["observations"]["nodes"][&leaf];
+    node["ran"] = json!(all(json!(0)));
+    node["region"] = json!(all(json!(-1)));
+    for column in ["duration_s", "cpu_utilization", "data_bytes"] {
+        node[column] = json!(all(Value::Null));
+    }
+    for (index, _) in edges.iter().enumerate().filter(|(_, edge)| edge["to"] == leaf) {
+        let columns = &mut document["observations"]["edges"][index];
+        let called: Vec<Value> = columns["called"].as_array().expect("a column").clone();
+        columns["called"] = called.into_iter().map(|value| if value.is_null() { value } else { json!(0) }).collect();
+        for column in ["payload_bytes", "offset_fraction", "latency_s"] {
+            columns[column] = json!(all(Value::Null));
+        }
+    }
+    (document, leaf)
+}
+
+#[test]
+fn what_no_run_reached_opens_no_region() {
+    let mut stray = 0;
+    for seed in 0..40 {
+        let (document, leaf) = without_runs_of_a_leaf(seed);
+        let engine = engine(&document);
+        for solver in [Solver::FineGrained, Solver::Heuristic] {
+            let hour = solve(&engine, solver).hours.remove(0);
+            let place = &hour.placement[&leaf];
+            let is_join = document["nodes"]
+                .as_array()
+                .expect("nodes")
+                .iter()
+                .any(|node| node["name"] == leaf && node["sync"] == json!(true));
+            let is_used = hour.placement.iter().any(|(node, region)| *node != leaf && region == place);
+            // The calls that a join is spared cost writes where the join is.
+            if !is_join {
+                assert!(is_used, "seed {seed}: nothing but {leaf} is in {place}");
+                stray += 1;
+            }
+        }
+    }
+    assert!(stray > 20, "too few graphs have such a leaf: {stray}");
+}
+
 #[test]
 fn an_interrupted_solve_says_so() {
     let engine = engine(&problem(&Shape::SMALL, 1));

@@ -20,6 +20,7 @@ use crate::solver::search;
 use crate::solver::single_region::{self, SingleRegion};
 use crate::solver::stage::{HourContext, Stage};
 use crate::solver::tail;
+use crate::solver::tidy::gather_unreached;
 use crate::solver::{Options, Solver};
 
 /// Part of what is left of an hour's budget that explaining infeasibility may take.
@@ -139,7 +140,8 @@ pub fn solve(
     };
     let infeasibility = (status == Status::Infeasible)
         .then(|| explain_infeasibility(&context, &candidates, ordered.is_proven && solver == Solver::FineGrained));
-    let placement = ordered.placement.clone().unwrap_or_else(|| problem.home_placement());
+    let found = ordered.placement.clone().unwrap_or_else(|| problem.home_placement());
+    let placement = gather_unreached(&context.model, &mut scratch, found);
     let metrics = context.model.metrics(&mut scratch, &placement);
     let binding = find_binding(&context, &mut scratch, seed);
     let constraints = constraint_documents(&context.limits, &metrics, &binding);

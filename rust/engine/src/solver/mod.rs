@@ -13,6 +13,7 @@ pub mod single_region;
 pub mod stage;
 pub mod static_region;
 pub mod tail;
+pub mod tidy;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
