@@ -12,18 +12,23 @@ from multi_x_serverless.cli.main import cli
 
 PAGES = sorted([ROOT / "README.md", ROOT / "benchmarks" / "README.md", *(ROOT / "docs").rglob("*.md")])
 
+SEPARATORS = ("&&", "||", "|", ";", ">", ">>")
+"""Words of a shell at which a command ends."""
+
 
 def commands_of(page: Path) -> list[list[str]]:
     """Arguments of our program, of every command that a page shows."""
     found: list[list[str]] = []
     for block in blocks_of(page.read_text(encoding="utf-8")):
         for step in block.steps if block.language == "console" else ():
-            words = step.words
-            while words:  # `a && b` is two
-                end = words.index("&&") if "&&" in words else len(words)
-                if words[:1] == [PROGRAM]:
-                    found.append(words[1:end])
-                words = words[end + 1 :]
+            command: list[str] = []
+            for word in [*step.words, "&&"]:
+                if word not in SEPARATORS:
+                    command.append(word)
+                    continue
+                if command[:1] == [PROGRAM]:
+                    found.append(command[1:])
+                command = []
     return found
 
 
