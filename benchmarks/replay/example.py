@@ -25,7 +25,7 @@ PLAN_FILE = _EXAMPLES / "plan.json"
 
 def example() -> bytes:
     """The document of the guide to replays."""
-    return _problem(Limit("relative", 1.13))
+    return _problem(Limit("relative", 1.15))
 
 
 def plan_example() -> bytes:

@@ -22,10 +22,13 @@ class MultiXServerlessError(Exception):
     Attributes:
         code: Stable identifier in ``kebab-case``.
         exit_code: What the command line exits with.
+        remedy: What to do about it, for the table in ``docs/errors.md``, whose causes are the classes' first sentences.
+            A message says the same of the case at hand.
     """
 
     code: ClassVar[str] = "error"
     exit_code: ClassVar[int] = EXIT_FAILURE
+    remedy: ClassVar[str] = ""
 
     @property
     def details(self) -> dict[str, str]:
@@ -44,6 +47,7 @@ class InvalidConfigurationError(MultiXServerlessError):
 
     code = "invalid-configuration"
     exit_code = EXIT_USAGE
+    remedy = "Correct the named line of the file; docs/configuration.md lists every key and what it may hold."
 
     def __init__(self, message: str, *, file: str | None = None, line: int | None = None) -> None:
         self.file = file
@@ -56,6 +60,7 @@ class InvalidWorkflowError(InvalidConfigurationError):
     """The workflow's source cannot be turned into a graph (cycle, call in a loop, unreachable function...)."""
 
     code = "invalid-workflow"
+    remedy = "Correct the source at the named line; docs/guide/workflows.md says how calls may be written."
 
 
 class InvalidDocumentError(MultiXServerlessError):
@@ -68,6 +73,10 @@ class InvalidDocumentError(MultiXServerlessError):
     """
 
     code = "invalid-document"
+    remedy = (
+        "A document that you passed: correct the named field. A stored one: restore it, or make it anew with the "
+        "command that writes it (deploy, data_sync, data_collect, solve)."
+    )
 
     def __init__(self, document: str, path: str, message: str) -> None:
         self.document = document
@@ -84,6 +93,7 @@ class NewerSchemaError(InvalidDocumentError):
     """A document was written by a newer version of the product and is not guessed at."""
 
     code = "newer-schema"
+    remedy = "Upgrade this installation to the version that wrote the document, or newer."
 
 
 class InvalidProblemError(InvalidDocumentError):
@@ -97,6 +107,7 @@ class InvalidProblemError(InvalidDocumentError):
 
     code = "invalid-problem"
     exit_code = EXIT_USAGE
+    remedy = "Correct the field of the document; the member reason of the error is one of the engine's codes below."
 
     def __init__(self, path: str, message: str, *, reason: str) -> None:
         self.reason = reason
@@ -118,6 +129,7 @@ class InvalidPlacementError(InvalidDocumentError):
 
     code = "invalid-placement"
     exit_code = EXIT_USAGE
+    remedy = "Name every node of the problem document once, each with a region that it may run in."
 
     def __init__(self, path: str, message: str) -> None:
         super().__init__("placement", path, message)
@@ -128,12 +140,17 @@ class UsageError(MultiXServerlessError):
 
     code = "usage"
     exit_code = EXIT_USAGE
+    remedy = "Call the command as its --help says."
 
 
 class UnknownWorkflowError(MultiXServerlessError):
     """No workflow of that id is deployed."""
 
     code = "unknown-workflow"
+    remedy = (
+        "See 'list' for the ids of what is deployed, and whether --cloud, --state-dir, --profile and "
+        "--system-region are those it was deployed with."
+    )
 
     def __init__(self, workflow_id: str, known: tuple[str, ...] = ()) -> None:
         self.workflow_id = workflow_id
@@ -145,6 +162,7 @@ class UnknownRunError(MultiXServerlessError):
     """No log and no dead letter of a deployed workflow knows the run."""
 
     code = "unknown-run"
+    remedy = "Wait until the run has begun, and check the id; 'status WORKFLOW_ID' lists the last runs."
 
     def __init__(self, run_id: str, workflow_ids: tuple[str, ...] = ()) -> None:
         self.run_id = run_id
@@ -158,6 +176,7 @@ class WorkflowExistsError(MultiXServerlessError):
     """A thing that would be created is there already."""
 
     code = "already-exists"
+    remedy = "Choose another name, or delete what is there."
 
 
 class UnknownRegionError(MultiXServerlessError):
@@ -165,6 +184,7 @@ class UnknownRegionError(MultiXServerlessError):
 
     code = "unknown-region"
     exit_code = EXIT_USAGE
+    remedy = "Name a region as AWS does, for example us-east-1; the message says which there are."
 
 
 class NotEnoughDataError(MultiXServerlessError):
@@ -172,6 +192,9 @@ class NotEnoughDataError(MultiXServerlessError):
 
     code = "not-enough-data"
     exit_code = EXIT_FAILURE
+    remedy = (
+        "Do the earlier step that the message names (setup_tables, run, data_sync or data_collect), then try again."
+    )
 
 
 class SignalSourceError(MultiXServerlessError):
@@ -185,6 +208,10 @@ class SignalSourceError(MultiXServerlessError):
     """
 
     code = "signal-source"
+    remedy = (
+        "By the member reason. unauthorized: set the right key. quota, unavailable: try again later, the last good "
+        "value stays in use. unreadable, absurd, unknown: correct the file or address that was named as a source."
+    )
 
     def __init__(self, message: str, *, reason: str) -> None:
         self.reason = reason
@@ -201,6 +228,7 @@ class LimitsNotMetError(MultiXServerlessError):
 
     code = "limits-not-met"
     exit_code = EXIT_INFEASIBLE
+    remedy = "Choose another point or placement, or loosen the hard limit that the message names."
 
 
 class NothingToDoError(MultiXServerlessError):
@@ -208,24 +236,28 @@ class NothingToDoError(MultiXServerlessError):
 
     code = "nothing-to-do"
     exit_code = EXIT_NOTHING_TO_DO
+    remedy = "None is needed."
 
 
 class NotConfirmedError(MultiXServerlessError):
     """The answer to the question before a deletion was no; nothing was changed."""
 
     code = "not-confirmed"
+    remedy = "Answer yes, or give --yes before the command."
 
 
 class StateDirectoryBusyError(MultiXServerlessError):
     """Another command holds the state directory of the embedded cloud."""
 
     code = "state-busy"
+    remedy = "Wait until the named process has ended, or use another --state-dir."
 
 
 class CorruptedStateError(MultiXServerlessError):
     """The embedded cloud's database cannot be read."""
 
     code = "corrupted-state"
+    remedy = "Restore the state directory from a backup, or use another --state-dir and deploy anew."
 
 
 class CloudError(MultiXServerlessError):
@@ -239,6 +271,10 @@ class CloudError(MultiXServerlessError):
     """
 
     code = "cloud"
+    remedy = (
+        "See what the cloud said in the message, and run 'doctor'. What passes (throttling, no connection) was "
+        "tried again already: try later."
+    )
 
     def __init__(
         self, message: str, *, operation: str = "", region: str | None = None, retryable: bool = False
@@ -253,12 +289,14 @@ class ResourceNotFoundError(CloudError):
     """A named cloud resource does not exist."""
 
     code = "resource-not-found"
+    remedy = "Run 'deploy' to make what is missing, or 'doctor' to see what else is."
 
 
 class ObjectNotFoundError(MultiXServerlessError):
     """A workflow has no object of some key."""
 
     code = "object-not-found"
+    remedy = "See 'objects list WORKFLOW_ID' for the keys that there are."
 
     def __init__(self, workflow_id: str, keys: tuple[str, ...], *, region: str) -> None:
         self.workflow_id = workflow_id
@@ -275,33 +313,39 @@ class DocumentTooLargeError(CloudError):
     """A document does not fit into one item of a table, even compressed; nothing was written."""
 
     code = "document-too-large"
+    remedy = "Make the workflow smaller: fewer nodes, or shorter environment variables."
 
 
 class ConflictError(MultiXServerlessError):
     """Another writer changed the same thing meanwhile (compare-and-set failed); nothing was overwritten."""
 
     code = "conflict"
+    remedy = "Wait until the other command has ended, then try again."
 
 
 class DeploymentError(MultiXServerlessError):
     """A deployment, migration or removal did not reach its end; the message says in which state it left things."""
 
     code = "deployment"
+    remedy = "Remove the cause that the message names and run the same command again: it goes on from where it stopped."
 
 
 class OutOfTimeError(MultiXServerlessError):
     """Work was stopped before its time was over; what was done is kept, and the next call goes on from there."""
 
     code = "out-of-time"
+    remedy = "None is needed: the next call goes on. If it never ends, give the command or the function more time."
 
 
 class JobFailedError(MultiXServerlessError):
     """A job of the framework in the cloud did not reach its end; its log says why."""
 
     code = "job-failed"
+    remedy = "Run the command of the job by hand to see what is wrong with the named workflow."
 
 
 class UnsupportedError(MultiXServerlessError):
     """A documented feature that this version does not offer (on this cloud)."""
 
     code = "unsupported"
+    remedy = "Do what the message names instead."

@@ -63,6 +63,7 @@ class FunctionPlane:
         self._changed = threading.Condition()
         self._under_way = 0
         self._logging = threading.Lock()
+        self._streams: dict[str, str] = {}  # worker id -> log stream
         self.answer: Callable[[LambdaFunction, bytes], bytes] | None = None
         """Answers in the place of all functions, for tests of what is around them."""
         self.broken: dict[tuple[str, str], str] = {}
@@ -200,22 +201,25 @@ class FunctionPlane:
             return InvocationResult(b"", self.broken[region, name], 0.0), b""
         if all(role.arn != function.role for role in iam_backends[DEFAULT_ACCOUNT_ID]["aws"].roles.values()):
             return InvocationResult(b"", "AccessDenied: Lambda cannot assume the role", 0.0), b""
-        started = time.monotonic()
+        started, stream = time.monotonic(), "no worker"
         try:
             with self._pool.lend(_describe(function)) as worker:
+                stream = self._streams[worker.id]
+                self._log(region, name, time.time(), f"START RequestId: {request_id} Version: $LATEST", stream)
                 result = worker.invoke(request_id, payload)
         except WorkerStartError as error:
             result = InvocationResult(b"", str(error), time.monotonic() - started)
         report = f"REPORT RequestId: {request_id}\tDuration: {result.duration_s * 1000:.2f} ms\t"
         if result.init_s:
             report += f"Init Duration: {result.init_s * 1000:.2f} ms\t"
-        self._log(region, name, time.time(), report)
+        self._log(region, name, time.time(), report, stream)
         return result, report.encode()
 
     def _start_worker(self, description: FunctionDescription) -> Worker:
         region, name = description.region, description.specification.name
         function: LambdaFunction = _lambda_backend(region).get_function(name)
         task_root = self._packages.provide(description.specification.code_sha256, lambda: function.code_bytes)
+        stream = f"2026/01/01/{uuid.uuid4().hex}"
         worker = Worker(
             description,
             WorkerPlaces(
@@ -230,9 +234,10 @@ class FunctionPlane:
                     "MULTI_X_SERVERLESS_CLOUD": "aws",
                 },
             ),
-            take_line=lambda timestamp, line: self._log(region, name, timestamp, line),
+            take_line=lambda timestamp, line: self._log(region, name, timestamp, line, stream),
             watcher=self._reaper,
         )
+        self._streams[worker.id] = stream
         try:
             worker.wait_until_ready(_START_TIMEOUT_S)
         except BaseException:
@@ -240,10 +245,10 @@ class FunctionPlane:
             raise
         return worker
 
-    def _log(self, region: str, name: str, timestamp: float, line: str) -> None:
+    def _log(self, region: str, name: str, timestamp: float, line: str, stream: str) -> None:
         with self._logging:
             backend = logs_backends[DEFAULT_ACCOUNT_ID][region]
-            group, stream = f"/aws/lambda/{name}", "lines"
+            group = f"/aws/lambda/{name}"
             if group not in backend.groups:
                 backend.create_log_group(group, {})
             if stream not in backend.groups[group].streams:

@@ -108,8 +108,8 @@ def run_status(cloud: Cloud, run_id: str, workflow_id: str | None = None) -> Run
     """
     records = deployed_workflows(cloud) if workflow_id is None else (deployed_workflow(cloud, workflow_id),)
     if begins_run_id(run_id):
-        run_id = _whole_id(cloud, records, run_id)
-    since = _earliest(run_id, cloud.now())
+        run_id = whole_run_id(cloud, records, run_id)
+    since = earliest_record(run_id, cloud.now())
     for record in records:
         logged = read_runs(cloud, record.workflow_id, log_sources(cloud, record), [run_id], since)[run_id]
         letters = tuple(message for message in dead_letters(cloud, record.workflow_id) if message.run_id == run_id)
@@ -118,9 +118,9 @@ def run_status(cloud: Cloud, run_id: str, workflow_id: str | None = None) -> Run
     raise UnknownRunError(run_id, tuple(record.workflow_id for record in records))
 
 
-def _whole_id(cloud: Cloud, records: Sequence[WorkflowRecord], beginning: str) -> str:
+def whole_run_id(cloud: Cloud, records: Sequence[WorkflowRecord], beginning: str) -> str:
     """The id of the one run that begins so; the beginning itself if none does, or if that is an id, too."""
-    since = _earliest(beginning, cloud.now())
+    since = earliest_record(beginning, cloud.now())
     found: set[str] = set()
     for record in records:
         found |= run_ids_that_begin(cloud, record.workflow_id, log_sources(cloud, record), beginning, since)
@@ -132,7 +132,7 @@ def _whole_id(cloud: Cloud, records: Sequence[WorkflowRecord], beginning: str) -
     return beginning if beginning in ids or not ids else ids[0]
 
 
-def _earliest(run_id: str, now: float) -> float:
+def earliest_record(run_id: str, now: float) -> float:
     """No record of the run is older: its id begins with the time it was made at, in milliseconds."""
     if is_run_id(run_id) or begins_run_id(run_id):
         made_at = int(run_id[:_TIME_DIGITS].ljust(_TIME_DIGITS, "0"), 16) / 1000.0

@@ -5,6 +5,7 @@ A check whose tables are missing is left out: that they are missing is a finding
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -253,7 +254,8 @@ def _check_signals(cloud: Cloud, state: DeployedState) -> tuple[Finding, ...]:
         if not ages:
             continue
         oldest = max(ages, key=lambda region: ages[region])
-        message = f"{kind} data is {ages[oldest] / DAY_S:.1f} days old, from {known[oldest].source}"
+        sources = Counter(known[region].source for region in ages)
+        message = f"{kind} data is {ages[oldest] / DAY_S:.1f} days old, from {_named_sources(sources)}"
         if ages[oldest] >= OLDEST[kind].refuse_s:
             findings.append(Finding("signals", "problem", f"{message}: too old to plan with", remedy, (oldest,)))
         elif ages[oldest] >= OLDEST[kind].warn_s:
@@ -261,6 +263,14 @@ def _check_signals(cloud: Cloud, state: DeployedState) -> tuple[Finding, ...]:
         else:
             findings.append(Finding("signals", "ok", message))
     return tuple(findings)
+
+
+def _named_sources(sources: Counter[str]) -> str:
+    """Sources, the one of most regions first; where there are several, each with the number of its regions."""
+    if len(sources) == 1:
+        return next(iter(sources))
+    ordered = sorted(sources.items(), key=lambda item: (-item[1], item[0]))
+    return "; ".join(f"{source} ({count} region{'' if count == 1 else 's'})" for source, count in ordered)
 
 
 def _plan(plan: Plan) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from multi_x_serverless.cli.output import brief, write_text
+from multi_x_serverless.cli.output import brief, write_text, write_wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from multi_x_serverless.adaptation.dead_letters import GivenUpMessage
+
+
+_INDENT = " " * 4
 
 
 def show_letters(messages: Sequence[GivenUpMessage]) -> None:
@@ -21,7 +24,8 @@ def show_letters(messages: Sequence[GivenUpMessage]) -> None:
         workflow = f"workflow {message.workflow_id}" if message.workflow_id else "of no deployed workflow"
         write_text(f"    {workflow}, run {message.run_id or 'unknown'}")
         write_text(f"    id       {message.letter.id}")
-        write_text(f"    error    {brief(' '.join(message.letter.error.split()))}")
+        error = brief(" ".join(message.letter.error.split()))
+        write_wrapped(f"error    {error}", indent=_INDENT, hanging=_INDENT + " " * 9)
 
 
 def letter_members(message: GivenUpMessage) -> dict[str, Any]:

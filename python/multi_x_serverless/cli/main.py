@@ -13,12 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from multi_x_serverless.cli.output import printable
 from multi_x_serverless.cli.session import DEFAULT_SYSTEM_REGION, Settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_USAGE, MultiXServerlessError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
@@ -43,6 +47,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "list": CommandEntry("list", "List the deployed workflows."),
     "status": CommandEntry("status", "Show a workflow (its plan, where its nodes ran) or one run of it."),
     "objects": CommandEntry("objects", "Store, fetch, list or delete the objects that a workflow works with."),
+    "logs": CommandEntry("logs", "Show what the functions of a workflow or of one run have logged."),
     "dead_letters": CommandEntry("dead_letters", "List the messages that were given up, or delete them."),
     "redrive": CommandEntry("redrive", "Put messages that were given up back, so that their runs go on."),
     "data_sync": CommandEntry("data_sync", "Read new function logs into the history."),
@@ -65,6 +70,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "doctor": CommandEntry("doctor", "Show what is wrong and the command that mends it."),
     "remove": CommandEntry("remove", "Delete a workflow and everything it made."),
     "teardown": CommandEntry("teardown", "Delete the framework's tables with all they hold."),
+    "completion": CommandEntry("completion", "Print a script for completion in bash, zsh or fish."),
     "version": CommandEntry("version", "Show the version of the program and of its engine."),
 }
 
@@ -87,6 +93,15 @@ class LazyGroup(click.Group):
             raise TypeError(f"{entry.module} defines no command")
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands without importing them, and the options of all commands."""
+        from click.shell_completion import CompletionItem
+
+        dash = "-" in incomplete
+        names = {name.replace("_", "-") if dash else name: entry.summary for name, entry in COMMANDS.items()}
+        found = [CompletionItem(name, help=summary) for name, summary in names.items() if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -107,7 +122,8 @@ class LazyGroup(click.Group):
 
 
 def _default_color() -> bool:
-    return "NO_COLOR" not in os.environ
+    """By no-color.org the variable counts if it is not empty."""
+    return not os.environ.get("NO_COLOR")
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -159,7 +175,11 @@ def _default_color() -> bool:
 @click.option("-v", "--verbose", count=True, help="Say more on standard error; with a failure, the traceback.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on standard error but errors; these are always shown.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before something is deleted.")
-@click.option("--color/--no-color", default=_default_color, help="Colours in tables (also: NO_COLOR).")
+@click.option(
+    "--color/--no-color",
+    default=_default_color,
+    help="Colours and bold text (also: NO_COLOR=1).",
+)
 @click.version_option(package_name="multi-x-serverless", message="%(version)s")
 @click.pass_context
 def cli(  # the options are documented by their help
@@ -268,7 +288,7 @@ def _report(code: str, message: str, *, is_json: bool, details: Mapping[str, str
 
         click.echo(orjson.dumps({"error": {"code": code, "message": message, **(details or {})}}).decode(), err=True)
     else:
-        click.echo(f"error: {message}", err=True)
+        click.echo(f"error: {printable(message)}", err=True)
 
 
 if __name__ == "__main__":

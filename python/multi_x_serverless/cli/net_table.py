@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from multi_x_serverless.cli.output import Column, counted, dollars, grams, seconds, size, write_table, write_text
+from multi_x_serverless.cli.output import (
+    Column,
+    counted,
+    dollars,
+    grams,
+    seconds,
+    size,
+    write_table,
+    write_wrapped,
+)
 from multi_x_serverless.cli.session import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +45,7 @@ ASSUMED_NAMES: Mapping[Assumed, str] = {
 def show_net(settings: Settings, net: NetSaving) -> None:
     """Gross, overhead and net: expected beside observed."""
     if not net.overhead and not net.expected.runs:
-        write_text(f"In the last {net.days} days no plan has routed a run away, and planning has spent nothing.")
+        write_wrapped(f"In the last {net.days} days no plan has routed a run away, and planning has spent nothing.")
         return
     write_table(
         settings,

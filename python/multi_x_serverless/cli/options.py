@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from multi_x_serverless.cli.completion import complete_region, complete_workflow_id
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 transmission_option = click.option(
@@ -18,6 +20,25 @@ transmission_option = click.option(
 """``--transmission``: the argument is `None` where it is not given."""
 
 
+def workflow_argument(
+    name: str = "workflow_id", *, metavar: str | None = None, required: bool = True, nargs: int = 1
+) -> Callable[[Command], Command]:
+    """The id of a workflow, which the shell completes."""
+    return click.argument(name, metavar=metavar, required=required, nargs=nargs, shell_complete=complete_workflow_id)
+
+
+run_of_option = click.option(
+    "--workflow",
+    "workflow_id",
+    metavar="WORKFLOW_ID",
+    help="The workflow that the run is of.",
+    shell_complete=complete_workflow_id,
+)
+"""``--workflow`` beside the id of a run: the argument is `None` where it is not given."""
+
+
 def regions_option(text: str) -> Callable[[Command], Command]:
     """``--region``, repeatable: the argument `regions` is empty where it is not given."""
-    return click.option("--region", "regions", metavar="REGION", multiple=True, help=text)
+    return click.option(
+        "--region", "regions", metavar="REGION", multiple=True, help=text, shell_complete=complete_region
+    )

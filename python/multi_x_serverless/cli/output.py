@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from multi_x_serverless.cli.console import open_console
 from multi_x_serverless.cli.table_layout import Column, column_widths, elide, paragraphs
 
 __all__ = ["Column"]
@@ -15,14 +16,21 @@ if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
 
 OUTPUT_VERSION = 1
+"""Of all documents; a higher one means that a member was renamed, dropped or changed its meaning."""
+
+SCHEMA_PREFIX = "multi-x-serverless/cli/"
+
+_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in range(127, 160)}
+"""Controls that JSON leaves as they are and some terminals obey."""
 
 
 def write_json(command: str, members: Mapping[str, Any]) -> None:
-    """One JSON document: schema, version and the command's own members."""
+    """One JSON document: schema, version and the command's own members, which `cli.documents` declares."""
     import orjson
 
-    document = {"schema": f"multi-x-serverless/cli/{command}", "version": OUTPUT_VERSION, **members}
-    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
+    document = {"schema": f"{SCHEMA_PREFIX}{command}", "version": OUTPUT_VERSION, **members}
+    text = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
+    click.echo(text.translate(_JSON_ESCAPES))
 
 
 def write_table(
@@ -35,11 +43,10 @@ def write_table(
 ) -> None:
     """A table with a title, and a note under it; a paragraph for each row where the terminal is too narrow for it."""
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(no_color=not settings.color, highlight=False)
+    console = open_console(settings)
     if title:
         console.print(f"[bold]{escape(title)}[/bold]")
     widths = column_widths(columns, rows, console.width)
@@ -75,8 +82,13 @@ def write_text(text: str) -> None:
     click.echo(printable(text))
 
 
-def write_wrapped(text: str, *, indent: str = "") -> None:
-    """A paragraph for people, broken between words at the width of their terminal, but not before a per cent sign."""
+def write_wrapped(text: str, *, indent: str = "", hanging: str | None = None) -> None:
+    """A paragraph for people, broken between words at the width of their terminal, but not before a per cent sign.
+
+    Args:
+        indent: What the first line begins with.
+        hanging: What the others begin with; by default two blanks more than an indented first one.
+    """
     import shutil
     import textwrap
 
@@ -85,7 +97,7 @@ def write_wrapped(text: str, *, indent: str = "") -> None:
         printable(text).replace(" %", f"{no_break}%"),
         shutil.get_terminal_size().columns,
         initial_indent=indent,
-        subsequent_indent=indent + "  " if indent else "",
+        subsequent_indent=hanging if hanging is not None else indent + "  " if indent else "",
         break_long_words=False,
         break_on_hyphens=False,
     )
@@ -94,7 +106,7 @@ def write_wrapped(text: str, *, indent: str = "") -> None:
 
 def write_warning(text: str, *, indent: str = "") -> None:
     """What is to be known about the data that stand beside it, on standard output."""
-    write_text(f"{indent}warning: {text}")
+    write_wrapped(f"warning: {text}", indent=indent, hanging=indent + "  ")
 
 
 def counted(count: int, what: str) -> str:

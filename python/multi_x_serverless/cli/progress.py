@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from multi_x_serverless.cli.console import open_console
+
 if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
     from multi_x_serverless.deployment.progress import Progress
@@ -18,16 +20,18 @@ def _is_shown(settings: Settings) -> bool:
 
 @contextmanager
 def terminal_count(settings: Settings, what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar that counts up to `total`; does nothing without a terminal."""
-    if not _is_shown(settings) or total < 2:
+    """A bar that counts up to `total`, a spinner for one thing; nothing without a terminal."""
+    if not _is_shown(settings):
         yield lambda _count: None
         return
-    from rich.console import Console
+    if total < 2:
+        with terminal_status(settings, what):
+            yield lambda _count: None
+        return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True, no_color=not settings.color)
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=open_console(settings, is_error=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda count: bar.update(task, completed=count)
 
@@ -38,9 +42,9 @@ def terminal_status(settings: Settings, what: str) -> Iterator[None]:
     if not _is_shown(settings):
         yield
         return
-    from rich.console import Console
+    from rich.markup import escape
 
-    with Console(stderr=True, no_color=not settings.color).status(what):
+    with open_console(settings, is_error=True).status(escape(what)):
         yield
 
 
@@ -54,8 +58,7 @@ def terminal_progress(settings: Settings) -> Iterator[Progress]:
     elif not _is_shown(settings):
         yield SILENT
     else:
-        from rich.console import Console
+        from rich.markup import escape
 
-        console = Console(stderr=True, no_color=not settings.color)
-        with console.status("working") as status:
-            yield LineProgress(status.update)
+        with open_console(settings, is_error=True).status("working") as status:
+            yield LineProgress(lambda step: status.update(escape(step)))

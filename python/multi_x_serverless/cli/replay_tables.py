@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from multi_x_serverless.adaptation.replay.results import HOME, ORACLE, STATIC, SYSTEM, saving
-from multi_x_serverless.cli.output import Column, brief, percent, seconds, write_table, write_text
+from multi_x_serverless.cli.output import Column, brief, percent, seconds, write_table, write_text, write_wrapped
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.replay.results import PolicyResult, Replay
     from multi_x_serverless.cli.session import Settings
-
-WIDTH = 80
 
 SHOWN_REGIONS = 4
 
@@ -133,7 +130,7 @@ def _compared(excess: float) -> str:
 
 
 def _write_line(line: str) -> None:
-    write_text(textwrap.fill(line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+    write_wrapped(line, hanging="  ")
 
 
 def _amount(value: float) -> str:

@@ -15,6 +15,7 @@ from multi_x_serverless.cli.output import (
     seconds,
     write_table,
     write_text,
+    write_wrapped,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def show_run(settings: Settings, run: RunStatus) -> None:
     write_table(settings, "", columns, [_row(node) for node in run.nodes])
     for node in run.nodes:
         if node.waits_for:
-            write_text(f"{node.node} waits for {', '.join(node.waits_for)}")
+            write_wrapped(f"{node.node} waits for {', '.join(node.waits_for)}", hanging="  ")
     # Attempts that failed alike are shown once: usually all of them did.
     for failure, attempts in Counter(trace.failures).items():
         write_text(describe_failure(failure, attempts))
@@ -51,11 +52,11 @@ def show_run(settings: Settings, run: RunStatus) -> None:
     for kill in run.kills:
         write_text(f"ended by the platform: {kill}")
     if run.fallbacks:
-        write_text(f"{counted(run.fallbacks, 'call')} went home because the planned region did not take them.")
+        write_wrapped(f"{counted(run.fallbacks, 'call')} went home because the planned region did not take them.")
     if run.duplicates:
-        write_text(f"{counted(run.duplicates, 'repeated delivery')} found the node started and ran nothing.")
+        write_wrapped(f"{counted(run.duplicates, 'repeated delivery')} found the node started and ran nothing.")
     for message in run.letters:
-        write_text(f"given up: the message to {message.node or message.letter.function} in {message.letter.region}")
+        write_wrapped(f"given up: the message to {message.node or message.letter.function} in {message.letter.region}")
     if run.letters:
         write_text(f"When the cause is removed: redrive {run.workflow_id} --run {trace.run_id}")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from multi_x_serverless.cli.output import printable
 from multi_x_serverless.errors import NotConfirmedError
 
 if TYPE_CHECKING:
@@ -109,12 +110,12 @@ class Settings:
     def say(self, text: str, *, level: int = 0) -> None:
         """Progress for people, on standard error."""
         if self.verbosity >= level:
-            click.echo(text, err=True)
+            click.echo(printable(text), err=True)
 
     @staticmethod
     def say_error(text: str) -> None:
         """What went wrong without ending the command, on standard error; ``--quiet`` does not hide it."""
-        click.echo(f"error: {text}", err=True)
+        click.echo(f"error: {printable(text)}", err=True)
 
     def confirm(self, question: str) -> None:
         """Ask before something is deleted; `--yes` answers, and without a terminal the answer is no.

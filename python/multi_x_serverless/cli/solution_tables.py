@@ -17,8 +17,8 @@ from multi_x_serverless.cli.output import (
     quantity,
     seconds,
     write_table,
-    write_text,
     write_warning,
+    write_wrapped,
 )
 
 if TYPE_CHECKING:
@@ -279,9 +279,9 @@ def _show_infeasible(solution: Solution) -> None:
     if not solution.infeasible_hours:
         return
     hours = hour_ranges(solution.infeasible_hours)
-    write_text(f"No placement meets the hard limits at hours {hours} (UTC): everything stays home then.")
+    write_wrapped(f"No placement meets the hard limits at hours {hours} (UTC): everything stays home then.")
     for limit in next(entry for entry in solution.hours if entry.status == "infeasible").unmet_limits:
         if limit.excess > 0:
             best, allowed = quantity(limit.metric, limit.best_achievable), quantity(limit.metric, limit.limit)
             which = "" if limit.statistic == "upper_bound" else f" (p95, {statistic_name(limit.statistic)})"
-            write_text(f"  {limit.metric}{which} can be {best} at the least, the limit is {allowed}.")
+            write_wrapped(f"{limit.metric}{which} can be {best} at the least, the limit is {allowed}.", indent="  ")

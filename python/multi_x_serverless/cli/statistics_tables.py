@@ -12,6 +12,7 @@ from multi_x_serverless.cli.output import (
     size,
     write_table,
     write_text,
+    write_wrapped,
 )
 
 if TYPE_CHECKING:
@@ -87,11 +88,11 @@ def _show_workflow(settings: Settings, workflow: WorkflowStatistics) -> None:
         _show_edges(settings, workflow)
         _show_data(settings, workflow.nodes)
     if workflow.gaps:
-        write_text(f"What the history of {workflow.workflow_id} does not tell:")
+        write_wrapped(f"What the history of {workflow.workflow_id} does not tell:")
         for line in describe_gaps(workflow.gaps):
-            write_text(f"- {line}")
+            write_wrapped(f"- {line}", hanging="  ")
     if workflow.other_runs:
-        write_text(f"Left out: {counted(workflow.other_runs, 'run')} of earlier graphs.")
+        write_wrapped(f"Left out: {counted(workflow.other_runs, 'run')} of earlier graphs.")
 
 
 def _show_nodes(settings: Settings, workflow: WorkflowStatistics) -> None:

@@ -357,11 +357,17 @@ class MessageService(Protocol):
 
 @dataclass(frozen=True)
 class LogEvent:
-    """One line of a function's log. `id` is unique in its log and orders lines of equal time."""
+    """One line of a function's log. `id` is unique in its log and orders lines of equal time.
+
+    Attributes:
+        stream: Which container wrote it, or what the platform said about that one; a container works on one invocation
+            at a time. Empty where that is not known.
+    """
 
     id: str
     timestamp: float
     message: str
+    stream: str = ""
 
 
 class LogService(Protocol):

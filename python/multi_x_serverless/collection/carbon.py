@@ -51,6 +51,9 @@ LIVE_HOURS = DAYS_IN_WEEK * HOURS_IN_DAY
 FILE_HOURS = KEEP_DAYS * HOURS_IN_DAY
 """Past hours asked of the file: all that are kept."""
 
+SHOWN_REGIONS = 4
+"""So many regions are named in a note; of more, how many they are."""
+
 
 @dataclass(frozen=True)
 class CarbonCollector:
@@ -224,9 +227,7 @@ def _answer_of_file(file: CarbonFileSource, region: Region, current_hour: float)
     until = file.known_until(region)
     warnings = (*file.problems(region), *answer.warnings)
     if until is not None and not answer.past and not answer.expected:
-        useless = (
-            f"{file.name} knows nothing of {region.code} within {KEEP_DAYS} days before or {HOURS_IN_DAY} h from now"
-        )
+        useless = f"{file.name} knows nothing within {KEEP_DAYS} days before or {HOURS_IN_DAY} h from now there"
         warnings = (*warnings, f"{useless}: it ends at {in_words(until)}")
     return _Answer(answer.past, answer.expected, warnings)
 
@@ -283,7 +284,10 @@ def _stored(region: str, store: SignalStore) -> tuple[CarbonPast, tuple[str, ...
 def _named(regions: Sequence[str], all_regions: Collection[str]) -> str:
     if not regions:
         return "none of the regions"
-    return "all regions" if len(regions) == len(all_regions) > 1 else ", ".join(regions)
+    if len(regions) == len(all_regions) > 1:
+        return "all regions"
+    # Each region's outcome names its source.
+    return ", ".join(regions) if len(regions) <= SHOWN_REGIONS else f"{len(regions)} of {len(all_regions)} regions"
 
 
 def carbon_collector(

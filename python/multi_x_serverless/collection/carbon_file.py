@@ -21,7 +21,7 @@ from multi_x_serverless.collection.hours import SECONDS_PER_HOUR
 from multi_x_serverless.errors import SignalSourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from multi_x_serverless.collection.carbon_source import HourlyIntensity
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FILE_VARIABLE = "MULTI_X_SERVERLESS_CARBON_FILE"
 
 SHOWN_PROBLEMS = 5
-"""More lines than these are counted: a file in a wrong unit has a problem in every line."""
+"""More problems than these are counted: a file in a wrong unit has one in every line."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,14 @@ class CarbonFileSource:
         if isinstance(self._read, SignalSourceError):
             return ()
         found = [problem for problem in self._read.problems if problem.zone == zone]
-        shown = tuple(f"{self.path}:{problem.line}: {problem.message}" for problem in found[:SHOWN_PROBLEMS])
-        rest = len(found) - len(shown)
-        return (
-            (*shown, f"{self.path}: {rest} more lines{f' of {zone}' if zone else ''} are of no use") if rest else shown
-        )
+        lines: dict[str, list[int]] = {}
+        for problem in found:
+            lines.setdefault(problem.message, []).append(problem.line)
+        shown = dict(list(lines.items())[:SHOWN_PROBLEMS])
+        texts = tuple(f"{self.path}:{first}: {text}{_also(others)}" for text, (first, *others) in shown.items())
+        rest = len(found) - sum(map(len, shown.values()))
+        of_zone = f" of {zone}" if zone else ""
+        return (*texts, f"{self.path}: {rest} more lines{of_zone} are of no use") if rest else texts
 
     @cached_property
     def _read(self) -> FileContent | SignalSourceError:
@@ -102,3 +105,10 @@ class CarbonFileSource:
             return read_content(self.path, self.name)
         except SignalSourceError as error:
             return error  # Kept, so that a large file that cannot be read is not read for every region.
+
+
+def _also(others: Sequence[int]) -> str:
+    """That other lines have the same problem."""
+    if not others:
+        return ""
+    return f" (so has line {others[0]})" if len(others) == 1 else f" (so have {len(others)} more lines)"

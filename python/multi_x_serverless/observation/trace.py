@@ -101,7 +101,7 @@ def read_runs(
             except MalformedRecordError:
                 continue
             if record is None:
-                request = _killed_request(event.message)
+                request = killed_request(event.message)
                 if request in run_of_request:
                     found[run_of_request[request]].kills.append((request, event.message.strip()))
             elif record.get("wf") == workflow_id and record.get("run") in found:
@@ -134,7 +134,7 @@ _KILLED = re.compile(
 )
 
 
-def _killed_request(line: str) -> str:
+def killed_request(line: str) -> str:
     """Request id in a line by which the platform says that an invocation was ended; empty for any other line."""
     match = _KILLED.search(line)
     return "" if match is None else match.group(1)

@@ -12,33 +12,41 @@ class WorkflowError(Exception):
 
     Attributes:
         code: Stable identifier in ``kebab-case``.
+        remedy: What to do about it, for the table in ``docs/errors.md``.
     """
 
     code = "workflow"
+    remedy = ""
 
 
 class InvalidDefinitionError(WorkflowError):
     """The workflow's source declares something that cannot be deployed."""
 
     code = "invalid-definition"
+    remedy = "Correct the named decorator or call in app.py, then deploy."
 
 
 class UnsupportedFeatureError(WorkflowError):
     """A documented feature that this version does not offer yet."""
 
     code = "unsupported-feature"
+    remedy = "Do without the feature, or with what the message names instead."
 
 
 class OutsideRunError(WorkflowError):
     """An operation of a run was called where no run is under way (or in a thread that the run does not know)."""
 
     code = "outside-run"
+    remedy = (
+        "Call it in a function of the workflow while it runs, in its own thread; docs/guide/workflows.md has the rules."
+    )
 
 
 class NotASyncNodeError(WorkflowError):
     """`get_predecessor_data` was called by a node that joins nothing."""
 
     code = "not-a-sync-node"
+    remedy = "Call get_predecessor_data only in a function that several calls lead to."
 
 
 class CallSiteError(WorkflowError):
@@ -51,6 +59,7 @@ class CallSiteError(WorkflowError):
     """
 
     code = "unknown-call-site"
+    remedy = "Deploy again after each change of the source, and write calls as docs/guide/workflows.md says."
 
     def __init__(self, message: str, *, file: str = "", line: int = 0) -> None:
         self.file = file
@@ -62,18 +71,21 @@ class RepeatedCallError(CallSiteError):
     """One call site was reached twice in one invocation."""
 
     code = "repeated-call"
+    remedy = "Write a call for each message: one call site sends at most one in an invocation."
 
 
 class PayloadError(WorkflowError):
     """A payload cannot be sent or read."""
 
     code = "invalid-payload"
+    remedy = "Send JSON values or bytes within the limits of docs/guide/workflows.md."
 
 
 class InvalidObjectKeyError(WorkflowError):
     """The key of an object cannot be used."""
 
     code = "invalid-object-key"
+    remedy = "Use a relative path without empty parts, as the message says."
 
 
 class ObjectNotFoundError(WorkflowError):
@@ -86,6 +98,9 @@ class ObjectNotFoundError(WorkflowError):
     """
 
     code = "object-not-found"
+    remedy = (
+        "Write the object before it is read, or check its key; 'objects list WORKFLOW_ID' shows those that there are."
+    )
 
     def __init__(self, key: str, *, region: str, hint: str = "") -> None:
         self.key = key
@@ -102,6 +117,9 @@ class RejectedMessageError(WorkflowError):
     """
 
     code = "rejected-message"
+    remedy = (
+        "Start runs with 'run' or as docs/guide/workflows.md says; messages of anybody else are refused on purpose."
+    )
 
     def __init__(self, reason: str, detail: str) -> None:
         self.reason = reason
@@ -113,24 +131,31 @@ class OtherManifestError(WorkflowError):
     """A message was sent under another deployment of the workflow; it is left to the queue to bring it again."""
 
     code = "other-manifest"
+    remedy = (
+        "None is needed while a deployment is under way; a message of an earlier deployment that was given up is "
+        "put back with 'redrive' or deleted with 'dead_letters --discard'."
+    )
 
 
 class ClaimHeldError(WorkflowError):
     """A second delivery of a sync node's message came while the first may still be at work; the queue tries again."""
 
     code = "claim-held"
+    remedy = "None is needed: the queue delivers the message again."
 
 
 class DamagedStateError(WorkflowError):
     """An item of the run's state does not have the form the protocol writes."""
 
     code = "damaged-state"
+    remedy = "Start the run anew; if no other program writes to the framework's tables, report a defect."
 
 
 class PackageError(WorkflowError):
     """The deployment package or the function's environment does not fit together."""
 
     code = "invalid-package"
+    remedy = "Deploy the workflow again."
 
 
 class BackendError(WorkflowError):
@@ -144,6 +169,10 @@ class BackendError(WorkflowError):
     """
 
     code = "backend"
+    remedy = (
+        "See what the cloud said in the message; the message is delivered again, and 'redrive' puts back what was "
+        "given up."
+    )
 
     def __init__(self, message: str, *, operation: str, region: str, outcome_unknown: bool = False) -> None:
         self.operation = operation

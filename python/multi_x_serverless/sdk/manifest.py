@@ -35,6 +35,9 @@ class ManifestError(WorkflowError, ValueError):
     """The manifest in the package cannot be used."""
 
     code = "invalid-manifest"
+    remedy = (
+        "Deploy the workflow again, with a version of this package that is not older than the one that deployed it."
+    )
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class PlanReplicaError(WorkflowError, ValueError):
     """A plan replica cannot be used; the run goes home."""
 
     code = "unusable-plan-replica"
+    remedy = "None is needed for the run: it goes home. 'update_check_deployment' or 'deploy' writes the replica anew."
 
 
 def encode_placement(region_indices: Sequence[int]) -> str:

@@ -349,6 +349,19 @@ def test_carbon_data_made_anew_of_old_hours_is_as_old_as_they_are(cloud: FakeClo
     assert "3.0 days old, from " in carbon.message
 
 
+def test_all_sources_of_carbon_data_are_named(cloud: FakeCloud, no_project: Path) -> None:
+    store = SignalStore(cloud.key_value, cloud.system_region)
+    signal = store.get(CARBON, ELSEWHERE)
+    assert signal is not None
+    regions = len(store.all(CARBON))
+    common = signal.source
+    store.put(CARBON, replace(signal, source="file grid.csv"))
+
+    carbon = next(finding for finding in examine_cloud(cloud, no_project) if finding.message.startswith("carbon"))
+
+    assert carbon.message.endswith(f"from {common} ({regions - 1} regions); file grid.csv (1 region)")
+
+
 def test_data_that_was_never_collected(cloud: FakeCloud, no_project: Path) -> None:
     for key in list(cloud.key_value.tables[HOME, physical_name("signals")]):
         if (key.partition, key.sort) in {("carbon", ELSEWHERE), ("price", HOME)}:

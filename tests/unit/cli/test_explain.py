@@ -24,7 +24,7 @@ from multi_x_serverless.solving.problem import SolveSettings
 from multi_x_serverless.solving.solution import plan_from_solution
 from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import deployed_example
-from tests.unit.cli.golden import check_golden, table_settings
+from tests.unit.cli.golden import check_golden, check_golden_document, table_settings
 from tests.unit.core.documents import ENTRY, RESIZE, dump, fan_out_problem, one_node_problem
 from tests.unit.deployment.projects import WORKFLOW_ID
 
@@ -148,7 +148,7 @@ def test_the_whole_as_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     assert run(arguments) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == "multi-x-serverless/cli/explain"
-    check_golden("explain_json", json.dumps(rounded(document), indent=2))
+    check_golden_document("explain_json", json.dumps(rounded(document), indent=2))
 
 
 def test_a_document_is_read_from_standard_input(

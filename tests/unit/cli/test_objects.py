@@ -181,7 +181,7 @@ def test_objects_are_deleted_by_the_beginning_of_their_keys(cloud: FakeCloud) ->
 def test_a_removed_workflows_objects_can_still_be_reached(cloud: FakeCloud, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--yes", "remove", WORKFLOW_ID]) == 0
     out = capsys.readouterr().out
-    assert f"2 objects of it stay; to delete: multi_x_serverless objects delete {WORKFLOW_ID} --all\n" in out
+    assert f"2 objects of it stay; to delete:\n  multi_x_serverless objects delete {WORKFLOW_ID} --all\n" in out
     assert run(["--output", "json", "objects", "list", WORKFLOW_ID]) == 0
     assert json.loads(capsys.readouterr().out)["region"] == HOME
     assert run(["objects", "put", WORKFLOW_ID, __file__]) == 1

@@ -119,12 +119,30 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(
         cloud.objects.put_object(HOME, "payloads/w/r/e0", b"kept")
     with closing(sqlite3.connect(state_dir / "cloud.db")) as connection:
         connection.execute("ALTER TABLE object DROP COLUMN stored_at")
+        connection.execute("ALTER TABLE log_event DROP COLUMN stream")
         connection.execute("PRAGMA user_version = 1")
 
     with open_cloud() as cloud:
         assert cloud.objects.get_object(HOME, "payloads/w/r/e0") == b"kept"
     with closing(sqlite3.connect(state_dir / "cloud.db")) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
+def test_logs_of_an_older_version_are_read_before_and_after_the_migration(
+    open_cloud: Callable[..., LocalCloud], state_dir: Path
+) -> None:
+    with open_cloud() as cloud:
+        cloud.logs.append(HOME, "f", 1.0, "said", "worker")
+        assert [event.stream for event in cloud.logs.read_logs(HOME, "f", 0.0, 2.0)] == ["worker"]
+    with closing(sqlite3.connect(state_dir / "cloud.db")) as connection:
+        connection.execute("ALTER TABLE log_event DROP COLUMN stream")
+        connection.execute("PRAGMA user_version = 2")
+
+    for exclusive in (False, True, False):
+        with open_cloud(exclusive=exclusive) as cloud:
+            assert [(event.message, event.stream) for event in cloud.logs.read_logs(HOME, "f", 0.0, 2.0)] == [
+                ("said", "")
+            ]
 
 
 def test_payloads_are_deleted_when_no_message_can_ask_for_them(open_cloud: Callable[..., LocalCloud]) -> None:

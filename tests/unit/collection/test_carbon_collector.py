@@ -320,7 +320,7 @@ def test_a_file_of_last_year_is_no_file_of_today_and_that_is_said(tmp_path: Path
     rows: list[tuple[str, float, object]] = [("DE", CURRENT - (365 * 24 + place) * HOUR, 77.0) for place in range(48)]
     report = CarbonCollector(file=carbon_file(tmp_path, rows)).collect(REGIONS, NOW, store)
     (warning,) = warnings_of(report, "eu-central-1")
-    assert "knows nothing of eu-central-1 within 35 days" in warning
+    assert "knows nothing within 35 days" in warning
     assert warning.endswith("it ends at 2025-10-15 14:00 UTC")
     assert warnings_of(report, "us-east-1") == ()
 

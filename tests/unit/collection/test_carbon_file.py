@@ -273,10 +273,21 @@ def test_a_zone_in_another_unit_is_told_and_not_used(folder: Path) -> None:
 
 
 def test_many_bad_lines_are_counted(folder: Path) -> None:
-    rows = "\n".join(row(time=f"2026-11-26T{hour:02}:00Z", intensity=302000) for hour in range(12))
+    rows = "\n".join(row(time=f"2026-11-26T{hour:02}:00Z", intensity=302000 + hour) for hour in range(12))
     problems = source(folder, HEADER + rows).problems(GERMANY)
     assert len(problems) == 6
     assert problems[-1].endswith("carbon.csv: 7 more lines of DE are of no use")
+
+
+def test_lines_with_the_same_problem_are_told_once(folder: Path) -> None:
+    hours = [row(time="2026-11-26T08:00Z", intensity=302000), row(time="2026-11-26T09:00Z", intensity="")]
+    file = source(folder, HEADER + "\n".join(hours * 3))
+    assert [problem.rpartition("carbon.csv")[2] for problem in file.problems(GERMANY)] == [
+        ":2: gco2eq_per_kwh is 302000, expected more than 0 and at most 1500 (so have 2 more lines)",
+        ":3: gco2eq_per_kwh is '', expected a number (so have 2 more lines)",
+    ]
+    file = source(folder, HEADER + "\n".join([hours[0], row(), hours[0]]))
+    assert file.problems(GERMANY)[0].endswith("at most 1500 (so has line 4)")
 
 
 def test_zones_that_no_region_is_in_are_told(folder: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import Column, write_json, write_table, write_text
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -22,7 +23,7 @@ ALWAYS_SHOWN = ("lines", "completed", "failed", "open")
 
 
 @click.command("data_sync")
-@click.argument("workflow_ids", nargs=-1)
+@workflow_argument("workflow_ids", required=False, nargs=-1)
 @pass_settings
 def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
     """Read new function logs of all workflows, or of WORKFLOW_IDS, into the history of runs.

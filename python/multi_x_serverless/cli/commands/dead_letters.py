@@ -5,13 +5,15 @@ from __future__ import annotations
 import click
 
 from multi_x_serverless.cli.letter_table import letter_members, show_letters
+from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import counted, write_json, write_text
+from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import NothingToDoError
 
 
 @click.command("dead_letters")
-@click.argument("workflow_id", required=False)
+@workflow_argument(required=False)
 @click.option("--discard", "letter_ids", metavar="LETTER_ID", multiple=True, help="Delete this message; repeatable.")
 @click.option("--discard-all", "discard_all", is_flag=True, help="Delete all messages that would be listed.")
 @pass_settings
@@ -28,9 +30,11 @@ def command(settings: Settings, workflow_id: str | None, letter_ids: tuple[str, 
         from multi_x_serverless.adaptation.dead_letters import all_dead_letters, choose_letters, dead_letters, discard
 
         if workflow_id is not None:
-            messages = dead_letters(cloud, workflow_id)
+            with terminal_status(settings, "looking for messages that were given up"):
+                messages = dead_letters(cloud, workflow_id)
         else:
-            found = all_dead_letters(cloud)
+            with terminal_status(settings, "looking for messages that were given up"):
+                found = all_dead_letters(cloud)
             messages = found.messages
             for region, why in found.unread.items():
                 settings.say(f"warning: {region} was not looked at: {why}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -9,9 +10,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
+from multi_x_serverless.cli.output import write_json
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, UsageError
 
@@ -48,7 +51,7 @@ def command(settings: Settings, directory: Path, runs: int) -> int:
     _make_anew(directory)
     project, state = directory / PROJECT, directory / "state"
     started = time.monotonic()
-    demo = _Demo(state, color=settings.color)
+    demo = _Demo(state, color=settings.color, is_json=settings.is_json)
     steps: list[tuple[str, list[str]]] = [
         ("Make the framework's tables", ["setup_tables"]),
         ("Deploy to the home region", ["deploy"]),
@@ -71,10 +74,14 @@ def command(settings: Settings, directory: Path, runs: int) -> int:
     for number, (title, arguments) in enumerate(steps, start=2):
         if code != EXIT_OK:
             settings.say_error(f"the demo stopped at step {number - 1}; its directory is {directory}")
-            return EXIT_FAILURE
+            break
         demo.heading(f"{number}/{count} {title}")
         code = demo.run(arguments, project)
-    click.echo(f"\nThe demo took {time.monotonic() - started:.0f} s. Its directory is {directory}.")
+    elapsed_s = time.monotonic() - started
+    if settings.is_json:
+        write_json("demo", {"directory": str(directory), "steps": demo.steps, "elapsed_s": elapsed_s})
+    elif code == EXIT_OK:
+        click.echo(f"\nThe demo took {elapsed_s:.0f} s. Its directory is {directory}.")
     return EXIT_OK if code == EXIT_OK else EXIT_FAILURE
 
 
@@ -94,9 +101,15 @@ def _make_anew(directory: Path) -> None:
 
 
 class _Demo:
-    """Runs public commands as a user would, in processes of their own."""
+    """Runs public commands as a user would, in processes of their own.
 
-    def __init__(self, state: Path, *, color: bool) -> None:
+    Attributes:
+        steps: What was run, as members of a document, if that is what is wanted; nothing is printed then.
+    """
+
+    def __init__(self, state: Path, *, color: bool, is_json: bool) -> None:
+        self.steps: list[dict[str, Any]] = []
+        self._is_json = is_json
         self._color = color
         self._cwd: Path | None = None
         self._variables = {"MULTI_X_SERVERLESS_CLOUD": "local", "MULTI_X_SERVERLESS_STATE_DIR": str(state)}
@@ -108,16 +121,20 @@ class _Demo:
 
     def show_variables(self) -> None:
         """Print what a user would set once."""
-        for name, value in self._variables.items():
+        for name, value in () if self._is_json else self._variables.items():
             click.echo(f"$ export {name}={shlex.quote(value)}")
 
     def heading(self, text: str) -> None:
         """A line between steps."""
+        if self._is_json:
+            return
         click.echo()
         click.secho(text, bold=True, color=None if self._color else False)
 
     def run(self, arguments: list[str], cwd: Path) -> int:
         """Print and run one command; returns its exit code."""
+        if self._is_json:
+            return self._keep(arguments, cwd)
         if cwd != self._cwd:
             click.echo(f"$ cd {shlex.quote(str(cwd))}")
             self._cwd = cwd
@@ -126,3 +143,17 @@ class _Demo:
         return subprocess.run(
             [sys.executable, "-m", "multi_x_serverless", *arguments], cwd=cwd, env=self._environment, check=False
         ).returncode
+
+    def _keep(self, arguments: list[str], cwd: Path) -> int:
+        """Run one command and keep its document."""
+        words = ["--output", "json", *arguments]
+        ended = subprocess.run(
+            [sys.executable, "-m", "multi_x_serverless", *words],
+            cwd=cwd,
+            env=self._environment,
+            check=False,
+            stdout=subprocess.PIPE,
+        )
+        document = json.loads(ended.stdout) if ended.stdout else None
+        self.steps.append({"command": words, "exit_code": ended.returncode, "document": document})
+        return ended.returncode

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from multi_x_serverless.cli.output import write_json, write_text
+from multi_x_serverless.cli.options import workflow_argument
+from multi_x_serverless.cli.output import write_json, write_wrapped
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("explain")
-@click.argument("workflow_id", required=False)
+@workflow_argument(required=False)
 @click.option(
     "--plan",
     "which",
@@ -67,9 +68,12 @@ def command(
     from multi_x_serverless.report.explanation import NoSolverAsked
 
     if isinstance(explanation, NoSolverAsked):
-        write_text(
+        write_wrapped(
             f"Plan {explanation.version} of {explanation.workflow_id} has everything at home, {explanation.home}: no "
-            f"solver was asked.\n'solve {explanation.workflow_id}' makes a plan to explain, "
+            "solver was asked."
+        )
+        write_wrapped(
+            f"'solve {explanation.workflow_id}' makes a plan to explain, "
             f"'explain {explanation.workflow_id} --fresh' shows what it would be."
         )
         return

@@ -15,6 +15,7 @@ from multi_x_serverless.cli.output import (
     write_table,
     write_text,
 )
+from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 
@@ -100,7 +101,8 @@ def _list_tagged(settings: Settings, regions: tuple[str, ...]) -> int:
         from multi_x_serverless.cloud.usable import require_usable
 
         chosen = require_usable(cloud, regions) if regions else cloud.usable_regions()
-        listed = run_all([partial(cloud.tagged_resources, region) for region in chosen])
+        with terminal_status(settings, f"looking at {counted(len(chosen), 'region')}"):
+            listed = run_all([partial(cloud.tagged_resources, region) for region in chosen])
     found = [(region, resource) for region, resources in zip(chosen, listed, strict=True) for resource in resources]
     if settings.is_json:
         write_json("list", {"tagged": [{"region": region, "id": resource} for region, resource in found]})

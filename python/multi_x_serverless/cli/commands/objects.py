@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import Column, counted, size, write_json, write_table, write_text
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -33,7 +34,7 @@ def command() -> None:
 
 
 @command.command("put")
-@click.argument("workflow_id")
+@workflow_argument()
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--key", help="Key of the object, for example input/picture.png.  [default: the name of FILE]")
 @pass_settings
@@ -59,7 +60,7 @@ def put(settings: Settings, workflow_id: str, file: Path, key: str | None) -> No
 
 
 @command.command("get")
-@click.argument("workflow_id")
+@workflow_argument()
 @click.argument("key")
 @click.option(
     "-o",
@@ -94,7 +95,7 @@ def get(settings: Settings, workflow_id: str, key: str, output: Path | None, reg
 
 
 @command.command("list")
-@click.argument("workflow_id")
+@workflow_argument()
 @click.option("--prefix", default="", help="Only objects whose keys begin with this.")
 @region_option
 @pass_settings
@@ -120,7 +121,7 @@ def list_command(settings: Settings, workflow_id: str, prefix: str, region: str 
 
 
 @command.command("delete")
-@click.argument("workflow_id")
+@workflow_argument()
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
 @click.option("--prefix", help="Delete all objects whose keys begin with this.")
 @click.option("--all", "deletes_all", is_flag=True, help="Delete all objects of the workflow.")

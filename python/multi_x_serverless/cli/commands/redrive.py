@@ -5,13 +5,15 @@ from __future__ import annotations
 import click
 
 from multi_x_serverless.cli.letter_table import letter_members
+from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text
+from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 
 
 @click.command("redrive")
-@click.argument("workflow_id")
+@workflow_argument()
 @click.argument("letter_ids", metavar="[LETTER_ID]...", nargs=-1)
 @click.option("--run", "run_id", metavar="RUN_ID", help="Only messages of this run.")
 @click.option("--wait/--no-wait", default=None, help="Wait for the runs.  [default: --wait on the embedded cloud]")
@@ -32,14 +34,15 @@ def command(
     with settings.open_cloud() as cloud:
         from multi_x_serverless.adaptation.dead_letters import redrive
 
-        result = redrive(
-            cloud,
-            workflow_id,
-            letter_ids,
-            run_id=run_id,
-            wait=wait if wait is not None else cloud.name == "local",
-            timeout_s=timeout,
-        )
+        with terminal_status(settings, "putting messages back"):
+            result = redrive(
+                cloud,
+                workflow_id,
+                letter_ids,
+                run_id=run_id,
+                wait=wait if wait is not None else cloud.name == "local",
+                timeout_s=timeout,
+            )
     if settings.is_json:
         members = {
             "redriven": [letter_members(message) for message in result.messages],

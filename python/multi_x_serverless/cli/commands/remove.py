@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import counted, write_json, write_text
 from multi_x_serverless.cli.progress import terminal_progress
 from multi_x_serverless.cli.session import PROGRAM, Settings, pass_settings
@@ -11,7 +12,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 
 
 @click.command("remove")
-@click.argument("workflow_id")
+@workflow_argument()
 @click.option("--keep-logs", is_flag=True, help="Leave the functions' logs.")
 @click.option("--objects", "delete_objects", is_flag=True, help="Delete the workflow's objects too.")
 @pass_settings
@@ -46,7 +47,7 @@ def command(settings: Settings, workflow_id: str, keep_logs: bool, delete_object
         write_text(f"Removed {workflow_id}: {counted(len(result.deleted), 'resource')}{objects} deleted.")
         if result.objects_left:
             again = settings.with_options(f"{PROGRAM} objects delete {workflow_id} --all")
-            write_text(f"{_left(result.objects_left)}; to delete: {again}")
+            write_text(f"{_left(result.objects_left)}; to delete:\n  {again}")
         for left in result.left:
             settings.say_error(f"could not delete: {left}")
     return EXIT_FAILURE if result.left else EXIT_OK

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from multi_x_serverless.cli.net_table import show_net, show_overhead
-from multi_x_serverless.cli.options import transmission_option
+from multi_x_serverless.cli.options import transmission_option, workflow_argument
 from multi_x_serverless.cli.output import (
     Column,
     counted,
@@ -20,6 +20,7 @@ from multi_x_serverless.cli.output import (
     write_table,
     write_text,
     write_warning,
+    write_wrapped,
 )
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.cli.solution_tables import drawn_from, show_provenance
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @click.command("report")
-@click.argument("workflow_id")
+@workflow_argument()
 @transmission_option
 @pass_settings
 def command(settings: Settings, workflow_id: str, transmission: str | None) -> None:
@@ -144,14 +145,14 @@ def _show_observed(settings: Settings, observed: Observed, plan_version: int) ->
             note=_note(observed),
         )
     if observed.obstacle:
-        write_text(f"No saving is stated from observed runs: {observed.obstacle}")
+        write_wrapped(f"No saving is stated from observed runs: {observed.obstacle}")
     for name, saving, method in (
         ("carbon", observed.carbon, "modelled from observed runs"),
         ("cost", observed.cost, "modelled from observed runs"),
         ("time", observed.runtime, "measured"),
     ):
         if saving is not None:
-            write_text(f"{name} saved, {method}: {_interval(saving)}")
+            write_wrapped(f"{name} saved, {method}: {_interval(saving)}")
 
 
 def _note(observed: Observed) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from multi_x_serverless.cli.failures import failure_lines
+from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import (
     Column,
     counted,
@@ -30,7 +31,7 @@ SHOWN_SINGLY = 5
 
 
 @click.command("run")
-@click.argument("workflow_id")
+@workflow_argument()
 @click.option("-a", "--argument", "argument", metavar="JSON", help="Input of the run, a JSON value.")
 @click.option(
     "--arguments-file",

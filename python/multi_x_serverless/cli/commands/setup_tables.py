@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from multi_x_serverless.cli.options import regions_option
-from multi_x_serverless.cli.output import write_json, write_text
+from multi_x_serverless.cli.output import counted, write_json, write_wrapped
+from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 
 
@@ -24,7 +25,8 @@ def command(settings: Settings, regions: tuple[str, ...]) -> None:
         from multi_x_serverless.sdk.tables import REGION_TABLES
 
         chosen = require_usable(cloud, regions) if regions else cloud.usable_regions()
-        create_tables(cloud, chosen)
+        with terminal_status(settings, f"making tables in {counted(len(chosen), 'region')}"):
+            create_tables(cloud, chosen)
         if settings.is_json:
             write_json(
                 "setup_tables",
@@ -37,6 +39,6 @@ def command(settings: Settings, regions: tuple[str, ...]) -> None:
             )
         else:
             where = f"each of {len(chosen)} regions" if len(chosen) > 1 else chosen[0]
-            write_text(
+            write_wrapped(
                 f"Tables are ready: {len(SYSTEM_TABLES)} in {cloud.system_region}, {len(REGION_TABLES)} in {where}."
             )

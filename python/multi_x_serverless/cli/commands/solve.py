@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from multi_x_serverless.cli.options import transmission_option
+from multi_x_serverless.cli.options import transmission_option, workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text, write_warning, write_wrapped
 from multi_x_serverless.cli.problem_file import require_directory, solve_file, write_document
 from multi_x_serverless.cli.progress import terminal_status
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("solve")
-@click.argument("workflow_id", required=False)
+@workflow_argument(required=False)
 @click.option(
     "--problem",
     "problem_file",
@@ -244,7 +244,7 @@ def _show(settings: Settings, answer: _Answer) -> None:
         write_wrapped(f"Point {answer.picked}, at all hours: {places}.")
     if answer.staged_version is not None:
         version = answer.staged_version
-        write_text(
+        write_wrapped(
             f"Staged as plan {version}; 'update_check_deployment' puts it in force, 'explain' says why it is so."
         )
     else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from multi_x_serverless.cli.net_table import show_net
+from multi_x_serverless.cli.options import run_of_option, workflow_argument
 from multi_x_serverless.cli.output import (
     Column,
     age,
@@ -18,7 +19,9 @@ from multi_x_serverless.cli.output import (
     write_json,
     write_table,
     write_text,
+    write_wrapped,
 )
+from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -29,8 +32,8 @@ if TYPE_CHECKING:
 
 
 @click.command("status")
-@click.argument("identifier", metavar="WORKFLOW_ID|RUN_ID")
-@click.option("--workflow", "workflow_id", metavar="WORKFLOW_ID", help="The workflow that the run is of.")
+@workflow_argument("identifier", metavar="WORKFLOW_ID|RUN_ID")
+@run_of_option
 @click.option("--last", type=click.IntRange(min=0), default=5, show_default=True, help="How many of the last runs.")
 @pass_settings
 def command(settings: Settings, identifier: str, workflow_id: str | None, last: int) -> None:
@@ -46,7 +49,8 @@ def command(settings: Settings, identifier: str, workflow_id: str | None, last: 
         if workflow_id is not None or is_run_id(identifier) or begins_run_id(identifier):
             from multi_x_serverless.cli.run_table import run_members, show_run
 
-            run = run_status(cloud, identifier, workflow_id)
+            with terminal_status(settings, "reading the logs"):
+                run = run_status(cloud, identifier, workflow_id)
             if settings.is_json:
                 write_json("run_status", run_members(run))
             else:
@@ -54,7 +58,8 @@ def command(settings: Settings, identifier: str, workflow_id: str | None, last: 
             return
         from multi_x_serverless.adaptation.status import workflow_status
 
-        status, now = workflow_status(cloud, identifier, last=last), cloud.now()
+        with terminal_status(settings, "reading the history"):
+            status, now = workflow_status(cloud, identifier, last=last), cloud.now()
     if settings.is_json:
         write_json("status", _members(status))
     else:
@@ -64,19 +69,19 @@ def command(settings: Settings, identifier: str, workflow_id: str | None, last: 
 def show_status(settings: Settings, status: WorkflowStatus, now: float) -> None:
     """The status as tables, at `now` (seconds since the epoch)."""
     write_text(f"{status.record.workflow_id}, home {status.record.configuration.home_region}")
-    write_text(f"in force: {_describe(status.active, now)}")
-    write_text(f"staged:   {_describe(status.staged, now)}")
+    write_wrapped(f"in force: {_describe(status.active, now)}", hanging=" " * 10)
+    write_wrapped(f"staged:   {_describe(status.staged, now)}", hanging=" " * 10)
     for use in status.uses:
         _show_use(settings, use)
     if status.last_runs:
         _show_last_runs(settings, status)
     if status.statistics is not None:
-        write_text(_describe_statistics(status.statistics, now))
+        write_wrapped(_describe_statistics(status.statistics, now))
     show_net(settings, status.net)
     if status.dead_letters:
-        write_text(
+        write_wrapped(
             f"Messages given up: {status.dead_letters}. 'dead_letters {status.record.workflow_id}' lists them, "
-            "'redrive' puts them back."
+            f"'redrive {status.record.workflow_id}' puts them back, and with --discard-all 'dead_letters' deletes them."
         )
     if not status.uses:
         write_text("No runs in the history; 'data_sync' reads the logs.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from multi_x_serverless.cli.output import counted, write_json, write_text
+from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 
 
@@ -37,7 +38,8 @@ def command(settings: Settings) -> None:
         objects = count_all_objects(cloud)
         and_objects = f", and {counted(objects, 'object')} of workflows that were removed" if objects else ""
         settings.confirm(f"Delete all tables with the history of all runs{and_objects}?")
-        deleted = delete_tables(cloud, cloud.usable_regions())
+        with terminal_status(settings, "deleting tables and stores"):
+            deleted = delete_tables(cloud, cloud.usable_regions())
         if settings.is_json:
             write_json("teardown", {"deleted": list(deleted), "objects_deleted": objects})
         else:

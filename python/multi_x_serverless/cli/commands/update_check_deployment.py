@@ -6,14 +6,15 @@ from dataclasses import asdict
 
 import click
 
-from multi_x_serverless.cli.output import write_json, write_text
+from multi_x_serverless.cli.options import workflow_argument
+from multi_x_serverless.cli.output import write_json, write_text, write_wrapped
 from multi_x_serverless.cli.progress import terminal_progress
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_NOTHING_TO_DO, EXIT_OK
 
 
 @click.command("update_check_deployment")
-@click.argument("workflow_ids", nargs=-1)
+@workflow_argument("workflow_ids", required=False, nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Say what would be done and do nothing; exit 3 if anything would.")
 @click.option(
     "--grace",
@@ -42,7 +43,7 @@ def command(settings: Settings, workflow_ids: tuple[str, ...], dry_run: bool, gr
         if not outcomes:
             write_text("No workflow is deployed.")
         for outcome in outcomes:
-            write_text(f"{outcome.workflow_id}: {outcome.outcome}: {outcome.message}")
+            write_wrapped(f"{outcome.workflow_id}: {outcome.outcome}: {outcome.message}", hanging="  ")
             for created in outcome.created:
                 write_text(f"  created {created}")
             for deleted in outcome.deleted:

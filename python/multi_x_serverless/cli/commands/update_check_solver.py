@@ -7,12 +7,14 @@ from datetime import datetime, timezone
 
 import click
 
+from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import (
     counted,
     grams,
     write_json,
     write_text,
     write_warning,
+    write_wrapped,
 )
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -20,7 +22,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_NOTHING_TO_DO, EXIT_OK
 
 
 @click.command("update_check_solver")
-@click.argument("workflow_ids", nargs=-1)
+@workflow_argument("workflow_ids", required=False, nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Stage nothing; exit 3 if a plan would be staged.")
 @click.option(
     "--minimum-runs",
@@ -60,19 +62,21 @@ def command(
         if not decisions:
             write_text("No workflow is deployed.")
         for decision in decisions:
-            write_text(f"{decision.workflow_id}: {decision.verdict}: {decision.reason}")
+            write_wrapped(f"{decision.workflow_id}: {decision.verdict}: {decision.reason}", hanging="  ")
             if decision.granularity is not None and decision.switches is not None:
-                write_text(
-                    f"  The new plan has {counted(decision.granularity, 'placement')} a day and changes "
-                    f"{counted(decision.switches, 'time')}."
+                write_wrapped(
+                    f"The new plan has {counted(decision.granularity, 'placement')} a day and changes "
+                    f"{counted(decision.switches, 'time')}.",
+                    indent="  ",
                 )
             if decision.balance is not None and decision.next_check_at is not None:
                 earned, spent = decision.balance.earned_carbon_gco2eq, decision.balance.spent_carbon_gco2eq
-                write_text(
-                    f"  Last 30 days: plans earned {grams(earned)} of CO2eq (expected), planning spent {grams(spent)}."
+                write_wrapped(
+                    f"Last 30 days: plans earned {grams(earned)} of CO2eq (expected), planning spent {grams(spent)}.",
+                    indent="  ",
                 )
                 then = datetime.fromtimestamp(decision.next_check_at, timezone.utc)
-                write_text(f"  Next check: {then:%Y-%m-%d %H:%M} UTC: {decision.why_then}")
+                write_wrapped(f"Next check: {then:%Y-%m-%d %H:%M} UTC: {decision.why_then}", indent="  ")
             for warning in decision.warnings:
                 write_warning(warning, indent="  ")
     if any(decision.verdict == "failed" for decision in decisions):

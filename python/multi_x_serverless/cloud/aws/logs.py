@@ -84,7 +84,8 @@ class AwsLogService:
                     for event in page["events"]:
                         timestamp = event["timestamp"] / _MILLISECONDS
                         if start <= timestamp < end:
-                            yield LogEvent(event["eventId"], timestamp, event["message"].rstrip("\n"))
+                            message = event["message"].rstrip("\n")
+                            yield LogEvent(event["eventId"], timestamp, message, event.get("logStreamName", ""))
             except ClientError as error:
                 if not is_missing(error):
                     raise

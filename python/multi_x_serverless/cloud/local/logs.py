@@ -21,6 +21,7 @@ class _Line:
     function: str
     timestamp: float
     message: str
+    stream: str
 
 
 class LocalLogService:
@@ -38,11 +39,14 @@ class LocalLogService:
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._flusher: threading.Thread | None = None
+        # A reader does not bring an older database up to date.
+        has_streams = any(row[1] == "stream" for row in database.rows("PRAGMA table_info(log_event)"))
+        self._stream_column = "stream" if has_streams else "''"
 
-    def append(self, region: str, function: str, timestamp: float, message: str) -> None:
+    def append(self, region: str, function: str, timestamp: float, message: str, stream: str = "") -> None:
         """Take one line; it is durable after the next flush."""
         with self._lock:
-            self._pending.append(_Line(region, function, timestamp, message))
+            self._pending.append(_Line(region, function, timestamp, message, stream))
             if self._flusher is None and not self._closing.is_set():
                 self._flusher = threading.Thread(target=self._flush_now_and_then, name="log-flusher", daemon=True)
                 self._flusher.start()
@@ -61,8 +65,8 @@ class LocalLogService:
         with self._lock:
             lines, self._pending = self._pending, []
         connection.executemany(
-            "INSERT INTO log_event (region, function, timestamp, message) VALUES (?, ?, ?, ?)",
-            [(line.region, line.function, line.timestamp, line.message) for line in lines],
+            "INSERT INTO log_event (region, function, timestamp, message, stream) VALUES (?, ?, ?, ?, ?)",
+            [(line.region, line.function, line.timestamp, line.message, line.stream) for line in lines],
         )
 
     def read_logs(self, region: str, function: str, start: float, end: float) -> Iterator[LogEvent]:
@@ -103,12 +107,12 @@ class LocalLogService:
         position: tuple[float, int] = (start, -1)
         while True:
             rows = self._database.rows(
-                "SELECT id, timestamp, message FROM log_event WHERE region = ? AND function = ? AND timestamp < ? "
-                "AND (timestamp, id) > (?, ?) ORDER BY timestamp, id LIMIT ?",
+                f"SELECT id, timestamp, message, {self._stream_column} FROM log_event WHERE region = ? AND "  # noqa: S608  # one of two constants
+                "function = ? AND timestamp < ? AND (timestamp, id) > (?, ?) ORDER BY timestamp, id LIMIT ?",
                 (region, function, end, *position, _PAGE_EVENTS),
             )
-            for identifier, timestamp, message in rows:
-                yield LogEvent(f"{identifier:020d}", timestamp, message)
+            for identifier, timestamp, message, stream in rows:
+                yield LogEvent(f"{identifier:020d}", timestamp, message, stream)
             if len(rows) < _PAGE_EVENTS:
                 return
             position = (rows[-1][1], rows[-1][0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,6 +104,7 @@ class LocalRuntime:
 
     def _make_worker(self, function: FunctionDescription, task_root: Path, token: str) -> Worker:
         region, name = function.region, function.specification.name
+        stream = uuid.uuid4().hex
         return Worker(
             function,
             WorkerPlaces(
@@ -114,7 +116,7 @@ class LocalRuntime:
                     "MULTI_X_SERVERLESS_LOCAL_TOKEN": token,
                 },
             ),
-            take_line=lambda timestamp, line: self._logs.append(region, name, timestamp, line),
+            take_line=lambda timestamp, line: self._logs.append(region, name, timestamp, line, stream),
             watcher=self._reaper,
             on_close=lambda: self.endpoint.revoke_token(token),
             clock=self._clock,

@@ -5,12 +5,13 @@ from __future__ import annotations
 APPLICATION_ID = 0x4D585331
 """Marks the file as ours: "MXS1" in SQLite's header field `application_id`."""
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Kept in SQLite's header field `user_version`."""
 
 MIGRATIONS = {
     1: "ALTER TABLE object ADD COLUMN stored_at REAL NOT NULL DEFAULT 0; "
     "UPDATE object SET stored_at = CAST(strftime('%s', 'now') AS REAL);",
+    2: "ALTER TABLE log_event ADD COLUMN stream TEXT NOT NULL DEFAULT '';",
 }
 """Statements that bring a database of each older version to the next one."""
 
@@ -87,7 +88,8 @@ CREATE TABLE log_event (
     region TEXT NOT NULL,
     function TEXT NOT NULL,
     timestamp REAL NOT NULL,
-    message TEXT NOT NULL
+    message TEXT NOT NULL,
+    stream TEXT NOT NULL DEFAULT ''  -- id of the worker; empty in lines from before version 3
 );
 CREATE INDEX log_event_time ON log_event (region, function, timestamp, id);
 
