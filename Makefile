@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 
-.PHONY: help setup test test-rust test-python test-benchmarks integration lint format bench curves wheel wheels sdist check-dist \
+.PHONY: help setup test test-rust test-python test-benchmarks integration lint docs format bench curves wheel wheels sdist check-dist \
 	deny demo clean
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make test-benchmarks  deploy and run the benchmark workflows on the embedded cloud (downloads what they require)"
 	@echo "make integration  run the closed loop with assertions on its outcome"
 	@echo "make lint         formatters, linters, type checkers, import contracts"
+	@echo "make docs         build the documentation into .docs/"
 	@echo "make bench        run the benchmarks, and compare with the run before"
 	@echo "make curves       measure and draw how the solver's cost grows (benchmarks/solver)"
 	@echo "make wheel        build the abi3 wheel for this machine into dist/"
@@ -66,6 +67,19 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest multi_x_serverless._core
 	$(BIN)/lint-imports
+
+# The pages of docs/ as a site, with the reference that is made of docstrings and --help. A link or a name that leads nowhere
+# is an error. In an environment of its own, because it needs the package's dependencies but none of the development tools.
+DOCS_VENV := .venv-docs
+
+$(DOCS_VENV)/.installed: requirements/docs.txt
+	$(PYTHON) -m venv --clear $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements/docs.txt
+	touch $@
+
+docs: $(DOCS_VENV)/.installed
+	PYTHONPATH=python $(DOCS_VENV)/bin/python -m sphinx --builder html --nitpicky --fail-on-warning --keep-going --quiet \
+		--doctree-dir .docs/.doctrees docs .docs
 
 format: setup
 	cargo fmt --all
@@ -119,4 +133,4 @@ demo: setup
 	$(BIN)/multi_x_serverless demo --directory .demo
 
 clean:
-	rm -rf target dist .demo .curves .pytest_cache .mypy_cache .ruff_cache .hypothesis .venv-release $(VENV)/.built
+	rm -rf target dist .demo .curves .docs .pytest_cache .mypy_cache .ruff_cache .hypothesis .venv-release .venv-docs $(VENV)/.built

@@ -205,8 +205,8 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         account = Account(aws)
         write_line = aws.plane._log  # functions know nothing of the time that was skipped
 
-        def write_line_later(region: str, function: str, timestamp: float, line: str) -> None:
-            write_line(region, function, timestamp + account.skipped_s, line)
+        def write_line_later(region: str, function: str, timestamp: float, line: str, stream: str) -> None:
+            write_line(region, function, timestamp + account.skipped_s, line, stream)
 
         patch.setattr(aws.plane, "_log", write_line_later)
         create_tables(account.process(), (HOME,))

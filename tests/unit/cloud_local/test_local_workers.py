@@ -12,7 +12,16 @@ import pytest
 
 from multi_x_serverless.cloud.local import LocalCloud, LocalSettings
 from multi_x_serverless.errors import CloudError
-from tests.unit.cloud_local.local_functions import HOME, deploy, invoke, log_lines, package, process_is_alive, wait_for
+from tests.unit.cloud_local.local_functions import (
+    HOME,
+    REGIONS,
+    deploy,
+    invoke,
+    log_lines,
+    package,
+    process_is_alive,
+    wait_for,
+)
 
 PROCESS_ID = """
 import os
@@ -79,6 +88,13 @@ def test_a_worker_is_used_again_until_the_function_changes(cloud: LocalCloud) ->
     assert wait_for(lambda: not process_is_alive(int(first)))
     deploy(cloud, "pid", "def handler(event, context):\n    return 'new code'\n")
     assert invoke(cloud, "pid") == b'"new code"'
+
+
+def test_functions_start_when_the_state_directory_is_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with LocalCloud(Path("state"), regions=REGIONS, time_scale=0.0) as cloud:
+        deploy(cloud, "pid", PROCESS_ID)
+        assert int(invoke(cloud, "pid")) != os.getpid()
 
 
 def test_regions_have_workers_of_their_own(cloud: LocalCloud) -> None:

@@ -24,6 +24,7 @@ class StateDirectory:
     """
 
     def __init__(self, root: Path) -> None:
+        root = root.absolute()  # functions run in directories of their own, where a relative path leads elsewhere
         self.root = root
         self.database = root / "cloud.db"
         self.objects = root / "objects"
