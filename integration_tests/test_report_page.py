@@ -102,8 +102,8 @@ def test_the_page_of_the_demo(browser: Browser, tmp_path: Path) -> None:
         demo.run("demo", "--directory", str(tmp_path / "demo"), "--runs", "30", cwd=tmp_path, output="table").exit_code
         == 0
     )
-    page = tmp_path / "report.html"
-    document = demo.succeed("report", "demo-0.0.1", "-o", str(page))
+    page = tmp_path / "demo" / "demo" / "report.html"
+    document = demo.succeed("report", "demo-0.0.1")
     browser.show(page)
     assert browser.complaints() == []
     assert browser.requests() == [page.as_uri()]
