@@ -207,11 +207,12 @@ def show_frontier(
 
 
 def _show_certificate(settings: Settings, solution: Solution) -> None:
-    worst = max(solution.hours, key=lambda entry: entry.gap)
+    # Home where no placement meets the limits was not sought for, so its distance to the bound says nothing.
+    sought = [entry for entry in solution.hours if entry.status != "infeasible"]
     proof = {
         "status": ", ".join(sorted({entry.status for entry in solution.hours})),
-        "objective": worst.objective,
-        "gap to the lower bound": percent(worst.gap),
+        "objective": max(solution.hours, key=lambda entry: entry.gap).objective,
+        **({"gap to the lower bound": percent(max(entry.gap for entry in sought))} if sought else {}),
         "solved in": seconds(solution.elapsed_s),
         "solver": solution.solver,
         "scenarios": f"{solution.scenarios} to plan, {solution.validation_scenarios} fresh ones to validate, "
@@ -263,7 +264,8 @@ def _show_infeasible(solution: Solution) -> None:
     if not solution.infeasible_hours:
         return
     hours = hour_ranges(solution.infeasible_hours)
-    write_wrapped(f"No placement meets the hard limits at hours {hours} (UTC): everything stays home then.")
+    then = "" if solution.is_infeasible_at_all_hours else " The plan has everything at home then."
+    write_wrapped(f"No placement meets the hard limits at hours {hours} (UTC).{then}")
     for limit in next(entry for entry in solution.hours if entry.status == "infeasible").unmet_limits:
         if limit.excess > 0:
             best, allowed = quantity(limit.metric, limit.best_achievable), quantity(limit.metric, limit.limit)
