@@ -107,3 +107,24 @@ def test_the_way_home_that_is_told_leads_home(
     staged = PlanStore(cloud).staged(WORKFLOW_ID)
     assert staged is not None
     assert staged.regions == {"us-east-1"}
+
+
+def test_a_configuration_edited_since_is_warned_of_and_does_not_count(
+    cloud: FakeCloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / ".multi-x-serverless" / "config.yml"
+    options = ["--cloud", "local", "--project-dir", str(tmp_path)]
+    assert run([*options, "solve", WORKFLOW_ID]) == EXIT_OK
+    assert capsys.readouterr().err == ""
+    file.write_text(IMPOSSIBLE, encoding="utf-8")
+    assert run([*options, "solve", WORKFLOW_ID]) == EXIT_OK
+    warning = " ".join(capsys.readouterr().err.split())
+    assert warning == (
+        f"warning: the configuration in {file} differs from the deployed one, which counts, in "
+        f"constraints.hard_resource_constraints.runtime; 'multi_x_serverless --cloud local --project-dir {tmp_path} "
+        "deploy' puts it in force."
+    )
+    file.write_text("broken: [", encoding="utf-8")
+    assert run([*options, "solve", WORKFLOW_ID]) == EXIT_OK
+    assert capsys.readouterr().err == ""
+    assert cloud.objects.objects

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from multi_x_serverless.cli.edited_configuration import warn_of_edited_configuration
 from multi_x_serverless.cli.options import transmission_option, workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text, write_warning, write_wrapped
 from multi_x_serverless.cli.problem_file import require_directory, solve_file, write_document
@@ -151,6 +152,7 @@ def command(
         from multi_x_serverless.adaptation.solve import solve_workflow
         from multi_x_serverless.solving.problem import SolveSettings
 
+        warn_of_edited_configuration(settings, cloud, workflow_id)
         with terminal_status(settings, f"solving {workflow_id}"):
             outcome = solve_workflow(
                 cloud,
