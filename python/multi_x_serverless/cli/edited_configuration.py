@@ -27,5 +27,5 @@ def warn_of_edited_configuration(settings: Settings, cloud: Cloud, workflow_id: 
         file = settings.project_dir / CONFIGURATION_DIRECTORY / CONFIGURATION_FILE
         settings.say(
             f"warning: the configuration in {file} differs from the deployed one, which counts, in "
-            f"{', '.join(edited)}; '{settings.with_options(f'{PROGRAM} deploy')}' puts it in force."
+            f"{', '.join(edited)}; '{PROGRAM} deploy' puts it in force."
         )

@@ -17,6 +17,7 @@ from multi_x_serverless.cli.output import (
     write_text,
     write_wrapped,
 )
+from multi_x_serverless.cli.session import PROGRAM
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.run_status import NodeStatus, RunStatus
@@ -46,11 +47,11 @@ def show_run(settings: Settings, run: RunStatus) -> None:
             write_wrapped(f"{node.node} waits for {', '.join(node.waits_for)}", hanging="  ")
     # Attempts that failed alike are shown once: usually all of them did.
     for failure, attempts in Counter(trace.failures).items():
-        write_text(describe_failure(failure, attempts))
+        write_wrapped(describe_failure(failure, attempts))
         for line in failure.traceback:
             write_text(f"    {line.rstrip()}")
     for kill in run.kills:
-        write_text(f"ended by the platform: {kill}")
+        write_wrapped(f"ended by the platform: {kill}")
     if run.fallbacks:
         write_wrapped(f"{counted(run.fallbacks, 'call')} went home because the planned region did not take them.")
     if run.duplicates:
@@ -58,7 +59,7 @@ def show_run(settings: Settings, run: RunStatus) -> None:
     for message in run.letters:
         write_wrapped(f"given up: the message to {message.node or message.letter.function} in {message.letter.region}")
     if run.letters:
-        write_text(f"When the cause is removed: redrive {run.workflow_id} --run {trace.run_id}")
+        write_text(f"When the cause is removed:\n  {PROGRAM} redrive {run.workflow_id} --run {trace.run_id}")
 
 
 def _row(node: NodeStatus) -> list[str]:

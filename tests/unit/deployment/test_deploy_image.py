@@ -259,7 +259,9 @@ def test_an_image_that_is_gone_is_built_by_the_next_deployment(
     deploy_image(cloud, project, builder)
     cloud.images.images.clear()
     stage(cloud, left="us-west-1")
-    with pytest.raises(DeploymentError, match="not in the registry of us-east-1 any more; run 'deploy' again"):
+    with pytest.raises(
+        DeploymentError, match="not in the registry of us-east-1 any more; run 'multi_x_serverless deploy' again"
+    ):
         migrate(cloud, WORKFLOW_ID, sleep=no_sleep)
     deploy_image(cloud, project, builder)
     migrate(cloud, WORKFLOW_ID, sleep=no_sleep)

@@ -74,8 +74,8 @@ def command(
             "solver was asked."
         )
         write_wrapped(
-            f"'solve {explanation.workflow_id}' makes a plan to explain, "
-            f"'explain {explanation.workflow_id} --fresh' shows what it would be."
+            f"'multi_x_serverless solve {explanation.workflow_id}' makes a plan to explain, "
+            f"'multi_x_serverless explain {explanation.workflow_id} --fresh' shows what it would be."
         )
         return
     from multi_x_serverless.cli.explanation_tables import show_explanation

@@ -14,6 +14,7 @@ from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import (
     Column,
     counted,
+    printable,
     seconds,
     write_json,
     write_table,
@@ -196,7 +197,7 @@ def _show(settings: Settings, trace: RunTrace) -> None:
     for line in failure_lines(trace.failures):
         settings.say_error(line)
     if trace.result is not None:
-        write_text("Result: " + json.dumps(trace.result, ensure_ascii=False, indent=2))
+        click.echo(printable("Result: " + json.dumps(trace.result, ensure_ascii=False, indent=2)))
 
 
 def _summarise(settings: Settings, traces: tuple[RunTrace, ...]) -> None:

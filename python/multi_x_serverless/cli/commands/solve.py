@@ -253,19 +253,18 @@ def _show(settings: Settings, answer: _Answer) -> None:
         places = ", ".join(f"{node} in {placement[node]}" for node in answer.nodes)
         write_wrapped(f"Point {answer.picked}, at all hours: {places}.")
     if answer.staged_version is not None:
-        version = answer.staged_version
-        write_wrapped(
-            f"Staged as plan {version}; 'update_check_deployment' puts it in force, 'explain' says why it is so."
-        )
+        write_text(f"Staged as plan {answer.staged_version}. To see why it is so, and to put it in force:")
+        for step in ("explain", "update_check_deployment"):
+            write_text(f"  {PROGRAM} {step} {answer.workflow_id}")
     elif answer.is_problem_file or not answer.solution.is_infeasible_at_all_hours:
         write_text("Nothing was staged.")
     elif answer.in_force is None:
         write_text("Nothing was staged; everything is home.")
     else:
-        _show_way_home(settings, answer, answer.in_force)
+        _show_way_home(answer, answer.in_force)
 
 
-def _show_way_home(settings: Settings, answer: _Answer, in_force: Plan) -> None:
+def _show_way_home(answer: _Answer, in_force: Plan) -> None:
     from multi_x_serverless.adaptation.check_solver import CheckSettings
 
     write_wrapped(
@@ -276,4 +275,4 @@ def _show_way_home(settings: Settings, answer: _Answer, in_force: Plan) -> None:
     few = f" --minimum-runs {runs}" if 0 < runs < CheckSettings.minimum_runs else ""
     for step in ("update_check_solver", "update_check_deployment"):
         options = few if step == "update_check_solver" else ""
-        write_text("  " + settings.with_options(f"{PROGRAM} {step} {answer.workflow_id}{options}"))
+        write_text(f"  {PROGRAM} {step} {answer.workflow_id}{options}")

@@ -22,7 +22,7 @@ from multi_x_serverless.cli.output import (
     write_wrapped,
 )
 from multi_x_serverless.cli.progress import terminal_status
-from multi_x_serverless.cli.session import Settings, pass_settings
+from multi_x_serverless.cli.session import PROGRAM, Settings, pass_settings
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.status import PlanUse, WorkflowStatus
@@ -79,12 +79,13 @@ def show_status(settings: Settings, status: WorkflowStatus, now: float) -> None:
         write_wrapped(_describe_statistics(status.statistics, now))
     show_net(settings, status.net)
     if status.dead_letters:
+        workflow_id = status.record.workflow_id
         write_wrapped(
-            f"Messages given up: {status.dead_letters}. 'dead_letters {status.record.workflow_id}' lists them, "
-            f"'redrive {status.record.workflow_id}' puts them back, and with --discard-all 'dead_letters' deletes them."
+            f"Messages given up: {status.dead_letters}. '{PROGRAM} dead_letters {workflow_id}' lists them, with "
+            f"--discard-all it deletes them, and '{PROGRAM} redrive {workflow_id}' puts them back."
         )
     if not status.uses:
-        write_text("No runs in the history; 'data_sync' reads the logs.")
+        write_wrapped(f"No runs in the history; '{PROGRAM} data_sync' reads the logs.")
 
 
 def _describe(plan: Plan | None, now: float) -> str:
