@@ -18,6 +18,7 @@ from multi_x_serverless.cli.output import (
     write_wrapped,
 )
 from multi_x_serverless.cli.session import PROGRAM
+from multi_x_serverless.observation.tracebacks import developers_part
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.run_status import NodeStatus, RunStatus
@@ -45,11 +46,13 @@ def show_run(settings: Settings, run: RunStatus) -> None:
     for node in run.nodes:
         if node.waits_for:
             write_wrapped(f"{node.node} waits for {', '.join(node.waits_for)}", hanging="  ")
+    finished = {node.node for node in run.nodes if node.state == "finished"}
     # Attempts that failed alike are shown once: usually all of them did.
     for failure, attempts in Counter(trace.failures).items():
-        write_wrapped(describe_failure(failure, attempts))
-        for line in failure.traceback:
-            write_text(f"    {line.rstrip()}")
+        earlier = "earlier attempts: " if failure.node in finished else ""
+        write_wrapped(earlier + describe_failure(failure, attempts))
+        for line in failure.traceback if settings.verbosity > 0 else developers_part(failure.traceback):
+            write_text(f"    {line}".rstrip())
     for kill in run.kills:
         write_wrapped(f"ended by the platform: {kill}")
     if run.fallbacks:
