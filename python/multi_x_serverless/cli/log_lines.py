@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from multi_x_serverless.adaptation.run_status import TELLING_CHARACTERS
 from multi_x_serverless.cli.output import printable
 from multi_x_serverless.cli.table_layout import elide
 from multi_x_serverless.observation.tracebacks import TRACEBACK, developers_part
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from multi_x_serverless.adaptation.function_logs import FunctionLogs
     from multi_x_serverless.cli.session import Settings
     from multi_x_serverless.observation.function_logs import LoggedText
-
-RUN_ID_CHARACTERS = 16
-"""Of a run's id are shown: the time in milliseconds and 16 random bits; 'status' and 'logs' take it so."""
 
 _NARROWEST_NODE = 12
 _FALLBACK_WIDTH = 80
@@ -60,7 +58,7 @@ class LogPrinter:
 
     def _head(self, text: LoggedText, where: str) -> None:
         day = f"{datetime.fromtimestamp(text.timestamp, tz=timezone.utc):%Y-%m-%d} UTC"
-        run = f"run {text.run_id[:RUN_ID_CHARACTERS]}" if text.run_id else "no run"
+        run = f"run {text.run_id[:TELLING_CHARACTERS]}" if text.run_id else "no run"
         rest = f"{day}  {text.source.region}  {run}"
         width = shutil.get_terminal_size((_FALLBACK_WIDTH, 24)).columns
         heading = f"{elide(where, max(_NARROWEST_NODE, width - len(rest) - 2))}  {rest}"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from multi_x_serverless.cli.log_lines import LogPrinter, text_members
 from multi_x_serverless.cli.moments import parse_moment
 from multi_x_serverless.cli.options import run_of_option, workflow_argument
 from multi_x_serverless.cli.output import counted, write_json, write_text
@@ -18,6 +17,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.function_logs import FunctionLogs, LogQuery
+    from multi_x_serverless.cli.log_lines import LogPrinter
     from multi_x_serverless.cloud.ports import Cloud
     from multi_x_serverless.observation.sync import UnreadLog
 
@@ -57,8 +57,8 @@ def command(
 
     That is what the developer's code prints, tracebacks, and what the platform says of invocations that it ended, each
     with its time, region, node and run ('no run': what a module prints when it is loaded). A traceback is shown without
-    the framework's frames, and once for all attempts that failed alike; -v shows all of it. Of a run's id the first 8
-    characters or more will do. The embedded cloud's functions write while a command such as 'run' is at work.
+    the framework's frames, and once for all attempts that failed alike; -v shows all of it. Of a run's id the first 16
+    characters will do. The embedded cloud's functions write while a command such as 'run' is at work.
     """
     if follow and settings.is_json:
         raise click.UsageError("--follow never ends, and --output json is one document: give one of them.")
@@ -78,6 +78,8 @@ def command(
         with terminal_status(settings, "reading the logs"):
             found = function_logs(cloud, query)
     if settings.is_json:
+        from multi_x_serverless.cli.log_lines import text_members
+
         write_json(
             "logs",
             {
@@ -115,6 +117,8 @@ def _follow(settings: Settings, cloud: Cloud, query: LogQuery) -> int:
 
 
 def _printer(settings: Settings, query: LogQuery) -> LogPrinter:
+    from multi_x_serverless.cli.log_lines import LogPrinter
+
     return LogPrinter(settings, is_whole=query.with_records or settings.verbosity > 0)
 
 

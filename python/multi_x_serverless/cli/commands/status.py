@@ -40,7 +40,7 @@ def command(settings: Settings, identifier: str, workflow_id: str | None, last: 
     """Show a workflow or one of its runs.
 
     Of a workflow: its plans, where its nodes ran, its last runs (as of data_sync), and what its plans saved and took.
-    Of a run (its id is printed by 'run'; the first 8 characters or more will do): the state of each node, what is
+    Of a run (its id is printed by 'run'; the first 16 characters will do): the state of each node, what is
     waited for, failures with their traceback, straight from the logs.
     """
     with settings.open_cloud(exclusive=False) as cloud:
