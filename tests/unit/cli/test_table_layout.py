@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from multi_x_serverless.adaptation.run_status import TELLING_CHARACTERS
 from multi_x_serverless.adaptation.status import workflow_status
 from multi_x_serverless.cli.commands import run as run_command
 from multi_x_serverless.cli.commands.data_sync import show_synced
@@ -48,7 +50,7 @@ def shown(settings: Settings, capsys: pytest.CaptureFixture[str]) -> Callable[[]
     return read
 
 
-def test_status_shows_whole_ids_statuses_and_regions(
+def test_status_shows_what_tells_runs_apart_and_whole_statuses_and_regions(
     settings: Settings, shown: Callable[[], str], tmp_path: Path
 ) -> None:
     cloud = deployed_example(tmp_path)
@@ -59,7 +61,20 @@ def test_status_shows_whole_ids_statuses_and_regions(
     show_status(settings, workflow_status(cloud, WORKFLOW_ID, last=5), cloud.now())
     output = shown()
     last = output[output.index("Last runs") :]
-    for text in (*RUN_IDS, "failed", "complete", "home_share", "ap-southeast-1", "ca-central-1", "status", "regions"):
+    assert not any(run_id in last for run_id in RUN_IDS), "their beginnings are enough"
+    assert ("─" in last) == (int(os.environ["COLUMNS"]) >= 80), "a table where there is room"
+    beginnings = [run_id[:TELLING_CHARACTERS] for run_id in RUN_IDS]
+    for text in (
+        *beginnings,
+        "failed",
+        "complete",
+        "share",
+        "plan 1",
+        "ap-southeast-1",
+        "ca-central-1",
+        "status",
+        "regions",
+    ):
         assert re.search(rf"\b{text}\b", last), text
 
 

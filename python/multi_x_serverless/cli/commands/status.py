@@ -74,7 +74,7 @@ def show_status(settings: Settings, status: WorkflowStatus, now: float) -> None:
     for use in status.uses:
         _show_use(settings, use)
     if status.last_runs:
-        _show_last_runs(settings, status)
+        _show_last_runs(settings, status, now)
     if status.statistics is not None:
         write_wrapped(_describe_statistics(status.statistics, now))
     show_net(settings, status.net)
@@ -127,7 +127,19 @@ def _regions_of(run: ObservedRun) -> list[str]:
     return sorted({node.region for node in run.nodes.values()})
 
 
-def _show_last_runs(settings: Settings, status: WorkflowStatus) -> None:
+def _placed_by(run: ObservedRun) -> str:
+    return f"plan {run.plan_version}" if run.reason == "plan" else run.reason.replace("_", " ")
+
+
+def _started(run: ObservedRun, now: float) -> str:
+    """To the second today, to the minute before: the table fits a terminal of 80 columns."""
+    is_today = _time(run.started_at, "%Y-%m-%d") == _time(now, "%Y-%m-%d")
+    return _time(run.started_at, "%H:%M:%S" if is_today else "%m-%d %H:%M")
+
+
+def _show_last_runs(settings: Settings, status: WorkflowStatus, now: float) -> None:
+    from multi_x_serverless.adaptation.run_status import TELLING_CHARACTERS
+
     write_table(
         settings,
         "Last runs, newest first",
@@ -135,19 +147,17 @@ def _show_last_runs(settings: Settings, status: WorkflowStatus) -> None:
             Column("run", is_whole=True),
             Column("status"),
             Column("started (UTC)", is_whole=True),
-            Column("plan", is_number=True),
-            Column("placed by", is_whole=True),
+            Column("placed by"),
             Column("time", is_number=True),
             Column("regions"),
         ],
         [
             [
-                run.run_id,
+                run.run_id[:TELLING_CHARACTERS],
                 run.status
                 + (f", {counted(len(run.failed_attempts), 'attempt')} failed" if run.failed_attempts else ""),
-                _time(run.started_at, "%m-%d %H:%M:%S"),
-                str(run.plan_version),
-                run.reason,
+                _started(run, now),
+                _placed_by(run),
                 seconds(run.duration_s),
                 ", ".join(_regions_of(run)) or "-",
             ]
