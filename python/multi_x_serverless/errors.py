@@ -14,6 +14,8 @@ EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_NOTHING_TO_DO = 3
 EXIT_INFEASIBLE = 4
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells report it."""
 
 
 class MultiXServerlessError(Exception):

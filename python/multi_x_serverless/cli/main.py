@@ -27,13 +27,10 @@ from multi_x_serverless.cli.session import (
     STATE_VARIABLE,
     Settings,
 )
-from multi_x_serverless.errors import EXIT_FAILURE, EXIT_USAGE, MultiXServerlessError
+from multi_x_serverless.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, MultiXServerlessError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-EXIT_INTERRUPTED = 130
-"""128 + SIGINT, as shells report it."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ _EDGES, _BETWEEN = 2, 3  # blanks beside a table and between two columns
 _INDENT = "    "
 _ELLIPSIS = "…"
 _NO_BREAK = "\N{NO-BREAK SPACE}"
-_COMMAND = re.compile(r"'multi_x_serverless [^']*'")
+_COMMAND = re.compile(r"'multi_x_serverless [^']*'|^ +multi_x_serverless .*$", re.MULTILINE)
 
 
 def elide(text: str, width: int) -> str:
