@@ -51,6 +51,7 @@ __all__ = [
     "write_table",
     "write_tables",
     "write_text",
+    "write_title",
     "write_warning",
 ]
 
@@ -90,7 +91,7 @@ def write_table(
 
     console = open_console(settings)
     if title:
-        console.print(f"[bold]{escape(title)}[/bold]")
+        write_title(settings, title)
     widths = column_widths(columns, rows, console.width)
     if widths is None:
         console.print()
@@ -109,6 +110,13 @@ def write_table(
         console.print(table)
     if note:
         console.print(escape(wrap(_typeable(note), console.width)) + "\n", soft_wrap=True)
+
+
+def write_title(settings: Settings, title: str) -> None:
+    """What stands above a table or lines."""
+    from rich.markup import escape
+
+    open_console(settings).print(f"[bold]{escape(title)}[/bold]")
 
 
 def write_tables(settings: Settings, parts: Iterable[Table | str]) -> None:

@@ -21,6 +21,8 @@ LONGEST_WORD = 24
 _EDGES, _BETWEEN = 2, 3  # blanks beside a table and between two columns
 _INDENT = "    "
 _ELLIPSIS = "…"
+_GAP = " ... "
+_ASIDE = re.compile(r"\s*\([^()]*\)")  # the innermost ones
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 _COMMAND = re.compile(r"'multi_x_serverless [^']*'|^ +multi_x_serverless .*$", re.MULTILINE)
 
@@ -36,6 +38,27 @@ def _elide_word(word: str, width: int) -> str:
     head = width // 2
     tail = width - head - 1
     return word[:head] + _ELLIPSIS + word[len(word) - tail :]
+
+
+def in_one_line(text: str, width: int) -> str:
+    """A text of at most `width` characters: without asides in brackets, then without words in its middle.
+
+    Its end stays because that is where a time or a vintage stands.
+    """
+    if len(text) <= width:
+        return text
+    brief = text
+    while (without := _ASIDE.sub("", brief)) != brief:
+        brief = without
+    if len(brief) <= width:
+        return brief
+    room = width - len(_GAP)
+    words, head, tail = brief.split(" "), list[str](), list[str]()
+    while len(" ".join((words[-1], *tail))) <= room // 3:
+        tail.insert(0, words.pop())
+    while len(" ".join((*head, words[0]))) <= room - len(" ".join(tail)):
+        head.append(words.pop(0))
+    return " ".join(head).rstrip(",;:") + _GAP + " ".join(tail)
 
 
 def column_widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int] | None:

@@ -18,7 +18,8 @@ from multi_x_serverless.cli.commands.report import show_report
 from multi_x_serverless.cli.commands.status import show_status
 from multi_x_serverless.cli.output import write_table
 from multi_x_serverless.cli.session import Settings
-from multi_x_serverless.cli.table_layout import column_widths, elide, paragraphs
+from multi_x_serverless.cli.solution_tables import show_provenance
+from multi_x_serverless.cli.table_layout import column_widths, elide, in_one_line, paragraphs
 from multi_x_serverless.observation.history import History
 from multi_x_serverless.observation.sync import SyncReport
 from multi_x_serverless.observation.trace import NodeTrace, RunTrace
@@ -152,3 +153,44 @@ def test_a_row_that_has_no_room_is_a_paragraph() -> None:
 )
 def test_words_are_cut_in_the_middle(text: str, width: int, expected: str) -> None:
     assert elide(text, width) == expected
+
+
+LONG = "embedded (lists (of vendors), as collected), 2022-2026; of the regions that are near; collected 2023-11-15"
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (200, LONG),
+        (90, "embedded, 2022-2026; of the regions that are near; collected 2023-11-15"),
+        (50, "embedded, 2022-2026; of the regions ... 2023-11-15"),
+        (40, "embedded, 2022-2026; of ... 2023-11-15"),
+        (5, " ... "),
+    ],
+)
+def test_in_one_line_asides_go_first_and_the_end_stays(width: int, expected: str) -> None:
+    assert in_one_line(LONG, width) == expected
+    assert len(expected) <= width
+
+
+@pytest.mark.parametrize("width", range(8, 110))
+def test_a_line_is_never_too_long_and_breaks_no_word(width: int) -> None:
+    shown = in_one_line(LONG, width)
+    assert len(shown) <= width
+    assert set(re.findall(r"[\w-]+", shown)) <= set(re.findall(r"[\w-]+", LONG))
+
+
+def test_where_figures_come_from_is_whole_when_asked_for(settings: Settings, shown: Callable[[], str]) -> None:
+    provenance = {
+        "carbon": "embedded (a trace of a year), 2023; " + "of many regions " * 8 + "in 2023",
+        "energy": "none",
+    }
+    show_provenance(settings, "Data", provenance)
+    brief = shown()
+    assert "a trace of a year" not in brief
+    assert brief.startswith("Data (-v shows all of it)\n  carbon: embedded, 2023; ")
+    assert brief.count("\n") == 4
+    show_provenance(replace(settings, verbosity=1), "Data", provenance)
+    whole = " ".join(shown().split())
+    assert "(a trace of a year), 2023;" in whole
+    assert whole.count("of many regions") == 8
