@@ -120,11 +120,16 @@ def write_title(settings: Settings, title: str) -> None:
 
 
 def write_tables(settings: Settings, parts: Iterable[Table | str]) -> None:
-    """Tables, and the sentences between them, in their order."""
+    """Tables, and the sentences between them, in their order; a table leaves a line free, a sentence does not."""
+    is_after_sentence = False
     for part in parts:
         if isinstance(part, str):
             write_wrapped(part)
+            is_after_sentence = True
         else:
+            if is_after_sentence:
+                write_text("")
+            is_after_sentence = False
             write_table(settings, part.title, part.columns, part.rows, note=part.note)
 
 

@@ -33,7 +33,7 @@ def show_run(settings: Settings, run: RunStatus) -> None:
     write_text(f"Run {trace.run_id} of {run.workflow_id}: {trace.status}{took}")
     if run.started_at is not None:
         started = datetime.fromtimestamp(run.started_at, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
-        key = "home" if trace.placement_key == "home" else f"hour {trace.placement_key}"
+        key = "home" if trace.placement_key == "home" else f"as from {int(trace.placement_key):02}:00"
         write_text(f"started {started} UTC, plan {run.plan_version}, placed by {trace.reason} ({key})")
     columns = [
         Column("node", is_name=True),

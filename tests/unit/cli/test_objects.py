@@ -196,6 +196,13 @@ def test_a_removed_workflows_objects_can_still_be_reached(cloud: FakeCloud, caps
     assert run(["--output", "json", "objects", "list", WORKFLOW_ID]) == 0
     assert json.loads(capsys.readouterr().out)["region"] == HOME
     assert run(["objects", "put", WORKFLOW_ID, __file__]) == 1
+    capsys.readouterr()
+    assert run(["--yes", "remove", WORKFLOW_ID, "--objects"]) == 2
+    told = f"'multi_x_serverless objects delete {WORKFLOW_ID} --all' deletes them."
+    assert f"is deployed no longer and has left objects in {HOME}: {told}" in capsys.readouterr().err
+    assert len(keys(cloud)) == 2
+    assert run(["--yes", "remove", "nobody-0.0.1", "--objects"]) == 1
+    assert "there is no workflow 'nobody-0.0.1'" in capsys.readouterr().err
 
     cloud.objects.objects[AWAY, f"{PREFIX}old"] = b"x"
     assert run(["objects", "list", WORKFLOW_ID]) == 2

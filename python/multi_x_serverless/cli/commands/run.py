@@ -106,7 +106,7 @@ def command(
             f"{waited_s:.1f} s: what was waited for failed as often as it is tried, or its log is not complete yet."
         )
     failed = [trace.run_id for trace in traces if trace.status == "failed"]
-    if failed:
+    if failed and not settings.is_json:
         settings.say(
             f"To see why it failed, and what was given up:\n  {PROGRAM} status {failed[0]}\n"
             f"  {PROGRAM} dead_letters {workflow_id}"

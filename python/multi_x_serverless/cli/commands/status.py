@@ -77,6 +77,7 @@ def show_status(settings: Settings, status: WorkflowStatus, now: float) -> None:
         _show_last_runs(settings, status, now)
     if status.statistics is not None:
         write_wrapped(_describe_statistics(status.statistics, now))
+        write_text("")
     show_net(settings, status.net)
     if status.dead_letters:
         workflow_id = status.record.workflow_id
