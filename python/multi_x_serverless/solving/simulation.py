@@ -241,6 +241,10 @@ class Simulator:
         """Every node at home."""
         return self._home
 
+    def everything_in(self, region: str) -> Placement:
+        """Every node in one region, as far as it may run there; the others at home."""
+        return _everything_in(self.frame, region)
+
     def at(self, placement: Placement, hour: int) -> SimulatedHour:
         """Metrics and limits of a placement at a UTC hour, over the planning scenarios.
 
@@ -327,6 +331,10 @@ def _named_placement(frame: _Frame, regions: Sequence[str], name: str) -> Placem
     region = frame.home if name == ALL_HOME else name
     if region not in regions:
         raise UsageError(f"the problem has no region '{name}'; there are {', '.join(regions)}, and '{ALL_HOME}'.")
+    return _everything_in(frame, region)
+
+
+def _everything_in(frame: _Frame, region: str) -> Placement:
     return {node: region if region in allowed else frame.home for node, allowed in frame.allowed.items()}
 
 
