@@ -20,8 +20,8 @@ def intensity_history(
 ) -> IntensityHistory:
     """Intensities of some regions in every hour from that of `first` to that of `last` (seconds since the epoch).
 
-    An hour of which the source knows nothing has the collected forecast's value of the same hour of the day instead,
-    and the region's origin says so, and why if the source failed.
+    An hour of which the source knows nothing has the collected forecast's value of the same hour of the day instead
+    (`RegionIntensity.stand_ins`), and the region's origin says so, and why if the source failed.
 
     Raises:
         NotEnoughDataError: Of some region there is neither a past nor a collected forecast.
@@ -45,7 +45,12 @@ def _of_region(source: CarbonSource, signals: Signals, region: str, start: float
     known = [
         past[moment] if signal is None or moment in past else _of_forecast(signal, moment, why) for moment in starts
     ]
-    return RegionIntensity(start, tuple(hour.gco2eq_per_kwh for hour in known), origin_of(known))
+    return RegionIntensity(
+        start,
+        tuple(hour.gco2eq_per_kwh for hour in known),
+        origin_of(known),
+        frozenset(number for number, moment in enumerate(starts) if moment not in past),
+    )
 
 
 def _of_forecast(signal: CarbonSignal, moment: float, why: str) -> HourlyIntensity:

@@ -36,6 +36,7 @@ KIND_NAMES: Mapping[OverheadKind, str] = {
 ASSUMED_NAMES: Mapping[Assumed, str] = {
     "billed_s": "times",
     "copied_bytes": "bytes",
+    "hour": "carbon intensities of some hours",
     "intensity": "carbon intensities",
     "prices": "prices",
     "probes": "number of probes",
