@@ -109,7 +109,7 @@ def require_objects(cloud: Cloud, workflow_id: str, keys: Sequence[str], *, regi
 def delete_objects(cloud: Cloud, workflow_id: str, keys: Sequence[str], *, region: str) -> None:
     """Delete objects that were found; one that is not there any more is no failure.
 
-    Whatever their keys are: the workflow's own code may have written some with boto3, which knows none of the SDK's rules.
+    Whatever their keys are: the workflow's own code may have written some with boto3, which knows no rule of the SDK's.
     """
     own = workflow_object_prefix(workflow_id)
     run_all([partial(cloud.objects.delete_object, region, own + key) for key in keys])

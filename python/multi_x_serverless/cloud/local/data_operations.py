@@ -16,8 +16,8 @@ An item is ``{"partition", "sort", "attributes", "version"}``; bytes are ``{"bas
 the version that the item must have (0: absent); `expires_at` is null or seconds since the epoch. Optional: `sort` and
 `prefix` (empty), `condition` and `expires_at` (null).
 
-Who asks is not looked at beyond the token: roles are recorded by the embedded cloud and not enforced. Nothing is deleted
-here: runs do not delete, and what is theirs expires.
+Who asks is not looked at beyond the token: roles are recorded by the embedded cloud and not enforced. Nothing can be
+deleted: runs delete nothing, and what is theirs expires.
 """
 
 from __future__ import annotations
