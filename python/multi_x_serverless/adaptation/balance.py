@@ -12,7 +12,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from multi_x_serverless.adaptation.ledger import DAY_S
 from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.ports import Cloud, Key
@@ -21,6 +20,7 @@ from multi_x_serverless.collection.hours import hour_of_day
 from multi_x_serverless.model.check_state import CheckState
 from multi_x_serverless.model.plan import Metrics, Plan
 from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.observation.history import KEEP_DAYS
 
 CHECK_SHARE = 0.01

@@ -41,7 +41,7 @@ from multi_x_serverless.adaptation.day_schedule import (
     scheduled_plan,
 )
 from multi_x_serverless.adaptation.failure import sentence_and_code
-from multi_x_serverless.adaptation.ledger import DAY_S, Ledger
+from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
@@ -69,11 +69,11 @@ from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError, Ou
 from multi_x_serverless.model.check_state import CheckState
 from multi_x_serverless.model.plan import Placement, Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
+from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.observation.sync import unread_log_warning
 from multi_x_serverless.solving.problem import Signals, SolveSettings
-from multi_x_serverless.solving.schedule import HOURS_PER_DAY
 from multi_x_serverless.solving.simulation import Simulator
 from multi_x_serverless.solving.solution import plan_from_solution
 

@@ -16,14 +16,15 @@ from multi_x_serverless.model.config_types import Architecture
 from multi_x_serverless.model.ledger import Assumed, LedgerEntry, SpendingKind
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.prices import RegionPrices
+from multi_x_serverless.model.units import BYTES_PER_GB, MB_PER_GB, SECONDS_PER_HOUR
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.solving import model_constants as constants
-from multi_x_serverless.solving.accounting import BYTES_PER_GB, MB_PER_GB, billed_s, execution_kwh
+from multi_x_serverless.solving.accounting import billed_s, execution_kwh
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
 from multi_x_serverless.solving.problem import MEGA, Signals
 
-PROBE_DURATION_S = 0.5
-"""One cold start with an import of the developer's code, billed; measured cold starts are 0.1-0.5 s."""
+PROBE_DURATION_S = constants.COLD_START_S
+"""What a probe of a new function takes: it answers at once, so one cold start, billed."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def _cpu_gco2eq(cpu_s: float, record: WorkflowRecord, rates: Rates) -> float:
     place = workplace()
     idle_kw = constants.VCPU_MINIMUM_KW if place.is_idle_power_noted else 0.0
     intensity = rates.intensity(record.home_region if place.region is None else place.region)
-    return cpu_s / 3600.0 * (constants.VCPU_MAXIMUM_KW - idle_kw) * constants.PUE_DEFAULT * intensity
+    return cpu_s / SECONDS_PER_HOUR * (constants.VCPU_MAXIMUM_KW - idle_kw) * constants.PUE_DEFAULT * intensity
 
 
 def effort_spending(

@@ -39,11 +39,10 @@ from multi_x_serverless.model.statistics import (
     Spread,
     WorkflowStatistics,
 )
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.solving.problem import WorkflowModel
-
-DAY_S = 86_400.0
 
 _SUMMARY = "summary"
 """Sort key of a workflow's statistics in the table; the others there are of `data_sync`."""

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from multi_x_serverless.errors import NotEnoughDataError
-
-SECONDS_PER_HOUR = 3600.0
+from multi_x_serverless.model.units import SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from multi_x_serverless.errors import InvalidPlacementError, InvalidProblemError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import Fields
 from multi_x_serverless.model.plan import Metric, Metrics, Objective, Placement
+from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.solving.comparisons import TAIL, Comparison, statistic_of, tightest
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
@@ -31,8 +32,6 @@ MEAN_TOLERANCE = 1e-9
 """The same for mean cost and carbon, which are sums in double precision."""
 
 METRICS: tuple[Objective, ...] = ("carbon", "cost", "runtime")
-
-HOURS_PER_DAY = 24
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import pytest
 
 from multi_x_serverless import data
 from multi_x_serverless.adaptation.cold_starts import (
-    COLD_START_S,
     IDLE_S,
     NO_COLD_STARTS,
     CausedColdStarts,
@@ -20,6 +19,7 @@ from multi_x_serverless.adaptation.cold_starts import (
 from multi_x_serverless.model.config_types import ProviderSettings
 from multi_x_serverless.model.graph import Graph, Node
 from multi_x_serverless.model.run import EdgeObservation, NodeObservation, ObservedRun
+from multi_x_serverless.solving.model_constants import COLD_START_S
 from tests.unit.observation.records import diamond
 
 HOME, AWAY = "us-east-1", "ca-central-1"

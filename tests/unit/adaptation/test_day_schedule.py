@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from multi_x_serverless.adaptation.cold_starts import COLD_START_S
 from multi_x_serverless.adaptation.day_schedule import (
     NodeLoad,
     SignalPrices,
@@ -25,7 +24,7 @@ from multi_x_serverless.model.config_types import ProviderSettings
 from multi_x_serverless.model.plan import Objective, Placement, Plan
 from multi_x_serverless.solving.accounting import execution_kwh
 from multi_x_serverless.solving.engine import LoadedProblem
-from multi_x_serverless.solving.model_constants import PUE_DEFAULT
+from multi_x_serverless.solving.model_constants import COLD_START_S, PUE_DEFAULT
 from multi_x_serverless.solving.schedule import GRANULARITIES
 from multi_x_serverless.solving.simulation import Simulator
 from multi_x_serverless.solving.solution import plan_from_solution

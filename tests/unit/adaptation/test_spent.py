@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from multi_x_serverless.adaptation import spent as spent_module
-from multi_x_serverless.adaptation.cold_starts import COLD_START_S, ColdStartSpending
+from multi_x_serverless.adaptation.cold_starts import ColdStartSpending
 from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.adaptation.spent import spent_on
 from multi_x_serverless.collection.carbon_source import HourlyIntensity
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.model.signals import Region
 from multi_x_serverless.observation.history import History
-from multi_x_serverless.solving.model_constants import OUTSIDE_INTENSITY_GCO2EQ_PER_KWH, PUE_DEFAULT
+from multi_x_serverless.solving.model_constants import COLD_START_S, OUTSIDE_INTENSITY_GCO2EQ_PER_KWH, PUE_DEFAULT
 from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import add_runs, deployed_example
 from tests.unit.deployment.projects import WORKFLOW_ID, record_of
