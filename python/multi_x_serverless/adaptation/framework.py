@@ -37,7 +37,7 @@ from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solv
 from multi_x_serverless.adaptation.collection_warnings import warning_lines
 from multi_x_serverless.adaptation.framework_bill import Machine, note_invocation
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S
-from multi_x_serverless.adaptation.statistics import refresh_statistics
+from multi_x_serverless.adaptation.statistics_work import refresh_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
 from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, require_tables
 from multi_x_serverless.adaptation.workplace import Workplace, working_at
@@ -273,10 +273,11 @@ def _data_sync(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult
 
 
 def _data_collect(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:  # noqa: ARG001  # as the others
-    statistics = refresh_statistics(cloud, deployed_workflow(cloud, workflow_id))
-    members = statistics.to_members()
+    refreshed = refresh_statistics(cloud, deployed_workflow(cloud, workflow_id))
+    members = refreshed.statistics.to_members()
     # Nodes and edges are in the table; a line of a log is read by people, and paid for by the byte.
-    return JobResult("done", {name: members[name] for name in _LOGGED_STATISTICS} | {"gaps": len(statistics.gaps)})
+    details = {name: members[name] for name in _LOGGED_STATISTICS} | {"gaps": len(refreshed.statistics.gaps)}
+    return JobResult("done", details | ({"not_in_the_ledger": refreshed.warning} if refreshed.warning else {}))
 
 
 _LOGGED_STATISTICS = (

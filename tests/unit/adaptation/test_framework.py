@@ -489,6 +489,14 @@ def test_the_entries_of_an_invocation_are_its_energy_in_the_system_region(
     assert spent.carbon_gco2eq == pytest.approx(execution_kwh(10.0, 1769, 7.0) * PUE_DEFAULT * intensity)
 
 
+def test_the_job_that_summarises_a_history_notes_it(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=3)
+    Function(cloud).run(FrameworkEvent("data_collect", WORKFLOW_ID))
+    spent = Ledger(cloud).spending(WORKFLOW_ID).by_kind
+    assert spent.keys() == {"collect"}
+    assert spent["collect"].cpu_s > 0.0
+
+
 def test_work_whose_invocation_nobody_notes_has_all_of_its_power(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
