@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.cloud.documents import DocumentTable
@@ -55,6 +55,10 @@ class Balance:
     def net_carbon_gco2eq(self) -> float:
         """Earned less spent."""
         return self.earned_carbon_gco2eq - self.spent_carbon_gco2eq
+
+    def with_spent(self, spent: Overhead) -> Balance:
+        """The same runs against another sum that was spent."""
+        return replace(self, spent_carbon_gco2eq=spent.carbon_gco2eq, spent_cost_usd=spent.cost_usd)
 
 
 def balance(runs: Sequence[ObservedRun], plans: Sequence[Plan], spent: Overhead) -> Balance:

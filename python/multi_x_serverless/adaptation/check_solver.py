@@ -45,7 +45,7 @@ from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
-from multi_x_serverless.adaptation.spent import spent_on
+from multi_x_serverless.adaptation.spent import cold_starts_on, spent_with
 from multi_x_serverless.adaptation.staging import stage_plan
 from multi_x_serverless.adaptation.statistics import store_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
@@ -218,9 +218,11 @@ class _Check:
         needs_renewal = follows is not None and follows.regions != {record.home_region}
         ends_at = _renewal_at(follows) if follows is not None and needs_renewal else None
         seen_at = self._deployment_seen_at(now)
+        # What grows with the history comes before the check is noted, so that it is in what is noted.
+        cold_starts = cold_starts_on(cloud, record, self._recent, read_signals(cloud))
+        earned = balance(self._recent, versions, Overhead(0.0, 0.0))
         check_carbon = self._work.note()
-        spent = spent_on(cloud, record, self._recent, read_signals(cloud), self._settings.solve.transmission)
-        found = balance(self._recent, versions, spent.total)
+        found = earned.with_spent(spent_with(cloud, record, cold_starts, self._settings.solve.transmission).total)
         if decision.verdict == "wait":
             missing = self._settings.minimum_runs - self._runs
             lately = number_of_runs(

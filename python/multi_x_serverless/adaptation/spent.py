@@ -65,15 +65,25 @@ def spent_on(
         runs: Of the last 30 days; cold starts are found in those of the graph that is deployed.
         preset: Energy per byte that copies are counted with.
     """
-    of_graph = [run for run in runs if run.manifest_id == record.manifest_id]
-    return Spent(Ledger(cloud).spending(record.workflow_id, preset), _cold_starts(cloud, record, of_graph, signals))
+    return spent_with(cloud, record, cold_starts_on(cloud, record, runs, signals), preset)
 
 
-def _cold_starts(
+def spent_with(
+    cloud: Cloud, record: WorkflowRecord, cold_starts: ColdStartSpending, preset: TransmissionPreset
+) -> Spent:
+    """The same where the cold starts are known already: what is in the ledger by now is in it."""
+    return Spent(Ledger(cloud).spending(record.workflow_id, preset), cold_starts)
+
+
+def cold_starts_on(
     cloud: Cloud, record: WorkflowRecord, runs: Sequence[ObservedRun], signals: Signals
 ) -> ColdStartSpending:
-    """By the grid of the hour of each start; what is not known is assumed, of that region only, and said."""
-    caused = caused_cold_starts(runs, record.graph, record.home_region)
+    """What the cold starts took that plans caused in runs of the graph that is deployed, by the grids of their hours.
+
+    What is not known of the grid of a region is assumed, of that region only, and said.
+    """
+    of_graph = [run for run in runs if run.manifest_id == record.manifest_id]
+    caused = caused_cold_starts(of_graph, record.graph, record.home_region)
     if not caused.starts:
         return NO_COLD_STARTS
     providers = {name: function.provider for name, function in record.functions.items()}

@@ -1,24 +1,32 @@
-"""What cold starts took by the grids of their own hours, and what is assumed where these are not known."""
+"""Cold starts by the grids of their own hours, what is assumed where these are not known, and who notes the finding."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from multi_x_serverless.adaptation import balance as balance_module
 from multi_x_serverless.adaptation import spent as spent_module
-from multi_x_serverless.adaptation.cold_starts import ColdStartSpending
+from multi_x_serverless.adaptation.check_deployment import check_deployment
+from multi_x_serverless.adaptation.check_solver import check_solver
+from multi_x_serverless.adaptation.cold_starts import CausedColdStarts, ColdStartSpending, caused_cold_starts
+from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.adaptation.spent import spent_on
+from multi_x_serverless.adaptation.status import workflow_status
 from multi_x_serverless.collection.carbon_source import HourlyIntensity
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
+from multi_x_serverless.deployment.progress import SILENT
 from multi_x_serverless.model.signals import Region
 from multi_x_serverless.observation.history import History
 from multi_x_serverless.solving.model_constants import COLD_START_S, OUTSIDE_INTENSITY_GCO2EQ_PER_KWH, PUE_DEFAULT
 from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import add_runs, deployed_example
+from tests.unit.adaptation.test_check_solver import SETTINGS
 from tests.unit.deployment.projects import WORKFLOW_ID, record_of
 
 HOUR_S = 3_600.0
@@ -103,3 +111,35 @@ def test_an_hour_that_nobody_knows_has_the_forecast_of_the_same_hour_and_that_is
     found = cold_starts(cloud, monkeypatch, {NORTH: {now: 20.0}})
     assert found.carbon_gco2eq == pytest.approx(by_hand(20.0, values[int((now - 2 * HOUR_S) // HOUR_S) % 24]))
     assert found.assumed == ("hour",)
+
+
+def test_what_grows_with_the_history_is_in_what_a_check_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cold starts, and what plans earned: on a clock of the processor that only they move."""
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    check_deployment(cloud, progress=SILENT)
+    add_runs(cloud, 4, region="ca-central-1", plan_version=2, started_at=cloud.now() - 3_000.0)
+    before = Ledger(cloud).spending(WORKFLOW_ID).by_kind["check"].cpu_s
+    clock = 100.0
+    find, is_routed = caused_cold_starts, balance_module.is_routed
+
+    def find_in_five_seconds(*arguments: Any) -> CausedColdStarts:
+        nonlocal clock
+        clock += 5.0
+        return find(*arguments)
+
+    def ask_in_a_second(*arguments: Any) -> bool:
+        nonlocal clock
+        clock += 1.0
+        return is_routed(*arguments)
+
+    monkeypatch.setattr("time.process_time", lambda: clock)
+    monkeypatch.setattr("multi_x_serverless.adaptation.spent.caused_cold_starts", find_in_five_seconds)
+    monkeypatch.setattr("multi_x_serverless.adaptation.balance.is_routed", ask_in_a_second)
+    (decision,) = check_solver(cloud, SETTINGS)
+    noted = Ledger(cloud).spending(WORKFLOW_ID)
+    assert noted.by_kind["check"].cpu_s == pytest.approx(before + 5.0 + 4 + 120)
+    assert decision.balance is not None
+    monkeypatch.undo()
+    spent = workflow_status(cloud, WORKFLOW_ID).net.overhead_total
+    assert decision.balance.spent_carbon_gco2eq == spent.carbon_gco2eq, "with this check"
