@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +97,7 @@ def serialise_tables(patch: pytest.MonkeyPatch) -> None:
 
 def interleave_logs(patch: pytest.MonkeyPatch) -> None:
     """Lines of all streams by time, as CloudWatch Logs gives them since 2019; moto gives them stream by stream."""
-    of_streams = LogGroup.filter_log_events
+    of_streams: Callable[..., Any] = LogGroup.filter_log_events
 
     def filter_log_events(group: LogGroup, *arguments: Any) -> Any:
         *others, _interleaved = arguments
