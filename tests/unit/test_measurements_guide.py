@@ -14,6 +14,7 @@ from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.collection.measured_round_trips import OLDEST_RUN_S
 from multi_x_serverless.collection.possible_round_trips import LONGEST_ROUND_TRIP_S
 from multi_x_serverless.collection.relative_speed import BUSY_SHARE_OF_COMPUTING, FASTEST, SLOWEST
+from multi_x_serverless.model.deployments import KEEP_DEPLOYMENTS_S, MAXIMUM_DEPLOYMENTS
 from multi_x_serverless.model.ledger import SPENDING_KINDS
 from multi_x_serverless.model.shared_constants import SAMPLES_THAT_COUNT_FULLY
 from multi_x_serverless.observation.history import KEEP_DAYS, KEEP_RUNS
@@ -30,6 +31,7 @@ def test_numbers_are_those_of_the_code() -> None:
     assert OLDEST_RUN_S == KEEP_DAYS * 86_400
     assert f"Those of the last {KEEP_DAYS} days (at most {KEEP_RUNS:,} of a workflow)" in GUIDE
     assert f"Of a workflow with more than {KEEP_RUNS:,} runs in that time these are a sample" in GUIDE
+    assert f"of {KEEP_DEPLOYMENTS_S / 86_400:.0f} days and of {MAXIMUM_DEPLOYMENTS} deployments at most" in GUIDE
     assert f"Fewer than {SAMPLES_THAT_COUNT_FULLY} samples" in GUIDE
     assert f"or more than {LONGEST_ROUND_TRIP_S:g} s;" in GUIDE
     assert f"bounded to {SLOWEST:g} to {FASTEST:g};" in GUIDE
