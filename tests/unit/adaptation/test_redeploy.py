@@ -11,6 +11,7 @@ import pytest
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import check_solver
 from multi_x_serverless.adaptation.deploy_forecast import MonthlyChange, forecast_deployment
+from multi_x_serverless.adaptation.net_savings import OverheadItem
 from multi_x_serverless.adaptation.savings import savings_report
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, solve_workflow
 from multi_x_serverless.adaptation.statistics import collect_statistics
@@ -155,6 +156,47 @@ def test_another_graph_begins_anew(planned: FakeCloud, tmp_path: Path) -> None:
     assert (statistics.runs, statistics.other_runs) == (0, 182)
     redeploy(planned, tmp_path, comment)
     assert check_solver(planned, SETTINGS)[0].runs == 182, "its old graph is back"
+
+
+def cold_starts(cloud: FakeCloud) -> OverheadItem:
+    (found,) = [item for item in workflow_status(cloud, WORKFLOW_ID).net.overhead if item.kind == "cold_starts"]
+    return found
+
+
+@pytest.mark.parametrize("change", [comment, share, another_call], ids=lambda change: change.__name__)
+def test_what_plans_saved_and_what_they_took_are_of_the_same_runs(
+    planned: FakeCloud, tmp_path: Path, change: Change
+) -> None:
+    """Whatever is deployed since: a saving that stays with an overhead that goes would be a gift."""
+    before, net = cold_starts(planned), workflow_status(planned, WORKFLOW_ID).net
+    assert before.count > 0
+    redeploy(planned, tmp_path, change)
+    assert cold_starts(planned) == before
+    assert workflow_status(planned, WORKFLOW_ID).net.expected_net == net.expected_net
+
+
+def test_cold_starts_of_deployments_that_nobody_knows_are_bounded_from_above(planned: FakeCloud) -> None:
+    known, history = cold_starts(planned), History(planned)
+    assert not known.is_upper_bound
+    unknown = [replace(run, manifest_id="unknown") for run in history.runs(WORKFLOW_ID)]
+    history.remove(WORKFLOW_ID)
+    history.add(WORKFLOW_ID, unknown)
+    bound = cold_starts(planned)
+    assert bound.is_upper_bound
+    assert "memory" in bound.assumed
+    assert bound.count >= known.count
+    assert bound.carbon_gco2eq >= known.carbon_gco2eq
+
+
+def test_deployments_replace_containers_in_the_account_as_well(planned: FakeCloud, tmp_path: Path) -> None:
+    redeploy(planned, tmp_path, comment)
+    before, now = cold_starts(planned).count, planned.now()
+    for moment in (5.45, 5.55):  # two at once: each starts cold, in each of three functions
+        add_runs(planned, 1, region=AWAY, plan_version=2, started_at=now + moment)
+    planned.time += 60.0
+    assert len(History(planned).runs(WORKFLOW_ID)) == 184
+    # Of each function one container answered the probe; a second one would have started at home as well.
+    assert cold_starts(planned).count == before + 3
 
 
 def test_runs_in_a_region_that_is_no_longer_allowed_still_say_what_happened_at_home(tmp_path: Path) -> None:
