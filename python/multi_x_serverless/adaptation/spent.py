@@ -62,7 +62,7 @@ def spent_on(
     """Sum up what the plans of a workflow took.
 
     Args:
-        runs: Of the last 30 days; cold starts are found in those of the graph that is deployed.
+        runs: Of the last 30 days, of all graphs.
         preset: Energy per byte that copies are counted with.
     """
     return spent_with(cloud, record, cold_starts_on(cloud, record, runs, signals), preset)
@@ -78,18 +78,17 @@ def spent_with(
 def cold_starts_on(
     cloud: Cloud, record: WorkflowRecord, runs: Sequence[ObservedRun], signals: Signals
 ) -> ColdStartSpending:
-    """What the cold starts took that plans caused in runs of the graph that is deployed, by the grids of their hours.
+    """What the cold starts took that plans caused, by the grids of their hours.
 
     What is not known of the grid of a region is assumed, of that region only, and said.
     """
-    of_graph = [run for run in runs if run.manifest_id == record.manifest_id]
-    caused = caused_cold_starts(of_graph, record.graph, record.home_region)
+    caused = caused_cold_starts(runs, record.origins, record.home_region, record.deployments.replaced_at)
     if not caused.starts:
         return NO_COLD_STARTS
     providers = {name: function.provider for name, function in record.functions.items()}
     grids = _Grids(cloud, signals, caused.starts)
     spent = price_cold_starts(caused, providers, grids.intensity, grids.rates.prices)
-    return replace(spent, assumed=grids.assumed)
+    return replace(spent, assumed=tuple(sorted({*spent.assumed, *grids.assumed})))
 
 
 class _Grids:

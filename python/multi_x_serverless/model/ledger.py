@@ -20,8 +20,9 @@ deployment copied to regions of a plan. ``framework``: invocations of the jobs t
 
 SPENDING_KINDS: tuple[SpendingKind, ...] = get_args(SpendingKind)
 
-Assumed: TypeAlias = Literal["copied_bytes", "probes", "billed_s", "hour", "intensity", "prices"]
-"""What may have been assumed. ``hour``: the intensity of an hour, by that of the same hour of another day."""
+Assumed: TypeAlias = Literal["copied_bytes", "probes", "billed_s", "hour", "intensity", "prices", "memory"]
+"""What may have been assumed. Of cold starts only, so that entries never say it: ``hour``, the intensity of an hour (by
+that of the same hour of another day), and ``memory``, that of functions that are gone."""
 
 ASSUMED: tuple[Assumed, ...] = get_args(Assumed)
 

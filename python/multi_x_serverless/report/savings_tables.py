@@ -46,6 +46,7 @@ ASSUMED_NAMES: Mapping[Assumed, str] = {
     "copied_bytes": "bytes",
     "hour": "carbon intensities of some hours",
     "intensity": "carbon intensities",
+    "memory": "memory of earlier functions",
     "prices": "prices",
     "probes": "number of probes",
 }
