@@ -64,7 +64,7 @@ class PlanInForce:
     def is_about_to_end(self, hour: int) -> bool:
         """Whether it counts as none when a new one is weighed, so that it is renewed while it pays."""
         life = self.plan.expires_after_hours
-        return life is not None and self.since_hour + life < hour + RENEW_BEFORE_HOURS
+        return life is not None and hour >= self.since_hour + life - RENEW_BEFORE_HOURS
 
 
 @dataclass(frozen=True)
