@@ -2,8 +2,8 @@
 
 Assumptions, beyond those of `adaptation.overhead`, whose constants and rules these are:
 
-* A function is made in a region when the first plan that needs it is put in force, and stays. The package is copied to
-  a region once, and each function there is probed once.
+* A function is made in a region when a plan that needs it is put in force, and probed once. It is deleted an hour after
+  the last such plan was left (`adaptation.check_deployment`). The package is copied where no function is.
 * A function that had nothing to do in a region in the hour before has no warm container there. The first hour then
   starts one cold for each execution that is expected to be under way at once (runs per second times seconds, rounded
   up), but never more than there are executions. What stays home as a control keeps no container for what returns.

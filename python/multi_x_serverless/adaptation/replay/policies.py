@@ -75,7 +75,7 @@ class Known:
         hour: Of the stretch, at its start.
         past: Intensities as they are known then.
         in_force: `None` if runs go home.
-        present: Functions that were made outside of home.
+        present: Functions that there are outside of home.
         runs_by_hour: Runs a day by the UTC hour in which they start, as seen up to now.
     """
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from multi_x_serverless.adaptation.check_deployment import GRACE_S
 from multi_x_serverless.adaptation.replay.overhead import FunctionPlace, OverheadModel
 from multi_x_serverless.adaptation.replay.policies import HOURS_OF_THE_DAY, Known, PlanInForce, Policy, Step
 from multi_x_serverless.adaptation.replay.results import Amount, Hours, Moment, OverheadPart, PolicyResult
-from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY
+from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from multi_x_serverless.model.plan import Placement
 
 CAUSES = ("solves", "copies", "probes", "cold_starts")
+
+GRACE_HOURS = math.ceil(GRACE_S / SECONDS_PER_HOUR)
+"""For so long functions stay that the plan in force does not use, as in the product."""
 
 RATE_HOURS = 30 * HOURS_PER_DAY
 """A rate is read from the runs of the last 30 days, as the history holds them."""
@@ -129,6 +134,8 @@ def walk(world: World, policy: Policy, progress: Callable[[int], None] = lambda 
                 path.spend("copies", hour, world.overhead.copies(new, present, world.at(hour)))
                 path.spend("probes", hour, world.overhead.probes(new, world.at(hour)))
                 present |= new
+        if hour == _sweep_at(in_force, hour):
+            present &= world.overhead.places(_by_hour(world, in_force, hour).values())
         placement = _by_hour(world, in_force, hour)[hour % HOURS_PER_DAY]
         path.without_plan += in_force is None or in_force.is_expired(hour)
         path.placements.append(world.book.number(placement))
@@ -144,6 +151,15 @@ def _by_hour(world: World, in_force: PlanInForce | None, hour: int) -> Mapping[i
     if in_force is None or in_force.is_expired(hour):
         return dict.fromkeys(HOURS_OF_THE_DAY, world.home)
     return in_force.plan.by_hour
+
+
+def _sweep_at(in_force: PlanInForce | None, hour: int) -> int | None:
+    """The hour at which functions are deleted that what runs follow at an hour does not use."""
+    if in_force is None:
+        return None
+    # A plan whose end has come is followed by one with everything at home.
+    life = in_force.plan.expires_after_hours if in_force.is_expired(hour) else None
+    return in_force.since_hour + (life or 0) + GRACE_HOURS
 
 
 def _result(world: World, policy: Policy, path: _Path, routed: float) -> PolicyResult:
