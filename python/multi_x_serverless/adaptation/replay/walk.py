@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from multi_x_serverless.adaptation.check_deployment import GRACE_S
+from multi_x_serverless.adaptation.replay.framework import CHECKS, FRAMEWORK, JOBS_OF_CAUSE
 from multi_x_serverless.adaptation.replay.overhead import FunctionPlace, OverheadModel
 from multi_x_serverless.adaptation.replay.policies import HOURS_OF_THE_DAY, Known, PlanInForce, Policy, Step
 from multi_x_serverless.adaptation.replay.results import Amount, Hours, Moment, OverheadPart, PolicyResult
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from multi_x_serverless.adaptation.overhead import Overhead
+    from multi_x_serverless.adaptation.replay.framework import FrameworkJobs
     from multi_x_serverless.adaptation.replay.intensities import Intensities
     from multi_x_serverless.adaptation.replay.limits import LimitBook
     from multi_x_serverless.adaptation.replay.metrics import PlacementBook
     from multi_x_serverless.model.plan import Placement
 
-CAUSES = ("solves", "copies", "probes", "cold_starts")
+CAUSES = ("solves", CHECKS, "copies", "probes", "cold_starts", FRAMEWORK)
 
 GRACE_HOURS = math.ceil(GRACE_S / SECONDS_PER_HOUR)
 """For so long functions stay that the plan in force does not use, as in the product."""
@@ -45,6 +47,7 @@ class World:
         delay_hours: By how much the feed of intensities is late.
         home_share: Part of the runs that policies with controls keep home.
         tail: Percentile of run times, as a fraction.
+        jobs: That check and deploy for policies that plan again and again; `None` if nobody counts them.
     """
 
     intensities: Intensities
@@ -56,6 +59,7 @@ class World:
     delay_hours: int
     home_share: float
     tail: float
+    jobs: FrameworkJobs | None = None
 
     def at(self, hour: int) -> dict[str, float]:
         """Region -> gCO2eq/kWh that came true in an hour."""
@@ -143,6 +147,10 @@ def walk(world: World, policy: Policy, progress: Callable[[int], None] = lambda 
             starts = world.overhead.cold_starts(before, placement, float(world.runs[hour]) * routed, world.at(hour))
             path.spend("cold_starts", hour, starts)
         before = placement
+    if world.jobs is not None and policy.every_hours is not None:
+        for cause in JOBS_OF_CAUSE:
+            path.carbon[cause] += world.jobs.carbon_gco2eq(cause)
+            path.cost[cause] += world.jobs.usd_per_hour(cause)
     return _result(world, policy, path, routed)
 
 
