@@ -127,7 +127,9 @@ class TestWhere:
         past = CarbonFileSource(file)
         made = gather_intensities([HOME], stretch_of(date(2031, 5, 1), date(2031, 5, 1)), past)
         assert framework_jobs(HOME, made, past).intensity.tolist() == [100.0] * 24
-        with pytest.raises(NotEnoughDataError, match=r"us-west-2 is not known .*--system-region, .*--without-framework"):
+        with pytest.raises(
+            NotEnoughDataError, match=r"us-west-2 is not known .*--system-region, .*--without-framework"
+        ):
             framework_jobs("us-west-2", made, past)
         with pytest.raises(UnknownRegionError):
             framework_jobs("us-east-9", made, past)
