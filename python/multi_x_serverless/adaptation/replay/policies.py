@@ -222,11 +222,8 @@ class Weighing:
             solve_cpu_s: Processor seconds that these took.
             expected: Region -> gCO2eq/kWh by UTC hour.
         """
-        in_force = known.in_force
-        if in_force is None or in_force.is_about_to_end(known.hour):
-            current: Mapping[int, Placement] = dict.fromkeys(HOURS_OF_THE_DAY, simulator.home)
-        else:
-            current = in_force.plan.by_hour
+        in_force, at_home = known.in_force, dict.fromkeys(HOURS_OF_THE_DAY, simulator.home)
+        current = at_home if in_force is None else in_force.plan.by_hour
         routed = 1.0 - self.home_share
         day = Day(
             # Where no run follows a plan, its hours are compared all the same.
@@ -245,6 +242,10 @@ class Weighing:
         ).placements
         before, after = standing(simulator, current, day), standing(simulator, plan, day)
         by_limits = weigh_limits(before, after)
+        if by_limits is None and in_force is not None and in_force.is_about_to_end(known.hour):
+            # Besides what it breaks it counts as none: runs will go home, and it is renewed while that pays.
+            before = standing(simulator, at_home, day)
+            by_limits = weigh_limits(before, after)
         if by_limits is not None:
             return plan, by_limits
         terms = Terms(
@@ -292,7 +293,10 @@ class ByForecast:
         found = self.solving.solve(day, self.solver)
         if len(found.infeasible_hours) == HOURS_PER_DAY:
             # No choice of plans: the product sends everything home then.
-            verdict = Verdict(changes=known.in_force is not None, reason="no placement meets the hard limits.")
+            is_away = known.in_force is not None and any(
+                placement != day.home for placement in known.in_force.plan.by_hour.values()
+            )
+            verdict = Verdict(changes=is_away, reason="no placement meets the hard limits.")
             placements = found.by_hour
         else:
             placements, verdict = self.weighing.choose(day, found.by_hour, known, found.cpu_s, expected)

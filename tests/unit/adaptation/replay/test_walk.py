@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +14,20 @@ from multi_x_serverless.adaptation.check_solver import RENEW_BEFORE_S
 from multi_x_serverless.adaptation.replay.limits import LimitBook
 from multi_x_serverless.adaptation.replay.metrics import PlacementBook
 from multi_x_serverless.adaptation.replay.overhead import FunctionPlace, read_overhead_model
-from multi_x_serverless.adaptation.replay.policies import LIFETIME_HOURS, DayPlan, Known, PlanInForce, Step
+from multi_x_serverless.adaptation.replay.policies import (
+    LIFETIME_HOURS,
+    ByForecast,
+    DayPlan,
+    Known,
+    PlanInForce,
+    Solving,
+    Step,
+    Weighing,
+)
 from multi_x_serverless.adaptation.replay.results import PolicyResult
 from multi_x_serverless.adaptation.replay.walk import GRACE_HOURS, World, walk
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S
+from multi_x_serverless.adaptation.weighing import Verdict
 from multi_x_serverless.model.plan import Placement
 from multi_x_serverless.solving.simulation import Simulator
 from tests.unit.adaptation.replay.worlds import AWAY, HOME, always, days, replayed, world
@@ -76,6 +88,64 @@ def test_a_plan_counts_as_about_to_end_when_it_does_in_the_product() -> None:
         in_product = hour * 3600.0 >= 10 * 3600.0 + PLAN_LIFETIME_S - RENEW_BEFORE_S
         assert in_force.is_about_to_end(hour) == in_product, hour
     assert not PlanInForce(DayPlan({}), since_hour=0).is_about_to_end(10**6)
+
+
+class TestTheLastDayOfAPlan:
+    """A plan that is about to end is weighed as if everything were home, but what it breaks it breaks until its end."""
+
+    def weighed(
+        self, hour: int, away: float, hourly: Placement, *, limits: dict[str, Any] | None = None
+    ) -> tuple[Mapping[int, Placement], Verdict]:
+        problem = fan_out_problem()
+        problem["constraints"]["hard"] = limits or {}
+        document, expected = dump(problem), {HOME: [400.0] * 24, AWAY: [away] * 24}
+        simulator = Simulator(document).with_intensity(expected, hours=range(24))
+        model = read_overhead_model(document, 1e6)
+        known = Known(
+            hour=hour,
+            past=world(days(1), {HOME: always(400.0), AWAY: always(away)}).known_at(0),
+            in_force=PlanInForce(DayPlan(dict.fromkeys(range(24), ALL_AWAY), LIFETIME_HOURS), 0),
+            present=model.places([ALL_AWAY]),
+            runs_by_hour=(1000.0,) * 24,
+        )
+        weighing = Weighing(model, ("carbon", "cost", "runtime"), 0.0, 0.01, home_share=0.1)
+        return weighing.choose(simulator, dict.fromkeys(range(24), hourly), known, 0.02, expected)
+
+    @pytest.mark.parametrize(("hour", "is_renewed"), [(143, False), (144, True)])
+    def test_it_is_renewed_while_it_pays_against_home(self, hour: int, is_renewed: bool) -> None:
+        plan, verdict = self.weighed(hour, 30.0, ALL_AWAY)
+        assert all(entry == ALL_AWAY for entry in plan.values())
+        assert verdict.changes == is_renewed
+
+    @pytest.mark.parametrize("hour", [24, 143, 144, 167])
+    def test_limits_that_it_breaks_are_kept_at_once(self, hour: int) -> None:
+        plan, verdict = self.weighed(hour, 30.0, AT_HOME, limits={"runtime": {"type": "relative", "value": 1.0}})
+        assert all(entry == AT_HOME for entry in plan.values())
+        assert verdict.changes
+        assert "breaks 24 hard limits" in verdict.reason
+
+    @pytest.mark.parametrize(("followed", "changes"), [(None, False), (AT_HOME, False), (ALL_AWAY, True)])
+    def test_where_nothing_keeps_the_limits_what_is_home_stays_as_it_is(
+        self, followed: Placement | None, changes: bool
+    ) -> None:
+        problem = fan_out_problem()
+        problem["constraints"]["hard"] = {"runtime": {"type": "absolute", "value": 0.01}}
+        document = dump(problem)
+        weighing = Weighing(read_overhead_model(document, 1e6), ("carbon",), 0.0, 0.01, home_share=0.1)
+        policy = ByForecast("system", "", "fine-grained", 24, Solving(Simulator(document), 0.0, 0.02), weighing)
+        plan = None if followed is None else DayPlan(dict.fromkeys(range(24), followed), LIFETIME_HOURS)
+        step = policy.plan(
+            Known(
+                hour=24,
+                past=world(days(2), {HOME: always(400.0), AWAY: always(30.0)}).known_at(24),
+                in_force=None if plan is None else PlanInForce(plan, 0),
+                present=frozenset(),
+                runs_by_hour=(10.0,) * 24,
+            )
+        )
+        assert (step.plan is not None) == changes
+        assert step.reason == "no placement meets the hard limits."
+        assert step.infeasible_hours == tuple(range(24))
 
 
 class TestWhatNoPlanUsesIsDeleted:
