@@ -241,11 +241,11 @@ class Weighing:
             priority_tolerance=self.tolerance,
         ).placements
         before, after = standing(simulator, current, day), standing(simulator, plan, day)
-        by_limits = weigh_limits(before, after)
-        if by_limits is None and in_force is not None and in_force.is_about_to_end(known.hour):
-            # Besides what it breaks it counts as none: runs will go home, and it is renewed while that pays.
-            before = standing(simulator, at_home, day)
-            by_limits = weigh_limits(before, after)
+        home = None
+        if in_force is not None and in_force.is_about_to_end(known.hour):
+            # It counts as none besides: runs will go home, and it is renewed while that pays.
+            home = standing(simulator, at_home, day)
+        by_limits = weigh_limits(before, after, home)
         if by_limits is not None:
             return plan, by_limits
         terms = Terms(
@@ -258,7 +258,7 @@ class Weighing:
         model, now = self.overhead, at(expected, known.hour % HOURS_PER_DAY)
         new = model.places(plan.values()) - known.present
         once = total((model.solve(solve_cpu_s, now), model.copies(new, known.present, now), model.probes(new, now)))
-        return plan, weigh_objectives(before, after, terms, once)
+        return plan, weigh_objectives(before if home is None else home, after, terms, once)
 
 
 def at(day: Mapping[str, list[float]], hour: int) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,6 +89,20 @@ def test_the_load_that_pays_is_where_the_net_saving_begins() -> None:
     without = replayed(fan_out_problem(), made).pays_from_runs_per_hour("home")
     assert without is not None
     assert without < 0.05 * rate
+
+
+def test_what_a_baseline_took_to_get_there_is_left_out() -> None:
+    made = world(days(2), {HOME: always(400.0), AWAY: by_hour_of_day([100.0] * 12 + [600.0] * 12)})
+    settings: dict[str, Any] = {"home_share": 0.0, "package_bytes": 2.0**32}
+    found = replayed(fan_out_problem(), made, jobs=jobs_of(48), **settings)
+    static = found.policy("static")
+    assert found.static_region == AWAY
+    rate = found.pays_from_runs_per_hour("static")
+    assert rate is not None
+    assert static.carbon.overhead > 0.3 * found.policy("system").carbon.overhead, "it counts"
+    for factor, is_less in ((0.9, False), (1.1, True)):
+        again = replayed(fan_out_problem(), made, factor * rate, jobs=jobs_of(48), **settings)
+        assert (again.policy("system").carbon.net < again.policy("static").carbon.net) == is_less
 
 
 def test_where_runs_save_nothing_no_load_pays() -> None:

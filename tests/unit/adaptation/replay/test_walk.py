@@ -124,6 +124,13 @@ class TestTheLastDayOfAPlan:
         assert verdict.changes
         assert "breaks 24 hard limits" in verdict.reason
 
+    def test_limits_that_going_home_would_break_renew_it(self) -> None:
+        limit = {"carbon": {"type": "absolute", "value": 3e-4}}
+        _, verdict = self.weighed(144, 30.0, ALL_AWAY, limits=limit)
+        assert verdict.changes
+        assert "home, where runs go when the plan in force ends, breaks 24 hard limits" in verdict.reason
+        assert not self.weighed(143, 30.0, ALL_AWAY, limits=limit)[1].changes
+
     @pytest.mark.parametrize(("followed", "changes"), [(None, False), (AT_HOME, False), (ALL_AWAY, True)])
     def test_where_nothing_keeps_the_limits_what_is_home_stays_as_it_is(
         self, followed: Placement | None, changes: bool
