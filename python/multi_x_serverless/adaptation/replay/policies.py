@@ -222,8 +222,9 @@ class Weighing:
             solve_cpu_s: Processor seconds that these took.
             expected: Region -> gCO2eq/kWh by UTC hour.
         """
-        in_force, at_home = known.in_force, dict.fromkeys(HOURS_OF_THE_DAY, simulator.home)
-        current = at_home if in_force is None else in_force.plan.by_hour
+        in_force = known.in_force
+        all_home: Mapping[int, Placement] = dict.fromkeys(HOURS_OF_THE_DAY, simulator.home)
+        current = all_home if in_force is None else in_force.plan.by_hour
         routed = 1.0 - self.home_share
         day = Day(
             # Where no run follows a plan, its hours are compared all the same.
@@ -241,10 +242,8 @@ class Weighing:
             priority_tolerance=self.tolerance,
         ).placements
         before, after = standing(simulator, current, day), standing(simulator, plan, day)
-        home = None
-        if in_force is not None and in_force.is_about_to_end(known.hour):
-            # It counts as none besides: runs will go home, and it is renewed while that pays.
-            home = standing(simulator, at_home, day)
+        is_ending = in_force is not None and in_force.is_about_to_end(known.hour)
+        home = standing(simulator, all_home, day) if is_ending else None
         by_limits = weigh_limits(before, after, home)
         if by_limits is not None:
             return plan, by_limits

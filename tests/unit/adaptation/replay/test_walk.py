@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from multi_x_serverless.adaptation.check_deployment import GRACE_S
-from multi_x_serverless.adaptation.check_solver import RENEW_BEFORE_S
 from multi_x_serverless.adaptation.replay.limits import LimitBook
 from multi_x_serverless.adaptation.replay.metrics import PlacementBook
 from multi_x_serverless.adaptation.replay.overhead import FunctionPlace, read_overhead_model
@@ -36,6 +35,9 @@ from tests.unit.core.documents import ENTRY, JOIN, LABEL, RESIZE, dump, fan_out_
 NODES = (ENTRY, RESIZE, LABEL, JOIN)
 AT_HOME: Placement = dict.fromkeys(NODES, HOME)
 ALL_AWAY: Placement = dict.fromkeys(NODES, AWAY)
+DAY_S = 86_400.0
+"""Of the life of a plan, the last: it is renewed then."""
+
 COPY_USD = 0.02
 """Of a package of 1 GB from home to `AWAY`."""
 
@@ -85,7 +87,7 @@ def copies(result: PolicyResult) -> float:
 def test_a_plan_counts_as_about_to_end_when_it_does_in_the_product() -> None:
     in_force = PlanInForce(DayPlan({}, LIFETIME_HOURS), since_hour=10)
     for hour in range(10, 10 + LIFETIME_HOURS + 2):
-        in_product = hour * 3600.0 >= 10 * 3600.0 + PLAN_LIFETIME_S - RENEW_BEFORE_S
+        in_product = hour * 3600.0 >= 10 * 3600.0 + PLAN_LIFETIME_S - DAY_S
         assert in_force.is_about_to_end(hour) == in_product, hour
     assert not PlanInForce(DayPlan({}), since_hour=0).is_about_to_end(10**6)
 
