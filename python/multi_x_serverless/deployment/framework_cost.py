@@ -17,8 +17,7 @@ from multi_x_serverless.model.framework import JOBS, Job
 if TYPE_CHECKING:
     from multi_x_serverless.model.config_types import Architecture
 
-HOURS_PER_MONTH = 30 * 24
-MINUTES_PER_MONTH = HOURS_PER_MONTH * 60
+MINUTES_PER_MONTH = 30 * 24 * 60
 MB_PER_GB = 1024
 MILLION = 1e6
 BYTES_PER_GB = 2**30

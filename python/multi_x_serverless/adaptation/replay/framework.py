@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from multi_x_serverless.adaptation.replay.intensities import gather_intensities
-from multi_x_serverless.deployment.framework_cost import HOURS_PER_MONTH, MonthlyCost, monthly_cost
+from multi_x_serverless.deployment.framework_cost import MINUTES_PER_MONTH, MonthlyCost, monthly_cost
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.shared_constants import MEMORY_MB_PER_VCPU
 from multi_x_serverless.solving import model_constants as constants
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from multi_x_serverless.collection.carbon_source import CarbonSource
     from multi_x_serverless.model.config_types import Architecture
     from multi_x_serverless.model.framework import Job
+
+HOURS_PER_MONTH = MINUTES_PER_MONTH / 60
 
 CHECKS, FRAMEWORK = "checks", "framework"
 
