@@ -9,7 +9,6 @@ from multi_x_serverless.adaptation.cold_starts import COLD_START_S, IDLE_S
 from multi_x_serverless.adaptation.comparison import MINIMUM_CONTROLS
 from multi_x_serverless.adaptation.overhead import PROBE_DURATION_S
 from multi_x_serverless.adaptation.status import PRESET
-from multi_x_serverless.cli.net_table import KIND_NAMES
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.collection.measured_round_trips import OLDEST_RUN_S
 from multi_x_serverless.collection.possible_round_trips import LONGEST_ROUND_TRIP_S
@@ -17,6 +16,7 @@ from multi_x_serverless.collection.relative_speed import BUSY_SHARE_OF_COMPUTING
 from multi_x_serverless.model.ledger import SPENDING_KINDS
 from multi_x_serverless.model.shared_constants import SAMPLES_THAT_COUNT_FULLY
 from multi_x_serverless.observation.history import KEEP_DAYS, KEEP_RUNS
+from multi_x_serverless.report.savings_tables import KIND_NAMES
 from multi_x_serverless.solving.model_constants import OUTSIDE_INTENSITY_GCO2EQ_PER_KWH
 
 GUIDE = (

@@ -270,6 +270,13 @@ def test_record_that_changed_meanwhile_is_not_overwritten(cloud: FakeCloud, proj
         write_record(cloud, stored.value, None)
 
 
+def test_functions_cannot_be_left_out_of_their_package(cloud: FakeCloud, project: Path) -> None:
+    configuration = project / ".multi-x-serverless" / "config.yml"
+    configuration.write_text(configuration.read_text() + 'package_exclude: ["*.py"]\n')
+    with pytest.raises(InvalidConfigurationError, match=r"has '\*\.py', which leaves out app\.py with the function"):
+        deploy(cloud, project)
+
+
 def test_refused_projects_change_nothing(cloud: FakeCloud, project: Path) -> None:
     other_version = SOURCE.replace("0.0.1", "0.0.2")
     with pytest.raises(InvalidWorkflowError, match=r"app.py:3: the workflow is 'example-0.0.2' here"):
