@@ -62,6 +62,7 @@ from multi_x_serverless.adaptation.workflows import (
     deployed_workflow,
     each_deployed_workflow,
     model_of,
+    runs_of_graph,
 )
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
@@ -265,7 +266,7 @@ class _Check:
         recent = self._recent = History(cloud).runs(workflow_id, since=since)
         # The collectors learn from them, and whoever looks at the workflow sees what the decision rests on.
         store_statistics(cloud, record, recent)
-        history = self._history = [run for run in recent if run.manifest_id == record.manifest_id]
+        history = self._history = runs_of_graph(record, recent)
         self._runs = number_of_runs(run for run in history if run.status == "complete")
         if self._runs < self._settings.minimum_runs:
             return self._decision(

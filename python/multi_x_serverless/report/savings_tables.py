@@ -45,6 +45,7 @@ ASSUMED_NAMES: Mapping[Assumed, str] = {
     "billed_s": "times",
     "copied_bytes": "bytes",
     "intensity": "carbon intensities",
+    "memory": "memory of earlier functions",
     "prices": "prices",
     "probes": "number of probes",
 }
