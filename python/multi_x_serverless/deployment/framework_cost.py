@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 from multi_x_serverless import data
 from multi_x_serverless.deployment.framework import INTERVALS_MINUTES, MEMORY_MB, SOLVER_MEMORY_MB
 from multi_x_serverless.model.framework import JOBS, Job
+from multi_x_serverless.model.units import BYTES_PER_GB, MB_PER_GB
 
 if TYPE_CHECKING:
     from multi_x_serverless.model.config_types import Architecture
 
 MINUTES_PER_MONTH = 30 * 24 * 60
-MB_PER_GB = 1024
 MILLION = 1e6
-BYTES_PER_GB = 2**30
 
 SCHEDULER_USD_PER_MILLION_INVOCATIONS = 1.00
 """AWS list price of EventBridge Scheduler beyond the 14 million a month that are free of charge (as of 2025-07)."""

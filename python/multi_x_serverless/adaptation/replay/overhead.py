@@ -26,8 +26,9 @@ from multi_x_serverless.model import documents
 from multi_x_serverless.model.config_types import Architecture, ProviderSettings
 from multi_x_serverless.model.documents import Fields, as_number
 from multi_x_serverless.model.plan import Objective, Placement
+from multi_x_serverless.model.units import BYTES_PER_GB, MB_PER_GB
 from multi_x_serverless.solving import model_constants as constants
-from multi_x_serverless.solving.accounting import BYTES_PER_GB, MB_PER_GB, execution_kwh
+from multi_x_serverless.solving.accounting import execution_kwh
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
 
 SECONDS_PER_HOUR = 3600.0
