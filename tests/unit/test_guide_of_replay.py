@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks.replay.example import FILE, example
-from multi_x_serverless.adaptation.overhead import PROBE_DURATION_S
 from multi_x_serverless.adaptation.replay.document import Changes, changed
 from multi_x_serverless.adaptation.replay.framework import (
     CHECKS,
@@ -36,7 +35,7 @@ from multi_x_serverless.collection.forecast import HISTORY_DAYS
 from multi_x_serverless.deployment.framework_cost import HANDLING_S, monthly_cost
 from multi_x_serverless.solving.accounting import execution_kwh
 from multi_x_serverless.solving.engine import LoadedProblem
-from multi_x_serverless.solving.model_constants import CPU_UTILIZATION_DEFAULT, VCPU_MAXIMUM_KW
+from multi_x_serverless.solving.model_constants import COLD_START_S, CPU_UTILIZATION_DEFAULT, VCPU_MAXIMUM_KW
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "guide" / "replay.md").read_text(encoding="utf-8")
@@ -126,6 +125,6 @@ def test_numbers_are_those_of_the_program() -> None:
     assert HISTORY_DAYS == 28
     assert OLDEST_DAYS == 14
     assert RATE_HOURS == 30 * 24
-    assert PROBE_DURATION_S == 0.5
+    assert COLD_START_S == 0.5
     assert f"at {VCPU_MAXIMUM_KW * 1e3:g} W per vCPU" in WORDS
     assert f"schema `{REPLAY_SCHEMA}`, version {REPLAY_VERSION}" in WORDS

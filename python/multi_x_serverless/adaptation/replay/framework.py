@@ -21,8 +21,9 @@ from multi_x_serverless.adaptation.replay.intensities import gather_intensities
 from multi_x_serverless.deployment.framework_cost import MINUTES_PER_MONTH, MonthlyCost, monthly_cost
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.shared_constants import MEMORY_MB_PER_VCPU
+from multi_x_serverless.model.units import MB_PER_GB
 from multi_x_serverless.solving import model_constants as constants
-from multi_x_serverless.solving.accounting import MB_PER_GB, execution_kwh
+from multi_x_serverless.solving.accounting import execution_kwh
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +78,7 @@ class FrameworkJobs:
 
 _VCPUS_PER_GB = MB_PER_GB / MEMORY_MB_PER_VCPU
 
-KWH_PER_GB_SECOND = execution_kwh(1.0, int(MB_PER_GB), constants.CPU_UTILIZATION_DEFAULT * _VCPUS_PER_GB)
+KWH_PER_GB_SECOND = execution_kwh(1.0, MB_PER_GB, constants.CPU_UTILIZATION_DEFAULT * _VCPUS_PER_GB)
 """Energy of a function of 1 GB in a second, without the overhead of the data centre: processors come with memory."""
 
 

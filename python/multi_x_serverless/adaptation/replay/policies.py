@@ -15,11 +15,11 @@ from multi_x_serverless.adaptation.check_solver import RENEW_BEFORE_S
 from multi_x_serverless.adaptation.day_schedule import Day, SwitchingPrices, choose_day_schedule
 from multi_x_serverless.adaptation.replay.expectation import expected_day
 from multi_x_serverless.adaptation.replay.overhead import ExpectedStarts, FunctionPlace, OverheadModel, total
-from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY, SECONDS_PER_HOUR
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S
 from multi_x_serverless.adaptation.weighing import Terms, Verdict, standing, weigh_limits, weigh_objectives
 from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER
 from multi_x_serverless.errors import NotEnoughDataError
+from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.replay.intensities import Intensities, Past

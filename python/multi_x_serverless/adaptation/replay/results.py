@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY, Stretch
+from multi_x_serverless.adaptation.replay.stretch import Stretch
 from multi_x_serverless.model import documents
+from multi_x_serverless.model.units import HOURS_PER_DAY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,7 @@ from multi_x_serverless.adaptation.replay.framework import CHECKS, FRAMEWORK, JO
 from multi_x_serverless.adaptation.replay.overhead import FunctionPlace, OverheadModel
 from multi_x_serverless.adaptation.replay.policies import HOURS_OF_THE_DAY, Known, PlanInForce, Policy, Step
 from multi_x_serverless.adaptation.replay.results import Amount, Hours, Moment, OverheadPart, PolicyResult
-from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY, SECONDS_PER_HOUR
+from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -28,6 +28,7 @@ from multi_x_serverless.adaptation.replay.walk import GRACE_HOURS, World, walk
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S
 from multi_x_serverless.adaptation.weighing import Verdict
 from multi_x_serverless.model.plan import Placement
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.solving.simulation import Simulator
 from tests.unit.adaptation.replay.worlds import AWAY, HOME, always, days, replayed, world
 from tests.unit.core.documents import ENTRY, JOIN, LABEL, RESIZE, dump, fan_out_problem
@@ -35,9 +36,6 @@ from tests.unit.core.documents import ENTRY, JOIN, LABEL, RESIZE, dump, fan_out_
 NODES = (ENTRY, RESIZE, LABEL, JOIN)
 AT_HOME: Placement = dict.fromkeys(NODES, HOME)
 ALL_AWAY: Placement = dict.fromkeys(NODES, AWAY)
-DAY_S = 86_400.0
-"""Of the life of a plan, the last: it is renewed then."""
-
 COPY_USD = 0.02
 """Of a package of 1 GB from home to `AWAY`."""
 
