@@ -49,11 +49,9 @@ def test_units_and_constants_of_the_model_are_defined_once() -> None:
         for name in assigned_in(PACKAGE / file)
     }
     assert {"DAY_S", "MB_PER_GB", "COLD_START_S"} <= home_of.keys()
-    # The replay's arithmetic is one of hours counted from its start, in numpy's floats.
     elsewhere = {
         (str(file.relative_to(PACKAGE)), name)
         for file in PACKAGE.rglob("*.py")
-        if "replay" not in file.parts
         for name in assigned_in(file) & home_of.keys()
         if home_of[name] != str(file.relative_to(PACKAGE))
     }

@@ -156,15 +156,14 @@ def _of_unknown_deployments(runs: Sequence[ObservedRun], home: str) -> list[Cold
     ]
 
 
-def start_kwh(init_s: float, provider: ProviderSettings) -> float:
+def start_kwh(init_s: float, provider: ProviderSettings, pue: float = constants.PUE_DEFAULT) -> float:
     """Energy of starting a container, on one processor at full load, in kWh, with the data centre's overhead."""
-    return execution_kwh(init_s, provider.memory_mb, init_s) * constants.PUE_DEFAULT
+    return execution_kwh(init_s, provider.memory_mb, init_s) * pue
 
 
-def start_usd(init_s: float, provider: ProviderSettings, prices: RegionPrices) -> float:
+def start_usd(init_s: float, provider: ProviderSettings, usd_per_gb_s: float) -> float:
     """Price of starting a container in USD; Lambda bills it as any other time (since August 2025)."""
-    usd_per_s = prices.lambda_usd_per_gb_second(provider.architecture) * provider.memory_mb / MB_PER_GB
-    return usd_per_s * billed_s(init_s)
+    return usd_per_gb_s * provider.memory_mb / MB_PER_GB * billed_s(init_s)
 
 
 def price_cold_starts(
@@ -190,7 +189,8 @@ def price_cold_starts(
             provider = largest
             assumed.add("memory")
         carbon.append(start.weight * start_kwh(start.init_s, provider) * intensity(start.region, start.at))
-        cost.append(start.weight * start_usd(start.init_s, provider, prices(start.region)))
+        usd_per_gb_s = prices(start.region).lambda_usd_per_gb_second(provider.architecture)
+        cost.append(start.weight * start_usd(start.init_s, provider, usd_per_gb_s))
     return ColdStartSpending(
         count=math.fsum(start.weight for start in caused.starts),
         init_s=math.fsum(start.weight * start.init_s for start in caused.starts),

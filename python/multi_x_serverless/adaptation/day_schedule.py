@@ -146,8 +146,8 @@ class SignalPrices:
                 kwh = start_kwh(constants.COLD_START_S, provider)
                 return kwh * np.asarray(self.signals.carbon[region].intensity_gco2eq_per_kwh)
             case "cost":
-                price = start_usd(constants.COLD_START_S, provider, self.signals.prices[region].prices)
-                return np.full(HOURS_PER_DAY, price)
+                usd_per_gb_s = self.signals.prices[region].prices.lambda_usd_per_gb_second(provider.architecture)
+                return np.full(HOURS_PER_DAY, start_usd(constants.COLD_START_S, provider, usd_per_gb_s))
             case "runtime":
                 return np.full(HOURS_PER_DAY, constants.COLD_START_S)
 
