@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from multi_x_serverless.adaptation.failure import sentence_and_code
-from multi_x_serverless.adaptation.ledger import DAY_S
 from multi_x_serverless.adaptation.upkeep import note_effort
 from multi_x_serverless.adaptation.workflows import UnreadableWorkflow, deployed_workflow, each_deployed_workflow
 from multi_x_serverless.cloud.ports import Cloud
@@ -24,6 +23,7 @@ from multi_x_serverless.deployment.effort import EffortLog
 from multi_x_serverless.deployment.migrate import migrate, sweep, sweepable
 from multi_x_serverless.deployment.progress import Progress
 from multi_x_serverless.model.plan import Plan, home_plan
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS
 

@@ -41,11 +41,11 @@ from multi_x_serverless.adaptation.day_schedule import (
     scheduled_plan,
 )
 from multi_x_serverless.adaptation.failure import sentence_and_code
-from multi_x_serverless.adaptation.ledger import DAY_S, Ledger
+from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
-from multi_x_serverless.adaptation.spent import spent_on
+from multi_x_serverless.adaptation.spent import cold_starts_on, spent_with
 from multi_x_serverless.adaptation.staging import stage_plan
 from multi_x_serverless.adaptation.statistics import store_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
@@ -62,6 +62,7 @@ from multi_x_serverless.adaptation.workflows import (
     deployed_workflow,
     each_deployed_workflow,
     model_of,
+    runs_of_graph,
 )
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
@@ -69,11 +70,11 @@ from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError, Ou
 from multi_x_serverless.model.check_state import CheckState
 from multi_x_serverless.model.plan import Placement, Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
+from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.observation.sync import unread_log_warning
 from multi_x_serverless.solving.problem import Signals, SolveSettings
-from multi_x_serverless.solving.schedule import HOURS_PER_DAY
 from multi_x_serverless.solving.simulation import Simulator
 from multi_x_serverless.solving.solution import plan_from_solution
 
@@ -218,9 +219,11 @@ class _Check:
         needs_renewal = follows is not None and follows.regions != {record.home_region}
         ends_at = _renewal_at(follows) if follows is not None and needs_renewal else None
         seen_at = self._deployment_seen_at(now)
+        # What grows with the history comes before the check is noted, so that it is in what is noted.
+        cold_starts = cold_starts_on(cloud, record, self._recent, read_signals(cloud))
+        earned = balance(self._recent, versions, Overhead(0.0, 0.0))
         check_carbon = self._work.note()
-        spent = spent_on(cloud, record, self._recent, read_signals(cloud), self._settings.solve.transmission)
-        found = balance(self._recent, versions, spent.total)
+        found = earned.with_spent(spent_with(cloud, record, cold_starts, self._settings.solve.transmission).total)
         if decision.verdict == "wait":
             missing = self._settings.minimum_runs - self._runs
             lately = number_of_runs(
@@ -265,7 +268,7 @@ class _Check:
         recent = self._recent = History(cloud).runs(workflow_id, since=since)
         # The collectors learn from them, and whoever looks at the workflow sees what the decision rests on.
         store_statistics(cloud, record, recent)
-        history = self._history = [run for run in recent if run.manifest_id == record.manifest_id]
+        history = self._history = runs_of_graph(record, recent)
         self._runs = number_of_runs(run for run in history if run.status == "complete")
         if self._runs < self._settings.minimum_runs:
             return self._decision(

@@ -34,7 +34,14 @@ def _never() -> bool:
 def sync_workflow(cloud: Cloud, record: WorkflowRecord, *, should_stop: Callable[[], bool] = _never) -> SyncReport:
     """Read what is new in the logs of a workflow into its history; see `sync_logs`."""
     before_s = time.process_time()
-    report = sync_logs(cloud, record.workflow_id, record.graph, log_sources(cloud, record), should_stop=should_stop)
+    report = sync_logs(
+        cloud,
+        record.workflow_id,
+        record.graph,
+        log_sources(cloud, record),
+        earlier={manifest_id: origin.graph for manifest_id, origin in record.origins.items()},
+        should_stop=should_stop,
+    )
     cpu_s = time.process_time() - before_s
     Ledger(cloud).add_to_day(cpu_spending(record, "sync", cpu_s, read_signals(cloud), at=cloud.now()))
     return report
