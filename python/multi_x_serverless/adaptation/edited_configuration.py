@@ -60,3 +60,4 @@ def _values(configuration: WorkflowConfiguration) -> Iterator[tuple[str, object]
     yield "home_share", configuration.home_share
     yield "priority_tolerance", configuration.priority_tolerance
     yield "data_regions", dict(configuration.data_regions)
+    yield "package_exclude", set(configuration.package_exclude)
