@@ -203,7 +203,9 @@ def test_a_format_is_not_changed_under_a_running_workflow(
     before = cloud.contents()
     builder.log.clear()
     for dry_run in (True, False):
-        with pytest.raises(DeploymentError, match=f"is deployed as {first}, .* count up workflow_version .* 'remove"):
+        with pytest.raises(
+            DeploymentError, match=f"is deployed as {first}, .* count up workflow_version .* 'multi_x_serverless remove"
+        ):
             deploy(
                 cloud,
                 project,
