@@ -38,6 +38,7 @@ _VARYING = (
     (re.compile(r"(?<![\w.-])[+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.]*-)"), "#"),
     (re.compile(r"# ?(?:[nmuk]?g)(?:CO2eq)?\b"), "# g"),
     (re.compile(r"# ?[mu]?s\b"), "# s"),
+    (re.compile(r"# ?[nmu]?USD\b"), "# USD"),
     (re.compile(r"[\s─]+"), " "),
 )
 

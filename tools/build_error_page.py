@@ -17,8 +17,7 @@ from inspect import cleandoc
 from pathlib import Path
 
 import multi_x_serverless
-from multi_x_serverless.cli.main import EXIT_INTERRUPTED
-from multi_x_serverless.errors import EXIT_FAILURE, EXIT_USAGE, MultiXServerlessError
+from multi_x_serverless.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, MultiXServerlessError
 from multi_x_serverless.sdk.errors import WorkflowError
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,6 +14,8 @@ EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_NOTHING_TO_DO = 3
 EXIT_INFEASIBLE = 4
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells report it."""
 
 
 class MultiXServerlessError(Exception):
@@ -154,7 +156,8 @@ class UnknownWorkflowError(MultiXServerlessError):
 
     def __init__(self, workflow_id: str, known: tuple[str, ...] = ()) -> None:
         self.workflow_id = workflow_id
-        hint = f"deployed are: {', '.join(known)}" if known else "none is deployed yet; 'deploy' makes one"
+        none = "none is deployed yet; 'multi_x_serverless deploy' makes one"
+        hint = f"deployed are: {', '.join(known)}" if known else none
         super().__init__(f"there is no workflow '{workflow_id}': {hint}.")
 
 
@@ -305,7 +308,7 @@ class ObjectNotFoundError(MultiXServerlessError):
         named = ", ".join(f"'{key}'" for key in keys)
         super().__init__(
             f"workflow '{workflow_id}' has no object {named} in {region}; "
-            f"'objects list {workflow_id}' shows those that there are."
+            f"'multi_x_serverless objects list {workflow_id}' shows those that there are."
         )
 
 

@@ -12,7 +12,7 @@ import pytest
 from multi_x_serverless import errors
 from multi_x_serverless.cli.commands import completion, logs
 from multi_x_serverless.cli.completion import SHELLS
-from multi_x_serverless.cli.main import COMMANDS, EXIT_INTERRUPTED, cli
+from multi_x_serverless.cli.main import COMMANDS, cli
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "guide" / "command-line.md").read_text(encoding="utf-8")
@@ -55,7 +55,7 @@ def test_shells_and_their_lines() -> None:
 
 
 def test_exit_codes() -> None:
-    known = {value for name, value in vars(errors).items() if name.startswith("EXIT_")} | {EXIT_INTERRUPTED}
+    known = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
     assert {int(row[0]) for row in rows("exit code")} == known
 
 

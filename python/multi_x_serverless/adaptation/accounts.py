@@ -36,7 +36,8 @@ def accounting_of(
     if missing:
         options = " ".join(f"--region {region}" for region in missing)
         raise NotEnoughDataError(
-            f"there are no prices of {', '.join(missing)} yet: run 'data_collect provider {options}' first."
+            f"there are no prices of {', '.join(missing)} yet: run 'multi_x_serverless data_collect provider "
+            f"{options}' first."
         )
     times = [run.started_at for run in runs] or [cloud.now()]
     intensities = intensity_history(carbon_source(cloud), signals, regions, min(times), max(times))

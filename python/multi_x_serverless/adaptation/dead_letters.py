@@ -135,7 +135,7 @@ def choose_letters(messages: Sequence[GivenUpMessage], letter_ids: Sequence[str]
     """
     missing = sorted(set(letter_ids) - {message.letter.id for message in messages})
     if missing:
-        raise UsageError(f"there is no dead letter '{missing[0]}'; 'dead_letters' lists them.")
+        raise UsageError(f"there is no dead letter '{missing[0]}'; 'multi_x_serverless dead_letters' lists them.")
     return tuple(message for message in messages if message.letter.id in letter_ids)
 
 
@@ -192,7 +192,10 @@ def redrive(
     found = dead_letters(cloud, workflow_id)
     missing = sorted(set(letter_ids) - {message.letter.id for message in found})
     if missing:
-        raise UsageError(f"{workflow_id} has no dead letter '{missing[0]}'; 'dead_letters {workflow_id}' lists them.")
+        raise UsageError(
+            f"{workflow_id} has no dead letter '{missing[0]}'; 'multi_x_serverless dead_letters "
+            f"{workflow_id}' lists them."
+        )
     chosen = tuple(
         message
         for message in found

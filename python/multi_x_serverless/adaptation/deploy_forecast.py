@@ -70,7 +70,9 @@ def forecast_deployment(cloud: Cloud, preview: DeployPreview) -> MonthlyChange |
     history = History(cloud).runs(before.workflow_id, since=cloud.now() - KEEP_DAYS * DAY_S)
     runs = [run for run in runs_of_graph(before, history) if run.status == "complete"]
     if not runs:
-        return UnknownChange("there is no finished run of what is deployed: run it, then 'data_sync'.")
+        return UnknownChange(
+            "there is no finished run of what is deployed: run it, then 'multi_x_serverless data_sync'."
+        )
     monthly, is_observed = _monthly_runs(runs, after, cloud.now())
     by_hour = runs_by_hour(runs, monthly)
     signals = read_signals(cloud)

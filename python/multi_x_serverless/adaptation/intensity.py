@@ -42,7 +42,9 @@ def _of_region(source: CarbonSource, signals: Signals, region: str, start: float
     starts = [start + offset * SECONDS_PER_HOUR for offset in range(hours)]
     signal = signals.carbon.get(region)
     if signal is None and any(moment not in past for moment in starts):
-        raise NotEnoughDataError(f"there is no carbon data of {region} yet: run 'data_collect carbon' first.")
+        raise NotEnoughDataError(
+            f"there is no carbon data of {region} yet: run 'multi_x_serverless data_collect carbon' first."
+        )
     known = [
         past[moment] if signal is None or moment in past else _of_forecast(signal, moment, why) for moment in starts
     ]

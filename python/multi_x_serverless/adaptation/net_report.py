@@ -74,7 +74,8 @@ def _obstacle(arms: Mapping[int, Arms]) -> str:
         return "no plan that expects a saving has routed a run."
     most = max(arms, key=lambda version: (min(len(arms[version].planned), len(arms[version].control)), version))
     planned, control = len(arms[most].planned), len(arms[most].control)
+    runs = "1 complete run" if planned == 1 else f"{planned} complete runs"
     return (
-        f"plan {most} has {planned} complete runs that it routed and {control} that the home share sent home, no other "
-        f"plan more of both; {MINIMUM_CONTROLS} of each are needed to compare them."
+        f"{MINIMUM_CONTROLS} complete runs that a plan routed and as many that the home share sent home under it are "
+        f"needed to compare them; plan {most}, which comes closest, has {runs} and {control} of the home share."
     )

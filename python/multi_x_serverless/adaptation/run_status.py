@@ -31,7 +31,11 @@ _BEGINNING = re.compile(r"[0-9a-f]{8,31}")
 _TIME_DIGITS = 12  # of a run id: milliseconds since the epoch
 _CLOCK_SLACK_S = 60.0
 
-IDS_SHOWN = 5
+TELLING_CHARACTERS = 16
+"""So many of a run's id tell it from all others: the time in milliseconds and 16 random bits. Runs that were started
+together share the first 8, which are taken as well."""
+
+IDS_SHOWN = 3
 """So many of the runs that a beginning may mean are named."""
 
 
@@ -127,8 +131,10 @@ def whole_run_id(cloud: Cloud, records: Sequence[WorkflowRecord], beginning: str
         found |= {message.run_id for message in dead_letters(cloud, record.workflow_id)}
     ids = sorted(run_id for run_id in found if run_id.startswith(beginning))
     if len(ids) > 1 and beginning not in ids:
-        shown = ", ".join(ids[:IDS_SHOWN]) + (", ..." if len(ids) > IDS_SHOWN else "")
-        raise UsageError(f"the ids of {len(ids)} runs begin with '{beginning}': {shown}; give more of it.")
+        brief = [run_id[:TELLING_CHARACTERS] for run_id in ids]
+        shown = ", ".join((brief if len(set(brief)) == len(ids) else ids)[:IDS_SHOWN])
+        more = ", ..." if len(ids) > IDS_SHOWN else ""
+        raise UsageError(f"the ids of {len(ids)} runs begin with '{beginning}': {shown}{more}; give more characters.")
     return beginning if beginning in ids or not ids else ids[0]
 
 

@@ -38,17 +38,37 @@ class StartedRuns:
     started_at: float
 
 
+class RunsInterruptedError(KeyboardInterrupt):
+    """Ctrl-C while runs were started or waited for; on the embedded cloud those under way go on when messages do.
+
+    Attributes:
+        traces: What the logs say of those that were started.
+        never_started: How many were not.
+    """
+
+    def __init__(self, traces: tuple[RunTrace, ...], never_started: int) -> None:
+        self.traces = traces
+        self.never_started = never_started
+        super().__init__()
+
+
 NO_INPUT: Any = object()
 """Start a run without an argument; `None` is an argument like any other."""
 
 
 def start_runs(
-    cloud: Cloud, workflow_id: str, inputs: Sequence[Any], *, before_each: Callable[[], None] = lambda: None
+    cloud: Cloud,
+    workflow_id: str,
+    inputs: Sequence[Any],
+    *,
+    before_each: Callable[[], None] = lambda: None,
+    after_each: Callable[[str], None] = lambda _run_id: None,
 ) -> StartedRuns:
     """Publish one trigger per input to the entry function at home; they are durable when this returns.
 
     Args:
         before_each: Called before each trigger; paces them.
+        after_each: Called with the id of each run that was started.
 
     Raises:
         UnknownWorkflowError: There is no such workflow.
@@ -72,6 +92,7 @@ def start_runs(
             cloud.objects.put_object(home, large.key, large.body)
         cloud.messages.publish(home, topic, message.encode().encode())
         run_ids.append(trigger.run_id)
+        after_each(trigger.run_id)
     return StartedRuns(record, tuple(run_ids), started_at)
 
 
@@ -95,23 +116,31 @@ def run_and_wait(
         timeout_s: How long to wait in all, in seconds.
         progress: Called with the number of runs started so far.
         sleep: Waits between two looks at the logs.
+
+    Raises:
+        UnknownWorkflowError: There is no such workflow.
+        UsageError: An input is no JSON value.
+        RunsInterruptedError: Ctrl-C.
     """
-    deadline = cloud.now() + timeout_s
-    count = 0
-    with cloud.host() as host:
+    begun_at, run_ids = cloud.now(), list[str]()
+    deadline = begun_at + timeout_s
+    try:
+        with cloud.host() as host:
 
-        def pace() -> None:
-            nonlocal count
-            while host.pending() >= concurrency and cloud.now() < deadline:
-                host.wait_until_idle(POLL_S)
-            progress(count)
-            count += 1
+            def pace() -> None:
+                while host.pending() >= concurrency and cloud.now() < deadline:
+                    host.wait_until_idle(POLL_S)
+                progress(len(run_ids))
 
-        started = start_runs(cloud, workflow_id, inputs, before_each=pace)
-        progress(count)
-        while not host.wait_until_idle(1.0) and cloud.now() < deadline:
-            pass
-    return follow_runs(cloud, started.record, started.run_ids, started.started_at, deadline=deadline, sleep=sleep)
+            started = start_runs(cloud, workflow_id, inputs, before_each=pace, after_each=run_ids.append)
+            progress(len(run_ids))
+            while not host.wait_until_idle(1.0) and cloud.now() < deadline:
+                pass
+        return follow_runs(cloud, started.record, run_ids, started.started_at, deadline=deadline, sleep=sleep)
+    except KeyboardInterrupt as stop:
+        record = deployed_workflow(cloud, workflow_id)
+        traces = trace_runs(cloud, workflow_id, record.graph, log_sources(cloud, record), run_ids, begun_at)
+        raise RunsInterruptedError(traces, len(inputs) - len(run_ids)) from stop
 
 
 def follow_runs(

@@ -202,8 +202,9 @@ def observed_savings(runs: Sequence[ObservedRun], plan_version: int, home: str, 
 
 
 def _obstacle(plan_version: int, plan_runs: int, control_runs: int) -> str:
+    runs = "1 run" if plan_runs == 1 else f"{plan_runs} runs"
     return (
-        f"{plan_runs} runs that plan {plan_version} routed and {control_runs} that the home share sent home under it "
+        f"{runs} that plan {plan_version} routed and {control_runs} that the home share sent home under it "
         f"are in the history; {MINIMUM_CONTROLS} of each are needed to compare them."
     )
 

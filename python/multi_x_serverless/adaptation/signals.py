@@ -195,8 +195,10 @@ def check_ages(signals: Signals, regions: Sequence[str], now: float) -> tuple[st
             continue
         described = f"the {kind} data of {region} is {age_s / DAY_S:.0f} days old"
         if age_s >= OLDEST[kind].refuse_s:
-            raise NotEnoughDataError(f"{described}, too old to plan with: run 'data_collect {kind}', then solve.")
-        warnings.append(f"{described}; 'data_collect {kind}' refreshes it.")
+            raise NotEnoughDataError(
+                f"{described}, too old to plan with: run 'multi_x_serverless data_collect {kind}', then solve."
+            )
+        warnings.append(f"{described}; 'multi_x_serverless data_collect {kind}' refreshes it.")
     return tuple(warnings)
 
 

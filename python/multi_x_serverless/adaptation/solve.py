@@ -12,6 +12,7 @@ from multi_x_serverless.adaptation.signals import check_ages, read_signals
 from multi_x_serverless.adaptation.staging import StagedPlan, stage_plan
 from multi_x_serverless.adaptation.workflows import deployed_workflow, model_of
 from multi_x_serverless.cloud.ports import Cloud
+from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.workflow import WorkflowRecord
@@ -34,6 +35,7 @@ class SolveOutcome:
         frontier: Of the hour for which trade-offs were asked.
         plan: The plan, of the solution or of the point that was picked; numbered if it was staged.
         is_staged: Whether it waits for `update_check_deployment`.
+        in_force: The plan that runs follow away from home now; `None` if they stay there.
         warnings: What has to be said of the data that it rests on, besides the solution's own.
     """
 
@@ -43,6 +45,7 @@ class SolveOutcome:
     frontier: HourFrontier | None
     plan: Plan
     is_staged: bool
+    in_force: Plan | None
     warnings: tuple[str, ...]
 
 
@@ -142,5 +145,13 @@ def solve_workflow(
         frontier=of_hour,
         plan=staged.plan,
         is_staged=is_staged,
+        in_force=_in_force_away(cloud, record),
         warnings=(*problem.warnings, *(() if picked is None else picked.warnings), *staged.warnings),
     )
+
+
+def _in_force_away(cloud: Cloud, record: WorkflowRecord) -> Plan | None:
+    """The plan in force, if it has anything away from home."""
+    plan = PlanStore(cloud).active(record.workflow_id)
+    is_away = plan is not None and cloud.now() < plan.expires_at and plan.regions != {record.home_region}
+    return plan if is_away else None

@@ -24,7 +24,10 @@ def require_tables(cloud: Cloud) -> None:
         NotEnoughDataError: It was not.
     """
     if not _has_tables(cloud):
-        raise NotEnoughDataError("there are no tables yet: run 'setup_tables' (or 'deploy', which does it too) first.")
+        raise NotEnoughDataError(
+            "there are no tables yet: run 'multi_x_serverless setup_tables' (or "
+            "'multi_x_serverless deploy', which does it too) first."
+        )
 
 
 def _has_tables(cloud: Cloud) -> bool:

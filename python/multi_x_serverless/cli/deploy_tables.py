@@ -90,7 +90,7 @@ def _show_actions(settings: Settings, actions: Sequence[Action]) -> None:
     )
     write_table(
         settings,
-        "",
+        "How many",
         [Column("region", is_whole=True), *(Column(verb, is_number=True) for verb in SIGNS)],
         [
             [

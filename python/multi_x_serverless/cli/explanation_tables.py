@@ -144,14 +144,14 @@ def _show_nodes(settings: Settings, explanation: Explanation, group: HourGroup) 
     for entry in group.nodes:
         mark, cells = _best_alternative(explanation, entry)
         marks.append(mark)
-        rows.append([mark, entry.node.node, entry.node.region, *cells])
+        rows.append([entry.node.node, entry.node.region, mark, *cells])
     write_table(
         settings,
         "",
         [
-            Column(""),
             Column("node", is_name=True),
             Column("region", is_whole=True),
+            Column(""),
             Column("best other", is_whole=True),
             Column("moved alone", is_number=True),
             Column("at best", is_number=True),

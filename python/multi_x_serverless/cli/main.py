@@ -17,15 +17,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from multi_x_serverless.cli.output import printable
-from multi_x_serverless.cli.session import DEFAULT_SYSTEM_REGION, Settings
-from multi_x_serverless.errors import EXIT_FAILURE, EXIT_USAGE, MultiXServerlessError
+from multi_x_serverless.cli.output import wrap_error, write_error
+from multi_x_serverless.cli.session import (
+    CLOUD_VARIABLE,
+    DEFAULT_CLOUD,
+    DEFAULT_SYSTEM_REGION,
+    PROGRAM,
+    REGION_VARIABLE,
+    STATE_VARIABLE,
+    Settings,
+)
+from multi_x_serverless.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, MultiXServerlessError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-EXIT_INTERRUPTED = 130
-"""128 + SIGINT, as shells report it."""
 
 
 @dataclass(frozen=True)
@@ -130,9 +135,9 @@ def _default_color() -> bool:
 @click.option(
     "--cloud",
     type=click.Choice(["aws", "local"]),
-    default="aws",
+    default=DEFAULT_CLOUD,
     show_default=True,
-    envvar="MULTI_X_SERVERLESS_CLOUD",
+    envvar=CLOUD_VARIABLE,
     help="AWS, or the embedded cloud on this machine (no account, no Docker, no key).",
 )
 @click.option(
@@ -140,13 +145,13 @@ def _default_color() -> bool:
     metavar="REGION",
     default=DEFAULT_SYSTEM_REGION,
     show_default=True,
-    envvar="MULTI_X_SERVERLESS_SYSTEM_REGION",
+    envvar=REGION_VARIABLE,
     help="Region of the framework's own tables.",
 )
 @click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    envvar="MULTI_X_SERVERLESS_STATE_DIR",
+    envvar=STATE_VARIABLE,
     help="Directory of the embedded cloud.  [default: the user's state directory]",
 )
 @click.option(
@@ -210,7 +215,7 @@ def cli(  # the options are documented by their help
        with --dry-run: something would change
     4  no placement meets the limits
     """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
-    context.obj = Settings(
+    settings = Settings(
         cloud=cloud,
         system_region=system_region,
         state_dir=state_dir,
@@ -222,6 +227,16 @@ def cli(  # the options are documented by their help
         assume_yes=yes,
         color=color,
     )
+    if isinstance(context.obj, _Called):
+        context.obj.settings = settings
+    context.obj = settings
+
+
+@dataclass
+class _Called:
+    """What is known of a call when it ends; its settings as soon as its global options are read."""
+
+    settings: Settings | None = None
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -235,12 +250,14 @@ def run(arguments: list[str]) -> int:
         argument == "--verbose" or (argument.startswith("-v") and set(argument[1:]) == {"v"}) for argument in arguments
     )
     is_json = "--output=json" in arguments or ("--output", "json") in pairwise(arguments)
+    called = _Called()
     try:
-        result: Any = cli.main(args=arguments, prog_name="multi_x_serverless", standalone_mode=False)
+        result: Any = cli.main(args=arguments, prog_name=PROGRAM, standalone_mode=False, obj=called)
     except MultiXServerlessError as error:
         if is_verbose:
             traceback.print_exc()
-        _report(error.code, str(error), is_json=is_json, details=error.details)
+        message = str(error) if called.settings is None else called.settings.with_options(str(error))
+        _report(error.code, message, is_json=is_json, details=error.details)
         return error.exit_code
     except click.exceptions.Exit as stop:
         return stop.exit_code
@@ -277,7 +294,8 @@ def run(arguments: list[str]) -> int:
 
 def _show_usage_error(error: click.ClickException, *, is_json: bool) -> None:
     if isinstance(error, click.UsageError) and not is_json:
-        error.show()
+        message = wrap_error(f"Error: {error.format_message()}").removeprefix("Error: ")
+        click.UsageError(message, error.ctx).show()
     else:
         _report("usage", error.format_message(), is_json=is_json)
 
@@ -288,7 +306,7 @@ def _report(code: str, message: str, *, is_json: bool, details: Mapping[str, str
 
         click.echo(orjson.dumps({"error": {"code": code, "message": message, **(details or {})}}).decode(), err=True)
     else:
-        click.echo(f"error: {printable(message)}", err=True)
+        write_error(f"error: {message}")
 
 
 if __name__ == "__main__":

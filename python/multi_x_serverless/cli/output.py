@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from multi_x_serverless.cli.console import open_console
-from multi_x_serverless.cli.table_layout import column_widths, elide, paragraphs
+from multi_x_serverless.cli.table_layout import column_widths, elide, paragraphs, wrap
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import (
     ROUNDED_AWAY,
@@ -43,10 +45,13 @@ __all__ = [
     "relative",
     "seconds",
     "size",
+    "wrap_error",
+    "write_error",
     "write_json",
     "write_table",
     "write_tables",
     "write_text",
+    "write_title",
     "write_warning",
 ]
 
@@ -86,7 +91,7 @@ def write_table(
 
     console = open_console(settings)
     if title:
-        console.print(f"[bold]{escape(title)}[/bold]")
+        write_title(settings, title)
     widths = column_widths(columns, rows, console.width)
     if widths is None:
         console.print()
@@ -104,43 +109,78 @@ def write_table(
             table.add_row(*(escape(elide(cell, width) if column.is_name else cell) for column, width, cell in cells))
         console.print(table)
     if note:
-        console.print(escape(note) + "\n")
+        console.print(escape(wrap(_typeable(note), console.width)) + "\n", soft_wrap=True)
+
+
+def write_title(settings: Settings, title: str) -> None:
+    """What stands above a table or lines."""
+    from rich.markup import escape
+
+    open_console(settings).print(f"[bold]{escape(title)}[/bold]")
 
 
 def write_tables(settings: Settings, parts: Iterable[Table | str]) -> None:
-    """Tables, and the sentences between them, in their order."""
+    """Tables, and the sentences between them, in their order; a table leaves a line free, a sentence does not."""
+    is_after_sentence = False
     for part in parts:
         if isinstance(part, str):
             write_wrapped(part)
+            is_after_sentence = True
         else:
+            if is_after_sentence:
+                write_text("")
+            is_after_sentence = False
             write_table(settings, part.title, part.columns, part.rows, note=part.note)
 
 
 def write_text(text: str) -> None:
-    """A line for people; what others wrote cannot steer their terminal."""
-    click.echo(printable(text))
+    """A line for people; what others wrote cannot steer their terminal, and commands can be typed as they stand."""
+    click.echo(printable(_typeable(text)))
 
 
 def write_wrapped(text: str, *, indent: str = "", hanging: str | None = None) -> None:
-    """A paragraph for people, broken between words at the width of their terminal, but not before a per cent sign.
+    """A paragraph for people, broken between words at the width of their terminal.
 
     Args:
         indent: What the first line begins with.
         hanging: What the others begin with; by default two blanks more than an indented first one.
     """
     import shutil
-    import textwrap
 
-    no_break = "\N{NO-BREAK SPACE}"
-    wrapped = textwrap.fill(
-        printable(text).replace(" %", f"{no_break}%"),
-        shutil.get_terminal_size().columns,
-        initial_indent=indent,
-        subsequent_indent=hanging if hanging is not None else indent + "  " if indent else "",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    write_text(wrapped.replace(no_break, " "))
+    click.echo(wrap(printable(_typeable(text)), shutil.get_terminal_size().columns, indent=indent, hanging=hanging))
+
+
+def write_error(text: str) -> None:
+    """What is said on standard error, broken between words where that is a terminal."""
+    click.echo(wrap_error(_typeable(text)), err=True)
+
+
+def wrap_error(text: str) -> str:
+    """A text broken between words at the width of standard error, if that is a terminal's."""
+    width = _error_width()
+    return printable(text) if width is None else wrap(printable(text), width)
+
+
+def _error_width() -> int | None:
+    """Columns of the terminal that standard error is, or as ``COLUMNS`` says; `None` if it is none."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    if not sys.stderr.isatty():
+        return None
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or None
+    except OSError:
+        return None
+
+
+def _typeable(text: str) -> str:
+    """A text with our commands as they are to be typed: with the global options of the command under way."""
+    from multi_x_serverless.cli.session import PROGRAM, Settings
+
+    context = click.get_current_context(silent=True) if PROGRAM in text else None
+    settings = None if context is None else context.find_object(Settings)
+    return text if settings is None else settings.with_options(text)
 
 
 def write_warning(text: str, *, indent: str = "") -> None:

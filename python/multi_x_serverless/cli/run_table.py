@@ -17,6 +17,8 @@ from multi_x_serverless.cli.output import (
     write_text,
     write_wrapped,
 )
+from multi_x_serverless.cli.session import PROGRAM
+from multi_x_serverless.observation.tracebacks import developers_part
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.run_status import NodeStatus, RunStatus
@@ -31,7 +33,7 @@ def show_run(settings: Settings, run: RunStatus) -> None:
     write_text(f"Run {trace.run_id} of {run.workflow_id}: {trace.status}{took}")
     if run.started_at is not None:
         started = datetime.fromtimestamp(run.started_at, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
-        key = "home" if trace.placement_key == "home" else f"hour {trace.placement_key}"
+        key = "home" if trace.placement_key == "home" else f"as from {int(trace.placement_key):02}:00"
         write_text(f"started {started} UTC, plan {run.plan_version}, placed by {trace.reason} ({key})")
     columns = [
         Column("node", is_name=True),
@@ -44,13 +46,15 @@ def show_run(settings: Settings, run: RunStatus) -> None:
     for node in run.nodes:
         if node.waits_for:
             write_wrapped(f"{node.node} waits for {', '.join(node.waits_for)}", hanging="  ")
+    finished = {node.node for node in run.nodes if node.state == "finished"}
     # Attempts that failed alike are shown once: usually all of them did.
     for failure, attempts in Counter(trace.failures).items():
-        write_text(describe_failure(failure, attempts))
-        for line in failure.traceback:
-            write_text(f"    {line.rstrip()}")
+        earlier = "earlier attempts: " if failure.node in finished else ""
+        write_wrapped(earlier + describe_failure(failure, attempts))
+        for line in failure.traceback if settings.verbosity > 0 else developers_part(failure.traceback):
+            write_text(f"    {line}".rstrip())
     for kill in run.kills:
-        write_text(f"ended by the platform: {kill}")
+        write_wrapped(f"ended by the platform: {kill}")
     if run.fallbacks:
         write_wrapped(f"{counted(run.fallbacks, 'call')} went home because the planned region did not take them.")
     if run.duplicates:
@@ -58,7 +62,7 @@ def show_run(settings: Settings, run: RunStatus) -> None:
     for message in run.letters:
         write_wrapped(f"given up: the message to {message.node or message.letter.function} in {message.letter.region}")
     if run.letters:
-        write_text(f"When the cause is removed: redrive {run.workflow_id} --run {trace.run_id}")
+        write_text(f"When the cause is removed:\n  {PROGRAM} redrive {run.workflow_id} --run {trace.run_id}")
 
 
 def _row(node: NodeStatus) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from multi_x_serverless.cli.output import printable
+from multi_x_serverless.cli.output import write_error
 from multi_x_serverless.errors import NotConfirmedError
 
 if TYPE_CHECKING:
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 APPLICATION = "multi-x-serverless"
 PROGRAM = "multi_x_serverless"
+DEFAULT_CLOUD = "aws"
 DEFAULT_SYSTEM_REGION = "us-east-1"
+
+CLOUD_VARIABLE = "MULTI_X_SERVERLESS_CLOUD"
+REGION_VARIABLE = "MULTI_X_SERVERLESS_SYSTEM_REGION"
+STATE_VARIABLE = "MULTI_X_SERVERLESS_STATE_DIR"
 
 
 @dataclass(frozen=True)
@@ -89,33 +95,35 @@ class Settings:
         return platformdirs.user_state_path(APPLICATION)
 
     def with_options(self, commands: str) -> str:
-        """Lines for a shell in which our own commands get the global options that this one was called with."""
-        options = ["--cloud", "local"] if self.cloud == "local" else []
-        if self.cloud == "local" and self.state_dir is not None:
-            options += ["--state-dir", str(self.state_dir)]
-        if self.cloud == "aws" and self.profile is not None:
-            options += ["--profile", self.profile]
-        if self.system_region != DEFAULT_SYSTEM_REGION:
-            options += ["--system-region", self.system_region]
-        if self.project_dir != Path():
-            options += ["--project-dir", str(self.project_dir)]
-        if not options:
-            return commands
+        """A text in which our own commands can be typed as they stand.
+
+        Those that begin a line or stand in quotation marks get the global options that this command was called with,
+        but for what the environment says anyway.
+        """
         import re
         import shlex
 
+        options = _unless_ambient("--cloud", self.cloud, CLOUD_VARIABLE, DEFAULT_CLOUD)
+        if self.cloud == "local" and self.state_dir is not None:
+            options += _unless_ambient("--state-dir", str(self.state_dir), STATE_VARIABLE, "")
+        if self.cloud == "aws" and self.profile is not None:
+            options += ["--profile", self.profile]
+        options += _unless_ambient("--system-region", self.system_region, REGION_VARIABLE, DEFAULT_SYSTEM_REGION)
+        if self.project_dir != Path():
+            options += ["--project-dir", str(self.project_dir)]
         called = shlex.join([PROGRAM, *options])
-        return re.sub(rf"^{PROGRAM}(?= )", lambda _: called, commands, flags=re.MULTILINE)
+        # One that has options already has been through here.
+        return re.sub(rf"(^ *|'){PROGRAM}(?= (?!--))", lambda found: found[1] + called, commands, flags=re.MULTILINE)
 
     def say(self, text: str, *, level: int = 0) -> None:
         """Progress for people, on standard error."""
         if self.verbosity >= level:
-            click.echo(printable(text), err=True)
+            write_error(text)
 
     @staticmethod
     def say_error(text: str) -> None:
         """What went wrong without ending the command, on standard error; ``--quiet`` does not hide it."""
-        click.echo(f"error: {printable(text)}", err=True)
+        write_error(f"error: {text}")
 
     def confirm(self, question: str) -> None:
         """Ask before something is deleted; `--yes` answers, and without a terminal the answer is no.
@@ -132,6 +140,11 @@ class Settings:
             raise click.UsageError(f"{question} There is no terminal to ask on: add --yes before the command.")
         if not click.confirm(question, err=True):
             raise NotConfirmedError("the answer was no; nothing was deleted.")
+
+
+def _unless_ambient(option: str, value: str, variable: str, default: str) -> list[str]:
+    """An option, unless a command without it means the same."""
+    return [] if value == (os.environ.get(variable) or default) else [option, value]
 
 
 pass_settings = click.make_pass_decorator(Settings)

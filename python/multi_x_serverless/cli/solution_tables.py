@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from multi_x_serverless.cli.console import open_console
 from multi_x_serverless.cli.output import (
     Column,
-    brief,
     counted,
     dollars_per_million,
     grams,
@@ -17,9 +17,12 @@ from multi_x_serverless.cli.output import (
     quantity,
     seconds,
     write_table,
+    write_text,
+    write_title,
     write_warning,
     write_wrapped,
 )
+from multi_x_serverless.cli.table_layout import in_one_line
 from multi_x_serverless.report.wording import describe_completeness, drawn_from
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     from multi_x_serverless.solving.comparisons import Statistic
     from multi_x_serverless.solving.frontier import HourFrontier
     from multi_x_serverless.solving.solution import Constraint, HourSolution, Solution
+
+_NARROWEST_ORIGIN = 40
+"""Characters that are shown at least of where figures come from."""
 
 QUANTITIES = [
     Column("CO2eq", is_number=True),
@@ -60,16 +66,18 @@ def show_solution(settings: Settings, nodes: Sequence[str], solution: Solution) 
 
 
 def show_provenance(settings: Settings, title: str, provenance: Mapping[str, str]) -> None:
-    """Where figures come from; long lists are cut, they are whole in the JSON output."""
-    shortened = {subject: brief(text) for subject, text in provenance.items()}
-    is_cut = any(shortened[subject] != text for subject, text in provenance.items())
-    write_table(
-        settings,
-        title,
-        [Column("subject"), Column("origin and assumptions")],
-        [[subject.replace("_", " "), text] for subject, text in shortened.items()],
-        note="... whole with --output json" if is_cut else "",
-    )
+    """Where figures come from and what was assumed: a line for each subject, with ``-v`` all of it in a table."""
+    subjects = [(subject.replace("_", " "), text) for subject, text in provenance.items()]
+    if settings.verbosity > 0:
+        write_table(settings, title, [Column("subject"), Column("origin and assumptions")], subjects)
+        return
+    width = max(_NARROWEST_ORIGIN, open_console(settings).width)
+    lines = [(f"  {subject}: {text}", in_one_line(f"  {subject}: {text}", width)) for subject, text in subjects]
+    more = " (-v shows all of it)" if any(whole != shown for whole, shown in lines) else ""
+    write_title(settings, f"{title}{more}")
+    for _, shown in lines:
+        write_text(shown)
+    write_text("")
 
 
 def _day_mean(metrics: Sequence[Metrics], objective: str, statistic: str) -> float:
@@ -207,11 +215,12 @@ def show_frontier(
 
 
 def _show_certificate(settings: Settings, solution: Solution) -> None:
-    worst = max(solution.hours, key=lambda entry: entry.gap)
+    # Home where no placement meets the limits was not sought for, so its distance to the bound says nothing.
+    sought = [entry for entry in solution.hours if entry.status != "infeasible"]
     proof = {
         "status": ", ".join(sorted({entry.status for entry in solution.hours})),
-        "objective": worst.objective,
-        "gap to the lower bound": percent(worst.gap),
+        "objective": max(solution.hours, key=lambda entry: entry.gap).objective,
+        **({"gap to the lower bound": percent(max(entry.gap for entry in sought))} if sought else {}),
         "solved in": seconds(solution.elapsed_s),
         "solver": solution.solver,
         "scenarios": f"{solution.scenarios} to plan, {solution.validation_scenarios} fresh ones to validate, "
@@ -263,7 +272,8 @@ def _show_infeasible(solution: Solution) -> None:
     if not solution.infeasible_hours:
         return
     hours = hour_ranges(solution.infeasible_hours)
-    write_wrapped(f"No placement meets the hard limits at hours {hours} (UTC): everything stays home then.")
+    then = "" if solution.is_infeasible_at_all_hours else " The plan has everything at home then."
+    write_wrapped(f"No placement meets the hard limits at hours {hours} (UTC).{then}")
     for limit in next(entry for entry in solution.hours if entry.status == "infeasible").unmet_limits:
         if limit.excess > 0:
             best, allowed = quantity(limit.metric, limit.best_achievable), quantity(limit.metric, limit.limit)

@@ -61,7 +61,7 @@ def _describe_gap(kind: GapKind, regions: Sequence[str], subjects: Sequence[str]
     where = ", ".join(regions)
     match kind:
         case "no_runs":
-            return "There is no complete run yet: 'data_sync' reads the logs."
+            return "There is no complete run yet: 'multi_x_serverless data_sync' reads the logs."
         case "node_never_ran":
             what = "Never ran, so that nothing is known of it"
         case "edge_never_called":

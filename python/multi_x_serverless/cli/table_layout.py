@@ -21,7 +21,10 @@ LONGEST_WORD = 24
 _EDGES, _BETWEEN = 2, 3  # blanks beside a table and between two columns
 _INDENT = "    "
 _ELLIPSIS = "…"
+_GAP = " ... "
+_ASIDE = re.compile(r"\s*\([^()]*\)")  # the innermost ones
 _NO_BREAK = "\N{NO-BREAK SPACE}"
+_COMMAND = re.compile(r"'multi_x_serverless [^']*'|^ +multi_x_serverless .*$", re.MULTILINE)
 
 
 def elide(text: str, width: int) -> str:
@@ -35,6 +38,27 @@ def _elide_word(word: str, width: int) -> str:
     head = width // 2
     tail = width - head - 1
     return word[:head] + _ELLIPSIS + word[len(word) - tail :]
+
+
+def in_one_line(text: str, width: int) -> str:
+    """A text of at most `width` characters: without asides in brackets, then without words in its middle.
+
+    Its end stays because that is where a time or a vintage stands.
+    """
+    if len(text) <= width:
+        return text
+    brief = text
+    while (without := _ASIDE.sub("", brief)) != brief:
+        brief = without
+    if len(brief) <= width:
+        return brief
+    room = width - len(_GAP)
+    words, head, tail = brief.split(" "), list[str](), list[str]()
+    while len(" ".join((words[-1], *tail))) <= room // 3:
+        tail.insert(0, words.pop())
+    while len(" ".join((*head, words[0]))) <= room - len(" ".join(tail)):
+        head.append(words.pop(0))
+    return " ".join(head).rstrip(",;:") + _GAP + " ".join(tail)
 
 
 def column_widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int] | None:
@@ -84,6 +108,30 @@ def _widened(widths: Sequence[int], wanted: Sequence[int], room: int) -> list[in
 def paragraphs(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """A paragraph for each row: its first cell on a line, the others with their headings below."""
     return [_paragraph(columns, row, width) for row in rows]
+
+
+def wrap(text: str, width: int, *, indent: str = "", hanging: str | None = None) -> str:
+    """The lines of a text broken between words, but neither before a per cent sign nor within a command of ours.
+
+    Args:
+        width: Characters of a line; a longer word or command stands on a line of its own.
+        indent: What the first line begins with.
+        hanging: What the others begin with; by default two blanks more than an indented first one.
+    """
+    others = hanging if hanging is not None else indent + "  " if indent else ""
+    kept_together = _COMMAND.sub(lambda command: command.group().replace(" ", _NO_BREAK), text)
+    lines = [
+        textwrap.fill(
+            line,
+            width,
+            initial_indent=others if number else indent,
+            subsequent_indent=others,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for number, line in enumerate(kept_together.replace(" %", f"{_NO_BREAK}%").split("\n"))
+    ]
+    return "\n".join(lines).replace(_NO_BREAK, " ")
 
 
 def _paragraph(columns: Sequence[Column], row: Sequence[str], width: int) -> str:

@@ -78,7 +78,8 @@ def analyse(project_directory: Path) -> Analysis:
     app = project.module(APP_MODULE)
     if app is None:
         raise InvalidWorkflowError(
-            "there is no such file; a project's workflow is in 'app.py' ('new_workflow NAME' makes one).",
+            "there is no such file; a project's workflow is in 'app.py' ('multi_x_serverless new_workflow NAME' "
+            "makes one).",
             file=f"{APP_MODULE}.py",
         )
     declarations = read_declarations(app)

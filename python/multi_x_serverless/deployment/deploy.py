@@ -207,7 +207,8 @@ def _intend(cloud: Cloud, record: WorkflowRecord, state: WorkflowState) -> _Inte
     previous = state.record
     if previous is not None and previous.status == "removing":
         raise DeploymentError(
-            f"a removal of '{record.workflow_id}' did not reach its end; run 'remove {record.workflow_id}' first. "
+            f"a removal of '{record.workflow_id}' did not reach its end; run 'multi_x_serverless remove "
+            f"{record.workflow_id}' first. "
             "Nothing was changed."
         )
     _require_format(record, previous)
@@ -238,7 +239,7 @@ def _require_format(record: WorkflowRecord, previous: WorkflowRecord | None) -> 
         raise DeploymentError(
             f"'{record.workflow_id}' is deployed as {previous.package_format}, and AWS cannot turn a function into "
             f"{record.package_format}: count up workflow_version to deploy it beside, or run "
-            f"'remove {record.workflow_id}' first. Nothing was changed."
+            f"'multi_x_serverless remove {record.workflow_id}' first. Nothing was changed."
         )
 
 

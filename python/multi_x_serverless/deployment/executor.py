@@ -166,7 +166,7 @@ class Executor:
         elif recorded is not None and found.digest != recorded:
             raise CloudError(
                 f"the image '{wanted.name}' in {self._home} is {found.digest}, and was deployed as {recorded}: it was "
-                "replaced. Delete it from the registry, then run 'deploy' again, which builds it.",
+                "replaced. Delete it from the registry, then run 'multi_x_serverless deploy' again, which builds it.",
                 operation="put_image",
                 region=self._home,
             )
@@ -279,7 +279,8 @@ class Executor:
 
 def _lost_image(name: str, home: str) -> CloudError:
     return CloudError(
-        f"the image '{name}' is not in the registry of {home} any more; run 'deploy' again, which builds it.",
+        f"the image '{name}' is not in the registry of {home} any more; run 'multi_x_serverless deploy' again, "
+        "which builds it.",
         operation="put_image",
         region=home,
     )

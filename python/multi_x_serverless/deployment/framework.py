@@ -424,14 +424,17 @@ def _undone(cloud: Cloud, error: MultiXServerlessError, *, is_first: bool) -> De
     reason = str(error).rstrip()
     reason += "" if reason.endswith((".", "!", "?")) else "."
     if not is_first:
-        return DeploymentError(f"{reason} The framework is partly updated: run 'deploy_framework' again.")
+        return DeploymentError(
+            f"{reason} The framework is partly updated: run 'multi_x_serverless deploy_framework' again."
+        )
     try:
         left = _delete(cloud, _deletions(cloud, _look(cloud), with_logs=True), SILENT)[1]
     except MultiXServerlessError as problem:
         left = (str(problem),)
     if left:
         return DeploymentError(
-            f"{reason} Undoing it did not succeed either ({'; '.join(left)}): 'remove_framework' tries again."
+            f"{reason} Undoing it did not succeed either ({'; '.join(left)}): 'multi_x_serverless "
+            "remove_framework' tries again."
         )
     return DeploymentError(f"{reason} Nothing was left behind.")
 

@@ -100,18 +100,20 @@ def migrate(
         if record is None or record.status != "deployed":
             raise unknown_workflow(cloud, workflow_id)
         if staged is None:
-            raise NothingToDoError(f"no plan is staged for '{workflow_id}': 'solve {workflow_id}' stages one.")
+            raise NothingToDoError(
+                f"no plan is staged for '{workflow_id}': 'multi_x_serverless solve {workflow_id}' stages one."
+            )
         if not plan_fits(staged, record):
             PlanStore(cloud).unstage(workflow_id, staged.version)
             raise DeploymentError(
                 f"the staged plan {staged.version} is for other nodes or regions than '{workflow_id}' has now, and "
-                f"was dropped; run 'solve {workflow_id}' again. Nothing else was changed."
+                f"was dropped; run 'multi_x_serverless solve {workflow_id}' again. Nothing else was changed."
             )
         if staged.expires_at <= cloud.now():
             PlanStore(cloud).unstage(workflow_id, staged.version)
             raise DeploymentError(
                 f"the staged plan {staged.version} of '{workflow_id}' has expired and was dropped; run "
-                f"'solve {workflow_id}' again. Nothing else was changed."
+                f"'multi_x_serverless solve {workflow_id}' again. Nothing else was changed."
             )
         ensure_tables(cloud, staged.regions)
         desired = desired_resources(cloud, record, function_places(record.graph, record.home_region, staged))

@@ -68,7 +68,7 @@ def new_workflow(parent: Path, name: str) -> Path:
     """
     problem = check_name(name)
     if problem is not None:
-        raise UsageError(f"'{name}' cannot be the name of a workflow: {problem}")
+        raise UsageError(f"'{name}' cannot be the name of a workflow: a name {problem}.")
     target = parent / name
     if target.exists():
         raise WorkflowExistsError(f"the directory '{name}' exists: choose another name or delete it.")

@@ -134,7 +134,9 @@ class FrameworkEnvironment:
         """
         missing = [name for name in (SYSTEM_REGION, REGIONS, INSTALLATION) if not variables.get(name)]
         if missing:
-            raise UsageError(f"the environment lacks {', '.join(missing)}: 'deploy_framework' sets them.")
+            raise UsageError(
+                f"the environment lacks {', '.join(missing)}: 'multi_x_serverless deploy_framework' sets them."
+            )
         return cls(variables[SYSTEM_REGION], tuple(variables[REGIONS].split(",")), variables[INSTALLATION])
 
 

@@ -160,7 +160,8 @@ def read_yaml(path: Path, file: str | None = None) -> Setting:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InvalidConfigurationError(
-            "there is no such file; 'new_workflow NAME' makes a project with one, --project-dir names another project.",
+            "there is no such file; 'multi_x_serverless new_workflow NAME' makes a project with one, "
+            "--project-dir names another project.",
             file=file,
         ) from None
     except UnicodeDecodeError as error:

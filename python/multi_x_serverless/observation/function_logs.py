@@ -19,6 +19,7 @@ from multi_x_serverless.cloud.ports import Cloud, LogEvent
 from multi_x_serverless.errors import CloudError
 from multi_x_serverless.observation.sync import LogSource, UnreadLog
 from multi_x_serverless.observation.trace import killed_request
+from multi_x_serverless.observation.tracebacks import CHAINED, TRACEBACK
 from multi_x_serverless.sdk.records import MARKER, MalformedRecordError, parse_line
 
 TextKind: TypeAlias = Literal["output", "killed", "platform", "record"]
@@ -34,8 +35,6 @@ _BEGINS_INVOCATION = frozenset({"run_started", "run_forwarded", "node_started", 
 _STARTS = re.compile(r"START RequestId: ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b", re.ASCII)
 _ROUTINE = re.compile(r"(?:START|END|REPORT) RequestId: |INIT_START |INIT_REPORT |XRAY TraceId: ", re.ASCII)
 
-_TRACEBACK = "Traceback (most recent call last):"
-_CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 _CLOSING = re.compile(r"[\])}]+,?")
 
 
@@ -306,8 +305,8 @@ def _goes_on(before: LoggedText, text: LoggedText) -> bool:
         return True
     if last[:1].isspace() and _CLOSING.fullmatch(text.text):
         return True
-    if last.startswith(_CHAINED):
-        return text.text.startswith(_TRACEBACK)
-    if _TRACEBACK not in before.text:
+    if last.startswith(CHAINED):
+        return text.text.startswith(TRACEBACK)
+    if TRACEBACK not in before.text:
         return False
-    return text.text.startswith(_CHAINED) or last.startswith((_TRACEBACK, " "))
+    return text.text.startswith(CHAINED) or last.startswith((TRACEBACK, " "))

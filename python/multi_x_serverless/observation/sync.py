@@ -133,7 +133,7 @@ def unread_log_warning(log: UnreadLog) -> str:
     since = f" after {datetime.fromtimestamp(log.read_until, timezone.utc):%Y-%m-%dT%H:%MZ}" if log.read_until else ""
     return (
         f"the log of {log.function} in {log.region} could not be read{since} ({log.error.rstrip('.')}); the next "
-        "'data_sync' goes on there."
+        "'multi_x_serverless data_sync' goes on there."
     )
 
 

@@ -43,6 +43,7 @@ class RunTrace:
     """A run as its logs show it.
 
     Attributes:
+        nodes: Those that finished, in the order of the graph.
         duration_s: From the start to the end of the last node that finished; of a run that failed, to its last record.
         result: What the nodes without successors returned: the value itself if there is one such node that ran,
             otherwise node name -> value. `None` when results are not logged.
@@ -163,7 +164,7 @@ def trace_of(run_id: str, records: list[dict[str, Any]], graph: Graph) -> RunTra
             duration_s=observed.duration_s,
             is_cold=observed.cold,
         )
-        for index, observed in sorted(run.nodes.items(), key=lambda entry: starts[entry[0]])
+        for index, observed in sorted(run.nodes.items())
     )
     return RunTrace(
         run_id=run_id,

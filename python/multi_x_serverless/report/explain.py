@@ -51,7 +51,8 @@ def explain_workflow(
     if not plan_fits(plan, record):
         raise NotEnoughDataError(
             f"what plan {plan.version} of '{workflow_id}' was made of was not kept, and the plan does not fit the "
-            "workflow as it is deployed now: 'explain --fresh' explains what a plan of today would be."
+            f"workflow as it is deployed now: 'multi_x_serverless explain {workflow_id} --fresh' explains what a plan "
+            "of today would be."
         )
     settings = SolveSettings(hours=tuple(entry.hour for entry in plan.hours))
     problem = build_workflow_problem(cloud, record, settings)
@@ -96,8 +97,12 @@ def _find(cloud: Cloud, workflow_id: str, which: Literal["staged", "active"] | N
     if staged is not None:
         return "staged", staged
     if which == "staged":
-        raise NotEnoughDataError(f"no plan of '{workflow_id}' is staged: 'solve {workflow_id}' stages one.")
+        raise NotEnoughDataError(
+            f"no plan of '{workflow_id}' is staged: 'multi_x_serverless solve {workflow_id}' stages one."
+        )
     active = plans.active(workflow_id)
     if active is None:
-        raise NotEnoughDataError(f"no plan of '{workflow_id}' is in force: 'deploy' puts the first one in force.")
+        raise NotEnoughDataError(
+            f"no plan of '{workflow_id}' is in force: 'multi_x_serverless deploy' puts the first one in force."
+        )
     return "active", active

@@ -87,6 +87,8 @@ def observed_parts(observed: Observed, plan_version: int) -> Sequence[Table | st
     if observed.plan is not None and observed.control is not None:
         name = f"plan {plan_version} ({counted(observed.plan.runs, 'run')})"
         rows.append((name, *_cells(observed.plan.mean, observed.control.mean)))
+    elif observed.plan_runs:
+        rows.append((f"plan {plan_version} ({counted(observed.plan_runs, 'run')}, too few to compare)", *["-"] * 6))
     if observed.other_home is not None:
         name = f"other home ({counted(observed.other_home.runs, 'run')})"
         rows.append((name, *_cells(observed.other_home.mean, None)))
@@ -183,7 +185,10 @@ def _note_of_observed(observed: Observed) -> str:
             f"Failed and left out: {counted(observed.failed_plan_runs, 'run')} that the plan routed, "
             f"{observed.failed_control_runs} of the home share."
         )
-    notes.append("Runs include the time that functions wait until calls are accepted elsewhere; the model does not.")
+    if observed.plan is not None:
+        notes.append(
+            "Runs include the time that functions wait until calls are accepted elsewhere; the model does not."
+        )
     return "\n".join(notes)
 
 
@@ -233,7 +238,7 @@ def _note_of_net(net: NetSaving) -> str:
         )
         if net.compared.runs != net.expected.runs:
             gross = net.compared.gross
-            observed += f"; of these {grams(gross.carbon_gco2eq)} and {dollars(gross.cost_usd)} USD were expected"
+            observed += f"; of these {grams(gross.carbon_gco2eq)} and {dollars(gross.cost_usd)} were expected"
         notes.insert(1, f"{observed}.")
     return "\n".join(notes)
 

@@ -75,8 +75,11 @@ def dollars_per_million(value: float) -> str:
 
 
 def dollars(value: float) -> str:
-    """An amount of USD; what planning costs is small."""
-    return f"{value:.3g}"
+    """An amount in the prefix of USD that reads best; what planning costs is small."""
+    for factor, unit in ((1.0, "USD"), (1e3, "mUSD"), (1e6, "uUSD"), (1e9, "nUSD")):
+        if abs(value) * factor >= 1.0:
+            return f"{value * factor:.3g} {unit}"
+    return "0 USD" if value == 0 else f"{value * 1e9:.3g} nUSD"
 
 
 def seconds(value: float) -> str:

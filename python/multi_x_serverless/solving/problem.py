@@ -94,7 +94,7 @@ def build_problem(
     if not usable:
         raise NotEnoughDataError(
             f"there is no finished run of '{workflow.configuration.workflow_id}' to learn from: run it, then "
-            "'data_sync', then solve."
+            "'multi_x_serverless data_sync', then solve."
         )
     home = workflow.configuration.home_region
     regions = regions_of(workflow)
@@ -193,7 +193,8 @@ def _require_signals(regions: tuple[str, ...], signals: Signals) -> None:
         missing = [region for region in regions if region not in known]
         if missing:
             raise NotEnoughDataError(
-                f"there is no {kind} data of {', '.join(missing)} yet: run 'data_collect {kind}', then solve."
+                f"there is no {kind} data of {', '.join(missing)} yet: run 'multi_x_serverless data_collect "
+                f"{kind}', then solve."
             )
 
 
@@ -248,7 +249,8 @@ def _round_trips(regions: tuple[str, ...], signals: Signals) -> list[list[float]
             trip = signals.performance[source].round_trip_to(target)
             if trip is None:
                 raise NotEnoughDataError(
-                    f"there is no round trip from {source} to {target} yet: run 'data_collect performance', then solve."
+                    f"there is no round trip from {source} to {target} yet: run 'multi_x_serverless data_collect "
+                    "performance', then solve."
                 )
             row.append(trip.seconds)
         matrix.append(row)

@@ -37,7 +37,10 @@ def test_a_run_is_accounted_where_it_ran_and_where_it_failed(tmp_path: Path, kin
         if kind == "ran"
         else replace(run, failed_attempts=(FailedAttempt(1, ELSEWHERE, 2.0),))
     )
-    with pytest.raises(NotEnoughDataError, match=f"no prices of {ELSEWHERE} yet: run 'data_collect provider --region"):
+    with pytest.raises(
+        NotEnoughDataError,
+        match=f"no prices of {ELSEWHERE} yet: run 'multi_x_serverless data_collect provider --region",
+    ):
         account(cloud, elsewhere)
     collect_signals(cloud, COLLECTORS, (ELSEWHERE,))
     found = account(cloud, elsewhere).footprint(elsewhere)

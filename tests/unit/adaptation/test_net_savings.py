@@ -178,7 +178,7 @@ def test_too_few_controls_leave_what_is_expected(planned: FakeCloud) -> None:
     assert net.observed_gross is None
     assert net.expected.runs == 50
     assert net.expected.gross.carbon_gco2eq > 0.0
-    assert "plan 2 has 50 complete runs that it routed and 0 that the home share sent home" in net.obstacle
+    assert "plan 2, which comes closest, has 50 complete runs and 0 of the home share" in net.obstacle
     assert net.compared == Predicted(0, Amount(0.0, 0.0))
 
 

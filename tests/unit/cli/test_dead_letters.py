@@ -10,16 +10,20 @@ from pathlib import Path
 
 import pytest
 
+from multi_x_serverless.adaptation import dead_letters
 from multi_x_serverless.cli.main import run
 from multi_x_serverless.cli.session import Settings
 from multi_x_serverless.cloud.ports import DeadLetter
 from multi_x_serverless.deployment.names import function_name
 from multi_x_serverless.errors import CloudError
+from multi_x_serverless.observation.trace import NodeFailure, RunTrace, TraceStatus
 from tests.fakes import Call, FakeCloud
 from tests.unit.adaptation.deployed import HOME, deployed_example
 from tests.unit.deployment.projects import WORKFLOW_ID
 
 AWAY = "us-west-2"
+FAILED: TraceStatus = "failed"
+COMPLETE: TraceStatus = "complete"
 
 
 @pytest.fixture
@@ -116,3 +120,21 @@ def test_a_region_that_nothing_needs_may_be_closed(cloud: FakeCloud, capsys: pyt
     assert "first" in captured.out
     closed = HOME
     assert run(["dead_letters"]) == 1
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_run_that_failed_again_says_why(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    failures = tuple(NodeFailure("left", HOME, error, "bad", ()) for error in ("KeyError", "ValueError", "ValueError"))
+    traces = tuple(
+        RunTrace(run_id, status, "plan", "5", 0.5, (), failures, None)
+        for run_id, status in (("r1", FAILED), ("r2", COMPLETE))
+    )
+    monkeypatch.setattr(dead_letters, "redrive", lambda *_, **__: dead_letters.RedriveResult((), traces))
+    assert run(["redrive", WORKFLOW_ID]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "Messages put back: 0.\nrun r1: failed\nrun r2: complete\n"
+    assert captured.err == (
+        f"error: left in {HOME} raised KeyError: bad\n"
+        f"error: left in {HOME} raised ValueError: bad (2 attempts)\n"
+        "To see more of it:\n  multi_x_serverless status r1\n"
+    )

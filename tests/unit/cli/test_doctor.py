@@ -123,6 +123,27 @@ def test_commands_get_the_options_of_the_call(
     ]
 
 
+@pytest.mark.parametrize(
+    ("environment", "options", "expected"),
+    [
+        ({"MULTI_X_SERVERLESS_CLOUD": "local"}, {"cloud": "local"}, ""),
+        ({"MULTI_X_SERVERLESS_CLOUD": "local"}, {"cloud": "aws"}, " --cloud aws"),
+        ({"MULTI_X_SERVERLESS_CLOUD": ""}, {"cloud": "local"}, " --cloud local"),
+        ({"MULTI_X_SERVERLESS_STATE_DIR": "/s"}, {"cloud": "local", "state_dir": Path("/s")}, " --cloud local"),
+        ({"MULTI_X_SERVERLESS_SYSTEM_REGION": "eu-west-1"}, {"system_region": "eu-west-1"}, ""),
+    ],
+)
+def test_what_the_environment_says_is_not_said_again(
+    environment: dict[str, str], options: dict[str, Any], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings = replace(table_settings(monkeypatch), cloud="aws")
+    assert replace(settings, **options).with_options(REMOVE) == REMOVE.replace(
+        "multi_x_serverless", f"multi_x_serverless{expected}", 1
+    )
+
+
 @pytest.fixture
 def local(tmp_path: Path) -> list[str]:
     return ["--cloud", "local", "--state-dir", str(tmp_path / "state"), "-p", str(tmp_path)]

@@ -128,7 +128,7 @@ def test_the_framework_comes_and_goes(
     assert "no key or address" in capsys.readouterr().err
 
     assert run([*AWS, "teardown"]) == 2
-    assert "run 'remove_framework' first" in capsys.readouterr().err
+    assert "run 'multi_x_serverless remove_framework' first" in " ".join(capsys.readouterr().err.split())
 
     assert run([*AWS, "remove_framework", "--dry-run"]) == 3
     check_golden("remove_framework_dry_run", capsys.readouterr().out)

@@ -98,6 +98,7 @@ def test_solve_that_meets_no_limit_and_knows_little(
 def test_status_with_runs_under_two_plans(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setattr("time.process_time", lambda: 0.0)  # what work took is in the ledger, and shown
     cloud = deployed_example(tmp_path, runs=12)
     plans = PlanStore(cloud)
     active = plans.add(replace(stage(cloud, left="ca-central-1"), solver="fine-grained"))
@@ -165,6 +166,26 @@ def test_status_of_a_run_that_failed(capsys: pytest.CaptureFixture[str], monkeyp
     )
     show_run(table_settings(monkeypatch), run)
     check_golden("status_run", capsys.readouterr().out)
+
+
+FRAME_OF_SDK = '  File "/var/task/multi_x_serverless/sdk/objects.py", line 3, in read'
+
+
+def test_attempts_before_the_one_that_finished_are_called_so_and_traced_to_the_developers_code(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = ('  File "/var/task/app.py", line 3, in join', FRAME_OF_SDK, "ValueError: bad")
+    failure = NodeFailure("join:sync:2", "us-east-1", "ValueError", "bad", frames)
+    node = NodeStatus("join:sync:2", "finished", "us-east-1", 3, 0.5, is_cold=False, waits_for=())
+    trace = RunTrace("0123456789ab", "complete", "plan", "5", 0.5, (), (failure, failure), None)
+    run = RunStatus("text-0.0.1", trace, 3, 1_700_000_000.0, (node,), (), 0, 0, ())
+    settings = table_settings(monkeypatch)
+    show_run(settings, run)
+    output = capsys.readouterr().out
+    assert "\nearlier attempts: join:sync:2 in us-east-1 raised ValueError: bad (2 attempts)\n" in output
+    assert output.endswith('      File "app.py", line 3, in join\n    ValueError: bad\n')
+    show_run(replace(settings, verbosity=1), run)
+    assert FRAME_OF_SDK in capsys.readouterr().out
 
 
 def test_dead_letters(capsys: pytest.CaptureFixture[str]) -> None:

@@ -138,7 +138,38 @@ def test_a_log_that_cannot_be_read_is_an_error_and_the_others_are_shown(
     assert run(["logs", WORKFLOW_ID]) == 1
     captured = capsys.readouterr()
     assert "one" in captured.out
-    assert f"in {AWAY} could not be read: it is closed." in captured.err
+    assert f"in {AWAY} could not be read: it is closed." in " ".join(captured.err.split())
+
+
+FRAMES = (
+    "Traceback (most recent call last):",
+    '  File "/var/task/multi_x_serverless/sdk/execution.py", line 43, in call',
+    "    return function()",
+    '  File "/var/task/app.py", line 3, in first',
+    "    raise KeyError('x')",
+    "KeyError: 'x'",
+)
+
+
+def test_a_traceback_is_the_developers_and_told_once_for_each_node(
+    example: Example, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for attempt in (0.0, 1.0):
+        example.write(0, attempt, "[ERROR] KeyError: 'x'", *FRAMES)
+        example.write(1, attempt, *FRAMES)
+    assert run(["logs", WORKFLOW_ID]) == 0
+    output = capsys.readouterr().out
+    assert "sdk/execution.py" not in output
+    assert output.count('File "app.py", line 3, in first') == 2  # of each node once
+    assert output.count("[ERROR] KeyError: 'x'") == 2
+    assert output.count("(the same traceback as at 22:12:20.00") == 2
+    for options in (["-v", "logs", WORKFLOW_ID], ["logs", WORKFLOW_ID, "--records"]):
+        assert run(options) == 0
+        whole = capsys.readouterr().out
+        assert whole.count('File "/var/task/multi_x_serverless/sdk/execution.py", line 43, in call') == 4
+        assert "the same traceback" not in whole
+    texts = [entry["text"] for entry in document(capsys, WORKFLOW_ID)["texts"]]
+    assert "\n".join(texts).count("\n".join(FRAMES)) == 4
 
 
 def test_following_ends_well_with_ctrl_c(

@@ -159,6 +159,17 @@ def test_the_list_reads_well(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     check_golden("objects", capsys.readouterr().out)
 
 
+def test_long_keys_are_listed_whole_a_line_each(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "input/" + "a-long-name/" * 12 + "x.png"
+    objects = (WorkflowObject(key, 1_234_567, 1_700_000_000.0), WorkflowObject("out", 12, 1_700_086_400.0))
+    show_objects(table_settings(monkeypatch), HOME, objects)
+    assert capsys.readouterr().out == (
+        f"1.23 MB  2023-11-14 22:13:20  {key}\n   12 B  2023-11-15 22:13:20  out\n\n2 objects, 1.23 MB, in us-east-1\n"
+    )
+
+
 def test_objects_are_deleted(cloud: FakeCloud, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--yes", "--output", "json", "objects", "delete", WORKFLOW_ID, "out", "out"]) == 0
     captured = capsys.readouterr()
@@ -199,6 +210,13 @@ def test_a_removed_workflows_objects_can_still_be_reached(cloud: FakeCloud, caps
     assert run(["--output", "json", "objects", "list", WORKFLOW_ID]) == 0
     assert json.loads(capsys.readouterr().out)["region"] == HOME
     assert run(["objects", "put", WORKFLOW_ID, __file__]) == 1
+    capsys.readouterr()
+    assert run(["--yes", "remove", WORKFLOW_ID, "--objects"]) == 2
+    told = f"'multi_x_serverless objects delete {WORKFLOW_ID} --all' deletes them."
+    assert f"is deployed no longer and has left objects in {HOME}: {told}" in capsys.readouterr().err
+    assert len(keys(cloud)) == 2
+    assert run(["--yes", "remove", "nobody-0.0.1", "--objects"]) == 1
+    assert "there is no workflow 'nobody-0.0.1'" in capsys.readouterr().err
 
     cloud.objects.objects[AWAY, f"{PREFIX}old"] = b"x"
     assert run(["objects", "list", WORKFLOW_ID]) == 2

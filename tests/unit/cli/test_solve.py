@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from multi_x_serverless.cli.main import run
 from multi_x_serverless.cli.session import Settings
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
+from multi_x_serverless.errors import EXIT_INFEASIBLE, EXIT_OK
 from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import deployed_example
-from tests.unit.deployment.projects import WORKFLOW_ID
+from tests.unit.deployment.projects import CONFIGURATION, WORKFLOW_ID, stage
 
 
 @pytest.fixture
@@ -66,3 +67,64 @@ def test_a_staged_plan_can_be_explained(cloud: FakeCloud, capsys: pytest.Capture
     assert run(["solve", WORKFLOW_ID]) == 0
     assert "Staged as plan 2" in capsys.readouterr().out
     assert [key for _, key in cloud.objects.objects if key.startswith(f"problems/{WORKFLOW_ID}/")]
+
+
+IMPOSSIBLE = CONFIGURATION + "constraints:\n  hard_resource_constraints: {runtime: {type: absolute, value: 0.001}}\n"
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_where_no_placement_meets_the_limits_it_is_said_what_stays_in_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, is_away: bool
+) -> None:
+    cloud = deployed_example(tmp_path, runs=30, configuration=IMPOSSIBLE)
+    monkeypatch.setattr(Settings, "open_cloud", lambda *_, **__: nullcontext(cloud))
+    if is_away:
+        plans = PlanStore(cloud)
+        plans.activate(WORKFLOW_ID, stage(cloud, left="ca-central-1").version, replaces=1)
+    assert run(["--cloud", "local", "solve", WORKFLOW_ID]) == EXIT_INFEASIBLE
+    output = capsys.readouterr().out
+    sentences = " ".join(output.split())
+    assert "No placement meets the hard limits at hours 0-23 (UTC). runtime can be" in sentences
+    assert "gap to the lower bound" not in output
+    if is_away:
+        assert "Nothing was staged: plan 2 stays in force and breaks the limits, too." in sentences
+        options = f"{WORKFLOW_ID} --minimum-runs 30"
+        assert f"\n  multi_x_serverless --cloud local update_check_solver {options}\n" in output
+        assert f"\n  multi_x_serverless --cloud local update_check_deployment {WORKFLOW_ID}\n" in output
+    else:
+        assert output.endswith("Nothing was staged; everything is home.\n")
+
+
+def test_the_way_home_that_is_told_leads_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud = deployed_example(tmp_path, runs=30, configuration=IMPOSSIBLE)
+    monkeypatch.setattr(Settings, "open_cloud", lambda *_, **__: nullcontext(cloud))
+    PlanStore(cloud).activate(WORKFLOW_ID, stage(cloud, left="ca-central-1").version, replaces=1)
+    assert run(["solve", WORKFLOW_ID]) == EXIT_INFEASIBLE
+    command = next(line for line in capsys.readouterr().out.splitlines() if "update_check_solver" in line)
+    assert run(command.split()[1:]) == EXIT_OK
+    staged = PlanStore(cloud).staged(WORKFLOW_ID)
+    assert staged is not None
+    assert staged.regions == {"us-east-1"}
+
+
+def test_a_configuration_edited_since_is_warned_of_and_does_not_count(
+    cloud: FakeCloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / ".multi-x-serverless" / "config.yml"
+    options = ["--cloud", "local", "--project-dir", str(tmp_path)]
+    assert run([*options, "solve", WORKFLOW_ID]) == EXIT_OK
+    assert capsys.readouterr().err == ""
+    file.write_text(IMPOSSIBLE, encoding="utf-8")
+    assert run([*options, "solve", WORKFLOW_ID]) == EXIT_OK
+    warning = " ".join(capsys.readouterr().err.split())
+    assert warning == (
+        f"warning: the configuration in {file} differs from the deployed one, which counts, in "
+        f"constraints.hard_resource_constraints.runtime; 'multi_x_serverless --cloud local --project-dir {tmp_path} "
+        "deploy' puts it in force."
+    )
+    file.write_text("broken: [", encoding="utf-8")
+    assert run([*options, "solve", WORKFLOW_ID]) == EXIT_OK
+    assert capsys.readouterr().err == ""
+    assert cloud.objects.objects

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from multi_x_serverless.adaptation.run_status import TELLING_CHARACTERS
 from multi_x_serverless.adaptation.status import workflow_status
 from multi_x_serverless.cli.commands import run as run_command
 from multi_x_serverless.cli.commands.data_sync import show_synced
@@ -16,7 +18,8 @@ from multi_x_serverless.cli.commands.report import show_report
 from multi_x_serverless.cli.commands.status import show_status
 from multi_x_serverless.cli.output import write_table
 from multi_x_serverless.cli.session import Settings
-from multi_x_serverless.cli.table_layout import column_widths, elide, paragraphs
+from multi_x_serverless.cli.solution_tables import show_provenance
+from multi_x_serverless.cli.table_layout import column_widths, elide, in_one_line, paragraphs
 from multi_x_serverless.observation.history import History
 from multi_x_serverless.observation.sync import SyncReport
 from multi_x_serverless.observation.trace import NodeTrace, RunTrace
@@ -48,7 +51,7 @@ def shown(settings: Settings, capsys: pytest.CaptureFixture[str]) -> Callable[[]
     return read
 
 
-def test_status_shows_whole_ids_statuses_and_regions(
+def test_status_shows_what_tells_runs_apart_and_whole_statuses_and_regions(
     settings: Settings, shown: Callable[[], str], tmp_path: Path
 ) -> None:
     cloud = deployed_example(tmp_path)
@@ -59,7 +62,20 @@ def test_status_shows_whole_ids_statuses_and_regions(
     show_status(settings, workflow_status(cloud, WORKFLOW_ID, last=5), cloud.now())
     output = shown()
     last = output[output.index("Last runs") :]
-    for text in (*RUN_IDS, "failed", "complete", "home_share", "ap-southeast-1", "ca-central-1", "status", "regions"):
+    assert not any(run_id in last for run_id in RUN_IDS), "their beginnings are enough"
+    assert ("─" in last) == (int(os.environ["COLUMNS"]) >= 80), "a table where there is room"
+    beginnings = [run_id[:TELLING_CHARACTERS] for run_id in RUN_IDS]
+    for text in (
+        *beginnings,
+        "failed",
+        "complete",
+        "share",
+        "plan 1",
+        "ap-southeast-1",
+        "ca-central-1",
+        "status",
+        "regions",
+    ):
         assert re.search(rf"\b{text}\b", last), text
 
 
@@ -137,3 +153,44 @@ def test_a_row_that_has_no_room_is_a_paragraph() -> None:
 )
 def test_words_are_cut_in_the_middle(text: str, width: int, expected: str) -> None:
     assert elide(text, width) == expected
+
+
+LONG = "embedded (lists (of vendors), as collected), 2022-2026; of the regions that are near; collected 2023-11-15"
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (200, LONG),
+        (90, "embedded, 2022-2026; of the regions that are near; collected 2023-11-15"),
+        (50, "embedded, 2022-2026; of the regions ... 2023-11-15"),
+        (40, "embedded, 2022-2026; of ... 2023-11-15"),
+        (5, " ... "),
+    ],
+)
+def test_in_one_line_asides_go_first_and_the_end_stays(width: int, expected: str) -> None:
+    assert in_one_line(LONG, width) == expected
+    assert len(expected) <= width
+
+
+@pytest.mark.parametrize("width", range(8, 110))
+def test_a_line_is_never_too_long_and_breaks_no_word(width: int) -> None:
+    shown = in_one_line(LONG, width)
+    assert len(shown) <= width
+    assert set(re.findall(r"[\w-]+", shown)) <= set(re.findall(r"[\w-]+", LONG))
+
+
+def test_where_figures_come_from_is_whole_when_asked_for(settings: Settings, shown: Callable[[], str]) -> None:
+    provenance = {
+        "carbon": "embedded (a trace of a year), 2023; " + "of many regions " * 8 + "in 2023",
+        "energy": "none",
+    }
+    show_provenance(settings, "Data", provenance)
+    brief = shown()
+    assert "a trace of a year" not in brief
+    assert brief.startswith("Data (-v shows all of it)\n  carbon: embedded, 2023; ")
+    assert brief.count("\n") == 4
+    show_provenance(replace(settings, verbosity=1), "Data", provenance)
+    whole = " ".join(shown().split())
+    assert "(a trace of a year), 2023;" in whole
+    assert whole.count("of many regions") == 8

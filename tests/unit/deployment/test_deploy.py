@@ -403,7 +403,7 @@ def test_unfinished_removal_is_not_deployed_over(cloud: FakeCloud, project: Path
     result = remove(cloud, WORKFLOW_ID, sleep=no_sleep)
     assert len(result.left) == 1
     cloud.faults.reset()
-    with pytest.raises(DeploymentError, match=r"run 'remove example-0\.0\.1' first"):
+    with pytest.raises(DeploymentError, match=r"run 'multi_x_serverless remove example-0\.0\.1' first"):
         deploy(cloud, project)
     assert remove(cloud, WORKFLOW_ID).left == ()
     assert left_behind(cloud) == {}

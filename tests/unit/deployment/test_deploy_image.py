@@ -203,7 +203,9 @@ def test_a_format_is_not_changed_under_a_running_workflow(
     before = cloud.contents()
     builder.log.clear()
     for dry_run in (True, False):
-        with pytest.raises(DeploymentError, match=f"is deployed as {first}, .* count up workflow_version .* 'remove"):
+        with pytest.raises(
+            DeploymentError, match=f"is deployed as {first}, .* count up workflow_version .* 'multi_x_serverless remove"
+        ):
             deploy(
                 cloud,
                 project,
@@ -259,7 +261,9 @@ def test_an_image_that_is_gone_is_built_by_the_next_deployment(
     deploy_image(cloud, project, builder)
     cloud.images.images.clear()
     stage(cloud, left="us-west-1")
-    with pytest.raises(DeploymentError, match="not in the registry of us-east-1 any more; run 'deploy' again"):
+    with pytest.raises(
+        DeploymentError, match="not in the registry of us-east-1 any more; run 'multi_x_serverless deploy' again"
+    ):
         migrate(cloud, WORKFLOW_ID, sleep=no_sleep)
     deploy_image(cloud, project, builder)
     migrate(cloud, WORKFLOW_ID, sleep=no_sleep)

@@ -215,7 +215,9 @@ def test_a_failed_update_says_what_to_do_and_is_mended_by_doing_it(cloud: Accoun
         if call.operation == "put_function" and "solver" in str(call.arguments)
         else None
     )
-    with pytest.raises(DeploymentError, match=r"no\. The framework is partly updated: run 'deploy_framework' again"):
+    with pytest.raises(
+        DeploymentError, match=r"no\. The framework is partly updated: run 'multi_x_serverless deploy_framework' again"
+    ):
         deployed(cloud, package=OTHER_PACKAGE)
     assert is_framework_deployed(cloud)
     assert len(cloud.functions.functions) == 4

@@ -140,7 +140,7 @@ def test_function_that_does_not_start_keeps_the_plan(deployed: FakeCloud) -> Non
 
 
 def test_nothing_staged(deployed: FakeCloud) -> None:
-    with pytest.raises(NothingToDoError, match=r"'solve example-0\.0\.1' stages one"):
+    with pytest.raises(NothingToDoError, match=r"'multi_x_serverless solve example-0\.0\.1' stages one"):
         migrate(deployed, WORKFLOW_ID)
 
 

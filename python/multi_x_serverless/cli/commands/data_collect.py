@@ -50,7 +50,7 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...], forget
         require_tables(cloud)
         names = COLLECTORS if collector == "all" else tuple(name for name in COLLECTORS if name == collector)
         if forget and "carbon" not in names:
-            raise UsageError("--forget is about carbon: 'data_collect carbon --forget'.")
+            raise UsageError("--forget is about carbon: 'multi_x_serverless data_collect carbon --forget'.")
         if forget:
             forget_carbon_past(cloud, regions or cloud.regions)
         statistics = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from multi_x_serverless.cli.edited_configuration import warn_of_edited_configuration
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import write_json, write_wrapped
 from multi_x_serverless.cli.progress import terminal_status
@@ -73,8 +74,8 @@ def command(
             "solver was asked."
         )
         write_wrapped(
-            f"'solve {explanation.workflow_id}' makes a plan to explain, "
-            f"'explain {explanation.workflow_id} --fresh' shows what it would be."
+            f"'multi_x_serverless solve {explanation.workflow_id}' makes a plan to explain, "
+            f"'multi_x_serverless explain {explanation.workflow_id} --fresh' shows what it would be."
         )
         return
     from multi_x_serverless.cli.explanation_tables import show_explanation
@@ -98,7 +99,10 @@ def _explain(
         from multi_x_serverless.cli.problem_file import STANDARD_INPUT, read_document
 
         return explain_problem(read_document(problem_file or STANDARD_INPUT), hour=hour, node=node)
-    with settings.open_cloud(exclusive=False) as cloud, terminal_status(settings, f"explaining {workflow_id}"):
+    with settings.open_cloud(exclusive=False) as cloud:
         if is_fresh:
-            return explain_anew(cloud, workflow_id, hour=hour, node=node)
-        return explain_workflow(cloud, workflow_id, which=which, hour=hour, node=node)
+            warn_of_edited_configuration(settings, cloud, workflow_id)
+        with terminal_status(settings, f"explaining {workflow_id}"):
+            if is_fresh:
+                return explain_anew(cloud, workflow_id, hour=hour, node=node)
+            return explain_workflow(cloud, workflow_id, which=which, hour=hour, node=node)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from multi_x_serverless.cli.log_lines import LogPrinter, text_members
 from multi_x_serverless.cli.moments import parse_moment
 from multi_x_serverless.cli.options import run_of_option, workflow_argument
 from multi_x_serverless.cli.output import counted, write_json, write_text
@@ -18,6 +17,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.function_logs import FunctionLogs, LogQuery
+    from multi_x_serverless.cli.log_lines import LogPrinter
     from multi_x_serverless.cloud.ports import Cloud
     from multi_x_serverless.observation.sync import UnreadLog
 
@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     "--limit", type=click.IntRange(min=1), default=1000, show_default=True, help="The newest so many texts at most."
 )
 @click.option(
-    "--records", "with_records", is_flag=True, help="Also the records that data_sync reads, and the platform's routine."
+    "--records",
+    "with_records",
+    is_flag=True,
+    help="Also the records that data_sync reads, and the platform's routine; tracebacks whole.",
 )
 @click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @pass_settings
@@ -53,8 +56,9 @@ def command(
     """Show what the functions of a workflow, or of one of its runs, have logged.
 
     That is what the developer's code prints, tracebacks, and what the platform says of invocations that it ended, each
-    with its time, region, node and run ('no run': what a module prints when it is loaded). Of a run's id the first 8
-    characters or more will do. The embedded cloud's functions write while a command such as 'run' is at work.
+    with its time, region, node and run ('no run': what a module prints when it is loaded). A traceback is shown without
+    the framework's frames, and once for all attempts that failed alike; -v shows all of it. Of a run's id the first 16
+    characters will do. The embedded cloud's functions write while a command such as 'run' is at work.
     """
     if follow and settings.is_json:
         raise click.UsageError("--follow never ends, and --output json is one document: give one of them.")
@@ -74,6 +78,8 @@ def command(
         with terminal_status(settings, "reading the logs"):
             found = function_logs(cloud, query)
     if settings.is_json:
+        from multi_x_serverless.cli.log_lines import text_members
+
         write_json(
             "logs",
             {
@@ -87,7 +93,7 @@ def command(
             },
         )
     elif found.texts:
-        LogPrinter(settings).show(found)
+        _printer(settings, query).show(found)
     else:
         write_text("Nothing was logged." + ("" if with_records else " (--records shows the system's own records.)"))
     _warn(settings, found)
@@ -99,7 +105,7 @@ def _follow(settings: Settings, cloud: Cloud, query: LogQuery) -> int:
     from multi_x_serverless.adaptation.function_logs import follow_function_logs
 
     told: set[str] = set()
-    printer = LogPrinter(settings)
+    printer = _printer(settings, query)
     with suppress(KeyboardInterrupt):
         for found in follow_function_logs(cloud, query):
             printer.show(found)
@@ -108,6 +114,12 @@ def _follow(settings: Settings, cloud: Cloud, query: LogQuery) -> int:
                 _warn(settings, found)
                 told.update(_problems(found))
     return EXIT_OK
+
+
+def _printer(settings: Settings, query: LogQuery) -> LogPrinter:
+    from multi_x_serverless.cli.log_lines import LogPrinter
+
+    return LogPrinter(settings, is_whole=query.with_records or settings.verbosity > 0)
 
 
 def _problems(found: FunctionLogs) -> set[str]:

@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from multi_x_serverless.cli.console import open_console
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import Column, counted, size, write_json, write_table, write_text
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
+from multi_x_serverless.cli.table_layout import column_widths
 from multi_x_serverless.errors import NothingToDoError
+
+_SIZE_WIDTH = 7
+"""Of a number of bytes in words: three figures, a point and a unit."""
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.objects import WorkflowObject
@@ -167,14 +172,17 @@ def delete(
 
 
 def show_objects(settings: Settings, region: str, objects: tuple[WorkflowObject, ...]) -> None:
-    """Objects as a table, with their number and size under it."""
-    write_table(
-        settings,
-        "",
-        [Column("key", is_whole=True), Column("size", is_number=True), Column("stored (UTC)", is_whole=True)],
-        [[entry.key, size(entry.size_bytes), _time(entry.stored_at)[:19].replace("T", " ")] for entry in objects],
-        note=f"{counted(len(objects), 'object')}, {size(sum(entry.size_bytes for entry in objects))}, in {region}",
-    )
+    """Objects as a table, or in lines if a key is too long for it: keys stand last and whole, they are copied."""
+    columns = [Column("size", is_number=True), Column("stored (UTC)", is_whole=True), Column("key", is_whole=True)]
+    rows = [[size(entry.size_bytes), _time(entry.stored_at)[:19].replace("T", " "), entry.key] for entry in objects]
+    total = size(sum(entry.size_bytes for entry in objects))
+    note = f"{counted(len(objects), 'object')}, {total}, in {region}"
+    if column_widths(columns, rows, open_console(settings).width) is not None:
+        write_table(settings, "", columns, rows, note=note)
+        return
+    for amount, stored, key in rows:
+        write_text(f"{amount:>{_SIZE_WIDTH}}  {stored}  {key}")
+    write_text(f"\n{note}")
 
 
 def _none(workflow_id: str, prefix: str | None, region: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from multi_x_serverless.cli.failures import failure_lines
 from multi_x_serverless.cli.letter_table import letter_members
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text
 from multi_x_serverless.cli.progress import terminal_status
-from multi_x_serverless.cli.session import Settings, pass_settings
+from multi_x_serverless.cli.session import PROGRAM, Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 
 
@@ -54,6 +55,13 @@ def command(
         write_text(f"Messages put back: {len(result.messages)}.")
         for run in result.runs:
             write_text(f"run {run.run_id}: {run.status}")
+            if run.status == "failed":
+                # What it raised before is told too, and how often in all.
+                for line in failure_lines(run.failures):
+                    settings.say_error(line)
+        failed = [run.run_id for run in result.runs if run.status == "failed"]
+        if failed:
+            settings.say(f"To see more of it:\n  {PROGRAM} status {failed[0]}")
     if result.held:
         settings.say_error(
             f"messages left: {len(result.held)}; killed attempts still hold their nodes' claims. Try again later."

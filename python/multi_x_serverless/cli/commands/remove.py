@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import counted, write_json, write_text
 from multi_x_serverless.cli.progress import terminal_progress
 from multi_x_serverless.cli.session import PROGRAM, Settings, pass_settings
-from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
+from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, UnknownWorkflowError, UsageError
+
+if TYPE_CHECKING:
+    from multi_x_serverless.cloud.ports import Cloud
 
 
 @click.command("remove")
@@ -25,7 +30,12 @@ def command(settings: Settings, workflow_id: str, keep_logs: bool, delete_object
         from multi_x_serverless.adaptation.removal import remove_workflow
         from multi_x_serverless.deployment.remove import require_known
 
-        require_known(cloud, workflow_id)
+        try:
+            require_known(cloud, workflow_id)
+        except UnknownWorkflowError:
+            if delete_objects:
+                _point_to_objects(cloud, workflow_id)
+            raise
         settings.confirm(f"Delete {workflow_id} with its history{' and its objects' if delete_objects else ''}?")
         with terminal_progress(settings) as progress:
             result = remove_workflow(
@@ -51,6 +61,22 @@ def command(settings: Settings, workflow_id: str, keep_logs: bool, delete_object
         for left in result.left:
             settings.say_error(f"could not delete: {left}")
     return EXIT_FAILURE if result.left else EXIT_OK
+
+
+def _point_to_objects(cloud: Cloud, workflow_id: str) -> None:
+    """Name the command that deletes what a removed workflow has left.
+
+    Raises:
+        UsageError: It has left objects.
+        UnknownWorkflowError: It has left none, or there never was one.
+    """
+    from multi_x_serverless.adaptation.objects import region_of_objects
+
+    region = region_of_objects(cloud, workflow_id)
+    raise UsageError(
+        f"'{workflow_id}' is deployed no longer and has left objects in {region}: '{PROGRAM} objects delete "
+        f"{workflow_id} --all' deletes them."
+    )
 
 
 def _left(count: int) -> str:

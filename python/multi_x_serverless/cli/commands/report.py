@@ -85,8 +85,8 @@ def command(settings: Settings, workflow_id: str, transmission: str | None, page
 
 def show_report(settings: Settings, report: SavingsReport) -> None:
     """The report as tables."""
-    write_tables(settings, (*expected_parts(report), *observed_parts(report.observed, report.plan.version)))
-    write_tables(settings, (*net_parts(report.net), *overhead_parts(report.net)))
+    parts = (*expected_parts(report), *observed_parts(report.observed, report.plan.version))
+    write_tables(settings, (*parts, *net_parts(report.net), *overhead_parts(report.net)))
     if report.plan.provenance:
         show_provenance(settings, EXPECTED_DATA, report.plan.provenance)
     show_provenance(settings, OBSERVED_DATA, report.observed.provenance)

@@ -14,16 +14,19 @@ from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import (
     Column,
     counted,
+    printable,
     seconds,
+    write_error,
     write_json,
     write_table,
     write_text,
 )
 from multi_x_serverless.cli.progress import terminal_count
-from multi_x_serverless.cli.session import Settings, pass_settings
-from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, UsageError
+from multi_x_serverless.cli.session import PROGRAM, Settings, pass_settings
+from multi_x_serverless.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
+    from multi_x_serverless.adaptation.runs import RunsInterruptedError
     from multi_x_serverless.observation.trace import RunTrace
 
 SHOWN_SINGLY = 5
@@ -64,7 +67,7 @@ def command(
     """
     inputs = _inputs(argument, arguments_file)
     with settings.open_cloud() as cloud:
-        from multi_x_serverless.adaptation.runs import NO_INPUT, run_and_wait, start_runs
+        from multi_x_serverless.adaptation.runs import NO_INPUT, RunsInterruptedError, run_and_wait, start_runs
 
         values = [NO_INPUT] if inputs is None else inputs
         if not (wait if wait is not None else cloud.name == "local"):
@@ -76,10 +79,14 @@ def command(
                     write_text(run_id)
             return EXIT_OK
         begun = time.monotonic()
-        with terminal_count(settings, "runs", len(values)) as progress:
-            traces = run_and_wait(
-                cloud, workflow_id, values, concurrency=concurrency, timeout_s=timeout, progress=progress
-            )
+        try:
+            with terminal_count(settings, "runs", len(values)) as progress:
+                traces = run_and_wait(
+                    cloud, workflow_id, values, concurrency=concurrency, timeout_s=timeout, progress=progress
+                )
+        except RunsInterruptedError as stop:
+            write_error(_interrupted(stop, is_local=cloud.name == "local"))
+            return EXIT_INTERRUPTED
         waited_s = time.monotonic() - begun
     if settings.is_json:
         write_json("run", {"workflow_id": workflow_id, "runs": [_members(trace) for trace in traces]})
@@ -98,7 +105,28 @@ def command(
             f"{counted(unfinished, 'run')} without an end although no message is under way any more, after "
             f"{waited_s:.1f} s: what was waited for failed as often as it is tried, or its log is not complete yet."
         )
+    failed = [trace.run_id for trace in traces if trace.status == "failed"]
+    if failed and not settings.is_json:
+        settings.say(
+            f"To see why it failed, and what was given up:\n  {PROGRAM} status {failed[0]}\n"
+            f"  {PROGRAM} dead_letters {workflow_id}"
+        )
     return EXIT_OK if all(trace.status == "complete" for trace in traces) else EXIT_FAILURE
+
+
+def _interrupted(stop: RunsInterruptedError, *, is_local: bool) -> str:
+    """How many runs there are in each state when Ctrl-C was pressed, and what becomes of those under way."""
+    statuses = Counter(trace.status for trace in stop.traces)
+    is_under_way = sum(statuses.values()) - statuses["complete"] - statuses["failed"]
+    parts = [f"{counted(statuses['complete'], 'run')} complete"]
+    if statuses["failed"]:
+        parts.append(f"{statuses['failed']} failed")
+    if is_under_way:
+        goes_on = "with the next 'run'" if is_local else "in the cloud"
+        parts.append(f"{is_under_way} under way ({'goes' if is_under_way == 1 else 'go'} on {goes_on})")
+    if stop.never_started:
+        parts.append(f"the last {stop.never_started} never started")
+    return f"interrupted: {', '.join(parts)}."
 
 
 def _inputs(argument: str | None, arguments_file: Path | None) -> list[Any] | None:
@@ -196,7 +224,7 @@ def _show(settings: Settings, trace: RunTrace) -> None:
     for line in failure_lines(trace.failures):
         settings.say_error(line)
     if trace.result is not None:
-        write_text("Result: " + json.dumps(trace.result, ensure_ascii=False, indent=2))
+        click.echo(printable("Result: " + json.dumps(trace.result, ensure_ascii=False, indent=2)))
 
 
 def _summarise(settings: Settings, traces: tuple[RunTrace, ...]) -> None:

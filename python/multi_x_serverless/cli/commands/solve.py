@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from multi_x_serverless.cli.edited_configuration import warn_of_edited_configuration
 from multi_x_serverless.cli.options import transmission_option, workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text, write_warning, write_wrapped
 from multi_x_serverless.cli.problem_file import require_directory, solve_file, write_document
 from multi_x_serverless.cli.progress import terminal_status
-from multi_x_serverless.cli.session import Settings, pass_settings
+from multi_x_serverless.cli.session import PROGRAM, Settings, pass_settings
 from multi_x_serverless.cli.solution_tables import show_frontier, show_solution
 from multi_x_serverless.errors import EXIT_INFEASIBLE, EXIT_OK
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.solve import TradeOffs
+    from multi_x_serverless.model.plan import Plan
     from multi_x_serverless.solving.frontier import HourFrontier
     from multi_x_serverless.solving.solution import Solution
 
@@ -140,7 +142,9 @@ def command(
             trade_offs=trade_offs,
         )
         return _answer(
-            settings, _Answer(solved.workflow, solved.nodes, solved.solution, solved.frontier), solution_file
+            settings,
+            _Answer(solved.workflow, solved.nodes, solved.solution, solved.frontier, is_problem_file=True),
+            solution_file,
         )
     if workflow_id is None:
         raise click.UsageError("name a workflow, or a problem document with --problem.")
@@ -148,6 +152,7 @@ def command(
         from multi_x_serverless.adaptation.solve import solve_workflow
         from multi_x_serverless.solving.problem import SolveSettings
 
+        warn_of_edited_configuration(settings, cloud, workflow_id)
         with terminal_status(settings, f"solving {workflow_id}"):
             outcome = solve_workflow(
                 cloud,
@@ -172,6 +177,7 @@ def command(
         outcome.frontier,
         staged_version=outcome.plan.version if outcome.is_staged else None,
         picked=pick,
+        in_force=outcome.in_force,
         warnings=outcome.warnings,
     )
     return _answer(settings, answer, solution_file)
@@ -196,6 +202,8 @@ class _Answer:
         frontier: Of the hour for which it was asked.
         staged_version: Of the plan that was staged.
         picked: The point that the plan is made of.
+        is_problem_file: It is of a document, which no plan of a cloud goes with.
+        in_force: The plan that runs follow away from home; `None` if they stay there.
         warnings: Besides the solution's own.
     """
 
@@ -205,6 +213,8 @@ class _Answer:
     frontier: HourFrontier | None
     staged_version: int | None = None
     picked: int | None = None
+    is_problem_file: bool = False
+    in_force: Plan | None = None
     warnings: Sequence[str] = ()
 
 
@@ -243,9 +253,26 @@ def _show(settings: Settings, answer: _Answer) -> None:
         places = ", ".join(f"{node} in {placement[node]}" for node in answer.nodes)
         write_wrapped(f"Point {answer.picked}, at all hours: {places}.")
     if answer.staged_version is not None:
-        version = answer.staged_version
-        write_wrapped(
-            f"Staged as plan {version}; 'update_check_deployment' puts it in force, 'explain' says why it is so."
-        )
-    else:
+        write_text(f"Staged as plan {answer.staged_version}. To see why it is so, and to put it in force:")
+        for step in ("explain", "update_check_deployment"):
+            write_text(f"  {PROGRAM} {step} {answer.workflow_id}")
+    elif answer.is_problem_file or not answer.solution.is_infeasible_at_all_hours:
         write_text("Nothing was staged.")
+    elif answer.in_force is None:
+        write_text("Nothing was staged; everything is home.")
+    else:
+        _show_way_home(answer, answer.in_force)
+
+
+def _show_way_home(answer: _Answer, in_force: Plan) -> None:
+    from multi_x_serverless.adaptation.check_solver import CheckSettings
+
+    write_wrapped(
+        f"Nothing was staged: plan {in_force.version} stays in force and breaks the limits, too. To send everything "
+        "home:"
+    )
+    runs = answer.solution.runs
+    few = f" --minimum-runs {runs}" if 0 < runs < CheckSettings.minimum_runs else ""
+    for step in ("update_check_solver", "update_check_deployment"):
+        options = few if step == "update_check_solver" else ""
+        write_text(f"  {PROGRAM} {step} {answer.workflow_id}{options}")

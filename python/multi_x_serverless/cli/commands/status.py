@@ -22,7 +22,7 @@ from multi_x_serverless.cli.output import (
     write_wrapped,
 )
 from multi_x_serverless.cli.progress import terminal_status
-from multi_x_serverless.cli.session import Settings, pass_settings
+from multi_x_serverless.cli.session import PROGRAM, Settings, pass_settings
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.status import PlanUse, WorkflowStatus
@@ -40,7 +40,7 @@ def command(settings: Settings, identifier: str, workflow_id: str | None, last: 
     """Show a workflow or one of its runs.
 
     Of a workflow: its plans, where its nodes ran, its last runs (as of data_sync), and what its plans saved and took.
-    Of a run (its id is printed by 'run'; the first 8 characters or more will do): the state of each node, what is
+    Of a run (its id is printed by 'run'; the first 16 characters will do): the state of each node, what is
     waited for, failures with their traceback, straight from the logs.
     """
     with settings.open_cloud(exclusive=False) as cloud:
@@ -74,17 +74,19 @@ def show_status(settings: Settings, status: WorkflowStatus, now: float) -> None:
     for use in status.uses:
         _show_use(settings, use)
     if status.last_runs:
-        _show_last_runs(settings, status)
+        _show_last_runs(settings, status, now)
     if status.statistics is not None:
         write_wrapped(_describe_statistics(status.statistics, now))
+        write_text("")
     show_net(settings, status.net)
     if status.dead_letters:
+        workflow_id = status.record.workflow_id
         write_wrapped(
-            f"Messages given up: {status.dead_letters}. 'dead_letters {status.record.workflow_id}' lists them, "
-            f"'redrive {status.record.workflow_id}' puts them back, and with --discard-all 'dead_letters' deletes them."
+            f"Messages given up: {status.dead_letters}. '{PROGRAM} dead_letters {workflow_id}' lists them, with "
+            f"--discard-all it deletes them, and '{PROGRAM} redrive {workflow_id}' puts them back."
         )
     if not status.uses:
-        write_text("No runs in the history; 'data_sync' reads the logs.")
+        write_wrapped(f"No runs in the history; '{PROGRAM} data_sync' reads the logs.")
 
 
 def _describe(plan: Plan | None, now: float) -> str:
@@ -126,7 +128,19 @@ def _regions_of(run: ObservedRun) -> list[str]:
     return sorted({node.region for node in run.nodes.values()})
 
 
-def _show_last_runs(settings: Settings, status: WorkflowStatus) -> None:
+def _placed_by(run: ObservedRun) -> str:
+    return f"plan {run.plan_version}" if run.reason == "plan" else run.reason.replace("_", " ")
+
+
+def _started(run: ObservedRun, now: float) -> str:
+    """To the second today, to the minute before: the table fits a terminal of 80 columns."""
+    is_today = _time(run.started_at, "%Y-%m-%d") == _time(now, "%Y-%m-%d")
+    return _time(run.started_at, "%H:%M:%S" if is_today else "%m-%d %H:%M")
+
+
+def _show_last_runs(settings: Settings, status: WorkflowStatus, now: float) -> None:
+    from multi_x_serverless.adaptation.run_status import TELLING_CHARACTERS
+
     write_table(
         settings,
         "Last runs, newest first",
@@ -134,19 +148,17 @@ def _show_last_runs(settings: Settings, status: WorkflowStatus) -> None:
             Column("run", is_whole=True),
             Column("status"),
             Column("started (UTC)", is_whole=True),
-            Column("plan", is_number=True),
-            Column("placed by", is_whole=True),
+            Column("placed by"),
             Column("time", is_number=True),
             Column("regions"),
         ],
         [
             [
-                run.run_id,
+                run.run_id[:TELLING_CHARACTERS],
                 run.status
                 + (f", {counted(len(run.failed_attempts), 'attempt')} failed" if run.failed_attempts else ""),
-                _time(run.started_at, "%m-%d %H:%M:%S"),
-                str(run.plan_version),
-                run.reason,
+                _started(run, now),
+                _placed_by(run),
                 seconds(run.duration_s),
                 ", ".join(_regions_of(run)) or "-",
             ]

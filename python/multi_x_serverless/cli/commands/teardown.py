@@ -34,7 +34,9 @@ def command(settings: Settings) -> None:
                 + " ".join(found.unreadable.values())
             )
         if is_framework_deployed(cloud):
-            raise UsageError("the framework is deployed and works on these tables; run 'remove_framework' first.")
+            raise UsageError(
+                "the framework is deployed and works on these tables; run 'multi_x_serverless remove_framework' first."
+            )
         objects = count_all_objects(cloud)
         and_objects = f", and {counted(objects, 'object')} of workflows that were removed" if objects else ""
         settings.confirm(f"Delete all tables with the history of all runs{and_objects}?")

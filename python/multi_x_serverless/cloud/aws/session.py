@@ -290,7 +290,7 @@ class AwsSession:
             raise CloudError(
                 f"{operation} of {what}{where} was not asked of AWS: {str(error).rstrip('.')}. Give credentials ('aws "
                 "configure', 'aws sso login', or a profile by --profile), or use the embedded cloud (--cloud local); "
-                "'doctor' tells more.",
+                "'multi_x_serverless doctor' tells more.",
                 operation=operation,
                 region=region,
             ) from error

@@ -1,0 +1,75 @@
+"""`run` as a user types it: what is said of failures and after Ctrl-C."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from multi_x_serverless.adaptation import runs
+from multi_x_serverless.cli.main import run
+from multi_x_serverless.cli.session import Settings
+from multi_x_serverless.errors import EXIT_FAILURE, EXIT_INTERRUPTED
+from multi_x_serverless.observation.trace import NodeFailure, RunTrace, TraceStatus
+from tests.unit.adaptation.deployed import deployed_example
+from tests.unit.deployment.projects import WORKFLOW_ID
+
+RUN = ["--cloud", "local", "run", WORKFLOW_ID]
+
+
+@pytest.fixture(autouse=True)
+def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = deployed_example(tmp_path)
+    monkeypatch.setattr(Settings, "open_cloud", lambda *_, **__: nullcontext(cloud))
+    for name in ("MULTI_X_SERVERLESS_CLOUD", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def trace(number: int, status: TraceStatus) -> RunTrace:
+    failure = NodeFailure("first", "us-east-1", "ValueError", "bad", ())
+    return RunTrace(f"{number:032x}", status, "plan", "5", 0.5, (), (failure,) if status == "failed" else (), None)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "never_started", "expected"),
+    [
+        (["complete"], 0, "1 run complete"),
+        (["complete", "failed", "complete"], 7, "2 runs complete, 1 failed, the last 7 never started"),
+        (["running"], 0, "0 runs complete, 1 under way (goes on with the next 'run')"),
+        (
+            ["running", "not started"],
+            1,
+            "0 runs complete, 2 under way (go on with the next 'run'), the last 1 never started",
+        ),
+    ],
+)
+def test_ctrl_c_tells_what_became_of_the_runs(
+    statuses: Sequence[TraceStatus],
+    never_started: int,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise runs.RunsInterruptedError(tuple(map(trace, range(len(statuses)), statuses)), never_started)
+
+    monkeypatch.setattr(runs, "run_and_wait", interrupted)
+    assert run(RUN) == EXIT_INTERRUPTED
+    assert capsys.readouterr().err == f"interrupted: {expected}.\n"
+
+
+def test_a_failed_run_names_what_to_type_next(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    traces = (trace(1, "complete"), trace(2, "failed"), trace(3, "failed"))
+    monkeypatch.setattr(runs, "run_and_wait", lambda *_, **__: traces)
+    assert run(RUN) == EXIT_FAILURE
+    assert capsys.readouterr().err.endswith(
+        "To see why it failed, and what was given up:\n"
+        f"  multi_x_serverless --cloud local status {2:032x}\n"
+        f"  multi_x_serverless --cloud local dead_letters {WORKFLOW_ID}\n"
+    )
+    assert run(["-q", *RUN]) == EXIT_FAILURE
+    assert "To see" not in capsys.readouterr().err
