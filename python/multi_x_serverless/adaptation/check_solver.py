@@ -18,16 +18,8 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
 
-from multi_x_serverless.adaptation.balance import (
-    Balance,
-    balance,
-    next_check,
-    next_count,
-    read_check_state,
-    write_check_state,
-)
+from multi_x_serverless.adaptation.check_closing import CheckClosing, SeenRuns
 from multi_x_serverless.adaptation.check_work import CheckWork
 from multi_x_serverless.adaptation.collection_warnings import warning_lines
 from multi_x_serverless.adaptation.day_schedule import (
@@ -40,12 +32,12 @@ from multi_x_serverless.adaptation.day_schedule import (
     runs_by_hour,
     scheduled_plan,
 )
-from multi_x_serverless.adaptation.failure import sentence_and_code
+from multi_x_serverless.adaptation.decision import Decision, Outcome
 from multi_x_serverless.adaptation.ledger import DAY_S, Ledger
 from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
+from multi_x_serverless.adaptation.renewal import renewal_at
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
-from multi_x_serverless.adaptation.spent import spent_on
 from multi_x_serverless.adaptation.staging import stage_plan
 from multi_x_serverless.adaptation.statistics import store_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
@@ -65,8 +57,7 @@ from multi_x_serverless.adaptation.workflows import (
 )
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
-from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError, OutOfTimeError
-from multi_x_serverless.model.check_state import CheckState
+from multi_x_serverless.errors import OutOfTimeError
 from multi_x_serverless.model.plan import Placement, Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.workflow import WorkflowRecord
@@ -77,9 +68,6 @@ from multi_x_serverless.solving.schedule import HOURS_PER_DAY
 from multi_x_serverless.solving.simulation import Simulator
 from multi_x_serverless.solving.solution import plan_from_solution
 
-RENEW_BEFORE_S = 86_400.0
-"""A plan that expires within a day counts as none: it is compared with going home, and so renewed while it pays."""
-
 SHORTEST_RATE_S = 86_400.0
 """A rate is read from a day of history at least: a burst of tests in an hour is not the rate of a week."""
 
@@ -87,8 +75,6 @@ _SOME_RUNS = 1e-9
 
 TIME_TO_CLOSE_S = 60.0
 """What is left of a caller's time is kept for what follows a solve: two plans compared over 24 hours, some writes."""
-
-Outcome: TypeAlias = Literal["staged", "would stage", "keep", "wait", "failed"]
 
 
 @dataclass(frozen=True)
@@ -103,37 +89,6 @@ class CheckSettings:
     minimum_runs: int = 100
     hysteresis: float = 0.01
     solve: SolveSettings = field(default_factory=SolveSettings)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What was decided for one workflow, and why, in a sentence.
-
-    Attributes:
-        runs: Complete runs of its graph in the last 30 days.
-        warnings: What has to be said of the data that the decision rests on.
-        error_code: Of the error that `reason` is about, if it failed.
-        granularity: Placements a day of the new plan, if one was made.
-        switches: How often in a day its placement changes.
-        balance: What plans earned and planning spent in the last 30 days.
-        next_check_at: When to check again, seconds since the epoch; the framework does not before.
-        why_then: Why then, in a sentence.
-    """
-
-    workflow_id: str
-    verdict: Outcome
-    reason: str
-    runs: int
-    gain: Gain | None = None
-    overhead: Overhead | None = None
-    plan_version: int | None = None
-    warnings: tuple[str, ...] = ()
-    error_code: str | None = None
-    granularity: int | None = None
-    switches: int | None = None
-    balance: Balance | None = None
-    next_check_at: float | None = None
-    why_then: str = ""
 
 
 def _unlimited() -> float:
@@ -175,14 +130,9 @@ def _decide_safely(
 ) -> Decision:
     check = _Check(cloud, record, settings, time_left_s, is_dry_run=dry_run)
     try:
-        return check.with_next_check(check.decide())
+        return check.close(check.decide())
     except Exception as error:  # noqa: BLE001  # also a defect that the data of one workflow meets stops no other
         return check.failed(error)
-
-
-def _renewal_at(plan: Plan) -> float:
-    """From when on a plan counts as none, in seconds since the epoch."""
-    return plan.expires_at - RENEW_BEFORE_S
 
 
 class _Check:
@@ -204,69 +154,28 @@ class _Check:
         self._warnings: tuple[str, ...] = ()
         self._schedule: DaySchedule | None = None
         self._problem = b""
-        self._recent: Sequence[ObservedRun] = ()
-        self._history: Sequence[ObservedRun] = ()
+        self._seen = SeenRuns()
         self._work = CheckWork(cloud, record)
+        self._closing = CheckClosing(cloud, record, self._work, settings.solve.transmission, is_dry_run=is_dry_run)
 
-    def with_next_check(self, decision: Decision) -> Decision:
-        """The decision with the balance and the time of the next check, which are noted unless nothing is to change."""
-        cloud, record, now = self._cloud, self._record, self._cloud.now()
-        plans = PlanStore(cloud)
-        versions = plans.versions(record.workflow_id)
-        follows = plans.staged(record.workflow_id) or plans.active(record.workflow_id)
-        # Where everything is home anyway, nothing changes when a plan ends.
-        needs_renewal = follows is not None and follows.regions != {record.home_region}
-        ends_at = _renewal_at(follows) if follows is not None and needs_renewal else None
-        seen_at = self._deployment_seen_at(now)
-        check_carbon = self._work.note()
-        spent = spent_on(cloud, record, self._recent, read_signals(cloud), self._settings.solve.transmission)
-        found = balance(self._recent, versions, spent.total)
-        if decision.verdict == "wait":
-            missing = self._settings.minimum_runs - self._runs
-            lately = number_of_runs(
-                run for run in self._history if run.status == "complete" and run.started_at > now - DAY_S
-            )
-            then, why = next_count(missing, lately, now, seen_at)
-        else:
-            then, why = next_check(found, check_carbon, now, ends_at)
-        if not self._is_dry_run:
-            state = CheckState(now, then, why, decision.verdict, decision.reason, record.deployment, seen_at)
-            write_check_state(cloud, record.workflow_id, state)
-        return replace(decision, balance=found, next_check_at=then, why_then=why)
-
-    def _deployment_seen_at(self, now: float) -> float:
-        """When what is deployed was checked for the first time, in seconds since the epoch."""
-        try:
-            before = read_check_state(self._cloud, self._record.workflow_id)
-        except NewerSchemaError:
-            raise  # A newer program's state is not overwritten with an older one's.
-        except InvalidDocumentError:
-            return now  # Unreadable for good: this check writes it anew.
-        if before is None or before.deployment != self._record.deployment or before.deployment_seen_at is None:
-            return now
-        return min(now, before.deployment_seen_at)
+    def close(self, decision: Decision) -> Decision:
+        """See `CheckClosing.decided`."""
+        return self._closing.decided(decision, self._seen)
 
     def failed(self, error: Exception) -> Decision:
-        """The decision of a check that failed; what it took is noted all the same."""
-        reason, code = sentence_and_code(error)
-        try:
-            if not self._work.is_noted:
-                self._work.note()
-        except Exception as unnoted:  # noqa: BLE001  # as above
-            reason += f" What the check took is not in the ledger: {sentence_and_code(unnoted)[0]}"
-        return Decision(
-            self._record.workflow_id, "failed", reason, self._runs, warnings=self._warnings, error_code=code
-        )
+        """See `CheckClosing.failed`."""
+        return self._closing.failed(error, self._runs, self._warnings)
 
     def decide(self) -> Decision:
         cloud, record, workflow_id = self._cloud, self._record, self._record.workflow_id
         self._sync()
         since = cloud.now() - KEEP_DAYS * 86_400.0
-        recent = self._recent = History(cloud).runs(workflow_id, since=since)
+        recent = History(cloud).runs(workflow_id, since=since)
         # The collectors learn from them, and whoever looks at the workflow sees what the decision rests on.
         store_statistics(cloud, record, recent)
-        history = self._history = [run for run in recent if run.manifest_id == record.manifest_id]
+        history = [run for run in recent if run.manifest_id == record.manifest_id]
         self._runs = number_of_runs(run for run in history if run.status == "complete")
+        self._seen = SeenRuns(recent, history, self._settings.minimum_runs - self._runs)
         if self._runs < self._settings.minimum_runs:
             return self._decision(
                 "wait",
@@ -300,7 +209,7 @@ class _Check:
         expected_runs = self._expected_runs(history, now)
         in_force = PlanStore(cloud).active(workflow_id)
         # One that is about to end counts as none: it is compared with going home, and so renewed while it pays.
-        if in_force is not None and now >= _renewal_at(in_force):
+        if in_force is not None and now >= renewal_at(in_force):
             in_force = None
         placements = self._placements_in_force(simulator, in_force, plan)
         day = self._day(history, signals, expected_runs)
