@@ -71,8 +71,9 @@ class CheckClosing:
         needs_renewal = follows is not None and follows.regions != {record.home_region}
         ends_at = renewal_at(follows) if follows is not None and needs_renewal else None
         seen_at = self._deployment_seen_at(now)
-        check_carbon = self._work.note()
-        spent = spent_on(cloud, record, runs.recent, read_signals(cloud), self._preset)
+        unnoted = self._work.note()
+        signals = read_signals(cloud)
+        spent = spent_on(cloud, record, runs.recent, signals, self._preset)
         found = balance(runs.recent, versions, spent.total)
         if decision.verdict == "wait":
             lately = number_of_runs(
@@ -80,20 +81,19 @@ class CheckClosing:
             )
             then, why = next_count(runs.missing, lately, now, seen_at)
         else:
-            then, why = next_check(found, check_carbon, now, ends_at)
+            then, why = next_check(found, self._work.carbon_gco2eq(signals), now, ends_at)
         if not self._is_dry_run:
             state = CheckState(now, then, why, decision.verdict, decision.reason, record.deployment, seen_at)
             write_check_state(cloud, record.workflow_id, state)
-        return replace(decision, balance=found, next_check_at=then, why_then=why)
+        warnings = (*decision.warnings, unnoted) if unnoted else decision.warnings
+        return replace(decision, balance=found, next_check_at=then, why_then=why, warnings=warnings)
 
     def failed(self, error: Exception, runs: int, warnings: tuple[str, ...]) -> Decision:
         """The decision of a check that failed; what it took is noted all the same."""
         reason, code = sentence_and_code(error)
-        try:
-            if not self._work.is_noted:
-                self._work.note()
-        except Exception as unnoted:  # noqa: BLE001  # what fails for one workflow stops no other
-            reason += f" What the check took is not in the ledger: {sentence_and_code(unnoted)[0]}"
+        unnoted = self._work.note()
+        if unnoted:
+            reason += f" {unnoted}"
         return Decision(self._record.workflow_id, "failed", reason, runs, warnings=warnings, error_code=code)
 
     def _deployment_seen_at(self, now: float) -> float:

@@ -33,7 +33,8 @@ from multi_x_serverless.adaptation.day_schedule import (
     scheduled_plan,
 )
 from multi_x_serverless.adaptation.decision import Decision, Outcome
-from multi_x_serverless.adaptation.ledger import DAY_S, Ledger
+from multi_x_serverless.adaptation.ledger import DAY_S
+from multi_x_serverless.adaptation.noting import note
 from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
 from multi_x_serverless.adaptation.renewal import renewal_at
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, KEEP_PRICES_S, read_signals
@@ -186,17 +187,17 @@ class _Check:
             days = PLAN_LIFETIME_S / DAY_S
             return self._decision("wait", f"no run in the last {days:.0f} days: nothing would follow a new plan.")
         with self._work.noted_elsewhere():
-            reports = collect_for_workflows(
+            collected = collect_for_workflows(
                 cloud, COLLECTORS, record.regions, (record,), kept_s=KEEP_PRICES_S, learned_kept_s=KEEP_LEARNED_S
             )
         problem = build_workflow_problem(cloud, record, self._solve_settings(), runs=recent)
         self._problem = problem.document
         stale = [
             f"the {report.collector} data of {outcome.region} could not be refreshed ({outcome.error})."
-            for report in reports
+            for report in collected.reports
             for outcome in report.failures
         ]
-        self._warnings = (*self._warnings, *stale, *warning_lines(reports), *problem.warnings)
+        self._warn(*collected.warnings, *stale, *warning_lines(collected.reports), *problem.warnings)
         simulator = Simulator(problem.document)
         with self._work.noted_elsewhere():
             cpu_before = time.process_time()
@@ -204,7 +205,7 @@ class _Check:
             solve_cpu_s = time.process_time() - cpu_before
         now = cloud.now()
         signals = read_signals(cloud)
-        Ledger(cloud).add(solve_spending(record, solve_cpu_s, signals, at=now))
+        self._warn(note(cloud, "the solve", lambda priced: solve_spending(record, solve_cpu_s, priced, at=now)))
         plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
         expected_runs = self._expected_runs(history, now)
         in_force = PlanStore(cloud).active(workflow_id)
@@ -245,13 +246,17 @@ class _Check:
         )
         return self._follow(plan, weigh_objectives(before, after, terms, overhead), overhead)
 
+    def _warn(self, *sentences: str) -> None:
+        """Say something of the data or the account with the decision; an empty sentence says nothing."""
+        self._warnings += tuple(sentence for sentence in sentences if sentence)
+
     def _sync(self) -> None:
         record = self._record
         with self._work.noted_elsewhere():
-            report = sync_workflow(self._cloud, record, should_stop=lambda: self._time_left_s() <= TIME_TO_CLOSE_S)
-        if report.is_cut_short:
+            synced = sync_workflow(self._cloud, record, should_stop=lambda: self._time_left_s() <= TIME_TO_CLOSE_S)
+        self._warn(synced.warning, *(unread_log_warning(log) for log in synced.report.unread))
+        if synced.report.is_cut_short:
             raise OutOfTimeError("there was no time to read all new logs; the next check reads on and decides.")
-        self._warnings = tuple(unread_log_warning(log) for log in report.unread)
 
     def _solve_settings(self) -> SolveSettings:
         """The settings with what is left of the caller's time as the deadline, if that is sooner."""
@@ -302,7 +307,7 @@ class _Check:
         if self._is_dry_run:
             return self._decision("would stage", reason, gain, overhead)
         staged = stage_plan(self._cloud, plan, self._problem)
-        self._warnings = (*self._warnings, *staged.warnings)
+        self._warn(*staged.warnings)
         return self._decision("staged", reason, gain, overhead, staged.plan.version)
 
     def _decision(

@@ -83,6 +83,9 @@ _CODES: Mapping[str | None, Outcome] = {
 """Errors that are no failures of the job."""
 
 
+_UNNOTED = "not_in_the_ledger"
+"""Member of the details with sentences about what could not be noted."""
+
 _BILLED_TO_WORKFLOW: frozenset[Outcome] = frozenset({"done", "not due", "busy", "out of time", "failed"})
 """Outcomes whose invocations are noted for the workflow. The others end before they have looked whether it is still
 deployed, or found that it is not: of what is gone nothing may be left."""
@@ -144,9 +147,10 @@ def run_job(cloud: Cloud, event: FrameworkEvent, context: JobContext) -> JobResu
 def _close(cloud: Cloud, event: FrameworkEvent, context: JobContext, result: JobResult, duration_s: float) -> None:
     """Note what an invocation took, and log what it did; what could not be noted is in the details."""
     if context.machine is not None and event.workflow_id is not None and result.outcome in _BILLED_TO_WORKFLOW:
-        problem = note_invocation(cloud, event.workflow_id, context.machine, duration_s)
-        if problem:
-            result = replace(result, details={**result.details, "not_in_the_ledger": problem})
+        unnoted = note_invocation(cloud, event.workflow_id, context.machine, duration_s)
+        if unnoted:
+            before = result.details.get(_UNNOTED)
+            result = replace(result, details={**result.details, _UNNOTED: f"{before} {unnoted}" if before else unnoted})
     _log(context, event, result, duration_s)
 
 
@@ -201,9 +205,12 @@ def _collect_shared(cloud: Cloud, details: dict[str, Any]) -> list[str]:
         records = deployed_workflows(cloud)
         # From the records that are read already: there may be thousands.
         regions = sorted({region for record in records for region in record.regions}) or cloud.regions
-        reports = collect_for_workflows(cloud, COLLECTORS, regions, records, kept_s=KEEP_PRICES_S)
+        collected = collect_for_workflows(cloud, COLLECTORS, regions, records, kept_s=KEEP_PRICES_S)
     except MultiXServerlessError as error:
         return [f"the signals were not refreshed: {error}"]
+    reports = collected.reports
+    if collected.warnings:
+        details[_UNNOTED] = " ".join(collected.warnings)
     details["refreshed"] = {report.collector: len(report.refreshed) for report in reports}
     details["notes"] = sorted({note for report in reports for note in report.notes})
     details["warnings"] = warning_lines(reports)
@@ -257,12 +264,14 @@ def _note_handled(cloud: Cloud, job: Job, workflow_id: str, tick: str) -> None:
 
 def _data_sync(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:
     record = deployed_workflow(cloud, workflow_id)
-    report = sync_workflow(cloud, record, should_stop=lambda: context.is_nearly_over)
+    synced = sync_workflow(cloud, record, should_stop=lambda: context.is_nearly_over)
+    report = synced.report
     if report.unread and len(report.unread) == report.logs:
         # Failing makes Lambda try again soon, and shows in its metrics. A log that fails alone is in the details: what
         # the others hold is saved, and the next tick goes on with it.
         raise JobFailedError(f"data_sync of '{workflow_id}': {unread_log_warning(report.unread[0])}")
-    return JobResult("out of time" if report.is_cut_short else "done", asdict(report))
+    details = asdict(report) | ({_UNNOTED: synced.warning} if synced.warning else {})
+    return JobResult("out of time" if report.is_cut_short else "done", details)
 
 
 def _data_collect(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:  # noqa: ARG001  # as the others

@@ -17,7 +17,7 @@ from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, collect_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, WorkflowProblem, build_workflow_problem
 from multi_x_serverless.adaptation.statistics import read_statistics
-from multi_x_serverless.adaptation.upkeep import sync_workflow
+from multi_x_serverless.adaptation.upkeep import Synced, sync_workflow
 from multi_x_serverless.adaptation.workflows import each_deployed_workflow
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key
@@ -28,7 +28,6 @@ from multi_x_serverless.errors import CloudError, InvalidProblemError, NotEnough
 from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import History
-from multi_x_serverless.observation.sync import SyncReport
 from multi_x_serverless.solving.problem import SolveSettings
 from tests.fakes import Call, FakeCloud
 from tests.unit.adaptation.deployed import add_runs, deployed_example
@@ -278,7 +277,7 @@ def test_a_defect_that_one_workflow_meets_stops_no_other(tmp_path: Path, monkeyp
         workflow_table(cloud).put(Key(name), replace(stored.value, workflow_id=name))
     checked: list[str] = []
 
-    def sync(cloud: Cloud, record: WorkflowRecord, **named: Any) -> SyncReport:
+    def sync(cloud: Cloud, record: WorkflowRecord, **named: Any) -> Synced:
         checked.append(record.workflow_id)
         if record.workflow_id == "a-0.0.1":
             raise ZeroDivisionError("met by a")

@@ -23,6 +23,7 @@ from multi_x_serverless.adaptation.framework_bill import Machine
 from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.adaptation.statistics import read_statistics
+from multi_x_serverless.adaptation.upkeep import Collected
 from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.local import LocalCloud, LocalSettings
 from multi_x_serverless.cloud.locks import lock
@@ -363,8 +364,8 @@ def test_what_failed_on_the_way_to_a_signal_is_logged(tmp_path: Path, monkeypatc
         SignalOutcome("performance", region, "x", "2020", 0.0, warnings=("CloudPing: timed out",))
         for region in cloud.regions[:2]
     )
-    reports = (CollectorReport("performance", 0.0, outcomes),)
-    monkeypatch.setattr("multi_x_serverless.adaptation.framework.collect_for_workflows", lambda *_, **__: reports)
+    collected = Collected((CollectorReport("performance", 0.0, outcomes),))
+    monkeypatch.setattr("multi_x_serverless.adaptation.framework.collect_for_workflows", lambda *_, **__: collected)
     function.run(FrameworkEvent("data_collect"))
     [line] = function.lines
     assert line["outcome"] == "started"
@@ -477,7 +478,17 @@ def test_of_a_workflow_that_is_gone_no_bill_is_left_and_one_that_cannot_be_writt
 
     cloud.key_value.faults.before = refuse
     assert function.run(FrameworkEvent("data_collect", WORKFLOW_ID)).outcome == "done"
-    assert function.lines[-1]["details"]["not_in_the_ledger"] == "the table is away."
+    assert function.lines[-1]["details"]["not_in_the_ledger"] == (
+        "What the invocation took is not in the ledger: the table is away."
+    )
+    assert function.run(FrameworkEvent("data_sync", WORKFLOW_ID)).outcome == "done"
+    assert function.lines[-1]["details"]["not_in_the_ledger"] == (
+        "What the sync took is not in the ledger: the table is away. "
+        "What the invocation took is not in the ledger: the table is away."
+    )
+    function.events.clear()
+    assert function.run(FrameworkEvent("data_collect")).outcome == "started", "nor is it started a second time"
+    assert f"collection for '{WORKFLOW_ID}'" in function.lines[-1]["details"]["not_in_the_ledger"]
 
 
 @pytest.mark.parametrize(("memory", "expected"), [("512", 512), ("", None), ("much", None)])
