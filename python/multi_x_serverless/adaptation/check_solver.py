@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 from multi_x_serverless.adaptation.check_closing import CheckClosing, SeenRuns
@@ -56,6 +57,7 @@ from multi_x_serverless.adaptation.workflows import (
     each_deployed_workflow,
     model_of,
 )
+from multi_x_serverless.cloud.locks import Lease, lock
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import OutOfTimeError
@@ -131,7 +133,9 @@ def _decide_safely(
 ) -> Decision:
     check = _Check(cloud, record, settings, time_left_s, is_dry_run=dry_run)
     try:
-        return check.close(check.decide())
+        # Two at once, of whatever caller, would both solve, and stage the same plan twice. A dry run stages nothing.
+        with nullcontext() if dry_run else lock(cloud, f"{record.workflow_id} (update_check_solver)") as lease:
+            return check.close(check.decide(lease))
     except Exception as error:  # noqa: BLE001  # also a defect that the data of one workflow meets stops no other
         return check.failed(error)
 
@@ -152,6 +156,7 @@ class _Check:
         self._time_left_s = time_left_s
         self._is_dry_run = is_dry_run
         self._runs = 0
+        self._lease: Lease | None = None
         self._warnings: tuple[str, ...] = ()
         self._schedule: DaySchedule | None = None
         self._problem = b""
@@ -167,7 +172,9 @@ class _Check:
         """See `CheckClosing.failed`."""
         return self._closing.failed(error, self._runs, self._warnings)
 
-    def decide(self) -> Decision:
+    def decide(self, lease: Lease | None) -> Decision:
+        """Decide, under the lock of checks unless nothing is to change."""
+        self._lease = lease
         cloud, record, workflow_id = self._cloud, self._record, self._record.workflow_id
         self._sync()
         since = cloud.now() - KEEP_DAYS * 86_400.0
@@ -306,6 +313,8 @@ class _Check:
     def _stage(self, plan: Plan, reason: str, gain: Gain | None = None, overhead: Overhead | None = None) -> Decision:
         if self._is_dry_run:
             return self._decision("would stage", reason, gain, overhead)
+        if self._lease is not None:
+            self._lease.keep()
         staged = stage_plan(self._cloud, plan, self._problem)
         self._warn(*staged.warnings)
         return self._decision("staged", reason, gain, overhead, staged.plan.version)

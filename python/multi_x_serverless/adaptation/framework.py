@@ -40,7 +40,6 @@ from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S
 from multi_x_serverless.adaptation.statistics import refresh_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
 from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, require_tables
-from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.errors import (
@@ -300,9 +299,7 @@ def _update_check_solver(cloud: Cloud, workflow_id: str, context: JobContext) ->
     # A state of the future is of a clock that was set back since; by it the check might not be due for years.
     if state is not None and is_as_it_was and state.checked_at <= cloud.now() < state.next_check_at:
         return JobResult("not due", {"next_check_at": state.next_check_at, "why_then": state.why_then})
-    # Two checks at once would both solve, and stage the same plan twice.
-    with lock(cloud, f"{workflow_id} (update_check_solver)"):
-        (decision,) = check_solver(cloud, CheckSettings(), workflow_ids=(workflow_id,), time_left_s=context.time_left_s)
+    (decision,) = check_solver(cloud, CheckSettings(), workflow_ids=(workflow_id,), time_left_s=context.time_left_s)
     if decision.verdict == "failed":
         return _not_done("update_check_solver", workflow_id, decision.reason, decision.error_code)
     return JobResult("done", asdict(decision))

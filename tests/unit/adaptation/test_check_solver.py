@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, WorkflowProblem
 from multi_x_serverless.adaptation.statistics import read_statistics
 from multi_x_serverless.adaptation.upkeep import Synced, sync_workflow
 from multi_x_serverless.adaptation.workflows import each_deployed_workflow
-from multi_x_serverless.cloud.locks import lock
+from multi_x_serverless.cloud.locks import LEASE_S, lock
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import PlanStore, physical_name, workflow_table
 from multi_x_serverless.deployment.deploy import deploy
@@ -82,6 +82,34 @@ def test_a_workflow_of_which_every_run_stays_home_keeps_its_plan(tmp_path: Path)
     (decision,) = check_solver(cloud, SETTINGS)
     assert decision.verdict == "keep"
     assert "does not pay" in decision.reason
+
+
+def test_two_checks_are_never_at_work_at_once_whoever_calls_them(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    with lock(cloud, f"{WORKFLOW_ID} (update_check_solver)"):
+        (decision,) = check_solver(cloud, SETTINGS)
+        assert (decision.verdict, decision.error_code) == ("failed", "conflict")
+        assert "another command is working" in decision.reason
+        assert PlanStore(cloud).staged(WORKFLOW_ID) is None
+        assert Ledger(cloud).spending(WORKFLOW_ID).solves == 0
+        assert check_solver(cloud, SETTINGS, dry_run=True)[0].verdict == "would stage", "that changes nothing"
+    assert check_solver(cloud, SETTINGS)[0].verdict == "staged"
+
+
+def test_a_check_that_lost_its_lock_stages_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    name = f"{WORKFLOW_ID} (update_check_solver)"
+
+    def slow(*arguments: Any, **named: Any) -> WorkflowProblem:
+        cloud.time += LEASE_S
+        taken.enter_context(lock(cloud, name))
+        return build_workflow_problem(*arguments, **named)
+
+    monkeypatch.setattr("multi_x_serverless.adaptation.check_solver.build_workflow_problem", slow)
+    with ExitStack() as taken:
+        (decision,) = check_solver(cloud, SETTINGS)
+    assert (decision.verdict, decision.error_code) == ("failed", "conflict")
+    assert PlanStore(cloud).staged(WORKFLOW_ID) is None
 
 
 def test_dry_run_stages_nothing(tmp_path: Path) -> None:
