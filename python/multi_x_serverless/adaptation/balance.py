@@ -143,6 +143,19 @@ def next_count(missing_runs: int, runs_of_last_day: int, now: float, deployment_
     return now + wait_s, "then there may be runs enough, if they go on as in the last day."
 
 
+def next_try(failures: int, now: float) -> tuple[float, str]:
+    """When to check again after checks that went wrong, and why then.
+
+    Args:
+        failures: How many did in a row, at least 1.
+        now: Seconds since the epoch.
+    """
+    # Five doublings of an hour are more than a day.
+    wait_s = min(LONGEST_S, SHORTEST_S * 2.0 ** min(failures - 1, 5))
+    what = "a check that went wrong" if failures == 1 else f"{failures} checks in a row that went wrong"
+    return now + wait_s, f"after {what} the next comes {wait_s / 3_600.0:.0f} h later."
+
+
 def read_check_state(cloud: Cloud, workflow_id: str) -> CheckState | None:
     """The state of a workflow's checks; `None` if it never was checked.
 

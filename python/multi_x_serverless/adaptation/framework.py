@@ -298,10 +298,12 @@ def _update_check_solver(cloud: Cloud, workflow_id: str, context: JobContext) ->
     is_as_it_was = state is not None and deployed_workflow(cloud, workflow_id).deployment == state.deployment
     # A state of the future is of a clock that was set back since; by it the check might not be due for years.
     if state is not None and is_as_it_was and state.checked_at <= cloud.now() < state.next_check_at:
+        # A check that failed is so not tried again at once: what goes wrong each time must not be solved each time.
         return JobResult("not due", {"next_check_at": state.next_check_at, "why_then": state.why_then})
     (decision,) = check_solver(cloud, CheckSettings(), workflow_ids=(workflow_id,), time_left_s=context.time_left_s)
     if decision.verdict == "failed":
-        return _not_done("update_check_solver", workflow_id, decision.reason, decision.error_code)
+        put_off = f" Next check: {decision.why_then}" if decision.why_then else ""
+        return _not_done("update_check_solver", workflow_id, f"{decision.reason}{put_off}", decision.error_code)
     return JobResult("done", asdict(decision))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from multi_x_serverless.adaptation.balance import read_check_state
 from multi_x_serverless.adaptation.check_deployment import GRACE_S, check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.check_work import CheckWork
@@ -24,7 +25,15 @@ from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import PlanStore, physical_name, workflow_table
 from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.deployment.progress import SILENT
-from multi_x_serverless.errors import CloudError, InvalidProblemError, NotEnoughDataError, UnknownWorkflowError
+from multi_x_serverless.errors import (
+    CloudError,
+    ConflictError,
+    InvalidProblemError,
+    MultiXServerlessError,
+    NotEnoughDataError,
+    OutOfTimeError,
+    UnknownWorkflowError,
+)
 from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import History
@@ -363,17 +372,98 @@ def test_what_raises_before_it_has_an_entry_is_noted_with_the_check(
     assert Ledger(cloud).spending(WORKFLOW_ID).cpu_s - before == pytest.approx(3 * 0.25)
 
 
-def test_a_check_that_fails_at_its_very_end_is_in_the_ledger_once(tmp_path: Path) -> None:
+def refuse_state(call: Call) -> Exception | None:
+    is_state = call.operation == "put" and call.arguments[2] == Key(WORKFLOW_ID, "check")
+    return CloudError("out", operation="put") if is_state else None
+
+
+def test_what_was_decided_stays_so_when_a_check_cannot_be_closed(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path, runs=120)
     before = Ledger(cloud).spending(WORKFLOW_ID)
-    cloud.faults.before = lambda call: (
-        CloudError("out", operation="put")
-        if call.operation == "put" and call.arguments[2] == Key(WORKFLOW_ID, "check")
-        else None
-    )
+    cloud.faults.before = refuse_state
     (decision,) = check_solver(cloud, SETTINGS)
-    assert (decision.verdict, decision.reason) == ("failed", "out")
+    staged = PlanStore(cloud).staged(WORKFLOW_ID)
+    assert staged is not None
+    assert (decision.verdict, decision.plan_version, decision.error_code) == ("staged", staged.version, None)
+    assert decision.warnings[-1:] == ("The check could not be closed as it should be: out",)
+    assert len(set(decision.warnings)) == len(decision.warnings)
+    assert decision.next_check_at is None, "nothing keeps the next one from coming sooner"
+    assert Ledger(cloud).spending(WORKFLOW_ID).by_kind["check"].count == 1
     assert Ledger(cloud).spending(WORKFLOW_ID).solves == before.solves + 1
+
+
+def test_a_balance_that_cannot_be_made_puts_the_next_check_off(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    table = physical_name("ledger")
+    for item in list(cloud.key_value.query(cloud.system_region, table, WORKFLOW_ID)):
+        cloud.key_value.put(cloud.system_region, table, item.key, {"document": "{"})
+    check_deployment(cloud, progress=SILENT)
+    cloud.time += 3_600.0
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert (decision.verdict, decision.balance) == ("keep", None)
+    assert any("could not be closed" in warning for warning in decision.warnings)
+    state = read_check_state(cloud, WORKFLOW_ID)
+    assert state is not None
+    assert (state.verdict, state.failures, state.next_check_at) == ("keep", 1, cloud.now() + 3_600.0)
+    assert decision.next_check_at == state.next_check_at
+
+
+def test_a_state_of_a_newer_program_is_left_and_the_decision_stands(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    key, newer = Key(WORKFLOW_ID, "check"), {"document": '{"schema": "multi-x-serverless/check-state", "version": 99}'}
+    cloud.key_value.put(cloud.system_region, physical_name("statistics"), key, newer)
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.verdict == "staged"
+    assert "install a newer one" in decision.warnings[-1]
+    item = cloud.key_value.get(cloud.system_region, physical_name("statistics"), key)
+    assert item is not None
+    assert item.attributes == newer
+
+
+def test_a_check_that_keeps_failing_comes_ever_more_rarely_until_it_succeeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+
+    def refuse(*_: object) -> None:
+        raise InvalidProblemError("nodes", "is refused", reason="out-of-range")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("multi_x_serverless.adaptation.check_solver.Simulator", refuse)
+        check_solver(cloud, SETTINGS, dry_run=True)
+        assert read_check_state(cloud, WORKFLOW_ID) is None, "a dry run puts nothing off"
+        waits = []
+        for _ in range(7):
+            (decision,) = check_solver(cloud, SETTINGS)
+            state = read_check_state(cloud, WORKFLOW_ID)
+            assert state is not None
+            assert (state.verdict, state.reason) == ("failed", decision.reason)
+            assert (state.next_check_at, state.why_then) == (decision.next_check_at, decision.why_then)
+            waits.append(round((state.next_check_at - cloud.now()) / 3_600.0))
+        assert waits == [1, 2, 4, 8, 16, 24, 24]
+        assert "7 checks in a row that went wrong the next comes 24 h later" in decision.why_then
+        _with(tmp_path, cloud, RUNTIME_LIMIT % "2.0")
+        (decision,) = check_solver(cloud, SETTINGS)
+        assert decision.next_check_at == cloud.now() + 3_600.0, "what is deployed now has failed once"
+    assert check_solver(cloud, SETTINGS)[0].verdict == "staged"
+    state = read_check_state(cloud, WORKFLOW_ID)
+    assert state is not None
+    assert state.failures == 0
+
+
+@pytest.mark.parametrize("error", [ConflictError("busy"), OutOfTimeError("no time")])
+def test_what_is_no_failure_puts_nothing_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: MultiXServerlessError
+) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+
+    def stop(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("multi_x_serverless.adaptation.check_solver.sync_workflow", stop)
+    assert check_solver(cloud, SETTINGS)[0].error_code == error.code
+    assert read_check_state(cloud, WORKFLOW_ID) is None
 
 
 def test_a_ledger_that_cannot_be_written_is_told_with_the_failure(tmp_path: Path) -> None:

@@ -244,6 +244,43 @@ def test_a_failed_attempt_is_not_the_last_one(tmp_path: Path) -> None:
     assert function.run(event).outcome == "done"
 
 
+def test_a_check_that_cannot_be_closed_is_not_done_again_in_its_tick(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+
+    def refuse(call: Call) -> Exception | None:
+        is_state = call.operation == "put" and call.arguments[2] == Key(WORKFLOW_ID, "check")
+        return CloudError("throttled.", operation="put") if is_state else None
+
+    cloud.key_value.faults.before = refuse
+    function = Function(cloud)
+    outcomes = [
+        function.run(FrameworkEvent("update_check_solver", WORKFLOW_ID, tick=str(tick)), request="r").outcome
+        for tick in range(3)
+        for _attempt in range(3)
+    ]
+    assert outcomes == ["done", "repeated", "repeated"] * 3
+    assert Ledger(cloud).spending(WORKFLOW_ID).solves == 3
+
+
+def test_a_check_that_failed_is_not_tried_again_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+
+    def broken(*_arguments: object, **_named: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("multi_x_serverless.adaptation.check_solver.build_workflow_problem", broken)
+    function = Function(cloud)
+    event = FrameworkEvent("update_check_solver", WORKFLOW_ID, tick="one")
+    with pytest.raises(JobFailedError, match=r"a defect Next check: after a check that went wrong .* 1 h later"):
+        function.run(event)
+    again = function.run(event)
+    assert again.outcome == "not due"
+    assert "after a check that went wrong the next comes 1 h later" in again.details["why_then"]
+    cloud.time += 3_600.0
+    with pytest.raises(JobFailedError, match="a defect"):
+        function.run(replace(event, tick="two"))
+
+
 @pytest.mark.parametrize(
     ("job", "name"),
     [
