@@ -106,8 +106,11 @@ def _saved(home: Metrics, planned: Metrics, quantity: str) -> float:
 def next_check(found: Balance, check_carbon_gco2eq: float, now: float, plan_ends_at: float | None) -> tuple[float, str]:
     """When to check again, and why then.
 
+    While planning has taken more than plans saved, a check comes once a day at most, but for a renewal: it has first to
+    pay for that.
+
     Args:
-        found: What was earned lately.
+        found: What was earned and spent lately.
         check_carbon_gco2eq: What this check took, in gCO2eq.
         now: Seconds since the epoch.
         plan_ends_at: When the plan that runs follow is due to be renewed, seconds since the epoch; `None` without one.
@@ -115,6 +118,12 @@ def next_check(found: Balance, check_carbon_gco2eq: float, now: float, plan_ends
     earned_per_s = found.earned_carbon_gco2eq / (KEEP_DAYS * DAY_S)
     if earned_per_s <= 0.0:
         wait_s, why = LONGEST_S, "no plan has saved carbon in the last 30 days: once a day is enough."
+    elif found.net_carbon_gco2eq < 0.0:
+        wait_s = LONGEST_S
+        why = (
+            f"in the last 30 days planning took more ({found.spent_carbon_gco2eq:.3g} gCO2eq) than plans saved "
+            f"({found.earned_carbon_gco2eq:.3g} gCO2eq): once a day is enough."
+        )
     else:
         wait_s = check_carbon_gco2eq / (CHECK_SHARE * earned_per_s)
         why = f"then checks spend {CHECK_SHARE * 100:.0f} % of what plans save"

@@ -1,7 +1,7 @@
 """Closing a check: what it took goes into the ledger, and the time of the next check follows from the balance.
 
-After one that failed, or that cannot be closed, the next is put off instead: for an hour, and for twice as long each time
-in a row, up to a day.
+After one that failed, or that cannot be closed, the next is put off instead: for an hour, and for twice as long each
+time in a row, up to a day.
 """
 
 from __future__ import annotations
