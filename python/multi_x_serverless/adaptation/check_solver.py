@@ -7,7 +7,8 @@ Every workflow is handled on its own: what goes wrong with one is in its decisio
 2. Refresh the signals of its regions and solve.
 3. Choose how many placements a day the new plan has, and which, switches included (`adaptation.day_schedule`).
 4. Hold the new plan and the plan in force against today's limits, over the same scenarios. A plan that breaks fewer
-   hard limits, or as many and fewer soft ones, is staged at once: limits are not weighed against gains.
+   hard limits, or as many and fewer soft ones, is staged at once: limits are not weighed against gains. On the last day
+   of the plan in force, home, where runs will go, is held against them and weighed as well.
 5. Otherwise stage the new plan if the first objective (in order of priority) in which the two differ by more than
    `hysteresis` falls, and if the gain over the plan's life exceeds the overhead of getting there.
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
@@ -140,6 +141,27 @@ def _decide_safely(
         return check.failed(error)
 
 
+@dataclass(frozen=True)
+class _Candidate:
+    """A new plan, and what it is weighed by.
+
+    Attributes:
+        is_infeasible: Whether at no hour any placement meets the hard limits.
+        simulator: Of the problem that it was made of.
+        day: How runs are spread over the hours, and what switches cost.
+        solve_cpu_s: Processor seconds that finding it took.
+        expected_runs: Over its life.
+    """
+
+    plan: Plan
+    is_infeasible: bool
+    simulator: Simulator
+    day: Day
+    signals: Signals
+    solve_cpu_s: float
+    expected_runs: float
+
+
 class _Check:
     def __init__(
         self,
@@ -216,8 +238,7 @@ class _Check:
         plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
         expected_runs = self._expected_runs(history, now)
         in_force = PlanStore(cloud).active(workflow_id)
-        # One that is about to end counts as none: it is compared with going home, and so renewed while it pays.
-        if in_force is not None and now >= renewal_at(in_force):
+        if in_force is not None and now >= in_force.expires_at:
             in_force = None
         placements = self._placements_in_force(simulator, in_force, plan)
         day = self._day(history, signals, expected_runs)
@@ -233,25 +254,46 @@ class _Check:
                 priority_tolerance=record.configuration.priority_tolerance,
             )
             plan = scheduled_plan(plan, self._schedule, problem.document)
-        before = standing(simulator, placements, day)
-        after = standing(simulator, {entry.hour: entry.placement for entry in plan.hours}, day)
-        if solution.is_infeasible_at_all_hours:
+        candidate = _Candidate(
+            plan, solution.is_infeasible_at_all_hours, simulator, day, signals, solve_cpu_s, expected_runs
+        )
+        return self._weigh(candidate, in_force, placements)
+
+    def _weigh(self, new: _Candidate, in_force: Plan | None, placements: Mapping[int, Placement]) -> Decision:
+        """Whether a new plan is staged.
+
+        Args:
+            in_force: `None` if none is, or if it has expired.
+            placements: UTC hour -> where runs go without the new plan, for the planned hours.
+        """
+        simulator, day, configuration = new.simulator, new.day, self._record.configuration
+        if new.is_infeasible:
             if all(placement == simulator.home for placement in placements.values()):
                 return self._decision("keep", "no placement meets the hard limits at any hour; everything is home.")
-            return self._stage(plan, "no placement meets the hard limits at any hour: everything goes home.")
-        by_limits = weigh_limits(before, after)
+            return self._stage(new.plan, "no placement meets the hard limits at any hour: everything goes home.")
+        before = standing(simulator, placements, day)
+        after = standing(simulator, {entry.hour: entry.placement for entry in new.plan.hours}, day)
+        # A plan that is about to end counts as none besides: runs will go home, and it is renewed while that pays.
+        home = None
+        if in_force is not None and self._cloud.now() >= renewal_at(in_force):
+            home = standing(simulator, dict.fromkeys(placements, simulator.home), day)
+        by_limits = weigh_limits(before, after, home)
         if by_limits is not None:
-            return self._follow(plan, by_limits)
-        overhead = estimate_overhead(record, plan, solve_cpu_s, signals, self._settings.solve.transmission)
-        configuration = record.configuration
+            return self._follow(new.plan, by_limits)
+        preset = self._settings.solve.transmission
+        overhead = estimate_overhead(self._record, new.plan, new.solve_cpu_s, new.signals, preset)
         terms = Terms(
             order=configuration.constraints.priority_order,
             hysteresis=self._settings.hysteresis,
             tolerance=configuration.priority_tolerance,
-            expected_runs=expected_runs,
+            expected_runs=new.expected_runs,
             routed_share=1.0 - configuration.home_share,
         )
-        return self._follow(plan, weigh_objectives(before, after, terms, overhead), overhead)
+        verdict = weigh_objectives(before if home is None else home, after, terms, overhead)
+        if in_force is not None and home is not None:
+            against = f"against home, where runs go when plan {in_force.version} ends: "
+            verdict = replace(verdict, reason=f"{against}{verdict.reason}")
+        return self._follow(new.plan, verdict, overhead)
 
     def _warn(self, *sentences: str) -> None:
         """Say something of the data or the account with the decision; an empty sentence says nothing."""

@@ -116,12 +116,22 @@ def standing(simulator: Simulator, placements: Mapping[int, Placement], day: Day
     )
 
 
-def weigh_limits(before: Standing, after: Standing) -> Verdict | None:
-    """What the limits say of leaving a plan for another; `None` if both break as many."""
-    for kind, broken_now, broken_then in (("hard", before.hard, after.hard), ("soft", before.soft, after.soft)):
-        if broken_now != broken_then:
-            counts = f"the plan in force breaks {broken_now} {kind} limits over the hours, the new one {broken_then}"
-            return Verdict(broken_then < broken_now, f"{counts}.")
+def weigh_limits(before: Standing, after: Standing, home: Standing | None = None) -> Verdict | None:
+    """What the limits say of leaving a plan for another; `None` if both break as many.
+
+    Args:
+        before: The plan in force.
+        after: The new one.
+        home: Everything home, if the plan in force is about to end: runs go there then.
+    """
+    others = [("the plan in force", before)]
+    if home is not None:
+        others.append(("home, where runs go when the plan in force ends,", home))
+    for name, other in others:
+        for kind, broken_now, broken_then in (("hard", other.hard, after.hard), ("soft", other.soft, after.soft)):
+            if broken_now != broken_then:
+                counts = f"{name} breaks {broken_now} {kind} limits over the hours, the new one {broken_then}"
+                return Verdict(broken_then < broken_now, f"{counts}.")
     return None
 
 
@@ -142,7 +152,7 @@ def weigh_objectives(before: Standing, after: Standing, terms: Terms, overhead: 
     if gain is None:
         return Verdict(
             changes=False,
-            reason="in no objective is the new plan better than the one in force by more than the threshold of "
+            reason="in no objective is the new plan better by more than the threshold of "
             f"{terms.hysteresis * 100:.1f} %.",
             gain=gains[0],
         )

@@ -175,10 +175,19 @@ def _with(tmp_path: Path, cloud: FakeCloud, more: str) -> None:
 RUNTIME_LIMIT = "constraints: {hard_resource_constraints: {runtime: {type: relative, value: %s}}}\n"
 
 
-def test_plan_that_breaks_a_tightened_limit_is_replaced_whatever_it_gains(tmp_path: Path) -> None:
+def _let_pass(cloud: FakeCloud, days: float) -> None:
+    """Let some days go by, with as many runs and fresh signals."""
+    cloud.time += days * 86_400.0
+    if days:
+        add_runs(cloud, 120)
+
+
+@pytest.mark.parametrize("days", [0.0, 6.5], ids=["fresh", "on its last day"])
+def test_plan_that_breaks_a_tightened_limit_is_replaced_whatever_it_gains(tmp_path: Path, days: float) -> None:
     cloud = deployed_example(tmp_path, runs=120)
     check_solver(cloud, SETTINGS)
     check_deployment(cloud, progress=SILENT)
+    _let_pass(cloud, days)
     _with(tmp_path, cloud, RUNTIME_LIMIT % "1.0")
     active = PlanStore(cloud).active(WORKFLOW_ID)
     assert active is not None
@@ -191,10 +200,12 @@ def test_plan_that_breaks_a_tightened_limit_is_replaced_whatever_it_gains(tmp_pa
     assert staged.regions == {"us-east-1"}
 
 
-def test_limits_that_nothing_meets_bring_everything_home(tmp_path: Path) -> None:
+@pytest.mark.parametrize("days", [0.0, 6.5], ids=["fresh", "on its last day"])
+def test_limits_that_nothing_meets_bring_everything_home(tmp_path: Path, days: float) -> None:
     cloud = deployed_example(tmp_path, runs=120)
     check_solver(cloud, SETTINGS)
     check_deployment(cloud, progress=SILENT)
+    _let_pass(cloud, days)
     _with(tmp_path, cloud, RUNTIME_LIMIT % "0.000001")
     (decision,) = check_solver(cloud, SETTINGS)
     assert decision.verdict == "staged"
@@ -205,6 +216,21 @@ def test_limits_that_nothing_meets_bring_everything_home(tmp_path: Path) -> None
     assert active.regions == {"us-east-1"}
     (again,) = check_solver(cloud, SETTINGS)
     assert again.verdict == "keep"
+
+
+def test_on_its_last_day_a_plan_is_renewed_against_home_and_what_has_ended_is_home(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    check_deployment(cloud, progress=SILENT)
+    _let_pass(cloud, 6.5)
+    (decision,) = check_solver(cloud, SETTINGS, dry_run=True)
+    assert decision.verdict == "would stage"
+    assert decision.reason.startswith("against home, where runs go when plan 2 ends: carbon falls by ")
+    _let_pass(cloud, 0.6)
+    _with(tmp_path, cloud, RUNTIME_LIMIT % "0.000001")
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.verdict == "keep"
+    assert decision.reason.endswith("everything is home.")
 
 
 def test_soft_limits_come_before_gains(tmp_path: Path) -> None:

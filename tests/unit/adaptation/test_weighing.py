@@ -39,6 +39,31 @@ def test_equal_limits_decide_nothing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "home", "changes", "said"),
+    [
+        (plan(hard=2), plan(), plan(), True, "the plan in force breaks 2 hard"),
+        (plan(), plan(hard=1), plan(hard=3), False, "the plan in force breaks 0 hard"),
+        (
+            plan(soft=1),
+            plan(soft=1),
+            plan(soft=4),
+            True,
+            "the plan in force ends, breaks 4 soft",
+        ),
+        (plan(soft=1), plan(soft=1), plan(), False, "the plan in force ends, breaks 0 soft"),
+    ],
+)
+def test_a_plan_that_is_about_to_end_is_held_against_the_limits_and_so_is_home(
+    before: Standing, after: Standing, home: Standing, changes: bool, said: str
+) -> None:
+    verdict = weigh_limits(before, after, home)
+    assert verdict is not None
+    assert verdict.changes is changes
+    assert said in verdict.reason
+    assert weigh_limits(before, before, before) is None
+
+
+@pytest.mark.parametrize(
     ("after", "changes", "said"),
     [
         (plan(carbon=0.9), True, "carbon falls by 10.0 % a run: 90 gCO2eq over 1000 expected runs"),
