@@ -223,10 +223,8 @@ class Weighing:
             expected: Region -> gCO2eq/kWh by UTC hour.
         """
         in_force = known.in_force
-        if in_force is None or in_force.is_about_to_end(known.hour):
-            current: Mapping[int, Placement] = dict.fromkeys(HOURS_OF_THE_DAY, simulator.home)
-        else:
-            current = in_force.plan.by_hour
+        all_home: Mapping[int, Placement] = dict.fromkeys(HOURS_OF_THE_DAY, simulator.home)
+        current = all_home if in_force is None else in_force.plan.by_hour
         routed = 1.0 - self.home_share
         day = Day(
             # Where no run follows a plan, its hours are compared all the same.
@@ -244,7 +242,9 @@ class Weighing:
             priority_tolerance=self.tolerance,
         ).placements
         before, after = standing(simulator, current, day), standing(simulator, plan, day)
-        by_limits = weigh_limits(before, after)
+        is_ending = in_force is not None and in_force.is_about_to_end(known.hour)
+        home = standing(simulator, all_home, day) if is_ending else None
+        by_limits = weigh_limits(before, after, home)
         if by_limits is not None:
             return plan, by_limits
         terms = Terms(
@@ -257,7 +257,7 @@ class Weighing:
         model, now = self.overhead, at(expected, known.hour % HOURS_PER_DAY)
         new = model.places(plan.values()) - known.present
         once = total((model.solve(solve_cpu_s, now), model.copies(new, known.present, now), model.probes(new, now)))
-        return plan, weigh_objectives(before, after, terms, once)
+        return plan, weigh_objectives(before if home is None else home, after, terms, once)
 
 
 def at(day: Mapping[str, list[float]], hour: int) -> dict[str, float]:
