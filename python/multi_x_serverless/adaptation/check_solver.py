@@ -11,6 +11,9 @@ Every workflow is handled on its own: what goes wrong with one is in its decisio
    of the plan in force, home, where runs will go, is held against them and weighed as well.
 5. Otherwise stage the new plan if the first objective (in order of priority) in which the two differ by more than
    `hysteresis` falls, and if the gain over the plan's life exceeds the overhead of getting there.
+
+A check that keeps what is in force withdraws the plan that an earlier check staged, if it still waits; one that would
+stage what waits already leaves that (`adaptation.staging`).
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, 
 from multi_x_serverless.adaptation.renewal import renewal_at
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
-from multi_x_serverless.adaptation.staging import stage_plan
+from multi_x_serverless.adaptation.staging import equal_waiting, overruled, stage_plan, withdraw
 from multi_x_serverless.adaptation.statistics import store_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
 from multi_x_serverless.adaptation.weighing import (
@@ -269,7 +272,7 @@ class _Check:
         simulator, day, configuration = new.simulator, new.day, self._record.configuration
         if new.is_infeasible:
             if all(placement == simulator.home for placement in placements.values()):
-                return self._decision("keep", "no placement meets the hard limits at any hour; everything is home.")
+                return self._keep("no placement meets the hard limits at any hour; everything is home.")
             return self._stage(new.plan, "no placement meets the hard limits at any hour: everything goes home.")
         before = standing(simulator, placements, day)
         after = standing(simulator, {entry.hour: entry.placement for entry in new.plan.hours}, day)
@@ -350,16 +353,33 @@ class _Check:
     def _follow(self, plan: Plan, verdict: Verdict, overhead: Overhead | None = None) -> Decision:
         if verdict.changes:
             return self._stage(plan, verdict.reason, verdict.gain, overhead)
-        return self._decision("keep", verdict.reason, verdict.gain, overhead)
+        return self._keep(verdict.reason, verdict.gain, overhead)
+
+    def _keep(self, reason: str, gain: Gain | None = None, overhead: Overhead | None = None) -> Decision:
+        """Leave in force what is, and nothing waiting that an earlier check wanted instead."""
+        self._keep_lock()
+        withdrawn = withdraw(self._cloud, self._record.workflow_id, is_dry_run=self._is_dry_run)
+        return self._decision("keep", f"{reason} {withdrawn}" if withdrawn else reason, gain, overhead)
 
     def _stage(self, plan: Plan, reason: str, gain: Gain | None = None, overhead: Overhead | None = None) -> Decision:
+        waiting = equal_waiting(self._cloud, plan)
+        if waiting is not None:
+            waits = (
+                f"Plan {waiting.version}, which places all alike, is staged and waits for 'update_check_deployment'."
+            )
+            return self._decision("keep", f"{reason} {waits}", gain, overhead)
         if self._is_dry_run:
             return self._decision("would stage", reason, gain, overhead)
-        if self._lease is not None:
-            self._lease.keep()
-        staged = stage_plan(self._cloud, plan, self._problem)
+        self._keep_lock()
+        self._warn(overruled(self._cloud, plan.workflow_id))
+        staged = stage_plan(self._cloud, plan, self._problem, by_check=True)
         self._warn(*staged.warnings)
         return self._decision("staged", reason, gain, overhead, staged.plan.version)
+
+    def _keep_lock(self) -> None:
+        """Make sure that no other check is at work before what waits is changed."""
+        if self._lease is not None:
+            self._lease.keep()
 
     def _decision(
         self,

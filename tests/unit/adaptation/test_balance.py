@@ -19,10 +19,11 @@ from multi_x_serverless.adaptation.balance import (
     next_count,
     read_check_state,
 )
-from multi_x_serverless.adaptation.check_deployment import KEEP_PLANS, KEEP_PLANS_S, check_deployment
+from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.overhead import Overhead
+from multi_x_serverless.adaptation.staging import KEEP_PLANS, KEEP_PLANS_S, stage_plan
 from multi_x_serverless.cloud.ports import Key
 from multi_x_serverless.cloud.tables import PlanStore, physical_name
 from multi_x_serverless.deployment.progress import SILENT
@@ -146,15 +147,14 @@ def test_plans_that_routed_runs_of_the_history_are_kept_for_what_they_earned(tmp
     add_runs(cloud, 7, region="ca-central-1", plan_version=first.version, started_at=cloud.now())
     for _ in range(KEEP_PLANS + 5):
         cloud.time += 3_600.0
-        PlanStore(cloud).stage(replace(first, created_at=cloud.now()))
+        stage_plan(cloud, replace(first, created_at=cloud.now()), b"{}")
         check_deployment(cloud, progress=SILENT)
     (decision,) = check_solver(cloud, SETTINGS)
     assert decision.balance is not None
     assert decision.balance.routed_runs == 7
     cloud.time += KEEP_PLANS_S
-    PlanStore(cloud).stage(replace(first, created_at=cloud.now(), expires_at=cloud.now() + MONTH_S))
-    check_deployment(cloud, progress=SILENT)
-    assert len(PlanStore(cloud).versions(WORKFLOW_ID)) == KEEP_PLANS + 1
+    stage_plan(cloud, replace(first, created_at=cloud.now(), expires_at=cloud.now() + MONTH_S), b"{}")
+    assert len(PlanStore(cloud).versions(WORKFLOW_ID)) == KEEP_PLANS + 2, "besides those in force and staged"
 
 
 def test_a_damaged_state_of_checks_is_written_anew(tmp_path: Path) -> None:
