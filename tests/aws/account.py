@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 from moto.dynamodb.responses import DynamoHandler
+from moto.logs.models import LogGroup
 from moto.moto_server import threaded_moto_server
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
@@ -77,6 +78,7 @@ def aws_in_memory() -> Iterator[PriceListStub]:
         environment.delenv("AWS_PROFILE", raising=False)
         environment.delenv("AWS_ENDPOINT_URL", raising=False)
         serialise_tables(environment)
+        interleave_logs(environment)
         with mock_aws(), PriceListStub().installed() as price_list:
             yield price_list
 
@@ -91,3 +93,14 @@ def serialise_tables(patch: pytest.MonkeyPatch) -> None:
             return unguarded(handler)
 
     patch.setattr(DynamoHandler, "call_action", call_action)
+
+
+def interleave_logs(patch: pytest.MonkeyPatch) -> None:
+    """Lines of all streams by time, as CloudWatch Logs gives them since 2019; moto gives them stream by stream."""
+    of_streams: Callable[..., Any] = LogGroup.filter_log_events
+
+    def filter_log_events(group: LogGroup, *arguments: Any) -> Any:
+        *others, _interleaved = arguments
+        return of_streams(group, *others, interleaved=True)
+
+    patch.setattr(LogGroup, "filter_log_events", filter_log_events)

@@ -9,14 +9,15 @@ from multi_x_serverless.adaptation.cold_starts import COLD_START_S, IDLE_S
 from multi_x_serverless.adaptation.comparison import MINIMUM_CONTROLS
 from multi_x_serverless.adaptation.overhead import PROBE_DURATION_S
 from multi_x_serverless.adaptation.status import PRESET
-from multi_x_serverless.cli.net_table import KIND_NAMES
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.collection.measured_round_trips import OLDEST_RUN_S
 from multi_x_serverless.collection.possible_round_trips import LONGEST_ROUND_TRIP_S
 from multi_x_serverless.collection.relative_speed import BUSY_SHARE_OF_COMPUTING, FASTEST, SLOWEST
-from multi_x_serverless.model.ledger import SPENDING_KINDS
+from multi_x_serverless.model.deployments import KEEP_DEPLOYMENTS_S, MAXIMUM_DEPLOYMENTS
+from multi_x_serverless.model.ledger import ASSUMED, SPENDING_KINDS
 from multi_x_serverless.model.shared_constants import SAMPLES_THAT_COUNT_FULLY
 from multi_x_serverless.observation.history import KEEP_DAYS, KEEP_RUNS
+from multi_x_serverless.report.savings_tables import ASSUMED_NAMES, KIND_NAMES
 from multi_x_serverless.solving.model_constants import OUTSIDE_INTENSITY_GCO2EQ_PER_KWH
 
 GUIDE = (
@@ -30,6 +31,7 @@ def test_numbers_are_those_of_the_code() -> None:
     assert OLDEST_RUN_S == KEEP_DAYS * 86_400
     assert f"Those of the last {KEEP_DAYS} days (at most {KEEP_RUNS:,} of a workflow)" in GUIDE
     assert f"Of a workflow with more than {KEEP_RUNS:,} runs in that time these are a sample" in GUIDE
+    assert f"of {KEEP_DEPLOYMENTS_S / 86_400:.0f} days and of {MAXIMUM_DEPLOYMENTS} deployments at most" in GUIDE
     assert f"Fewer than {SAMPLES_THAT_COUNT_FULLY} samples" in GUIDE
     assert f"or more than {LONGEST_ROUND_TRIP_S:g} s;" in GUIDE
     assert f"bounded to {SLOWEST:g} to {FASTEST:g};" in GUIDE
@@ -56,3 +58,4 @@ def test_what_is_said_of_savings_and_overhead_is_the_codes() -> None:
     assert f"(`{PRESET}`)" in GUIDE
     table = GUIDE[GUIDE.index("### The ledger") : GUIDE.index("An entry says what")]
     assert {kind for kind in KIND_NAMES if f"`{kind}`" in table} == {*SPENDING_KINDS, "cold_starts"}
+    assert set(ASSUMED_NAMES) == set(ASSUMED), "each has words of its own"

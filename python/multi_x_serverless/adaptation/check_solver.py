@@ -60,6 +60,7 @@ from multi_x_serverless.adaptation.workflows import (
     deployed_workflow,
     each_deployed_workflow,
     model_of,
+    runs_of_graph,
 )
 from multi_x_serverless.cloud.locks import Lease, lock
 from multi_x_serverless.cloud.ports import Cloud
@@ -206,7 +207,7 @@ class _Check:
         recent = History(cloud).runs(workflow_id, since=since)
         # The collectors learn from them, and whoever looks at the workflow sees what the decision rests on.
         store_statistics(cloud, record, recent)
-        history = [run for run in recent if run.manifest_id == record.manifest_id]
+        history = runs_of_graph(record, recent)
         self._runs = number_of_runs(run for run in history if run.status == "complete")
         self._seen = SeenRuns(recent, history, self._settings.minimum_runs - self._runs)
         if self._runs < self._settings.minimum_runs:

@@ -8,7 +8,11 @@ compared with them is as spread as they are.
 So for each function the executions of *all* runs are followed through the containers that there would have been had
 all of them stayed at home. An execution under a plan that moved its function, in whatever region, was caused to start
 cold by the plan if it did start cold and would have found a container at home. Its start is measured; that it would
-have found one is modelled (`IDLE_S`).
+have found one is modelled (`IDLE_S`). A deployment replaces containers at home as well: what is left then is the one
+that answered its probe.
+
+Runs of earlier graphs count as well, since what plans saved and spent then does. Of runs that an unknown deployment
+made, functions and calls are not known: all cold starts of nodes that plans moved are counted, an upper bound.
 
 The start of a container is no part of a node's duration, so what runs are observed to save (`adaptation.savings`) is
 without it: both may be added up. That the first execution in a new container is slower, because it opens its
@@ -21,10 +25,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right, insort
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from multi_x_serverless.model.config_types import ProviderSettings
+from multi_x_serverless.model.deployments import Origin
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.ledger import Assumed
 from multi_x_serverless.model.prices import RegionPrices
@@ -44,12 +50,13 @@ class ColdStart:
     """A cold start that a plan caused.
 
     Attributes:
+        function: `None` if it is of an unknown deployment.
         at: Start of the execution, seconds since the epoch, about: where a call's latency is not known, it is 0.
         init_s: Start of the container, in seconds; `COLD_START_S` if it was not measured.
         weight: How many it stands for.
     """
 
-    function: str
+    function: str | None
     region: str
     at: float
     init_s: float
@@ -63,8 +70,8 @@ class CausedColdStarts:
 
     Attributes:
         starts: By function, then by time.
-        is_upper_bound: Whether these are all cold starts of functions that plans moved, because the history is a
-            sample, which does not tell what would have found a container.
+        is_upper_bound: Whether among these are all cold starts of functions or nodes that plans moved, because the
+            history is a sample, or has runs of unknown deployments: they do not tell what would have found a container.
     """
 
     starts: tuple[ColdStart, ...]
@@ -96,35 +103,59 @@ class ColdStartSpending:
 NO_COLD_STARTS = ColdStartSpending(0.0, 0.0, 0.0, 0.0, 0.0, is_upper_bound=False)
 
 
-def caused_cold_starts(runs: Sequence[ObservedRun], graph: Graph, home: str) -> CausedColdStarts:
+def caused_cold_starts(
+    runs: Sequence[ObservedRun],
+    origins: Mapping[str, Origin],
+    home: str,
+    replaced_at: Callable[[str], Sequence[float]] = lambda _function: (),
+) -> CausedColdStarts:
     """Find the cold starts that plans caused.
 
     Args:
-        runs: Of one graph, of all plans: those at home say which containers there would have been.
-        graph: Theirs.
-        home: The home region.
+        runs: Of all plans and graphs: those at home say which containers there would have been.
+        origins: Manifest id -> what its runs refer to.
+        home: The home region of runs of which that is not known.
+        replaced_at: Function -> when deployments replaced its containers at home, seconds since the epoch, in order.
     """
-    moved = {
-        (run.plan_version, graph.nodes[index].function)
-        for run in runs
-        for index, node in run.nodes.items()
-        if node.region != home
-    }
     is_sample = any(run.weight != 1.0 for run in runs)
-    found: list[ColdStart] = []
-    by_function: dict[str, list[_Execution]] = {function: [] for function in graph.functions}
+    moved: set[tuple[int, str]] = set()
+    by_function: dict[str, list[_Execution]] = {}
     for run in runs:
-        for index, begun in _starts(run, graph).items():
-            by_function[graph.nodes[index].function].append(_Execution(begun, index, run))
-    for function, executions in by_function.items():
+        origin = origins.get(run.manifest_id)
+        if origin is None:
+            continue
+        for index, begun in _starts(run, origin.graph).items():
+            function = origin.graph.nodes[index].function
+            by_function.setdefault(function, []).append(_Execution(begun, index, run))
+            if run.nodes[index].region != origin.home_region:
+                moved.add((run.plan_version, function))
+    found = _of_unknown_deployments([run for run in runs if run.manifest_id not in origins], home)
+    is_upper_bound = is_sample or bool(found)
+    for function, executions in sorted(by_function.items()):
         executions.sort(key=lambda execution: (execution.start, execution.run.run_id, execution.index))
-        would_be_warm = [True] * len(executions) if is_sample else _warm_at_home(executions)
+        would_be_warm = [True] * len(executions) if is_sample else _warm_at_home(executions, replaced_at(function))
         found += [
             execution.cold_start(function)
             for execution, warm in zip(executions, would_be_warm, strict=True)
             if execution.is_cold and warm and (execution.run.plan_version, function) in moved
         ]
-    return CausedColdStarts(tuple(found), is_upper_bound=is_sample and bool(found))
+    return CausedColdStarts(tuple(found), is_upper_bound=is_upper_bound and bool(found))
+
+
+def _of_unknown_deployments(runs: Sequence[ObservedRun], home: str) -> list[ColdStart]:
+    """All cold starts of nodes that plans moved; an execution is taken to start with its run."""
+    moved = {
+        (run.manifest_id, run.plan_version, index)
+        for run in runs
+        for index, node in run.nodes.items()
+        if node.region != home
+    }
+    return [
+        _Execution(run.started_at, index, run).cold_start(None)
+        for run in runs
+        for index, node in run.nodes.items()
+        if node.cold and (run.manifest_id, run.plan_version, index) in moved
+    ]
 
 
 def price_cold_starts(
@@ -137,13 +168,18 @@ def price_cold_starts(
 
     Args:
         caused: The cold starts.
-        providers: Function -> its memory and architecture.
+        providers: Function -> its memory and architecture; one that is not among them is taken for the largest.
         intensity: Of a region in the hour of a moment (seconds since the epoch), in gCO2eq/kWh.
         prices: Of a region.
     """
     carbon, cost = [], []
+    largest = max(providers.values(), key=lambda provider: provider.memory_mb)
+    assumed: set[Assumed] = set()
     for start in caused.starts:
-        provider = providers[start.function]
+        provider = None if start.function is None else providers.get(start.function)
+        if provider is None:
+            provider = largest
+            assumed.add("memory")
         kwh = execution_kwh(start.init_s, provider.memory_mb, start.init_s) * constants.PUE_DEFAULT
         carbon.append(start.weight * kwh * intensity(start.region, start.at))
         usd_per_s = (
@@ -157,6 +193,7 @@ def price_cold_starts(
         carbon_gco2eq=math.fsum(carbon),
         cost_usd=math.fsum(cost),
         is_upper_bound=caused.is_upper_bound,
+        assumed=tuple(sorted(assumed)),
     )
 
 
@@ -176,7 +213,7 @@ class _Execution:
     def is_cold(self) -> bool:
         return self.run.nodes[self.index].cold
 
-    def cold_start(self, function: str) -> ColdStart:
+    def cold_start(self, function: str | None) -> ColdStart:
         node = self.run.nodes[self.index]
         return ColdStart(
             function=function,
@@ -205,14 +242,18 @@ def _starts(run: ObservedRun, graph: Graph) -> dict[int, float]:
     return starts
 
 
-def _warm_at_home(executions: Sequence[_Execution]) -> list[bool]:
+def _warm_at_home(executions: Sequence[_Execution], replaced_at: Sequence[float]) -> list[bool]:
     """For each execution of a function, by time, whether it would find a container if all ran in one region.
 
-    Each takes the container that was used last, or starts one.
+    Each takes the container that was used last, or starts one. Of a deployment there is one that answered its probe;
+    those before it, also the ones that were at work, are used no more.
     """
     warm: list[bool] = []
     idle_since: list[float] = []
+    replaced = deque(replaced_at)
     for execution in executions:
+        while replaced and replaced[0] <= execution.start:
+            idle_since = [replaced.popleft()]
         found = bisect_right(idle_since, execution.start) - 1
         is_warm = found >= 0 and execution.start - idle_since[found] <= IDLE_S
         if is_warm:

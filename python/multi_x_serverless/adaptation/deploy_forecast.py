@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 
 from multi_x_serverless.adaptation.day_schedule import runs_by_hour
 from multi_x_serverless.adaptation.signals import read_signals
-from multi_x_serverless.adaptation.workflows import model_of
+from multi_x_serverless.adaptation.workflows import model_of, runs_of_graph
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.deployment.deploy import DeployPreview
 from multi_x_serverless.deployment.state import plan_fits
 from multi_x_serverless.errors import InvalidProblemError, NotEnoughDataError
-from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.plan import Objective, Placement, Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.workflow import WorkflowRecord
@@ -66,10 +65,10 @@ def forecast_deployment(cloud: Cloud, preview: DeployPreview) -> MonthlyChange |
     before, after = preview.before, preview.after
     if before is None:
         return UnknownChange("nothing of it has run yet.")
-    if not _is_same_shape(before.graph, after.graph):
+    if before.graph.id != after.graph.id:
         return UnknownChange("its nodes or calls change, and nothing of the new ones has run yet.")
     history = History(cloud).runs(before.workflow_id, since=cloud.now() - KEEP_DAYS * _DAY_S)
-    runs = [run for run in history if run.manifest_id == before.manifest_id and run.status == "complete"]
+    runs = [run for run in runs_of_graph(before, history) if run.status == "complete"]
     if not runs:
         return UnknownChange("there is no finished run of what is deployed: run it, then 'data_sync'.")
     monthly, is_observed = _monthly_runs(runs, after, cloud.now())
@@ -77,19 +76,12 @@ def forecast_deployment(cloud: Cloud, preview: DeployPreview) -> MonthlyChange |
     signals = read_signals(cloud)
     try:
         amounts = [
-            _amounts(record, plan, before.manifest_id, runs, signals, by_hour, cloud.now())
+            _amounts(record, plan, before.manifest_ids, runs, signals, by_hour, cloud.now())
             for record, plan in ((before, preview.plan_before), (after, preview.plan_after))
         ]
     except (NotEnoughDataError, InvalidProblemError) as error:
         return UnknownChange(str(error))
     return MonthlyChange(monthly, is_observed, number_of_runs(runs), *amounts)
-
-
-def _is_same_shape(one: Graph, other: Graph) -> bool:
-    """Whether runs of one graph are runs of the other: lines at which calls stand do not matter."""
-    return one.nodes == other.nodes and [(edge.source, edge.target) for edge in one.edges] == [
-        (edge.source, edge.target) for edge in other.edges
-    ]
 
 
 def _monthly_runs(runs: Sequence[ObservedRun], record: WorkflowRecord, now: float) -> tuple[float, bool]:
@@ -103,14 +95,14 @@ def _monthly_runs(runs: Sequence[ObservedRun], record: WorkflowRecord, now: floa
 def _amounts(
     record: WorkflowRecord,
     plan: Plan | None,
-    manifest_id: str,
+    manifest_ids: frozenset[str],
     runs: Sequence[ObservedRun],
     signals: Signals,
     by_hour: Sequence[float],
     now: float,
 ) -> MonthlyAmounts:
     """What a month of runs takes: the home share at home, the others as the plan says while it is in force."""
-    model = replace(model_of(record), manifest_id=manifest_id)
+    model = replace(model_of(record), earlier_manifest_ids=manifest_ids)
     simulator = Simulator(build_problem(model, tuple(runs), signals, SolveSettings()))
     is_followed = plan is not None and plan.expires_at > now and plan_fits(plan, record)
     share = record.configuration.home_share

@@ -116,6 +116,11 @@ class Ledger:
                 break
             self._table.delete(stored.key)
 
+    def entries(self, workflow_id: str) -> tuple[LedgerEntry, ...]:
+        """The entries of the last 30 days, oldest first."""
+        since = self._cloud.now() - KEEP_DAYS * DAY_S
+        return tuple(stored.value for stored in self._table.query(workflow_id) if stored.value.at >= since)
+
     def spending(self, workflow_id: str, preset: TransmissionPreset = "best") -> Spending:
         """Sums over the last 30 days.
 
@@ -123,8 +128,7 @@ class Ledger:
             preset: Energy per byte that copies are counted with. Entries of programs that kept no other are counted
                 with the least.
         """
-        since = self._cloud.now() - KEEP_DAYS * DAY_S
-        entries = [stored.value for stored in self._table.query(workflow_id) if stored.value.at >= since]
+        entries = self.entries(workflow_id)
         by_kind: dict[SpendingKind, KindSpending] = {}
         for kind in SPENDING_KINDS:
             found = [entry for entry in entries if entry.kind == kind]

@@ -8,6 +8,7 @@ from multi_x_serverless.adaptation.accounts import accounting_of
 from multi_x_serverless.adaptation.arms import Arms, arms_of
 from multi_x_serverless.adaptation.balance import balance, is_routed
 from multi_x_serverless.adaptation.comparison import MINIMUM_CONTROLS
+from multi_x_serverless.adaptation.experiment import experiment_of
 from multi_x_serverless.adaptation.net_savings import Amount, ComparedPlan, NetSaving, Predicted, net_saving
 from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.adaptation.signals import read_signals
@@ -36,21 +37,21 @@ def net_report(
     """
     plans = PlanStore(cloud).versions(record.workflow_id)
     signals = read_signals(cloud)
-    of_graph = [run for run in runs if run.manifest_id == record.manifest_id]
+    experiment = experiment_of(record, runs)
     compared: list[ComparedPlan] = []
     obstacle = ""
     try:
-        accounting = accounting_of(cloud, record, of_graph, signals, preset)
+        accounting = accounting_of(cloud, record, experiment.runs, signals, preset)
     except NotEnoughDataError as error:
         obstacle = str(error)
     else:
         arms = {
-            plan.version: arms_of(of_graph, plan.version, accounting)
+            plan.version: arms_of(experiment.runs, plan.version, accounting)
             for plan in plans
-            if any(is_routed(run, plan) for run in of_graph)
+            if any(is_routed(run, plan) for run in experiment.runs)
         }
         compared = [_compared(plan, arms[plan.version]) for plan in plans if _can_be_compared(plan, arms)]
-        obstacle = "" if compared else _obstacle(arms)
+        obstacle = "" if compared else _obstacle(arms) + experiment.left_out
     return net_saving(_predicted(runs, plans), compared, spent_on(cloud, record, runs, signals, preset), obstacle)
 
 

@@ -12,7 +12,7 @@ Nobody ran in a single other region, so against those there is only an expectati
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from multi_x_serverless.adaptation.accounts import accounting_of
 from multi_x_serverless.adaptation.arms import QUANTITIES, AccountedRun, arms_of, hourly_values
@@ -24,6 +24,7 @@ from multi_x_serverless.adaptation.comparison import (
     saving,
     stratified,
 )
+from multi_x_serverless.adaptation.experiment import experiment_of
 from multi_x_serverless.adaptation.ledger import Ledger, Spending
 from multi_x_serverless.adaptation.net_report import net_report
 from multi_x_serverless.adaptation.net_savings import NetSaving
@@ -135,14 +136,17 @@ def savings_report(cloud: Cloud, workflow_id: str, preset: TransmissionPreset) -
     if plan is None:
         raise NotEnoughDataError(f"'{workflow_id}' has no active plan: deploy it first.")
     recent = History(cloud).runs(workflow_id, since=cloud.now() - KEEP_DAYS * 86_400.0)
-    runs = [run for run in recent if run.manifest_id == record.manifest_id]
-    accounting = accounting_of(cloud, record, runs, read_signals(cloud), preset)
+    experiment = experiment_of(record, recent)
+    accounting = accounting_of(cloud, record, experiment.runs, read_signals(cloud), preset)
+    observed = observed_savings(experiment.runs, plan.version, record.home_region, accounting)
+    if observed.obstacle:
+        observed = replace(observed, obstacle=observed.obstacle + experiment.left_out)
     warning = None if plan.observed_runs is None else few_runs_warning(plan.observed_runs)
     return SavingsReport(
         workflow_id=workflow_id,
         plan=plan,
         expected=_expected(plan),
-        observed=observed_savings(runs, plan.version, record.configuration.home_region, accounting),
+        observed=observed,
         spending=Ledger(cloud).spending(workflow_id, preset),
         net=net_report(cloud, record, recent, preset),
         warnings=() if warning is None else (warning,),

@@ -59,18 +59,17 @@ def spent_on(
     """Sum up what the plans of a workflow took.
 
     Args:
-        runs: Of the last 30 days; cold starts are found in those of the graph that is deployed.
+        runs: Of the last 30 days, of all graphs.
         preset: Energy per byte that copies are counted with.
     """
-    of_graph = [run for run in runs if run.manifest_id == record.manifest_id]
-    return Spent(Ledger(cloud).spending(record.workflow_id, preset), _cold_starts(cloud, record, of_graph, signals))
+    return Spent(Ledger(cloud).spending(record.workflow_id, preset), _cold_starts(cloud, record, runs, signals))
 
 
 def _cold_starts(
     cloud: Cloud, record: WorkflowRecord, runs: Sequence[ObservedRun], signals: Signals
 ) -> ColdStartSpending:
     """By the grid of the hour of each start, or as far as that is not known by what `Rates` assumes."""
-    caused = caused_cold_starts(runs, record.graph, record.home_region)
+    caused = caused_cold_starts(runs, record.origins, record.home_region, record.deployments.replaced_at)
     if not caused.starts:
         return NO_COLD_STARTS
     providers = {name: function.provider for name, function in record.functions.items()}
@@ -84,4 +83,4 @@ def _cold_starts(
         spent = price_cold_starts(caused, providers, lambda region, _at: rates.intensity(region), rates.prices)
     else:
         spent = price_cold_starts(caused, providers, lambda region, at: known.at(at)[region], rates.prices)
-    return replace(spent, assumed=rates.assumed)
+    return replace(spent, assumed=tuple(sorted({*spent.assumed, *rates.assumed})))

@@ -130,7 +130,7 @@ def summarise(workflow: WorkflowModel, history: Sequence[ObservedRun], now: floa
         history: Its runs of the last 30 days, oldest first, of earlier graphs, too.
         now: Seconds since the epoch.
     """
-    ours = [run for run in history if run.manifest_id == workflow.manifest_id]
+    ours = [run for run in history if workflow.is_of_graph(run)]
     runs = [run for run in ours if run.status == "complete"]
     nodes = tuple(_node(workflow, index, ours, runs) for index in range(len(workflow.graph.nodes)))
     executions = [(float(node.cold), run.weight) for run in runs for node in run.nodes.values()]
@@ -144,7 +144,7 @@ def summarise(workflow: WorkflowModel, history: Sequence[ObservedRun], now: floa
         runs=number_of_runs(runs),
         sampled_runs=len(runs),
         failed=number_of_runs(run for run in ours if run.status == "failed"),
-        other_runs=number_of_runs(run for run in history if run.manifest_id != workflow.manifest_id),
+        other_runs=number_of_runs(run for run in history if not workflow.is_of_graph(run)),
         first_run_at=first,
         last_run_at=last,
         runs_per_day=number_of_runs(ours) * DAY_S / observed_s if observed_s >= DAY_S else None,

@@ -10,7 +10,7 @@ from multi_x_serverless.adaptation.ledger import Ledger, Spending
 from multi_x_serverless.adaptation.net_report import net_report
 from multi_x_serverless.adaptation.net_savings import NetSaving
 from multi_x_serverless.adaptation.statistics import read_statistics
-from multi_x_serverless.adaptation.workflows import deployed_workflow
+from multi_x_serverless.adaptation.workflows import deployed_workflow, runs_of_graph
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.model.plan import Plan
@@ -76,7 +76,7 @@ def workflow_status(cloud: Cloud, workflow_id: str, *, last: int = 5) -> Workflo
     record = deployed_workflow(cloud, workflow_id)
     plans = PlanStore(cloud)
     recent = History(cloud).runs(workflow_id, since=cloud.now() - KEEP_DAYS * 86_400.0)
-    runs = [run for run in recent if run.manifest_id == record.manifest_id]
+    runs = runs_of_graph(record, recent)
     by_plan: dict[int, list[ObservedRun]] = {}
     for run in runs:
         by_plan.setdefault(run.plan_version, []).append(run)

@@ -47,7 +47,14 @@ class Synced:
 def sync_workflow(cloud: Cloud, record: WorkflowRecord, *, should_stop: Callable[[], bool] = _never) -> Synced:
     """Read what is new in the logs of a workflow into its history; see `sync_logs`."""
     before_s = time.process_time()
-    report = sync_logs(cloud, record.workflow_id, record.graph, log_sources(cloud, record), should_stop=should_stop)
+    report = sync_logs(
+        cloud,
+        record.workflow_id,
+        record.graph,
+        log_sources(cloud, record),
+        earlier={manifest_id: origin.graph for manifest_id, origin in record.origins.items()},
+        should_stop=should_stop,
+    )
     cpu_s, now = time.process_time() - before_s, cloud.now()
     return Synced(
         report,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,6 +11,7 @@ from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name, workflow_table
 from multi_x_serverless.deployment.names import workflow_prefix
 from multi_x_serverless.errors import CloudError, MultiXServerlessError, NotEnoughDataError, UnknownWorkflowError
+from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.sync import LogSource
 from multi_x_serverless.solving.problem import WorkflowModel
@@ -107,7 +108,14 @@ def model_of(record: WorkflowRecord) -> WorkflowModel:
         functions=record.functions,
         graph=record.graph,
         manifest_id=record.manifest_id,
+        earlier_manifest_ids=record.manifest_ids - {record.manifest_id},
     )
+
+
+def runs_of_graph(record: WorkflowRecord, runs: Iterable[ObservedRun]) -> list[ObservedRun]:
+    """Those of the graph that is deployed, on whatever package of it, with the home of today."""
+    manifest_ids = record.manifest_ids
+    return [run for run in runs if run.manifest_id in manifest_ids]
 
 
 def log_sources(cloud: Cloud, record: WorkflowRecord) -> tuple[LogSource, ...]:

@@ -25,7 +25,8 @@ from multi_x_serverless.cli.output import (
     write_warning,
     write_wrapped,
 )
-from multi_x_serverless.cli.solution_tables import drawn_from, show_provenance, statistic_name
+from multi_x_serverless.cli.solution_tables import show_provenance, statistic_name
+from multi_x_serverless.report.wording import drawn_from
 
 if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,21 @@ def write_document(path: Path, document: bytes) -> None:
     try:
         path.write_bytes(document)
     except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}.") from error
+
+
+def write_whole(path: Path, document: bytes) -> None:
+    """Write a document to a file at once: whoever reads it sees what was there or all of this, whatever happens.
+
+    Raises:
+        UsageError: It cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(document)
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
         raise UsageError(f"cannot write {path}: {error.strerror or error}.") from error
 
 

@@ -20,12 +20,13 @@ from multi_x_serverless.cli.output import (
     write_warning,
     write_wrapped,
 )
+from multi_x_serverless.report.wording import describe_completeness, drawn_from
 
 if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
     from multi_x_serverless.model.plan import Metrics
     from multi_x_serverless.solving.comparisons import Statistic
-    from multi_x_serverless.solving.frontier import Frontier, HourFrontier
+    from multi_x_serverless.solving.frontier import HourFrontier
     from multi_x_serverless.solving.solution import Constraint, HourSolution, Solution
 
 QUANTITIES = [
@@ -140,13 +141,6 @@ def _show_expected(settings: Settings, solution: Solution) -> None:
     )
 
 
-def drawn_from(runs: int) -> str:
-    """What scenarios are made of: no number of them makes up for few runs."""
-    if runs == 0:
-        return "drawn from declared estimates"
-    return f"drawn from {counted(runs, 'observed run')}"
-
-
 def _groups(hours: Sequence[HourSolution]) -> list[tuple[list[int], Mapping[str, str]]]:
     groups: list[tuple[list[int], Mapping[str, str]]] = []
     for entry in hours:
@@ -191,7 +185,9 @@ def show_frontier(
                 ", ".join(f"{count} in {region}" for region, count in regions),
             ]
         )
-    notes = [_describe_completeness(frontier)]
+    notes = [
+        describe_completeness(frontier.epsilon, is_complete=frontier.is_complete, has_points=bool(frontier.points))
+    ]
     if any(point.is_supported for point in frontier.points):
         notes.append("s best for some weighting of carbon and cost.")
     if picked is not None:
@@ -208,18 +204,6 @@ def show_frontier(
         rows,
         note=" ".join(notes),
     )
-
-
-def _describe_completeness(frontier: Frontier) -> str:
-    """How much of a frontier its points are."""
-    if not frontier.points:
-        return "No placement keeps the hard limits." if frontier.is_complete else "Nothing was found in time."
-    if frontier.epsilon == 0.0:
-        return "Complete: nothing else is better in one of the three without being worse in another."
-    if frontier.epsilon is None:
-        return "Time was up: nothing is known about what is missing."
-    matched = f"Every placement is matched, within {percent(frontier.epsilon)} in each of the three, by one of these."
-    return matched if frontier.is_complete else f"Time was up. {matched}"
 
 
 def _show_certificate(settings: Settings, solution: Solution) -> None:

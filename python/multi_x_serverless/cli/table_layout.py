@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from multi_x_serverless.report.tables import Column
 
 NARROWEST_NAME = 20
 """Characters that a name keeps at least; longer ones are cut in the middle where there is no room."""
@@ -21,23 +22,6 @@ _EDGES, _BETWEEN = 2, 3  # blanks beside a table and between two columns
 _INDENT = "    "
 _ELLIPSIS = "…"
 _NO_BREAK = "\N{NO-BREAK SPACE}"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table.
-
-    Attributes:
-        name: Its heading, broken between words where there is no room.
-        is_number: Goes right and is never broken.
-        is_whole: Is never broken: ids, to be copied.
-        is_name: Names of nodes: cut in the middle where there is no room, never broken.
-    """
-
-    name: str
-    is_number: bool = False
-    is_whole: bool = False
-    is_name: bool = False
 
 
 def elide(text: str, width: int) -> str:

@@ -5,6 +5,7 @@ licences, `sources` gives the same to programs; `attribution` must go wherever c
 """
 
 from multi_x_serverless.data._geography import great_circle_km
+from multi_x_serverless.data._land import land_outlines
 from multi_x_serverless.data._prices import price_origins, prices
 from multi_x_serverless.data._regions import find_region, regions
 from multi_x_serverless.data._round_trips import Estimate, round_trip_seconds
@@ -34,6 +35,7 @@ __all__ = [
     "great_circle_km",
     "hour_of_trace",
     "hourly_trace",
+    "land_outlines",
     "price_origins",
     "prices",
     "regions",

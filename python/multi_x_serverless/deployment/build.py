@@ -27,10 +27,11 @@ from multi_x_serverless.model.config import (
     load_configuration,
     merge,
 )
+from multi_x_serverless.model.package_patterns import first_match
 from multi_x_serverless.model.workflow import PackageReference, WorkflowRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from multi_x_serverless.cloud.ports import Cloud
@@ -131,7 +132,7 @@ def build(cloud: Cloud, project: Path, package_format: PackageFormat | None = No
     package_format = package_format or _format_in_force(cloud, configuration.workflow_id)
     target = Target(sys.version_info.minor, checked.architecture, is_this_machine=cloud.name == "local")
     cache = platformdirs.user_cache_path(_APPLICATION) / "requirements"
-    left_out = frozenset() if policy_file is None else frozenset({policy_file})
+    left_out = _left_out(configuration, analysis)
     package: Package | ImageContext
     if package_format == "image":
         entries = package_entries(project, manifest, target, cache=cache, left_out=left_out)
@@ -158,6 +159,24 @@ def build(cloud: Cloud, project: Path, package_format: PackageFormat | None = No
         updated_at=0.0,
     )
     return Build(record, package)
+
+
+def _left_out(configuration: WorkflowConfiguration, analysis: Analysis) -> Callable[[str], bool]:
+    """Which files of the project stay out of the package.
+
+    Raises:
+        InvalidConfigurationError: Sources of functions are among them.
+    """
+    patterns, policy_file = configuration.package_exclude, configuration.iam_policy_file
+    for declaration in analysis.declarations:
+        pattern = first_match(patterns, declaration.file)
+        if pattern is not None:
+            raise InvalidConfigurationError(
+                f"'package_exclude' has '{pattern}', which leaves out {declaration.file} with the function "
+                f"'{declaration.name}'.",
+                file=_CONFIGURATION,
+            )
+    return lambda name: name == policy_file or first_match(patterns, name) is not None
 
 
 def _format_in_force(cloud: Cloud, workflow_id: str) -> PackageFormat:

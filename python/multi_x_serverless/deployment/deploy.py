@@ -60,10 +60,11 @@ from multi_x_serverless.deployment.state import (
     write_record,
 )
 from multi_x_serverless.errors import DeploymentError, MultiXServerlessError
+from multi_x_serverless.model.deployments import Deployment, Deployments
 from multi_x_serverless.model.plan import Plan, home_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from multi_x_serverless.cloud.locks import Lease
@@ -284,12 +285,14 @@ def _apply(
         made = executor.apply(intent.changes)
         functions = [action.desired for action in intent.changes if isinstance(action.desired, DesiredFunction)]
         executor.probe(functions, built.record.manifest_id)
+        now = cloud.now()
         record = replace(
             built.record,
             package=_measured(cloud, built),
             resources=_sorted((*intent.kept, *made, *intent.unwanted)),
             plan_activated_at=_activation_time(cloud, state, intent),
-            updated_at=cloud.now(),
+            updated_at=now,
+            deployments=_deployments(state.record, built.record, functions, now),
         )
         lease.keep()
         _put_plan_in_force(cloud, record, state, intent, regions_of((*intent.kept, *made)))
@@ -311,6 +314,25 @@ def _measured(cloud: Cloud, built: Build) -> PackageReference:
     repository, _, tag = reference.key.rpartition(":")
     found = cloud.images.find_image(built.record.home_region, repository, tag)
     return reference if found is None else replace(reference, size_bytes=found.size_bytes)
+
+
+def _deployments(
+    previous: WorkflowRecord | None, record: WorkflowRecord, changed: Collection[DesiredFunction], now: float
+) -> Deployments:
+    """The deployments of a workflow with the one that changed some functions."""
+    earlier = Deployments() if previous is None else previous.deployments
+    if previous is not None and previous.manifest_id not in earlier.origins:
+        # A program that keeps none made it; what it replaced at home, and when, is not known.
+        earlier = earlier.followed_by(_deployment(previous, (), previous.updated_at), previous.graph)
+    replaced = {function.function for function in changed if function.region == record.home_region}
+    if not replaced and earlier.entries and earlier.entries[-1].manifest_id == record.manifest_id:
+        return earlier
+    return earlier.followed_by(_deployment(record, tuple(sorted(replaced)), now), record.graph)
+
+
+def _deployment(record: WorkflowRecord, functions: tuple[str, ...], at: float) -> Deployment:
+    share = record.configuration.home_share
+    return Deployment(at, record.manifest_id, record.graph.id, record.home_region, share, functions)
 
 
 def _activation_time(cloud: Cloud, state: WorkflowState, intent: _Intent) -> float:
@@ -381,7 +403,15 @@ def remove_resources(
 def _content(record: WorkflowRecord) -> WorkflowRecord:
     """A record without what differs between two deployments of the same project."""
     package = replace(record.package, size_bytes=0)  # follows from its digest, and that of an image is known late
-    return replace(record, package=package, resources=(), status="deployed", plan_activated_at=0.0, updated_at=0.0)
+    return replace(
+        record,
+        package=package,
+        resources=(),
+        status="deployed",
+        plan_activated_at=0.0,
+        updated_at=0.0,
+        deployments=Deployments(),
+    )
 
 
 def _sorted(resources: tuple[Resource, ...]) -> tuple[Resource, ...]:

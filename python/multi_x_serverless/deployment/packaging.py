@@ -5,7 +5,8 @@ It holds, in this order of precedence,
 1. the manifest and the run-time SDK (`multi_x_serverless/__init__.py` and `multi_x_serverless/sdk/`, nothing
    else of the product and nothing compiled),
 2. the project's files, but hidden ones (`.git`, `.env`, ...), `__pycache__`, virtual environments,
-   `node_modules`, `tests` at the top level, `requirements.txt` and the IAM policy,
+   `node_modules`, `tests` at the top level, `requirements.txt`, the IAM policy and what the configuration leaves out
+   (`package_exclude`),
 3. what the project's requirements ask for, but scripts and caches.
 
 Entries are sorted and carry a fixed date and fixed modes: equal input gives equal bytes, hence an equal
@@ -18,7 +19,7 @@ import hashlib
 import io
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,8 +86,12 @@ class Entry:
             return self.source.read_bytes()
 
 
+def _nothing(_name: str) -> bool:
+    return False
+
+
 def build_package(
-    project: Path, manifest: Manifest, target: Target, *, cache: Path, left_out: frozenset[str] = frozenset()
+    project: Path, manifest: Manifest, target: Target, *, cache: Path, left_out: Callable[[str], bool] = _nothing
 ) -> Package:
     """Build the package of a project.
 
@@ -95,7 +100,7 @@ def build_package(
         manifest: What the functions know of the workflow.
         target: What they run on.
         cache: Where installed requirements are kept.
-        left_out: Further files of the project to leave out, relative to it.
+        left_out: Whether a further file of the project is left out; it is told the path relative to it.
 
     Raises:
         DeploymentError: Requirements that cannot be installed, a file in the way of the SDK, or a package
@@ -122,7 +127,7 @@ def _pack(entries: Mapping[str, Entry]) -> Package:
 
 
 def package_entries(
-    project: Path, manifest: Manifest, target: Target, *, cache: Path, left_out: frozenset[str] = frozenset()
+    project: Path, manifest: Manifest, target: Target, *, cache: Path, left_out: Callable[[str], bool] = _nothing
 ) -> dict[str, Entry]:
     """All files of a package by their names in it, whatever they are packed into; arguments as for `build_package`.
 
@@ -139,9 +144,9 @@ def package_entries(
     return entries
 
 
-def _project_entries(project: Path, left_out: frozenset[str]) -> Iterator[tuple[str, Entry]]:
+def _project_entries(project: Path, left_out: Callable[[str], bool]) -> Iterator[tuple[str, Entry]]:
     for path, name in _files(project, skip=_LEFT_OUT_DIRECTORIES, skip_at_the_top=_LEFT_OUT_AT_THE_TOP):
-        if name in left_out:
+        if left_out(name):
             continue
         if name == MANIFEST_FILE or name.partition("/")[0] in {_SDK_PACKAGE, f"{_SDK_PACKAGE}.py"}:
             raise DeploymentError(

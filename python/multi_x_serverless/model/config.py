@@ -95,6 +95,7 @@ _KEYS = (
     "home_share",
     "priority_tolerance",
     "data_regions",
+    "package_exclude",
 )
 
 
@@ -164,6 +165,7 @@ def load_configuration(path: Path, known_regions: Collection[str]) -> WorkflowCo
         home_share=_share(root.member("home_share"), DEFAULT_HOME_SHARE, highest_included=True),
         priority_tolerance=_share(root.member("priority_tolerance"), 0.0, highest_included=False),
         data_regions=_data_regions(root.member("data_regions"), known_regions),
+        package_exclude=_package_exclude(root.member("package_exclude")),
     )
 
 
@@ -428,6 +430,18 @@ def _share(setting: Setting | None, default: float, *, highest_included: bool) -
     if not 0 <= value <= 1 or (value == 1 and not highest_included):
         raise setting.error(f"is {value:g}, expected {expected}; 0.1 is 10 %.")
     return value
+
+
+def _package_exclude(setting: Setting | None) -> tuple[str, ...]:
+    if setting is None:
+        return ()
+    patterns = []
+    for entry in setting.entries():
+        pattern = entry.text("a pattern of file names")
+        if not pattern.strip("/") or ".." in PurePosixPath(pattern).parts:
+            raise entry.error(f"is '{pattern}', expected a pattern of files inside the project, like *.jsonl or data/.")
+        patterns.append(pattern)
+    return tuple(patterns)
 
 
 def _data_regions(setting: Setting | None, known_regions: Collection[str]) -> dict[str, str]:

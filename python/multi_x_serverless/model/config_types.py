@@ -187,6 +187,7 @@ class WorkflowConfiguration:
         home_share: Probability that a run goes home although a plan is valid, 0-1.
         priority_tolerance: Plans within this fraction of the best count as equal, 0 <= tolerance < 1.
         data_regions: Function -> region of the data it reads and writes.
+        package_exclude: Patterns of files that the package leaves out (`package_patterns`).
     """
 
     workflow_name: str
@@ -202,6 +203,7 @@ class WorkflowConfiguration:
     home_share: float = DEFAULT_HOME_SHARE
     priority_tolerance: float = 0.0
     data_regions: Mapping[str, str] = field(default_factory=dict)
+    package_exclude: tuple[str, ...] = ()
 
     @property
     def workflow_id(self) -> str:
@@ -224,6 +226,7 @@ class WorkflowConfiguration:
             "home_share": self.home_share,
             "priority_tolerance": self.priority_tolerance,
             "data_regions": dict(self.data_regions),
+            "package_exclude": list(self.package_exclude),
         }
 
     @classmethod
@@ -243,6 +246,8 @@ class WorkflowConfiguration:
             home_share=fields.number("home_share"),
             priority_tolerance=fields.number("priority_tolerance"),
             data_regions=fields.mapping("data_regions", as_text),
+            # Records from before this key have none.
+            package_exclude=fields.texts("package_exclude") if "package_exclude" in fields.values else (),
         )
 
 

@@ -7,9 +7,12 @@ everywhere. Nodes are in topological order, the entry first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
+
+import orjson
 
 from multi_x_serverless.errors import InvalidDocumentError
 from multi_x_serverless.model.documents import Fields
@@ -83,6 +86,20 @@ class Graph:
                 raise InvalidDocumentError("graph", f"nodes[{index}]", "only the first node is the entry")
             if edges > 1 and not node.sync:
                 raise InvalidDocumentError("graph", f"nodes[{index}]", "joins several edges but is no sync node")
+
+    @cached_property
+    def id(self) -> str:
+        """Fingerprint of what node and edge indices mean: nodes, and the calls between them in their order.
+
+        Neither the lines at which calls stand nor whether they may be declined are in it.
+        """
+        nodes = [[node.name, node.function, node.sync] for node in self.nodes]
+        edges = [[edge.source, edge.target] for edge in self.edges]
+        return sha256(orjson.dumps([nodes, edges])).hexdigest()[:12]
+
+    def without_lines(self) -> Graph:
+        """The same graph without where its calls stand in the source."""
+        return replace(self, edges=tuple(replace(edge, site=()) for edge in self.edges))
 
     @cached_property
     def incoming(self) -> tuple[tuple[int, ...], ...]:

@@ -20,7 +20,8 @@ deployment copied to regions of a plan. ``framework``: invocations of the jobs t
 
 SPENDING_KINDS: tuple[SpendingKind, ...] = get_args(SpendingKind)
 
-Assumed: TypeAlias = Literal["copied_bytes", "probes", "billed_s", "intensity", "prices"]
+Assumed: TypeAlias = Literal["copied_bytes", "probes", "billed_s", "intensity", "prices", "memory"]
+"""``memory``: of cold starts of functions that are gone; entries never say it."""
 ASSUMED: tuple[Assumed, ...] = get_args(Assumed)
 
 _KINDS_OF_VERSION = {1: frozenset({"solve", "migration"}), 2: frozenset({"solve", "migration", "sync", "collect"})}

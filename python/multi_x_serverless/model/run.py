@@ -147,7 +147,8 @@ class ObservedRun:
 
     Attributes:
         run_id: Unique.
-        manifest_id: Fingerprint of the graph that the node and edge indices refer to.
+        manifest_id: Id of the manifest that it started under; which graph its node and edge indices refer to is in the
+            workflow's record (`model.deployments`).
         status: ``complete`` when every node that was called finished, ``failed`` when one was given up.
         started_at: Start of the entry node, seconds since the epoch, UTC.
         finished_at: End of the node that ended last.

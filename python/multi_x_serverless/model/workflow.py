@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.config_types import FunctionConfiguration, WorkflowConfiguration, read_choice
+from multi_x_serverless.model.deployments import Deployments, Origin
 from multi_x_serverless.model.graph import Graph
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class WorkflowRecord:
         status: ``deployed``, or ``removing`` while (or after) a removal did not reach its end.
         plan_activated_at: When the active plan became active, seconds since the epoch, UTC.
         updated_at: When the record was last written, seconds since the epoch, UTC.
+        deployments: Those whose runs may be in the history, this one the last; none where an older program deployed.
     """
 
     workflow_id: str
@@ -132,6 +134,7 @@ class WorkflowRecord:
     plan_activated_at: float
     updated_at: float
     package_format: PackageFormat = "zip"
+    deployments: Deployments = field(default_factory=Deployments)
 
     @property
     def home_region(self) -> str:
@@ -139,9 +142,20 @@ class WorkflowRecord:
         return self.configuration.home_region
 
     @property
+    def manifest_ids(self) -> frozenset[str]:
+        """Manifests whose runs are runs of the deployed graph: its own, and those that differ in lines or settings."""
+        return self.deployments.manifest_ids(self.graph.id, self.home_region) | {self.manifest_id}
+
+    @property
+    def origins(self) -> dict[str, Origin]:
+        """Manifest id -> what its runs refer to, of all manifests of which that is known."""
+        own = Origin(self.graph, self.home_region, self.configuration.home_share)
+        return {**self.deployments.origins, self.manifest_id: own}
+
+    @property
     def deployment(self) -> str:
         """Digest of what the developer deployed; migrations and sweeps leave it as it is."""
-        deployed = replace(self, resources=(), plan_activated_at=0.0, updated_at=0.0)
+        deployed = replace(self, resources=(), plan_activated_at=0.0, updated_at=0.0, deployments=Deployments())
         return sha256(deployed.to_document()).hexdigest()
 
     def to_document(self) -> bytes:
@@ -169,6 +183,8 @@ class WorkflowRecord:
                 "status": self.status,
                 "plan_activated_at": self.plan_activated_at,
                 "updated_at": self.updated_at,
+                # Left out where there are none; a program that does not know them takes the record without.
+                **({"deployments": self.deployments.to_members()} if self.deployments.entries else {}),
             },
         )
 
@@ -181,7 +197,7 @@ class WorkflowRecord:
             NewerSchemaError: A newer version of the product wrote it.
         """
         fields = documents.read(text, WORKFLOW_SCHEMA, WORKFLOW_VERSION)
-        package = fields.section("package")
+        package, deployments = fields.section("package"), fields.optional_section("deployments")
         functions = [FunctionConfiguration.from_fields(entry) for entry in fields.sections("functions")]
         return cls(
             workflow_id=fields.text("workflow_id"),
@@ -199,4 +215,6 @@ class WorkflowRecord:
             status=read_choice(fields, "status", WORKFLOW_STATUSES),
             plan_activated_at=fields.number("plan_activated_at"),
             updated_at=fields.number("updated_at"),
+            # Records written before they were kept have none.
+            deployments=Deployments() if deployments is None else Deployments.from_fields(deployments),
         )

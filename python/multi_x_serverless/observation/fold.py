@@ -114,7 +114,7 @@ def _stuck(graph: Graph, failed: set[int], finished: set[int], decided: set[int]
 def fold(run_id: str, records: Iterable[Mapping[str, Any]], graph: Graph, status: RunStatus) -> ObservedRun | None:
     """The run that a set of records describes; `None` when its start was not logged."""
     ordered = _in_order(records)
-    start = next((record for record in ordered if record["t"] == "run_started"), None)
+    start = _start(ordered)
     if start is None:
         return None
     attempts = _Attempts(ordered, graph)
@@ -137,6 +137,16 @@ def fold(run_id: str, records: Iterable[Mapping[str, Any]], graph: Graph, status
         edges=edges,
         failed_attempts=_failed_attempts(ordered, graph),
     )
+
+
+def manifest_of_run(records: Iterable[Mapping[str, Any]]) -> str | None:
+    """The manifest that a run started under; `None` when its start was not logged."""
+    start = _start(_in_order(record for record in records if record["t"] == "run_started"))
+    return None if start is None else str(start["manifest"])
+
+
+def _start(ordered: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    return next((record for record in ordered if record["t"] == "run_started"), None)
 
 
 def finished_attempts(records: Iterable[Mapping[str, Any]], graph: Graph) -> dict[int, float]:

@@ -40,12 +40,12 @@ def priority(run_id: str) -> float:
 
 
 def features(run: ObservedRun) -> tuple[str, ...]:
-    """What may be rare about a run, each once. Features of different graphs are different ones."""
-    graph = run.manifest_id
-    found = [f"{graph}: node {index} in {node.region}" for index, node in run.nodes.items()]
-    found += [f"{graph}: edge {index} {'called' if edge.called else 'declined'}" for index, edge in run.edges.items()]
+    """What may be rare about a run, each once. Features of different packages are different ones, as graphs may be."""
+    package = run.manifest_id
+    found = [f"{package}: node {index} in {node.region}" for index, node in run.nodes.items()]
+    found += [f"{package}: edge {index} {'called' if edge.called else 'declined'}" for index, edge in run.edges.items()]
     if run.status == "failed":
-        found.append(f"{graph}: failed")
+        found.append(f"{package}: failed")
     return tuple(found)
 
 

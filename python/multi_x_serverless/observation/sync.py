@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -28,7 +28,7 @@ from multi_x_serverless.errors import CloudError, ConflictError
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.run import ObservedRun, RunStatus
 from multi_x_serverless.model.sync_state import CountedRuns, OpenRun, SyncCursor
-from multi_x_serverless.observation.fold import examine, fold
+from multi_x_serverless.observation.fold import examine, fold, manifest_of_run
 from multi_x_serverless.observation.history import HistoryWriter, day_of
 from multi_x_serverless.sdk.records import MARKER, MalformedRecordError, NewerRecordError, parse_line
 
@@ -147,6 +147,7 @@ def sync_logs(
     graph: Graph,
     sources: tuple[LogSource, ...],
     *,
+    earlier: Mapping[str, Graph] | None = None,
     should_stop: Callable[[], bool] = _never,
 ) -> SyncReport:
     """Read what is new in the logs of a workflow and add the runs that ended to its history.
@@ -156,13 +157,14 @@ def sync_logs(
         workflow_id: The workflow.
         graph: Its graph.
         sources: Its logs.
+        earlier: Manifest id -> graph, of earlier deployments; runs of manifests that are not among them are `graph`'s.
         should_stop: Asked between lines; when it says so, what was read is saved and the rest left to the next sync.
 
     Raises:
         ConflictError: Another sync of the workflow is under way.
     """
     with lock(cloud, f"{workflow_id} (data_sync)"):
-        return _Sync(cloud, workflow_id, graph).read(sources, cloud.now(), should_stop)
+        return _Sync(cloud, workflow_id, graph, earlier or {}).read(sources, cloud.now(), should_stop)
 
 
 def forget_sync(cloud: Cloud, workflow_id: str) -> None:
@@ -237,10 +239,11 @@ class _Counters:
 class _Sync:
     """One sync of one workflow."""
 
-    def __init__(self, cloud: Cloud, workflow_id: str, graph: Graph) -> None:
+    def __init__(self, cloud: Cloud, workflow_id: str, graph: Graph, earlier: Mapping[str, Graph]) -> None:
         self._cloud = cloud
         self._workflow_id = workflow_id
         self._graph = graph
+        self._others = {manifest_id: other for manifest_id, other in earlier.items() if other.id != graph.id}
         self._history = HistoryWriter(cloud, workflow_id)
         store, region, table = cloud.key_value, cloud.system_region, physical_name("statistics")
         self._cursors = DocumentTable(store, region, table, SyncCursor.to_document, SyncCursor.from_document)
@@ -401,7 +404,7 @@ class _Sync:
             status = self._status(run, is_silent=is_silent, has_all=is_last and slowest >= read_until)
             if status is not None:
                 ended.append(run_id)
-                folded = fold(run_id, run.records.values(), self._graph, status)
+                folded = fold(run_id, run.records.values(), self._graph_of(run), status)
                 observed += [] if folded is None else [folded]
                 self._met.lost += folded is None
         if observed:
@@ -423,10 +426,17 @@ class _Sync:
         may_have_ended = run.is_changed or is_silent or (has_all and (run.is_touched or bool(self._before.behind)))
         if not may_have_ended:
             return None
-        state = examine(run.records.values(), self._graph)
+        state = examine(run.records.values(), self._graph_of(run))
         if state.is_complete:
             return "complete"
         return "failed" if is_silent or (has_all and state.is_given_up) else None
+
+    def _graph_of(self, run: _Open) -> Graph:
+        """What the indices in a run's records mean; of unknown manifests, and while its start is not read, a guess."""
+        if not self._others:
+            return self._graph
+        manifest_id = manifest_of_run(run.records.values())
+        return self._graph if manifest_id is None else self._others.get(manifest_id, self._graph)
 
     def _oldest_beyond_limit(self) -> frozenset[str]:
         """Runs that have waited longest, where more are open than are carried over."""

@@ -62,12 +62,22 @@ class SolveSettings:
 
 @dataclass(frozen=True)
 class WorkflowModel:
-    """What is known of a workflow itself."""
+    """What is known of a workflow itself.
+
+    Attributes:
+        manifest_id: Of the deployed package.
+        earlier_manifest_ids: Of earlier packages with the same graph and home: their runs are this workflow's as well.
+    """
 
     configuration: WorkflowConfiguration
     functions: Mapping[str, FunctionConfiguration]
     graph: Graph
     manifest_id: str
+    earlier_manifest_ids: frozenset[str] = frozenset()
+
+    def is_of_graph(self, run: ObservedRun) -> bool:
+        """Whether the nodes and edges of a run are those of this workflow."""
+        return run.manifest_id == self.manifest_id or run.manifest_id in self.earlier_manifest_ids
 
 
 def build_problem(
@@ -75,12 +85,12 @@ def build_problem(
 ) -> bytes:
     """Write the problem document.
 
-    Runs of another graph (older manifest) and runs that failed are left out: their nodes and edges are not these.
+    Runs of another graph and runs that failed are left out: the nodes and edges of these are others, or not all.
 
     Raises:
         NotEnoughDataError: No usable run, or a region without a signal.
     """
-    usable = tuple(run for run in runs if run.status == "complete" and run.manifest_id == workflow.manifest_id)
+    usable = tuple(run for run in runs if run.status == "complete" and workflow.is_of_graph(run))
     if not usable:
         raise NotEnoughDataError(
             f"there is no finished run of '{workflow.configuration.workflow_id}' to learn from: run it, then "

@@ -218,13 +218,13 @@ class WorkflowRun:
 
     def _plan(self, placement: Mapping[str, str]) -> None:
         manifest = self._project.manifest
-        known = {name for node in manifest.nodes for name in (node.name, node.function)}
+        function_of = {name: node.function for node in manifest.nodes for name in (node.name, node.function)}
         for name, region in placement.items():
-            if name not in known or region not in manifest.regions:
-                raise LookupError(
-                    f"'{name}' cannot be placed in '{region}'; regions are {', '.join(manifest.regions)}, names are "
-                    f"{', '.join(sorted(known))}"
-                )
+            if name not in function_of:
+                raise LookupError(f"there is no '{name}' to be placed; names are {', '.join(sorted(function_of))}")
+            allowed = self._project.functions[function_of[name]].allowed_regions
+            if region not in allowed:
+                raise LookupError(f"'{name}' cannot be placed in '{region}'; it may run in {', '.join(allowed)}")
         chosen = tuple(
             manifest.regions.index(placement.get(node.name, placement.get(node.function, manifest.home)))
             for node in manifest.nodes

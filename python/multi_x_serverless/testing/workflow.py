@@ -53,7 +53,7 @@ class WorkflowTest:
         """Start a run without delivering anything; the arguments are those of `WorkflowRun`.
 
         Raises:
-            LookupError: The placement names what does not exist.
+            LookupError: The placement names what does not exist, or a region in which a function may not run.
             InvalidObjectKeyError: The key of an object cannot be used.
             PayloadError: The payload is neither JSON nor bytes.
         """
@@ -80,7 +80,7 @@ class WorkflowTest:
         """Start a run and deliver until nothing is pending.
 
         Raises:
-            LookupError: The placement names what does not exist.
+            LookupError: The placement names what does not exist, or a region in which a function may not run.
             InvalidObjectKeyError: The key of an object cannot be used.
             PayloadError: The payload is neither JSON nor bytes.
             BaseException: What a function raised, if errors are raised.

@@ -16,10 +16,11 @@ from multi_x_serverless.cli.commands.report import show_report
 from multi_x_serverless.cli.commands.status import show_status
 from multi_x_serverless.cli.output import write_table
 from multi_x_serverless.cli.session import Settings
-from multi_x_serverless.cli.table_layout import Column, column_widths, elide, paragraphs
+from multi_x_serverless.cli.table_layout import column_widths, elide, paragraphs
 from multi_x_serverless.observation.history import History
 from multi_x_serverless.observation.sync import SyncReport
 from multi_x_serverless.observation.trace import NodeTrace, RunTrace
+from multi_x_serverless.report.tables import Column
 from tests.unit.adaptation.deployed import add_runs, deployed_example
 from tests.unit.cli.golden import table_settings
 from tests.unit.cli.test_golden_output import OBSERVED, report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,7 @@ from multi_x_serverless.errors import (
     InvalidConfigurationError,
     InvalidWorkflowError,
 )
+from multi_x_serverless.model.deployments import Deployments
 from multi_x_serverless.sdk.environment import ACCOUNT, BUCKET_PREFIX, FUNCTION, TABLE_PREFIX
 from tests.fakes import FakeCloud
 from tests.unit.deployment.conftest import no_sleep
@@ -181,6 +183,86 @@ def test_moved_lines_change_the_manifest_but_not_the_plan(cloud: FakeCloud, proj
     assert functions(cloud) == HOME_FUNCTIONS | {"left in ca-central-1"}
 
 
+def deployments_of(cloud: FakeCloud) -> list[tuple[float, str, tuple[str, ...]]]:
+    return [(entry.at, entry.manifest_id, entry.functions) for entry in check_consistent(cloud).deployments.entries]
+
+
+def test_the_record_keeps_which_manifests_are_of_the_graph(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    first, begun = check_consistent(cloud).manifest_id, cloud.now()
+    everything = ("first", "join", "left")
+    assert deployments_of(cloud) == [(begun, first, everything)]
+    cloud.time += 60
+    make_project(project, "# a comment\n" + SOURCE, CONFIGURATION + "home_share: 0.2\n")
+    deploy(cloud, project)
+    second = check_consistent(cloud)
+    assert second.manifest_id != first
+    assert deployments_of(cloud) == [(begun, first, everything), (begun + 60, second.manifest_id, everything)]
+    assert second.manifest_ids == {first, second.manifest_id}
+    assert second.origins[first].home_share == 0.1
+    assert second.origins[second.manifest_id].home_share == 0.2
+    stage(cloud, left="ca-central-1")
+    cloud.time += 60
+    migrate(cloud, WORKFLOW_ID)
+    assert check_consistent(cloud).deployments == second.deployments, "a migration deploys nothing at home"
+
+
+def test_only_functions_that_changed_at_home_are_kept_with_a_deployment(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    stage(cloud, left="ca-central-1")
+    migrate(cloud, WORKFLOW_ID)
+    before = deployments_of(cloud)
+    cloud.time += 60
+    more = "    regions_and_providers={'providers': {'aws': {'config': {'memory': 512}}}},\n"
+    source = SOURCE.replace('name="left")', f'name="left",\n{more})')
+    del cloud.functions.functions["ca-central-1", function_name(WORKFLOW_ID, "left")]
+    deploy(cloud, project)
+    assert deployments_of(cloud) == before, "what was made anew away changes nothing at home"
+    deploy(cloud, make_project(project, configuration=CONFIGURATION + "solver: heuristic\n"))
+    assert deployments_of(cloud) == before, "nor does what no function reads"
+    del cloud.functions.functions["us-east-1", function_name(WORKFLOW_ID, "left")]
+    deploy(cloud, project)
+    assert deployments_of(cloud) == [*before, (cloud.now(), before[0][1], ("left",))]
+    deploy(cloud, make_project(project, source, CONFIGURATION + "solver: heuristic\n"))
+    assert deployments_of(cloud)[-1][2] == ("first", "join", "left"), "one package for all"
+
+
+def test_nothing_of_another_graph_or_home_counts_but_all_is_known(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    old = check_consistent(cloud)
+    twice = "    workflow.invoke_serverless_function(join, event)\n"
+    deploy(cloud, make_project(project, SOURCE.replace(twice, twice * 2, 1)))
+    other = check_consistent(cloud)
+    assert other.manifest_ids == {other.manifest_id}
+    assert other.origins[old.manifest_id].graph == old.graph.without_lines()
+    deploy(cloud, make_project(project, "# back\n" + SOURCE))
+    again = check_consistent(cloud)
+    assert again.manifest_ids == {old.manifest_id, again.manifest_id}
+    moved = CONFIGURATION.replace("home_region: us-east-1", "home_region: us-west-1")
+    deploy(cloud, make_project(project, SOURCE, moved))
+    record = record_of(cloud)
+    assert record is not None
+    assert record.manifest_ids == {record.manifest_id}, "plans are compared with another home"
+
+
+def test_deploying_over_what_an_older_program_deployed_keeps_what_is_known_of_it(
+    cloud: FakeCloud, project: Path
+) -> None:
+    deploy(cloud, project)
+    stored = workflow_table(cloud).get(Key(WORKFLOW_ID))
+    assert stored is not None
+    write_record(cloud, replace(stored.value, deployments=Deployments()), stored)
+    assert deploy(cloud, project).actions == (), "that alone is nothing to deploy"
+    make_project(project, "# a comment\n" + SOURCE)
+    old, begun = stored.value, cloud.now()
+    cloud.time += 60
+    deploy(cloud, project)
+    record = check_consistent(cloud)
+    assert record.manifest_ids == {old.manifest_id, record.manifest_id}
+    assert deployments_of(cloud)[0] == (begun, old.manifest_id, ()), "when it replaced containers is not known"
+    assert len(deployments_of(cloud)) == 2
+
+
 def test_other_nodes_bring_the_workflow_home(cloud: FakeCloud, project: Path) -> None:
     deploy(cloud, project)
     stage(cloud, left="ca-central-1")
@@ -268,6 +350,13 @@ def test_record_that_changed_meanwhile_is_not_overwritten(cloud: FakeCloud, proj
         write_record(cloud, stored.value, stored)
     with pytest.raises(ConflictError):
         write_record(cloud, stored.value, None)
+
+
+def test_functions_cannot_be_left_out_of_their_package(cloud: FakeCloud, project: Path) -> None:
+    configuration = project / ".multi-x-serverless" / "config.yml"
+    configuration.write_text(configuration.read_text() + 'package_exclude: ["*.py"]\n')
+    with pytest.raises(InvalidConfigurationError, match=r"has '\*\.py', which leaves out app\.py with the function"):
+        deploy(cloud, project)
 
 
 def test_refused_projects_change_nothing(cloud: FakeCloud, project: Path) -> None:

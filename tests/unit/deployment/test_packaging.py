@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from multi_x_serverless.deployment.build import build
 from multi_x_serverless.deployment.packaging import Package, build_package
 from multi_x_serverless.deployment.requirements import Target
 from multi_x_serverless.errors import DeploymentError
+from multi_x_serverless.model.package_patterns import first_match
 from multi_x_serverless.sdk.manifest import MANIFEST_FILE, Manifest, ManifestFunction, ManifestNode
 from tests.fakes import FakeCloud
 from tests.unit.deployment.projects import make_project
@@ -36,7 +38,7 @@ MANIFEST = Manifest(
 )
 
 
-def pack(project: Path, **options: frozenset[str]) -> Package:
+def pack(project: Path, **options: Callable[[str], bool]) -> Package:
     return build_package(project, MANIFEST, TARGET, cache=project.parent / "cache", **options)
 
 
@@ -129,8 +131,17 @@ def test_what_does_not_belong_into_a_package_is_left_out(project: Path) -> None:
         (project / name).write_text("")
     (project / "helpers" / "tests").mkdir()
     (project / "helpers" / "tests" / "kept.py").write_text("")
-    found = own_names(pack(project, left_out=frozenset({"iam_policy.json"})))
+    found = own_names(pack(project, left_out=lambda name: name == "iam_policy.json"))
     assert found == {"app.py", "helpers/tests/kept.py"}
+
+
+def test_what_the_configuration_excludes_is_left_out(project: Path) -> None:
+    for name in ("inputs.jsonl", "helpers/more.jsonl", "data/big/list.txt", "helpers/data", "notes/old/a.md"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("")
+    patterns = ("*.jsonl", "data/", "notes/old", "iam_policy.json")
+    found = own_names(pack(project, left_out=lambda name: first_match(patterns, name) is not None))
+    assert found == {"app.py", "helpers/data"}
 
 
 @pytest.mark.parametrize("name", ["multi_x_serverless/x.py", "multi_x_serverless.py", MANIFEST_FILE])

@@ -69,6 +69,7 @@ solver: heuristic
 home_share: 0.2
 priority_tolerance: 0.05
 data_regions: {greet: us-east-1}
+package_exclude: ["*.jsonl", data/]
 """
 
 
@@ -123,6 +124,7 @@ def test_complete_configuration_is_read(tmp_path: Path) -> None:
         home_share=0.2,
         priority_tolerance=0.05,
         data_regions={"greet": "us-east-1"},
+        package_exclude=("*.jsonl", "data/"),
     )
 
 
@@ -204,6 +206,9 @@ MISTAKES = [
     ("environment_variables: [{key: AWS_REGION, value: x}]", 4, "reserved for the platform"),
     ("environment_variables:\n- {key: AA, value: x}\n- {key: AA, value: y}", 6, "repeats the variable 'AA'"),
     ("data_regions: {f: mars-north-1}", 4, "is no region that is known"),
+    ("package_exclude: [/]", 4, "expected a pattern of files"),
+    ("package_exclude: [a, ../b]", 4, "expected a pattern of files"),
+    ("package_exclude: inputs.jsonl", 4, "expected a list"),
     ("home_regions: [{provider: aws, region: us-east-1}]", 4, "are both given"),
     (
         "regions_and_providers:\n  allowed_regions:\n  - {provider: aws, region: ca-centra-1}",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError
 from multi_x_serverless.model.config_types import FunctionConfiguration, ProviderSettings, WorkflowConfiguration
+from multi_x_serverless.model.deployments import Deployment, Deployments, Origin
 from multi_x_serverless.model.graph import CallStep, Edge, Graph, Node
 from multi_x_serverless.model.workflow import PackageReference, Resource, WorkflowRecord
 
@@ -44,6 +46,53 @@ def test_record_survives_storage_with_the_order_of_its_functions() -> None:
     assert again == RECORD
     assert list(again.functions) == ["z", "a"]
     assert again.home_region == "us-east-1"
+
+
+EARLIER = Graph((Node("z:entry_point:0", "z", False),), ())
+DEPLOYMENTS = (
+    Deployments()
+    .followed_by(Deployment(0.5, "of EARLIER", EARLIER.id, "us-east-1", 0.1), EARLIER)
+    .followed_by(Deployment(1.0, "comment", RECORD.graph.id, "us-east-1", 0.2, ("a", "z")), RECORD.graph)
+    .followed_by(Deployment(1.2, RECORD.manifest_id, RECORD.graph.id, "us-east-1", 0.2, ("z",)), RECORD.graph)
+)
+REDEPLOYED = replace(RECORD, deployments=DEPLOYMENTS)
+
+
+def test_earlier_deployments_survive_storage_and_say_whose_runs_count() -> None:
+    again = WorkflowRecord.from_document(REDEPLOYED.to_document())
+    assert again == REDEPLOYED
+    assert again.manifest_ids == {"comment", RECORD.manifest_id}
+    assert again.origins == {
+        "of EARLIER": Origin(EARLIER, "us-east-1", 0.1),
+        "comment": Origin(RECORD.graph.without_lines(), "us-east-1", 0.2),
+        RECORD.manifest_id: Origin(RECORD.graph, "us-east-1", 0.1),
+    }
+
+
+def test_records_of_before_deployments_were_kept_know_their_own_manifest() -> None:
+    document = json.loads(RECORD.to_document())
+    assert "deployments" not in document, "written as ever where there are none"
+    assert WorkflowRecord.from_document(RECORD.to_document()).manifest_ids == {RECORD.manifest_id}
+    assert RECORD.origins == {RECORD.manifest_id: Origin(RECORD.graph, "us-east-1", 0.1)}
+
+
+def test_a_program_that_knows_no_deployments_reads_the_record_without() -> None:
+    # It refuses newer versions and passes over members that it does not know.
+    document = json.loads(REDEPLOYED.to_document())
+    assert document["version"] == 1
+    del document["deployments"]
+    assert WorkflowRecord.from_document(json.dumps(document)) == RECORD
+
+
+def test_what_was_deployed_before_is_no_part_of_what_is() -> None:
+    assert REDEPLOYED.deployment == RECORD.deployment
+
+
+def test_a_deployment_of_an_unknown_graph_is_refused() -> None:
+    document = json.loads(REDEPLOYED.to_document())
+    del document["deployments"]["graphs"][EARLIER.id]
+    with pytest.raises(InvalidDocumentError, match=r"deployments.entries\[0\].graph_id"):
+        WorkflowRecord.from_document(json.dumps(document))
 
 
 def changed(path: list[str | int], value: object) -> str:

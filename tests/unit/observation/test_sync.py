@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key, LogEvent
 from multi_x_serverless.errors import CloudError, ConflictError
+from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.sync_state import SyncCursor
 from multi_x_serverless.observation import history, sync
@@ -118,6 +119,42 @@ def test_any_split_into_syncs_gives_the_same_history(
     completed += split.sync(EPOCH + 1_000.0).completed
     assert completed == len(logs)
     assert History(split.cloud).runs(WORKFLOW_ID) == History(once.cloud).runs(WORKFLOW_ID)
+
+
+def shorter() -> Graph:
+    """The diamond without its join: another graph, whose runs end where the diamond's go on."""
+    whole = diamond()
+    return Graph(whole.nodes[:2], whole.edges[:1])
+
+
+def of_shorter(run_id: str) -> list[dict[str, Any]]:
+    records = [record for record in RunLog(run_id).complete() if record["node"] < 2 and record.get("edge", 0) == 0]
+    return [record | ({"manifest": "short"} if record["t"] == "run_started" else {}) for record in records]
+
+
+def test_a_run_is_read_by_the_graph_that_it_started_under() -> None:
+    setting = Setting()
+    setting.write([*of_shorter("old"), *RunLog("new").complete()])
+    known = {"short": shorter(), "m1": diamond()}
+    report = setting.sync(EPOCH + 100.0, earlier=known)
+    assert (report.completed, report.failed, report.open) == (2, 0, 0)
+    runs = {run.run_id: run for run in History(setting.cloud).runs(WORKFLOW_ID)}
+    assert (runs["old"].manifest_id, set(runs["old"].nodes), set(runs["old"].edges)) == ("short", {0, 1}, {0})
+    assert set(runs["new"].edges) == {0, 1, 2}
+    # The other way round: what is left of a longer graph's run is not taken for a whole one.
+    setting = Setting()
+    setting.write([record for record in RunLog("cut").complete() if record["node"] < 2])
+    arguments = (setting.cloud, WORKFLOW_ID, shorter(), (SOURCE,))
+    setting.time = EPOCH + 100.0
+    assert sync_logs(*arguments, earlier=known).open == 1
+    setting.time = EPOCH + 2 * GIVE_UP_AFTER_S
+    assert sync_logs(*arguments, earlier=known).failed == 1
+
+
+def test_runs_of_unknown_manifests_are_read_by_the_deployed_graph() -> None:
+    setting = Setting()
+    setting.write(RunLog("run").complete())
+    assert setting.sync(EPOCH + 100.0, earlier={"short": shorter()}).completed == 1
 
 
 def test_a_clock_that_was_ahead_for_a_while_loses_no_runs_and_counts_none_twice() -> None:

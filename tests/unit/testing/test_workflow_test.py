@@ -201,7 +201,19 @@ def test_placement() -> None:
         run = test.run(event, placement={"sync_function": "ca-central-1"})
         with pytest.raises(LookupError, match="cannot be placed"):
             test.run(event, placement={"sync_function": "nowhere"})
+        with pytest.raises(LookupError, match="there is no 'sink' to be placed; names are initial_function"):
+            test.run(event, placement={"sink": "ca-central-1"})
     assert [step.region for step in run.steps] == ["us-east-1", "ca-central-1", "us-east-1"]
+
+
+def test_a_pinned_function_is_not_placed_elsewhere(tmp_path: Path) -> None:
+    pinned = 'regions_and_providers={"allowed_regions": ["us-east-1", "us-west-2"]}'
+    (tmp_path / "app.py").write_text(COPY.replace("entry_point=True", f"entry_point=True, {pinned}"))
+    with WorkflowTest(tmp_path) as test:
+        with pytest.raises(LookupError, match=r"in 'ca-central-1'; it may run in us-east-1, us-west-2$"):
+            test.run("in", objects={"in": b""}, placement={"copy": "ca-central-1"})
+        run = test.run("in", objects={"in": b""}, placement={"copy": "us-west-2"})
+    assert run.steps[0].region == "us-west-2"
 
 
 @pytest.mark.parametrize(("first", "second", "third"), list(itertools.product([False, True], repeat=3)))

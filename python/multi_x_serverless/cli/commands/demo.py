@@ -24,6 +24,7 @@ MARKER = ".multi-x-serverless-demo"
 """A directory with this file was made by the demo and may be made anew."""
 
 INPUTS = "inputs.jsonl"
+PAGE = "report.html"
 EXAMPLE_INPUTS = 120
 """Lines of the file of inputs that `new_workflow` makes."""
 
@@ -63,7 +64,7 @@ def command(settings: Settings, directory: Path, runs: int) -> int:
         (f"Run it {runs} times by the plan", ["run", WORKFLOW_ID, "--arguments-file", INPUTS]),
         ("Read the logs again", ["data_sync"]),
         ("Where did the nodes run?", ["status", WORKFLOW_ID]),
-        ("What was saved?", ["report", WORKFLOW_ID]),
+        ("What was saved?", ["report", WORKFLOW_ID, "-o", PAGE]),
     ]
     count = len(steps) + 1
     demo.show_variables()
@@ -82,6 +83,7 @@ def command(settings: Settings, directory: Path, runs: int) -> int:
         write_json("demo", {"directory": str(directory), "steps": demo.steps, "elapsed_s": elapsed_s})
     elif code == EXIT_OK:
         click.echo(f"\nThe demo took {elapsed_s:.0f} s. Its directory is {directory}.")
+        click.echo(f"The report as a page, for a browser: {project / PAGE}")
     return EXIT_OK if code == EXIT_OK else EXIT_FAILURE
 
 

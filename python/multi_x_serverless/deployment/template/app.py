@@ -41,6 +41,7 @@ def receive(event):
 def count_words(words):
     """The most frequent words."""
     counts = Counter(words)
+    print(f"{len(words)} words, {len(counts)} different ones")  # shown by `multi_x_serverless logs`
     frequent = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:5]
     workflow.invoke_serverless_function(
         summarise, {"words": len(words), "distinct": len(counts), "frequent": [list(entry) for entry in frequent]}

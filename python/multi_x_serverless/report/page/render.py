@@ -1,0 +1,149 @@
+"""The report as one page: HTML with its style, script and data in it, that asks nobody for anything.
+
+A policy in the page forbids everything but that one style and script, which it names by their digests: whatever else
+came into the page could neither run nor call out.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+
+from multi_x_serverless.report.page.data_section import data_section, facts, warnings
+from multi_x_serverless.report.page.hour_states import crossed_pairs, hour_document, keyed_regions
+from multi_x_serverless.report.page.intensity_chart import draw_intensities, has_intensities
+from multi_x_serverless.report.page.markup import Markup, element, join, raw
+from multi_x_serverless.report.page.placement_section import intensity_table, legend, placement_section
+from multi_x_serverless.report.page.region_keys import COLOURS, RegionKey, region_keys, slot_class
+from multi_x_serverless.report.page.report_data import ReportData
+from multi_x_serverless.report.page.savings_section import (
+    key_figures,
+    ledger_section,
+    savings_section,
+    trade_offs_section,
+)
+from multi_x_serverless.report.page.table_markup import table
+
+# Not importlib.resources: its import costs 30 ms, and this package is never run from inside an archive.
+_DIRECTORY = Path(__file__).parent
+
+CONTENTS = (
+    ("placement", "Where nodes run"),
+    ("intensities", "Carbon intensities"),
+    ("trade-offs", "Trade-offs"),
+    ("savings", "What is saved"),
+    ("ledger", "Ledger"),
+    ("data", "Data and assumptions"),
+)
+
+
+def render_page(report: ReportData) -> str:
+    """The page as HTML."""
+    keys = region_keys(report.home, keyed_regions(report))
+    pairs = crossed_pairs(report, keys)
+    style = (_DIRECTORY / "page.css").read_text(encoding="utf-8") + region_rules()
+    script = (_DIRECTORY / "page.js").read_text(encoding="utf-8")
+    title = f"{report.workflow_id}: report of plan {report.plan.version}"
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("meta", name="referrer", content="no-referrer"),
+        element("link", rel="icon", href="data:,"),
+        element("title", title),
+        raw("style", style),
+    )
+    body = element(
+        "body",
+        element("a", "Skip to the figures", class_="skip", href="#main"),
+        element(
+            "header",
+            element("h1", element("bdi", report.workflow_id), ": report of plan ", str(report.plan.version)),
+            facts(report),
+        ),
+        _contents(),
+        element(
+            "main",
+            warnings(report),
+            key_figures(report),
+            placement_section(report, keys, pairs),
+            _intensities_section(report, keys),
+            trade_offs_section(report),
+            savings_section(report),
+            ledger_section(report),
+            data_section(report),
+            id="main",
+        ),
+        element(
+            "footer", element("p", f"Made by {report.program}. This page is complete in itself and loads nothing.")
+        ),
+        raw("script", hour_document(report, keys, pairs), type="application/json", id="hours"),
+        raw("script", script),
+    )
+    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
+
+
+def region_rules() -> str:
+    """A rule for each colour of regions."""
+    rules = []
+    for slot in range(len(COLOURS) + 1):
+        key = RegionKey("", "", slot)
+        rules.append(f".{slot_class(slot)}{{--region:{key.colour};--ink:{key.ink}}}\n")
+    return "".join(rules)
+
+
+def _policy(style: str, script: str) -> str:
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src '{_digest(style)}'",
+            f"script-src '{_digest(script)}'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def _digest(content: str) -> str:
+    """As policies name what they allow."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+
+
+def _contents() -> Markup:
+    items = (element("li", element("a", name, href=f"#{target}")) for target, name in CONTENTS)
+    return element("nav", element("ul", *items), aria_label="On this page")
+
+
+def _intensities_section(report: ReportData, keys: tuple[RegionKey, ...]) -> Markup:
+    origin = (
+        "Intensities that the plan was made with."
+        if report.intensity_origin == "problem"
+        else "Intensities as they were collected last; what the plan was made with was not kept."
+        if report.plan.solver != "none"
+        else "Intensities as they were collected last; the plan was made without any."
+    )
+    if has_intensities(report, keys):
+        body = join(
+            (
+                element("div", draw_intensities(report, keys, report.hour_made), class_="picture"),
+                legend(report, keys),
+                element(
+                    "p",
+                    f"{origin} gCO2eq/kWh; thin grey lines are further regions that the workflow may use.",
+                    class_="note",
+                ),
+                element("details", element("summary", "As a table"), table(intensity_table(report, keys))),
+            )
+        )
+    else:
+        body = element("p", "No carbon intensities were collected yet: 'data_collect carbon' collects them.")
+    return element(
+        "section",
+        element("h2", "Carbon intensities and the plan", id="intensities"),
+        body,
+        aria_labelledby="intensities",
+    )

@@ -1,0 +1,301 @@
+"""The parts of the page that say what is saved and what it takes: key figures, bars, tables, trade-offs, ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from multi_x_serverless.adaptation.savings import Average
+from multi_x_serverless.model.ledger import LedgerEntry
+from multi_x_serverless.report.page.frontier_chart import draw_frontier
+from multi_x_serverless.report.page.markup import Markup, element, join
+from multi_x_serverless.report.page.report_data import ReportData, TradeOffs
+from multi_x_serverless.report.page.table_markup import show, table
+from multi_x_serverless.report.savings_tables import (
+    ASSUMED_NAMES,
+    KIND_NAMES,
+    expected_parts,
+    net_parts,
+    observed_parts,
+    overhead_parts,
+)
+from multi_x_serverless.report.tables import Column, Table
+from multi_x_serverless.report.wording import (
+    counted,
+    describe_completeness,
+    dollars,
+    dollars_per_million,
+    grams,
+    percent,
+    relative,
+    seconds,
+)
+
+NEWEST_ENTRIES = 50
+"""Entries of the ledger that are shown one by one; the table by kind has all."""
+
+NORMAL_95 = 1.959964
+"""Standard errors on either side of a mean, for an interval of 95 %."""
+
+
+@dataclass(frozen=True)
+class _Bar:
+    """A bar of the chart of carbon per run, in gCO2eq; `error` is half of the 95 % interval, 0 if there is none."""
+
+    label: str
+    kind: str
+    value: float
+    error: float = 0.0
+
+
+def key_figures(report: ReportData) -> Markup:
+    """The few figures that most readers came for, each with what kind of figure it is."""
+    savings, figures = report.savings, []
+    expected, observed, net = savings.expected, savings.observed, savings.net
+    if expected is not None:
+        figures.append(_figure("carbon vs home", _change(expected.plan, expected.home), "simulated"))
+        if expected.best_static is not None:
+            label = f"carbon vs best single region ({expected.best_static_region})"
+            figures.append(_figure(label, _change(expected.plan, expected.best_static), "simulated"))
+    if observed.carbon is not None:
+        saving = observed.carbon
+        spread = f"95 % confidence: {percent(-saving.high, signed=True)} to {percent(-saving.low, signed=True)}"
+        figures.append(
+            _figure(
+                "carbon vs home share", percent(-saving.fraction, signed=True), "modelled from observed runs", spread
+            )
+        )
+    if net.observed_net is not None:
+        interval = net.observed_net.carbon_gco2eq
+        spread = f"95 % confidence: {grams(interval.low)} to {grams(interval.high)}"
+        label = f"CO2eq saved in {net.days} days, net of overhead"
+        figures.append(_figure(label, grams(interval.value), "modelled from observed runs", spread))
+    elif net.expected.runs:
+        label = f"CO2eq expected to be saved in {net.days} days, net of overhead"
+        figures.append(_figure(label, grams(net.expected_net.carbon_gco2eq), "simulated, less overhead modelled"))
+    return element("ul", *figures, class_="figures") if figures else Markup()
+
+
+def _figure(label: str, value: str, kind: str, spread: str = "") -> Markup:
+    return element(
+        "li",
+        element("span", label, class_="label"),
+        element("strong", value),
+        element("span", kind, class_="kind"),
+        element("span", spread, class_="kind") if spread else None,
+    )
+
+
+def _change(plan: Average, baseline: Average) -> str:
+    if baseline.carbon_gco2eq <= 0:
+        return "-"
+    return relative(plan.carbon_gco2eq / baseline.carbon_gco2eq - 1.0)
+
+
+def savings_section(report: ReportData) -> Markup:
+    """Expected and observed savings, and gross, overhead and net."""
+    savings = report.savings
+    bars = _bars(report)
+    return element(
+        "section",
+        element("h2", "What is saved", id="savings"),
+        _bar_chart(bars) if bars else None,
+        element("h3", "Expected: simulated"),
+        show(expected_parts(savings)),
+        _against(report),
+        element("h3", "Observed: measured and modelled from runs"),
+        show(observed_parts(savings.observed, savings.plan.version)),
+        element(
+            "p",
+            "No run was in a single other region throughout: against those there is only what is expected.",
+            class_="note",
+        )
+        if savings.expected is not None
+        else None,
+        element("h3", "Gross, overhead and net"),
+        show(net_parts(savings.net)),
+        aria_labelledby="savings",
+    )
+
+
+def _against(report: ReportData) -> Markup | None:
+    """The plan against each baseline: what the table by home does not say."""
+    expected = report.savings.expected
+    if expected is None:
+        return None
+    baselines = [("home", expected.home)]
+    if expected.best_static is not None:
+        baselines.append((f"best single region for all hours ({expected.best_static_region})", expected.best_static))
+    baselines.append(("best single region of each hour", expected.best_single))
+    return table(
+        Table(
+            "Expected change by the plan against each of these, per run and without overhead",
+            (
+                Column("against"),
+                Column("CO2eq", is_number=True),
+                Column("USD", is_number=True),
+                Column("time", is_number=True),
+            ),
+            tuple((name, *_changes(expected.plan, baseline)) for name, baseline in baselines),
+        )
+    )
+
+
+def _changes(plan: Average, baseline: Average) -> tuple[str, str, str]:
+    def change(part: Callable[[Average], float]) -> str:
+        return relative(part(plan) / part(baseline) - 1.0 if part(baseline) > 0 else None)
+
+    return change(lambda a: a.carbon_gco2eq), change(lambda a: a.cost_usd), change(lambda a: a.runtime_s)
+
+
+def _bars(report: ReportData) -> list[_Bar]:
+    expected, observed = report.savings.expected, report.savings.observed
+    bars = []
+    if expected is not None:
+        bars.append(_Bar("home", "simulated", expected.home.carbon_gco2eq))
+        if expected.best_static is not None:
+            label = f"best single region for all hours ({expected.best_static_region})"
+            bars.append(_Bar(label, "simulated", expected.best_static.carbon_gco2eq))
+        bars.append(_Bar("best single region of each hour", "simulated", expected.best_single.carbon_gco2eq))
+        bars.append(_Bar("this plan", "simulated", expected.plan.carbon_gco2eq))
+    for label, sample in (("home share", observed.control), ("runs by the plan", observed.plan)):
+        if sample is not None and observed.control is not None:
+            error = NORMAL_95 * sample.standard_error.carbon_gco2eq
+            bars.append(_Bar(label, "modelled from observed runs", sample.mean.carbon_gco2eq, error))
+    return bars
+
+
+def _bar_chart(bars: Sequence[_Bar]) -> Markup:
+    longest = max(bar.value + bar.error for bar in bars) or 1.0
+    items = []
+    for bar in bars:
+        end, error = 1000.0 * bar.value / longest, 1000.0 * bar.error / longest
+        whisker = f"M{end - error:.1f} 10H{end + error:.1f}" if error else None
+        shown = grams(bar.value) + (f" ± {grams(bar.error)}" if bar.error else "")
+        items.append(
+            element(
+                "li",
+                element("span", bar.label, class_="label"),
+                element("span", f"{shown}, {bar.kind}", class_="value"),
+                element(
+                    "svg",
+                    element("rect", width=end, height=20, class_="bar" if bar.kind == "simulated" else "bar modelled"),
+                    element("path", d=whisker, class_="whisker edge") if whisker else None,
+                    element("path", d=whisker, class_="whisker") if whisker else None,
+                    viewBox="0 0 1000 20",
+                    preserveAspectRatio="none",
+                    aria_hidden="true",
+                ),
+            )
+        )
+    return element(
+        "figure",
+        element("figcaption", "Mean CO2eq per run; ± is half of the 95 % interval of the mean"),
+        element("ul", *items, class_="bars"),
+    )
+
+
+def trade_offs_section(report: ReportData) -> Markup:
+    """The Pareto frontier of an hour, or why there is none."""
+    found = report.trade_offs
+    if found is None:
+        body = element("p", f"No frontier is shown. {report.no_trade_offs}")
+    elif not found.points:
+        body = element("p", describe_completeness(found.epsilon, is_complete=found.is_complete, has_points=False))
+    else:
+        body = join(
+            (
+                element("div", draw_frontier(found), class_="picture"),
+                element(
+                    "p", "Points are the larger, the longer their p95 time. All figures are simulated.", class_="note"
+                ),
+                table(_frontier_table(found)),
+            )
+        )
+    return element("section", element("h2", "Trade-offs", id="trade-offs"), body, aria_labelledby="trade-offs")
+
+
+def _frontier_table(found: TradeOffs) -> Table:
+    rows = [("home", "", found.home), ("this plan", "", found.plan)]
+    points = [
+        (
+            f"{rank}{' (this plan)' if point.is_the_plans else ''}",
+            ", ".join(f"{count} in {region}" for region, count in sorted(point.nodes.items())),
+            point.metrics,
+        )
+        for rank, point in enumerate(found.points, start=1)
+    ]
+    return Table(
+        f"Pareto frontier of carbon, cost and p95 time, {found.hour:02}:00 UTC, in the planning scenarios",
+        (
+            Column("point"),
+            Column("CO2eq", is_number=True),
+            Column("USD per 1M", is_number=True),
+            Column("time", is_number=True),
+            Column("p95", is_number=True),
+            Column("nodes"),
+        ),
+        tuple(
+            (
+                name,
+                grams(metrics.carbon.mean),
+                dollars_per_million(metrics.cost.mean),
+                seconds(metrics.runtime.mean),
+                seconds(metrics.runtime.tail),
+                nodes,
+            )
+            for name, nodes, metrics in (*rows, *points)
+        ),
+        note=describe_completeness(found.epsilon, is_complete=found.is_complete, has_points=True),
+    )
+
+
+def ledger_section(report: ReportData) -> Markup:
+    """What planning spent: by kind, and the newest entries."""
+    net = report.savings.net
+    parts: list[Table | str] = [*overhead_parts(net)]
+    if not parts:
+        parts.append(f"In the last {net.days} days planning has spent nothing.")
+    if report.ledger:
+        parts.append(_entries(report.ledger, net.transmission))
+    return element(
+        "section", element("h2", "Ledger of the overhead", id="ledger"), show(parts), aria_labelledby="ledger"
+    )
+
+
+def _entries(entries: Sequence[LedgerEntry], transmission: str) -> Table:
+    def carbon(entry: LedgerEntry) -> float:
+        copied = entry.copied_worst_gco2eq if transmission == "worst" else entry.copied_best_gco2eq
+        return entry.carbon_gco2eq + copied
+
+    shown = entries[:NEWEST_ENTRIES]
+    failed = Counter(entry.kind for entry in shown if entry.failed)
+    left = len(entries) - len(shown)
+    return Table(
+        "Entries, newest first",
+        (
+            Column("ended (UTC)", is_whole=True),
+            Column("spent on"),
+            Column("times", is_number=True),
+            *((Column("failed", is_number=True),) if failed else ()),
+            Column("CO2eq", is_number=True),
+            Column("USD", is_number=True),
+            Column("assumed, not measured"),
+        ),
+        tuple(
+            (
+                datetime.fromtimestamp(entry.at, tz=timezone.utc).strftime("%Y-%m-%d %H:%M"),
+                KIND_NAMES[entry.kind],
+                str(entry.count),
+                *((str(entry.failed),) if failed else ()),
+                grams(carbon(entry)),
+                dollars(entry.cost_usd),
+                ", ".join(ASSUMED_NAMES[name] for name in entry.assumed) or "-",
+            )
+            for entry in shown
+        ),
+        note="Cold starts by plans are counted from runs and have no entries."
+        + (f" {counted(left, 'older entry')} not shown." if left else ""),
+    )

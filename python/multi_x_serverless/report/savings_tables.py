@@ -1,0 +1,257 @@
+"""What a plan saves, what that took, and what is left, as tables and sentences.
+
+*Expected* figures are simulated; *observed* ones are measured (times) or modelled from runs (carbon and cost). The
+words are the same wherever these tables are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from multi_x_serverless.report.tables import Column, Table
+from multi_x_serverless.report.wording import (
+    counted,
+    dollars,
+    dollars_per_million,
+    drawn_from,
+    grams,
+    percent,
+    seconds,
+    size,
+)
+
+if TYPE_CHECKING:
+    from multi_x_serverless.adaptation.comparison import Interval, Saving
+    from multi_x_serverless.adaptation.net_savings import Amount, MeasuredAmount, NetSaving, OverheadItem, OverheadKind
+    from multi_x_serverless.adaptation.savings import Average, Observed, SavingsReport
+    from multi_x_serverless.model.ledger import Assumed
+
+EXPECTED_DATA = "Data that the expected figures rest on"
+OBSERVED_DATA = "Data that the observed figures rest on"
+
+KIND_NAMES: Mapping[OverheadKind, str] = {
+    "solve": "solves",
+    "check": "weighing plans",
+    "migration": "migrations",
+    "deployment": "new code away from home",
+    "sync": "data_sync",
+    "collect": "data_collect",
+    "framework": "jobs in the cloud",
+    "cold_starts": "cold starts by plans",
+}
+
+ASSUMED_NAMES: Mapping[Assumed, str] = {
+    "billed_s": "times",
+    "copied_bytes": "bytes",
+    "intensity": "carbon intensities",
+    "memory": "memory of earlier functions",
+    "prices": "prices",
+    "probes": "number of probes",
+}
+
+
+def expected_parts(report: SavingsReport) -> Sequence[Table | str]:
+    """What the plan is expected to save."""
+    expected, plan = report.expected, report.plan
+    if expected is None:
+        return (f"Plan {plan.version} sends everything home: nothing is expected to be saved.",)
+    rows = [("home", *_cells(expected.home, expected.home))]
+    if expected.best_static is not None:
+        name = f"best single region for all hours ({expected.best_static_region})"
+        rows.append((name, *_cells(expected.best_static, expected.home)))
+    rows.append(("best single region of each hour", *_cells(expected.best_single, expected.home)))
+    rows.append(("this plan", *_cells(expected.plan, expected.home)))
+    scenarios = "" if plan.observed_runs is None else f", in fresh scenarios {drawn_from(plan.observed_runs)}"
+    return (
+        Table(
+            f"Expected of plan {plan.version}: mean per run over the day{scenarios}",
+            _columns("home"),
+            tuple(rows),
+            note=""
+            if expected.best_static is not None
+            else "Of a single region for all hours nothing is expected: none "
+            "keeps the hard limits all day, or the plan is of an older version.",
+        ),
+    )
+
+
+def observed_parts(observed: Observed, plan_version: int) -> Sequence[Table | str]:
+    """What runs by the plan had, beside those at home, and what follows from that."""
+    parts: list[Table | str] = []
+    rows = []
+    if observed.control is not None:
+        name = f"home share ({counted(observed.control.runs, 'run')})"
+        rows.append((name, *_cells(observed.control.mean, observed.control.mean)))
+    if observed.plan is not None and observed.control is not None:
+        name = f"plan {plan_version} ({counted(observed.plan.runs, 'run')})"
+        rows.append((name, *_cells(observed.plan.mean, observed.control.mean)))
+    if observed.other_home is not None:
+        name = f"other home ({counted(observed.other_home.runs, 'run')})"
+        rows.append((name, *_cells(observed.other_home.mean, None)))
+    if rows:
+        title = f"Observed runs of plan {plan_version}, per run: time measured, carbon and cost modelled from the runs"
+        parts.append(Table(title, _columns("control"), tuple(rows), note=_note_of_observed(observed)))
+    if observed.obstacle:
+        parts.append(f"No saving is stated from observed runs: {observed.obstacle}")
+    for name, saving, method in (
+        ("carbon", observed.carbon, "modelled from observed runs"),
+        ("cost", observed.cost, "modelled from observed runs"),
+        ("time", observed.runtime, "measured"),
+    ):
+        if saving is not None:
+            parts.append(f"{name} saved, {method}: {_interval(saving)}")
+    return parts
+
+
+def net_parts(net: NetSaving) -> Sequence[Table | str]:
+    """Gross, overhead and net: expected beside observed."""
+    if not net.overhead and not net.expected.runs:
+        return (f"In the last {net.days} days no plan has routed a run away, and planning has spent nothing.",)
+    return (
+        Table(
+            f"Saved against home by all plans of the last {net.days} days, and what that took",
+            (
+                Column("", is_whole=True),
+                Column("expected", is_number=True),
+                Column("observed", is_number=True),
+                Column("95 % confidence", is_number=True),
+            ),
+            (*_rows("CO2eq", net), *_rows("USD", net)),
+            note=_note_of_net(net),
+        ),
+    )
+
+
+def overhead_parts(net: NetSaving) -> Sequence[Table]:
+    """What planning spent, by kind."""
+    if not net.overhead:
+        return ()
+    return (
+        Table(
+            f"Overhead of the last {net.days} days by kind",
+            (
+                Column("spent on"),
+                Column("times", is_number=True),
+                Column("measured"),
+                Column("CO2eq", is_number=True),
+                Column("USD", is_number=True),
+            ),
+            tuple(
+                (
+                    KIND_NAMES[item.kind],
+                    f"{item.count:.0f}",
+                    _described(item),
+                    grams(item.carbon_gco2eq),
+                    dollars(item.cost_usd),
+                )
+                for item in net.overhead
+            ),
+            note=f"Copies are counted with the '{net.transmission}' published energy per byte.",
+        ),
+    )
+
+
+def _columns(baseline: str) -> tuple[Column, ...]:
+    against = Column(f"vs {baseline}", is_number=True)
+    quantities = [Column(name, is_number=True) for name in ("CO2eq", "USD per 1M", "time")]
+    return (Column(""), *(column for quantity in quantities for column in (quantity, against)))
+
+
+def _cells(average: Average, baseline: Average | None) -> tuple[str, ...]:
+    """Each quantity and how it stands to the baseline's, if there is one."""
+    cells: list[str] = []
+    for name, show in (("carbon_gco2eq", grams), ("cost_usd", dollars_per_million), ("runtime_s", seconds)):
+        value = getattr(average, name)
+        base = None if baseline is None else getattr(baseline, name)
+        cells += [show(value), percent(value / base - 1.0, signed=True) if base else "-"]
+    return tuple(cells)
+
+
+def _note_of_observed(observed: Observed) -> str:
+    notes = []
+    if observed.other_home is not None:
+        notes.append("other home: other runs at home, at the intensity of their hours; no control for the plan's runs.")
+    if observed.strata:
+        notes.append(
+            f"Compared within {counted(observed.strata, 'group')} of hours, weighted as the "
+            "plan's runs are spread over the day."
+        )
+    if observed.failed_plan_runs or observed.failed_control_runs:
+        notes.append(
+            f"Failed and left out: {counted(observed.failed_plan_runs, 'run')} that the plan routed, "
+            f"{observed.failed_control_runs} of the home share."
+        )
+    notes.append("Runs include the time that functions wait until calls are accepted elsewhere; the model does not.")
+    return "\n".join(notes)
+
+
+def _interval(saving: Saving) -> str:
+    return (
+        f"{percent(saving.fraction, signed=True)} (95 % confidence: {percent(saving.low, signed=True)} to "
+        f"{percent(saving.high, signed=True)})"
+    )
+
+
+def _rows(unit: str, net: NetSaving) -> tuple[tuple[str, ...], ...]:
+    overhead = _shown(unit, net.overhead_total)
+    return (
+        (f"{unit} gross", _shown(unit, net.expected.gross), *_measured(unit, net.observed_gross)),
+        (f"{unit} overhead", overhead, "-" if net.observed_gross is None else overhead, ""),
+        (f"{unit} net", _shown(unit, net.expected_net), *_measured(unit, net.observed_net)),
+    )
+
+
+def _show(unit: str, value: float) -> str:
+    return grams(value) if unit == "CO2eq" else dollars(value)
+
+
+def _shown(unit: str, amount: Amount) -> str:
+    return _show(unit, amount.carbon_gco2eq if unit == "CO2eq" else amount.cost_usd)
+
+
+def _measured(unit: str, amount: MeasuredAmount | None) -> tuple[str, str]:
+    """The value and its interval."""
+    if amount is None:
+        return ("-", "-")
+    interval: Interval = amount.carbon_gco2eq if unit == "CO2eq" else amount.cost_usd
+    return (_show(unit, interval.value), f"{_show(unit, interval.low)} to {_show(unit, interval.high)}")
+
+
+def _note_of_net(net: NetSaving) -> str:
+    notes = [
+        f"Expected: simulated, of the {counted(net.expected.runs, 'run')} that plans routed.",
+        "Overhead: modelled from what was measured where it happened.",
+    ]
+    if net.observed_gross is None:
+        notes.insert(1, f"Observed: nothing, for {net.obstacle}")
+    else:
+        observed = (
+            f"Observed: modelled from {counted(net.compared.runs, 'run')} that can be compared with the home share, "
+            "without the starts of their containers"
+        )
+        if net.compared.runs != net.expected.runs:
+            gross = net.compared.gross
+            observed += f"; of these {grams(gross.carbon_gco2eq)} and {dollars(gross.cost_usd)} USD were expected"
+        notes.insert(1, f"{observed}.")
+    return "\n".join(notes)
+
+
+def _described(item: OverheadItem) -> str:
+    """What was measured, and what was not."""
+    parts = []
+    if item.cpu_s:
+        parts.append(f"{seconds(item.cpu_s)} of processor time")
+    if item.copied_bytes:
+        parts.append(f"{size(item.copied_bytes)} copied")
+    if item.probes:
+        parts.append(counted(item.probes, "probe"))
+    if item.billed_s:
+        parts.append(f"{seconds(item.billed_s)} billed")
+    if item.failed:
+        parts.append(f"{item.failed} failed")
+    if item.is_upper_bound:
+        parts.append("an upper bound: of a sample of the runs")
+    if item.assumed:
+        parts.append(f"assumed: {', '.join(ASSUMED_NAMES[name] for name in item.assumed)}")
+    return ", ".join(parts)

@@ -1,0 +1,132 @@
+"""How figures and texts are put into words, the same on a terminal and on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+
+
+def printable(text: str) -> str:
+    """A text without what would steer a terminal; others may have written it."""
+    return text.translate(_CONTROLS)
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things: the word for one of them, ``run`` or ``repeated delivery``, takes its plural by itself."""
+    if count == 1:
+        return f"1 {what}"
+    if what[-1] == "y" and what[-2] not in "aeiou":
+        return f"{count} {what[:-1]}ies"
+    return f"{count} {what}s"
+
+
+BRIEF_CHARACTERS = 240
+"""Longest text of a table's cell that is not cut."""
+
+
+def brief(text: str) -> str:
+    """A text cut at the end of a word, so that a list of many regions does not fill the screen."""
+    if len(text) <= BRIEF_CHARACTERS:
+        return text
+    return text[: BRIEF_CHARACTERS - 4].rsplit(" ", maxsplit=1)[0].rstrip(",;") + " ..."
+
+
+def hour_ranges(hours: Sequence[int]) -> str:
+    """Ascending hours as ``0-5, 9, 12-23``."""
+    ranges: list[list[int]] = []
+    for hour in hours:
+        if ranges and ranges[-1][1] == hour - 1:
+            ranges[-1][1] = hour
+        else:
+            ranges.append([hour, hour])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
+
+
+def percent(part: float, *, signed: bool = False) -> str:
+    """A fraction as per cent with one decimal."""
+    return f"{part * 100:+.1f} %" if signed else f"{part * 100:.1f} %"
+
+
+ROUNDED_AWAY = 5e-4
+"""A change, as a fraction, that is none to a decimal of a per cent."""
+
+
+def relative(change: float | None) -> str:
+    """A change as a signed percentage, in seven characters at most unless it is absurd; ``-`` if not known."""
+    if change is None:
+        return "-"
+    if abs(change) < ROUNDED_AWAY:
+        return "0.0 %"
+    return percent(change, signed=True) if abs(change) < 1.0 else f"{change * 100:+.0f} %"
+
+
+def grams(value: float) -> str:
+    """Carbon in the prefix of gCO2eq that reads best; runs are small."""
+    for factor, unit in ((1.0, "g"), (1e3, "mg"), (1e6, "ug"), (1e9, "ng")):
+        if abs(value) * factor >= 1.0:
+            return f"{value * factor:.3g} {unit}"
+    return "0 g" if value == 0 else f"{value * 1e9:.3g} ng"
+
+
+def dollars_per_million(value: float) -> str:
+    """USD per run as USD per million runs."""
+    return f"{value * 1e6:.2f}"
+
+
+def dollars(value: float) -> str:
+    """An amount of USD; what planning costs is small."""
+    return f"{value:.3g}"
+
+
+def seconds(value: float) -> str:
+    """A duration in ms or s."""
+    return f"{value * 1e3:.0f} ms" if value < 1.0 else f"{value:.2f} s"
+
+
+def size(value: float) -> str:
+    """A number of bytes in the prefix that reads best."""
+    for factor, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if value >= factor:
+            return f"{value / factor:.3g} {unit}"
+    return f"{value:.0f} B"
+
+
+def age(value_s: float) -> str:
+    """A time that has passed, in seconds, in the unit that reads best."""
+    for factor, unit in ((86_400.0, "day"), (3_600.0, "hour"), (60.0, "minute")):
+        if value_s >= factor:
+            count = int(value_s // factor)
+            return counted(count, unit)
+    return "less than a minute"
+
+
+def quantity(metric: str, value: float) -> str:
+    """A value of carbon (gCO2eq), cost (USD per run, shown per million runs) or runtime (s)."""
+    if metric == "carbon":
+        return grams(value)
+    return seconds(value) if metric == "runtime" else f"{dollars_per_million(value)} USD per 1M"
+
+
+def drawn_from(runs: int) -> str:
+    """What scenarios are made of: no number of them makes up for few runs."""
+    if runs == 0:
+        return "drawn from declared estimates"
+    return f"drawn from {counted(runs, 'observed run')}"
+
+
+def describe_completeness(epsilon: float | None, *, is_complete: bool, has_points: bool) -> str:
+    """How much of a Pareto frontier its points are.
+
+    Args:
+        epsilon: The fraction for which it is proven that every placement is matched by a point.
+        is_complete: Whether the search came to its end.
+    """
+    if not has_points:
+        return "No placement keeps the hard limits." if is_complete else "Nothing was found in time."
+    if epsilon == 0.0:
+        return "Complete: nothing else is better in one of the three without being worse in another."
+    if epsilon is None:
+        return "Time was up: nothing is known about what is missing."
+    matched = f"Every placement is matched, within {percent(epsilon)} in each of the three, by one of these."
+    return matched if is_complete else f"Time was up. {matched}"

@@ -1,0 +1,266 @@
+"""The page as a whole: well-formed, complete, closed to others, and with everything that has to be said."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from multi_x_serverless.report.page.markup import Markup
+from multi_x_serverless.report.page.render import CONTENTS, render_page
+from multi_x_serverless.report.page.report_data import ReportData
+from tests.unit.report.page.parsed import Parsed, parse
+from tests.unit.report.page.reports import (
+    ATTRIBUTE,
+    CLOSING,
+    HOME,
+    HOSTILE,
+    LONG,
+    MADE_AT,
+    RIGHT_TO_LEFT,
+    home_report,
+    hostile_report,
+    large_report,
+    report_of,
+)
+
+ELEMENTS = frozenset(
+    {
+        "html",
+        "head",
+        "meta",
+        "link",
+        "title",
+        "style",
+        "script",
+        "body",
+        "a",
+        "header",
+        "h1",
+        "bdi",
+        "dl",
+        "div",
+        "dt",
+        "dd",
+        "nav",
+        "ul",
+        "li",
+        "main",
+        "p",
+        "section",
+        "h2",
+        "h3",
+        "label",
+        "input",
+        "output",
+        "button",
+        "svg",
+        "desc",
+        "rect",
+        "path",
+        "circle",
+        "text",
+        "g",
+        "defs",
+        "marker",
+        "span",
+        "b",
+        "strong",
+        "figure",
+        "figcaption",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "details",
+        "summary",
+        "footer",
+    }
+)
+
+REPORTS = [report_of, home_report, large_report, hostile_report]
+
+
+def hours_of(parsed: Parsed) -> Any:
+    """The data of the script."""
+    scripts = [text for name, text in parsed.raw if name == "script"]
+    return json.loads(scripts[0].replace("\N{NO-BREAK SPACE}", " "))
+
+
+@pytest.mark.parametrize("make", REPORTS)
+def test_a_page_is_well_formed_and_every_reference_has_one_target(make: Callable[[], ReportData]) -> None:
+    parsed = parse(render_page(make()))
+    assert parsed.unclosed == []
+    assert parsed.wrong == []
+    assert len(set(parsed.ids)) == len(parsed.ids)
+    assert parsed.references() <= set(parsed.ids)
+    assert {target for target, _ in CONTENTS} <= set(parsed.ids)
+
+
+@pytest.mark.parametrize("make", REPORTS)
+def test_a_page_holds_nothing_that_runs_or_asks_somebody(make: Callable[[], ReportData]) -> None:
+    page = render_page(make())
+    parsed = parse(page)
+    assert {name for name, _ in parsed.elements} <= ELEMENTS
+    for _, attributes in parsed.elements:
+        assert "style" not in attributes
+        assert not [name for name in attributes if name.startswith("on")]
+        assert "src" not in attributes
+        for value in filter(None, (attributes.get("href"), attributes.get("xlink:href"))):
+            assert value.startswith(("#", "data:,"))
+    assert parsed.comments == []
+    assert len(parsed.named("script")) == 2
+    style = next(text for name, text in parsed.raw if name == "style")
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_the_policy_allows_the_one_style_and_the_one_script() -> None:
+    parsed = parse(render_page(hostile_report()))
+    policy = next(
+        attributes["content"] or ""
+        for attributes in parsed.named("meta")
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    rules = dict(rule.split(" ", maxsplit=1) for rule in policy.split("; "))
+
+    def digest(name: str) -> str:
+        content = [text for element, text in parsed.raw if element == name][-1]
+        return "'sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() + "'"
+
+    assert rules["default-src"] == "'none'"
+    assert rules["style-src"] == digest("style")
+    assert rules["script-src"] == digest("script")
+    assert "unsafe" not in policy
+
+
+def test_what_others_wrote_is_text() -> None:
+    page = render_page(hostile_report())
+    parsed = parse(page)
+    for text in (HOSTILE, ATTRIBUTE, CLOSING, RIGHT_TO_LEFT):
+        assert text in parsed.text
+    assert LONG in parsed.text
+    assert HOSTILE not in page
+    assert "\x00" not in page
+    assert "\x1b" not in page
+    assert "\\x1b[31m" in parsed.text
+    title = next(text for name, text in parsed.texts if name == "title")
+    assert title == f"{HOSTILE}: report of plan 4"
+    assert hours_of(parsed)["regions"][1]["code"] == HOSTILE
+
+
+def test_the_data_of_the_script_is_the_plan_of_every_hour() -> None:
+    report = report_of()
+    data = hours_of(parse(render_page(report)))
+    regions = [region["code"] for region in data["regions"]]
+    assert regions == [HOME, "ca-central-1", "us-west-1", "us-west-2"]
+    assert [region["letter"] for region in data["regions"]] == ["A", "B", "C", "D"]
+    assert len(data["hours"]) == 24
+    for hour, state in enumerate(data["hours"]):
+        placed = [regions[place] for place in state["nodes"]]
+        assert placed == list(report.placement(hour))
+        assert state["clock"] == f"{hour:02}:00 UTC"
+        assert state["sentence"].startswith(state["clock"])
+    assert data["hours"][7]["sentence"].startswith("07:00 UTC: 6 nodes in ca-central-1, 1 node in us-east-1 (home).")
+    assert data["hours"][7]["pairs"] == [0]
+    assert "Expected per run, simulated: 204 ug CO2eq, -59.2 % vs home." in data["hours"][7]["sentence"]
+
+
+def test_without_the_script_the_hour_of_the_report_is_shown_and_all_hours_are_in_a_table() -> None:
+    parsed = parse(render_page(report_of()))
+    controls = next(attributes for attributes in parsed.named("div") if attributes.get("id") == "controls")
+    assert "hidden" in controls
+    slider = next(attributes for attributes in parsed.named("input") if attributes.get("id") == "hour")
+    assert (slider["min"], slider["max"], slider["value"]) == ("0", "23", "15")
+    assert slider["aria-valuetext"] == "15:00 UTC"
+    sentence = next(attributes for attributes in parsed.named("p") if attributes.get("id") == "hour-sentence")
+    assert sentence["aria-live"] == "polite"
+    table = parsed.text[
+        parsed.text.index("Region per node and hours (UTC)") : parsed.text.index("Carbon intensities and")
+    ]
+    assert table.split("\n")[1:5] == ["node", "0-5", "6-13", "14-23"]
+    assert table.split("\n")[13:17] == ["count_words:2", "us-west-2", "ca-central-1", "us-west-1"]
+
+
+@pytest.mark.parametrize("make", REPORTS)
+def test_headings_descend_step_by_step_and_pictures_are_described(make: Callable[[], ReportData]) -> None:
+    parsed = parse(render_page(make()))
+    levels = [int(name[1]) for name, _ in parsed.elements if name in ("h1", "h2", "h3")]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    for attributes in parsed.named("svg"):
+        # Pictures within pictures have neither: they are a part of one.
+        described = attributes.get("aria-labelledby") is not None or attributes.get("aria-hidden") == "true"
+        assert described or attributes.get("role") is None
+    assert [name for name, _ in parsed.elements if name in ("header", "nav", "main", "footer")] == [
+        "header",
+        "nav",
+        "main",
+        "footer",
+    ]
+
+
+def test_savings_are_worded_as_on_a_terminal() -> None:
+    text = parse(render_page(report_of())).text
+    for words in (
+        "Expected of plan 4: mean per run over the day, in fresh scenarios drawn from 480 observed runs",
+        "Observed runs of plan 4, per run: time measured, carbon and cost modelled from the runs",
+        "carbon saved, modelled from observed runs: +60.0 % (95 % confidence: +52.0 % to +67.0 %)",
+        "Saved against home by all plans of the last 30 days, and what that took",
+        "Overhead: modelled from what was measured where it happened.",
+        "Overhead of the last 30 days by kind",
+        "Data that the expected figures rest on",
+        "Every placement is matched, within 1.0 % in each of the three, by one of these.",
+        "Contains information from Electricity Maps",
+        "feasible at hours 0, 7, 14, 21, at most 2.0 % above the lower bound",
+    ):
+        assert words in text
+
+
+def test_the_plan_is_held_against_the_best_single_region_as_well() -> None:
+    text = parse(render_page(report_of())).text
+    table = text[text.index("Expected change by the plan against") :].split("\n")
+    assert table[1:5] == ["against", "CO2eq", "USD", "time"]
+    assert table[9:13] == ["best single region for all hours (ca-central-1)", "-30.0 %", "-4.5 %", "-3.8 %"]
+
+
+def test_a_deployment_without_runs_says_what_is_missing_and_why() -> None:
+    text = parse(render_page(home_report())).text
+    assert "No frontier is shown. Plan 1 was made by a deployment: no solver was asked." in text
+    assert "Plan 1 sends everything home: nothing is expected to be saved." in text
+    assert "No carbon intensities were collected yet" in text
+    assert "Where mars-north-1 is, is not known: not on the map." in text
+    assert "everything in us-east-1 (home)." in text
+
+
+def test_warnings_come_first_and_an_expired_plan_is_one() -> None:
+    report = report_of()
+    savings = replace(report.savings, warnings=("All figures rest on 3 observed runs.",))
+    late = replace(report, savings=savings, made_at=MADE_AT + 7 * 86_400.0)
+    text = parse(render_page(late)).text
+    assert "EXPIRED (runs go home)" in text
+    assert (
+        text.index("warning: All figures rest on 3") < text.index("The plan has expired") < text.index("carbon vs home")
+    )
+
+
+def test_a_frontier_that_holds_nothing_says_why() -> None:
+    report = report_of()
+    assert report.trade_offs is not None
+    empty = replace(report, trade_offs=replace(report.trade_offs, points=()))
+    assert "No placement keeps the hard limits." in parse(render_page(empty)).text
+
+
+def test_equal_reports_give_equal_pages() -> None:
+    page = render_page(large_report())
+    assert page == render_page(large_report())
+    assert not isinstance(page, Markup)
