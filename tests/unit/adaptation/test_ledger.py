@@ -219,6 +219,7 @@ def test_no_work_fails_for_the_sake_of_its_account(tmp_path: Path) -> None:
     assert solved.is_staged
     assert solved.warnings[-1] == "What the solve took is not in the ledger: the table is away."
     assert PlanStore(cloud).staged(WORKFLOW_ID) == solved.plan
+    assert PlanStore(cloud).unstage(WORKFLOW_ID, solved.plan.version)
     (decision,) = check_solver(cloud, SETTINGS)
     assert decision.verdict == "staged"
     for what in ("sync", f"collection for '{WORKFLOW_ID}'", "solve", "check"):
