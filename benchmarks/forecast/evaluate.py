@@ -48,7 +48,8 @@ from multi_x_serverless.collection.forecast import (
     Seasonal,
     Series,
 )
-from multi_x_serverless.collection.hours import DAYS_IN_WEEK, HOURS_IN_DAY
+from multi_x_serverless.collection.hours import DAYS_IN_WEEK
+from multi_x_serverless.model.units import HOURS_PER_DAY
 
 SECOND_HALF_BEGINS_ON_DAY = 181
 SETS: Mapping[str, Sequence[RegionSet]] = {**{one.name: (one,) for one in REGION_SETS}, ANY_TWO: PAIRS}
@@ -67,7 +68,7 @@ class LastWeeksMean:
     method: str = "mean of the 7 days before"
 
     def forecast(self, history: Series, first_hour: float, hours: int) -> Series:  # noqa: ARG002 - all alike
-        mean = history[..., -DAYS_IN_WEEK * HOURS_IN_DAY :].mean(axis=-1, keepdims=True)
+        mean = history[..., -DAYS_IN_WEEK * HOURS_PER_DAY :].mean(axis=-1, keepdims=True)
         return np.asarray(np.repeat(mean, hours, axis=-1), dtype=np.float64)
 
 
@@ -95,7 +96,7 @@ def evaluate(compared: Sequence[CarbonForecaster], default: str, origins: Origin
         scores[forecaster.name] = _scores(
             predicted, came_true, origins, of_hours[forecaster.name], of_plans[forecaster.name], of_means
         )
-    day, week = slice(0, HOURS_IN_DAY), slice(None)
+    day, week = slice(0, HOURS_PER_DAY), slice(None)
     return Results(
         origins=len(origins.hours),
         zones=ZONES,
@@ -115,7 +116,7 @@ def evaluate(compared: Sequence[CarbonForecaster], default: str, origins: Origin
 
 def _with_less(days: int, late: int, intensities: Series, came_true: Series, origins: Origins) -> WithLess:
     predicted = forecasts(DEFAULT_FORECASTER, intensities, origins, days, late)
-    first = slice(0, HOURS_IN_DAY)
+    first = slice(0, HOURS_PER_DAY)
     return WithLess(
         history_days=days,
         hours_late=late,
@@ -138,9 +139,9 @@ def _scores(
     of_means: Mapping[str, Regret],
 ) -> Scores:
     error = absolute_percentage_error(predicted, came_true)
-    from_july = np.flatnonzero(np.array(origins.hours) >= SECOND_HALF_BEGINS_ON_DAY * HOURS_IN_DAY)
-    by_day = [slice((day - 1) * HOURS_IN_DAY, day * HOURS_IN_DAY) for day in DAYS]
-    until = [slice(0, day * HOURS_IN_DAY) for day in DAYS]
+    from_july = np.flatnonzero(np.array(origins.hours) >= SECOND_HALF_BEGINS_ON_DAY * HOURS_PER_DAY)
+    by_day = [slice((day - 1) * HOURS_PER_DAY, day * HOURS_PER_DAY) for day in DAYS]
+    until = [slice(0, day * HOURS_PER_DAY) for day in DAYS]
 
     def tau_of_hours(hours: slice) -> float | None:
         first, second = (np.moveaxis(series[..., hours], -1, 0) for series in (predicted, came_true))

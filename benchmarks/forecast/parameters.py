@@ -13,7 +13,8 @@ from itertools import product
 from benchmarks.forecast.scores import held, regret
 from benchmarks.forecast.traces import PAIRS, Origins, forecasts, trace, what_came_true
 from multi_x_serverless.collection.forecast import Seasonal
-from multi_x_serverless.collection.hours import DAYS_IN_WEEK, HOURS_IN_DAY
+from multi_x_serverless.collection.hours import DAYS_IN_WEEK
+from multi_x_serverless.model.units import HOURS_PER_DAY
 
 FIRST_HALF_ENDS_ON_DAY = 181 - DAYS_IN_WEEK
 DECAYS = (0.8, 0.85, 0.9, 0.95)
@@ -29,7 +30,7 @@ def main() -> None:
     for decay, share, persistence in product(DECAYS, DAY_KIND_SHARES, PERSISTENCES):
         seasonal = Seasonal(decay=decay, day_kind_share=share, persistence=persistence)
         of_plan = regret(held(forecasts(seasonal, intensities, origins)), came_true, PAIRS)
-        by_days = [of_plan.percent_of_best(hours=slice(days * HOURS_IN_DAY)) for days in range(1, DAYS_IN_WEEK + 1)]
+        by_days = [of_plan.percent_of_best(hours=slice(days * HOURS_PER_DAY)) for days in range(1, DAYS_IN_WEEK + 1)]
         found.append((sum(by_days) / len(by_days), decay, share, persistence))
     print(f"{len(origins.hours)} origins; regret of plans held 1-7 days, % of the best")
     for score, decay, share, persistence in sorted(found, key=lambda entry: entry[0]):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.forecast.traces import RegionSet
 from multi_x_serverless.collection.forecast import Series
-from multi_x_serverless.collection.hours import HOURS_IN_DAY
+from multi_x_serverless.model.units import HOURS_PER_DAY
 
 RESAMPLES = 2000
 
@@ -81,12 +81,12 @@ def regret(forecast: Series, came_true: Series, sets: Sequence[RegionSet]) -> Re
 
 def held(forecast: Series) -> Series:
     """What a plan of the first 24 hours takes the same hours of all days to be."""
-    return np.asarray(np.tile(forecast[..., :HOURS_IN_DAY], forecast.shape[-1] // HOURS_IN_DAY), dtype=np.float64)
+    return np.asarray(np.tile(forecast[..., :HOURS_PER_DAY], forecast.shape[-1] // HOURS_PER_DAY), dtype=np.float64)
 
 
 def held_mean(forecast: Series) -> Series:
     """What a plan made for all days takes an hour to be: the mean of that hour over the days."""
-    days = forecast.reshape(*forecast.shape[:-1], -1, HOURS_IN_DAY)
+    days = forecast.reshape(*forecast.shape[:-1], -1, HOURS_PER_DAY)
     return np.asarray(np.tile(days.mean(axis=-2), days.shape[-2]), dtype=np.float64)
 
 

@@ -22,7 +22,8 @@ from benchmarks.forecast.results import ANY_TWO
 from benchmarks.forecast.scores import Interval, absolute_percentage_error, difference, held, regret
 from benchmarks.forecast.traces import HORIZON_HOURS, START_OF_TRACE, Origins, trace, what_came_true
 from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER, HISTORY_DAYS, Series
-from multi_x_serverless.collection.hours import DAYS_IN_WEEK, HOURS_IN_DAY, SECONDS_PER_HOUR
+from multi_x_serverless.collection.hours import DAYS_IN_WEEK
+from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
 OWN_DAYS = (1, 2, 4, 6)
 STAND_IN_WEEKS = (-4, 4)
@@ -75,9 +76,9 @@ def predictions(way: str, days: int, origins: Origins = ORIGINS) -> Series:
     found = []
     for weeks in STAND_IN_WEEKS:
         for origin in origins.hours:
-            end = origin + weeks * DAYS_IN_WEEK * HOURS_IN_DAY
-            stand_in = intensities[:, end - HISTORY_DAYS * HOURS_IN_DAY : end]
-            found.append(WAYS[way](intensities[:, origin - days * HOURS_IN_DAY : origin], stand_in, origin))
+            end = origin + weeks * DAYS_IN_WEEK * HOURS_PER_DAY
+            stand_in = intensities[:, end - HISTORY_DAYS * HOURS_PER_DAY : end]
+            found.append(WAYS[way](intensities[:, origin - days * HOURS_PER_DAY : origin], stand_in, origin))
     return np.stack(found, axis=1)
 
 
@@ -98,7 +99,7 @@ def write_table(origins: Origins = ORIGINS) -> str:
         f"| {' | '.join(header)} |",
         f"|---|{'---:|' * (len(header) - 1)}",
     ]
-    day, week = slice(0, HOURS_IN_DAY), slice(None)
+    day, week = slice(0, HOURS_PER_DAY), slice(None)
     for days in OWN_DAYS:
         own = predictions(OWN, days, origins)
         own_day, own_week = regret(own, came_true, SETS[ANY_TWO]), regret(held(own), came_true, SETS[ANY_TWO])

@@ -10,10 +10,11 @@ import numpy as np
 
 from multi_x_serverless import data
 from multi_x_serverless.collection.forecast import HISTORY_DAYS, CarbonForecaster, Series
-from multi_x_serverless.collection.hours import DAYS_IN_WEEK, HOURS_IN_DAY, SECONDS_PER_HOUR
+from multi_x_serverless.collection.hours import DAYS_IN_WEEK
+from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
 ZONES: tuple[str, ...] = tuple(sorted(data.zones_with_hourly_trace()))
-HORIZON_HOURS = DAYS_IN_WEEK * HOURS_IN_DAY
+HORIZON_HOURS = DAYS_IN_WEEK * HOURS_PER_DAY
 HOURS_BETWEEN_ORIGINS = 29
 """No multiple of 24, and prime to it: every hour of the day occurs as often as any other."""
 
@@ -73,7 +74,7 @@ class Origins:
     @classmethod
     def of_the_year(cls, first_day: int = HISTORY_DAYS + 1, last_day: int = 365 - DAYS_IN_WEEK) -> Origins:
         """Every 29 hours, between days of the year that have enough before and after them, a day late too."""
-        return cls(tuple(range(first_day * HOURS_IN_DAY, last_day * HOURS_IN_DAY + 1, HOURS_BETWEEN_ORIGINS)))
+        return cls(tuple(range(first_day * HOURS_PER_DAY, last_day * HOURS_PER_DAY + 1, HOURS_BETWEEN_ORIGINS)))
 
     @property
     def weeks(self) -> list[int]:
@@ -110,7 +111,7 @@ def forecasts(
     found = []
     for hour in origins.hours:
         end = hour - hours_late
-        history = intensities[:, end - history_days * HOURS_IN_DAY : end]
+        history = intensities[:, end - history_days * HOURS_PER_DAY : end]
         predicted = forecaster.forecast(history, START_OF_TRACE + end * SECONDS_PER_HOUR, hours_late + HORIZON_HOURS)
         found.append(predicted[:, hours_late:])
     return np.stack(found, axis=1)

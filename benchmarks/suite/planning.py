@@ -117,20 +117,31 @@ def in_regions(workflow: WorkflowModel, regions: Sequence[str]) -> WorkflowModel
 
 
 def seen_at(run: ObservedRun, old_home: str, home: str) -> ObservedRun:
-    """The run as if what happened in the old home region had happened in the new one, data included."""
+    """The run as if what happened in the old home region had happened in the new one, failures and data included."""
+
+    def seen(region: str) -> str:
+        return home if region == old_home else region
 
     def moved(sizes: Mapping[str, float]) -> dict[str, float]:
-        return {home if region == old_home else region: size for region, size in sizes.items()}
+        total: dict[str, float] = {}
+        for region, size in sizes.items():
+            # Bytes of both homes are bytes of the new one.
+            total[seen(region)] = total.get(seen(region), 0.0) + size
+        return total
 
     def at_home(node: NodeObservation) -> NodeObservation:
         return replace(
             node,
-            region=home if node.region == old_home else node.region,
+            region=seen(node.region),
             sent_bytes=moved(node.sent_bytes),
             received_bytes=moved(node.received_bytes),
         )
 
-    return replace(run, nodes={index: at_home(node) for index, node in run.nodes.items()})
+    return replace(
+        run,
+        nodes={index: at_home(node) for index, node in run.nodes.items()},
+        failed_attempts=tuple(replace(attempt, region=seen(attempt.region)) for attempt in run.failed_attempts),
+    )
 
 
 def _planned(

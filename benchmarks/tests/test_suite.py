@@ -15,6 +15,7 @@ from benchmarks.suite.planning import REGION_SETS, in_regions, plan_over_regions
 from benchmarks.suite.tables import aligned
 from multi_x_serverless.errors import NotEnoughDataError, UsageError
 from multi_x_serverless.model.config_types import WorkflowConfiguration
+from multi_x_serverless.model.run import FailedAttempt
 from multi_x_serverless.solving.problem import WorkflowModel
 from tests.unit.solving.workflows import embedded_signals, observed_runs, workflow
 
@@ -220,6 +221,26 @@ def test_runs_move_with_their_home_and_nothing_else_changes() -> None:
     assert after.nodes[0].received_bytes == {"eu-central-1": 3.0}
     assert seen_at(after, "eu-central-1", home) == before
     assert all(one.region == "eu-central-1" for index, one in after.nodes.items() if before.nodes[index].region == home)
+
+
+def test_what_both_homes_had_is_of_the_new_one() -> None:
+    (run_at_home,) = observed_runs(1)
+    data = replace(
+        run_at_home.nodes[0],
+        sent_bytes={"us-west-2": 3.0, "us-east-1": 5.0},
+        received_bytes={"us-east-1": 100.0, "us-west-2": 7.0, "eu-west-1": 1.0},
+    )
+    before = replace(run_at_home, nodes={**run_at_home.nodes, 0: data})
+    moved = seen_at(before, "us-east-1", "us-west-2").nodes[0]
+    assert moved.sent_bytes == {"us-west-2": 8.0}
+    assert moved.received_bytes == {"us-west-2": 107.0, "eu-west-1": 1.0}
+
+
+def test_failed_attempts_move_with_their_home() -> None:
+    (run_at_home,) = observed_runs(1)
+    attempts = (FailedAttempt(0, "us-east-1", 1.0), FailedAttempt(1, "eu-west-1", 2.0))
+    moved = seen_at(replace(run_at_home, failed_attempts=attempts), "us-east-1", "us-west-2")
+    assert moved.failed_attempts == (FailedAttempt(0, "us-west-2", 1.0), FailedAttempt(1, "eu-west-1", 2.0))
 
 
 def test_without_runs_there_is_no_plan() -> None:

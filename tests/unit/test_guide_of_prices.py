@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from multi_x_serverless.adaptation.signals import DAY_S, KEEP_PRICES_S, OLDEST
+from multi_x_serverless.adaptation.signals import KEEP_PRICES_S, OLDEST
 from multi_x_serverless.cloud.aws.price_products import EVERYWHERE, ProductQuery, transfers_from
 from multi_x_serverless.cloud.aws.prices import ENTRIES_PER_PAGE
 from multi_x_serverless.cloud.aws.session import PRICE_LIST_REGIONS
 from multi_x_serverless.cloud.ports import Product
 from multi_x_serverless.collection.price_merge import LARGEST_CHANGE, LISTED
+from multi_x_serverless.model.units import DAY_S
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guide"
 GUIDE = (GUIDES / "prices.md").read_text(encoding="utf-8")

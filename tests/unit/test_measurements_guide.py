@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from multi_x_serverless import data
-from multi_x_serverless.adaptation.cold_starts import COLD_START_S, IDLE_S
+from multi_x_serverless.adaptation.cold_starts import IDLE_S
 from multi_x_serverless.adaptation.comparison import MINIMUM_CONTROLS
 from multi_x_serverless.adaptation.overhead import PROBE_DURATION_S
 from multi_x_serverless.adaptation.status import PRESET
@@ -18,7 +18,7 @@ from multi_x_serverless.model.ledger import ASSUMED, SPENDING_KINDS
 from multi_x_serverless.model.shared_constants import SAMPLES_THAT_COUNT_FULLY
 from multi_x_serverless.observation.history import KEEP_DAYS, KEEP_RUNS
 from multi_x_serverless.report.savings_tables import ASSUMED_NAMES, KIND_NAMES
-from multi_x_serverless.solving.model_constants import OUTSIDE_INTENSITY_GCO2EQ_PER_KWH
+from multi_x_serverless.solving.model_constants import COLD_START_S, OUTSIDE_INTENSITY_GCO2EQ_PER_KWH
 
 GUIDE = (
     (Path(__file__).parents[2] / "docs" / "guide" / "measurements.md").read_text(encoding="utf-8").replace("\n", " ")

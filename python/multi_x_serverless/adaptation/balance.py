@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from multi_x_serverless.adaptation.ledger import DAY_S
 from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.ports import Cloud, Key
@@ -21,6 +20,7 @@ from multi_x_serverless.collection.hours import hour_of_day
 from multi_x_serverless.model.check_state import CheckState
 from multi_x_serverless.model.plan import Metrics, Plan
 from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.observation.history import KEEP_DAYS
 
 CHECK_SHARE = 0.01
@@ -55,6 +55,10 @@ class Balance:
     def net_carbon_gco2eq(self) -> float:
         """Earned less spent."""
         return self.earned_carbon_gco2eq - self.spent_carbon_gco2eq
+
+    def with_spent(self, spent: Overhead) -> Balance:
+        """The same runs against another sum that was spent."""
+        return replace(self, spent_carbon_gco2eq=spent.carbon_gco2eq, spent_cost_usd=spent.cost_usd)
 
 
 def balance(runs: Sequence[ObservedRun], plans: Sequence[Plan], spent: Overhead) -> Balance:

@@ -20,15 +20,16 @@ from multi_x_serverless.adaptation.balance import (
 from multi_x_serverless.adaptation.check_work import CheckWork
 from multi_x_serverless.adaptation.decision import Decision
 from multi_x_serverless.adaptation.failure import sentence_and_code
-from multi_x_serverless.adaptation.ledger import DAY_S
+from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.adaptation.renewal import renewal_at
 from multi_x_serverless.adaptation.signals import read_signals
-from multi_x_serverless.adaptation.spent import spent_on
+from multi_x_serverless.adaptation.spent import cold_starts_on, spent_with
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import ConflictError, InvalidDocumentError, NewerSchemaError, OutOfTimeError
 from multi_x_serverless.model.check_state import CheckState
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.solving.model_constants import TransmissionPreset
 
@@ -74,11 +75,10 @@ class CheckClosing:
 
         What was decided stays so, and a plan that was staged is, whatever goes wrong here: that is a warning.
         """
-        decision = _warned(decision, self._work.note())
         try:
             return self._with_next_check(decision, runs)
         except Exception as error:  # noqa: BLE001  # also a defect here leaves the decision what it is
-            return self._put_off(_warned(decision, _unclosed(error)))
+            return self._put_off(_warned(_warned(decision, self._work.note()), _unclosed(error)))
 
     def failed(self, error: Exception, runs: int, warnings: tuple[str, ...]) -> Decision:
         """The decision of a check that failed; what it took is noted all the same."""
@@ -100,8 +100,11 @@ class CheckClosing:
         before = self._state_before()
         seen_at = _seen_at(before, now)
         signals = read_signals(cloud)
-        spent = spent_on(cloud, record, runs.recent, signals, self._preset)
-        found = balance(runs.recent, versions, spent.total)
+        # What grows with the history comes before the check is noted, so that it is in what is noted.
+        cold_starts = cold_starts_on(cloud, record, runs.recent, signals)
+        earned = balance(runs.recent, versions, Overhead(0.0, 0.0))
+        decision = _warned(decision, self._work.note())
+        found = earned.with_spent(spent_with(cloud, record, cold_starts, self._preset).total)
         if decision.verdict == "wait":
             lately = number_of_runs(
                 run for run in runs.of_graph if run.status == "complete" and run.started_at > now - DAY_S

@@ -38,7 +38,6 @@ from multi_x_serverless.adaptation.day_schedule import (
     scheduled_plan,
 )
 from multi_x_serverless.adaptation.decision import Decision, Outcome
-from multi_x_serverless.adaptation.ledger import DAY_S
 from multi_x_serverless.adaptation.noting import note
 from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
 from multi_x_serverless.adaptation.renewal import renewal_at
@@ -68,11 +67,11 @@ from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import OutOfTimeError
 from multi_x_serverless.model.plan import Placement, Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
+from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.observation.sync import unread_log_warning
 from multi_x_serverless.solving.problem import Signals, SolveSettings
-from multi_x_serverless.solving.schedule import HOURS_PER_DAY
 from multi_x_serverless.solving.simulation import Simulator
 from multi_x_serverless.solving.solution import plan_from_solution
 

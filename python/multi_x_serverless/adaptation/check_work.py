@@ -22,7 +22,7 @@ class CheckWork:
         self._began_s = time.process_time()
         self._noted_s = 0.0
         self._cpu_s = 0.0
-        self._is_over = False
+        self._unnoted: str | None = None
 
     @contextmanager
     def noted_elsewhere(self) -> Iterator[None]:
@@ -32,18 +32,17 @@ class CheckWork:
         self._noted_s += time.process_time() - before_s
 
     def note(self) -> str:
-        """Put the rest into the ledger, once; returns a sentence if that could not be done, else nothing."""
-        if self._is_over:
-            return ""
-        self._is_over = True
-        self._cpu_s = time.process_time() - self._began_s
-        rest_s, now = self._cpu_s - self._noted_s, self._cloud.now()
-        return note(
-            self._cloud,
-            "the check",
-            lambda signals: cpu_spending(self._record, "check", rest_s, signals, at=now),
-            in_day=True,
-        )
+        """Put the rest into the ledger, the first time; returns a sentence if that could not be done, else nothing."""
+        if self._unnoted is None:
+            self._cpu_s = time.process_time() - self._began_s
+            rest_s, now = self._cpu_s - self._noted_s, self._cloud.now()
+            self._unnoted = note(
+                self._cloud,
+                "the check",
+                lambda signals: cpu_spending(self._record, "check", rest_s, signals, at=now),
+                in_day=True,
+            )
+        return self._unnoted
 
     def carbon_gco2eq(self, signals: Signals) -> float:
         """Of all of it, up to when it was noted, in gCO2eq."""

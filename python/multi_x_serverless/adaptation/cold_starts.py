@@ -35,11 +35,9 @@ from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.ledger import Assumed
 from multi_x_serverless.model.prices import RegionPrices
 from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.model.units import MB_PER_GB
 from multi_x_serverless.solving import model_constants as constants
-from multi_x_serverless.solving.accounting import MB_PER_GB, billed_s, execution_kwh
-
-COLD_START_S = 0.5
-"""Start of a container with an import of the developer's code, billed; measured ones take 0.1-0.5 s."""
+from multi_x_serverless.solving.accounting import billed_s, execution_kwh
 
 IDLE_S = 600.0
 """For so long Lambda keeps an idle container, about: it promises nothing, observations say 5 to 15 minutes."""
@@ -52,7 +50,7 @@ class ColdStart:
     Attributes:
         function: `None` if it is of an unknown deployment.
         at: Start of the execution, seconds since the epoch, about: where a call's latency is not known, it is 0.
-        init_s: Start of the container, in seconds; `COLD_START_S` if it was not measured.
+        init_s: Start of the container, in seconds; `model_constants.COLD_START_S` if it was not measured.
         weight: How many it stands for.
     """
 
@@ -85,8 +83,8 @@ class ColdStartSpending:
     Attributes:
         count: How many; not whole where runs of the history stand for several.
         init_s: Time in which containers started, in seconds.
-        measured: How many of `count` were measured; of the others, which older programs logged, `COLD_START_S` is
-            assumed.
+        measured: How many of `count` were measured; of the others, which older programs logged,
+            `model_constants.COLD_START_S` is assumed.
         is_upper_bound: See `CausedColdStarts`.
         assumed: What had to be assumed to price them, in alphabetical order.
     """
@@ -158,13 +156,23 @@ def _of_unknown_deployments(runs: Sequence[ObservedRun], home: str) -> list[Cold
     ]
 
 
+def start_kwh(init_s: float, provider: ProviderSettings, pue: float = constants.PUE_DEFAULT) -> float:
+    """Energy of starting a container, on one processor at full load, in kWh, with the data centre's overhead."""
+    return execution_kwh(init_s, provider.memory_mb, init_s) * pue
+
+
+def start_usd(init_s: float, provider: ProviderSettings, usd_per_gb_s: float) -> float:
+    """Price of starting a container in USD; Lambda bills it as any other time (since August 2025)."""
+    return usd_per_gb_s * provider.memory_mb / MB_PER_GB * billed_s(init_s)
+
+
 def price_cold_starts(
     caused: CausedColdStarts,
     providers: Mapping[str, ProviderSettings],
     intensity: Callable[[str, float], float],
     prices: Callable[[str], RegionPrices],
 ) -> ColdStartSpending:
-    """What cold starts took, on one processor at full load; Lambda bills them as any other time (since August 2025).
+    """What cold starts took, by the grids of their hours and the prices of their regions.
 
     Args:
         caused: The cold starts.
@@ -180,12 +188,9 @@ def price_cold_starts(
         if provider is None:
             provider = largest
             assumed.add("memory")
-        kwh = execution_kwh(start.init_s, provider.memory_mb, start.init_s) * constants.PUE_DEFAULT
-        carbon.append(start.weight * kwh * intensity(start.region, start.at))
-        usd_per_s = (
-            prices(start.region).lambda_usd_per_gb_second(provider.architecture) * provider.memory_mb / MB_PER_GB
-        )
-        cost.append(start.weight * usd_per_s * billed_s(start.init_s))
+        carbon.append(start.weight * start_kwh(start.init_s, provider) * intensity(start.region, start.at))
+        usd_per_gb_s = prices(start.region).lambda_usd_per_gb_second(provider.architecture)
+        cost.append(start.weight * start_usd(start.init_s, provider, usd_per_gb_s))
     return ColdStartSpending(
         count=math.fsum(start.weight for start in caused.starts),
         init_s=math.fsum(start.weight * start.init_s for start in caused.starts),
@@ -219,7 +224,7 @@ class _Execution:
             function=function,
             region=node.region,
             at=self.start,
-            init_s=COLD_START_S if node.init_s is None else node.init_s,
+            init_s=constants.COLD_START_S if node.init_s is None else node.init_s,
             is_measured=node.init_s is not None,
             weight=self.run.weight,
         )

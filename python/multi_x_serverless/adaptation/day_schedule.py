@@ -19,16 +19,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from multi_x_serverless.adaptation.cold_starts import COLD_START_S, IDLE_S
+from multi_x_serverless.adaptation.cold_starts import IDLE_S, start_kwh, start_usd
 from multi_x_serverless.adaptation.other_placements import with_placements
 from multi_x_serverless.collection.hours import hour_of_day
 from multi_x_serverless.model.config_types import ProviderSettings
 from multi_x_serverless.model.plan import Objective, Placement, Plan
 from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 from multi_x_serverless.solving import model_constants as constants
-from multi_x_serverless.solving.accounting import execution_kwh
 from multi_x_serverless.solving.problem import Signals, WorkflowModel
-from multi_x_serverless.solving.schedule import GRANULARITIES, HOURS_PER_DAY, Schedule, best_schedule
+from multi_x_serverless.solving.schedule import GRANULARITIES, Schedule, best_schedule
 from multi_x_serverless.solving.simulation import SimulatedHour, Simulator
 
 _ROUNDING = 1e-9
@@ -143,14 +143,13 @@ class SignalPrices:
         provider = load.provider
         match objective:
             case "carbon":
-                kwh = execution_kwh(COLD_START_S, provider.memory_mb, COLD_START_S) * constants.PUE_DEFAULT
+                kwh = start_kwh(constants.COLD_START_S, provider)
                 return kwh * np.asarray(self.signals.carbon[region].intensity_gco2eq_per_kwh)
             case "cost":
-                prices = self.signals.prices[region].prices
-                usd_per_s = prices.lambda_usd_per_gb_second(provider.architecture) * provider.memory_mb / 1024.0
-                return np.full(HOURS_PER_DAY, usd_per_s * COLD_START_S)
+                usd_per_gb_s = self.signals.prices[region].prices.lambda_usd_per_gb_second(provider.architecture)
+                return np.full(HOURS_PER_DAY, start_usd(constants.COLD_START_S, provider, usd_per_gb_s))
             case "runtime":
-                return np.full(HOURS_PER_DAY, COLD_START_S)
+                return np.full(HOURS_PER_DAY, constants.COLD_START_S)
 
 
 @dataclass(frozen=True)
@@ -242,10 +241,10 @@ def runs_by_hour(runs: Iterable[ObservedRun], runs_per_day: float) -> tuple[floa
 
 def _cold_starts(load: NodeLoad, runs_per_hour: float) -> float:
     """Cold starts that a switch adds, of executions that follow each other in some container."""
-    executions_per_s = runs_per_hour * load.runs_share / 3600.0
+    executions_per_s = runs_per_hour * load.runs_share / SECONDS_PER_HOUR
     at_once = max(1.0, math.ceil(executions_per_s * load.duration_s))
     would_be_warm = 1.0 - math.exp(-executions_per_s * IDLE_S / at_once)
-    return min(at_once, executions_per_s * 3600.0) * would_be_warm
+    return min(at_once, executions_per_s * SECONDS_PER_HOUR) * would_be_warm
 
 
 def _distinct(placements: Sequence[Placement]) -> list[Placement]:

@@ -19,13 +19,13 @@ from multi_x_serverless.deployment.state import plan_fits
 from multi_x_serverless.errors import InvalidProblemError, NotEnoughDataError
 from multi_x_serverless.model.plan import Objective, Placement, Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
+from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.solving.problem import Signals, SolveSettings, build_problem
-from multi_x_serverless.solving.simulation import HOURS_PER_DAY, Simulator
+from multi_x_serverless.solving.simulation import Simulator
 
 DAYS_PER_MONTH = 30.0
-_DAY_S = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def forecast_deployment(cloud: Cloud, preview: DeployPreview) -> MonthlyChange |
         return UnknownChange("nothing of it has run yet.")
     if before.graph.id != after.graph.id:
         return UnknownChange("its nodes or calls change, and nothing of the new ones has run yet.")
-    history = History(cloud).runs(before.workflow_id, since=cloud.now() - KEEP_DAYS * _DAY_S)
+    history = History(cloud).runs(before.workflow_id, since=cloud.now() - KEEP_DAYS * DAY_S)
     runs = [run for run in runs_of_graph(before, history) if run.status == "complete"]
     if not runs:
         return UnknownChange("there is no finished run of what is deployed: run it, then 'data_sync'.")
@@ -87,9 +87,9 @@ def forecast_deployment(cloud: Cloud, preview: DeployPreview) -> MonthlyChange |
 def _monthly_runs(runs: Sequence[ObservedRun], record: WorkflowRecord, now: float) -> tuple[float, bool]:
     """Runs a month: at the rate of the history, or as the developer estimates while that is shorter than a day."""
     observed_s = now - runs[0].started_at
-    if observed_s < _DAY_S:
+    if observed_s < DAY_S:
         return float(record.configuration.estimated_invocations_per_month), False
-    return number_of_runs(runs) / observed_s * DAYS_PER_MONTH * _DAY_S, True
+    return number_of_runs(runs) / observed_s * DAYS_PER_MONTH * DAY_S, True
 
 
 def _amounts(

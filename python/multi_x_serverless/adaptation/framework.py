@@ -37,9 +37,10 @@ from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solv
 from multi_x_serverless.adaptation.collection_warnings import warning_lines
 from multi_x_serverless.adaptation.framework_bill import Machine, note_invocation
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_PRICES_S
-from multi_x_serverless.adaptation.statistics import refresh_statistics
+from multi_x_serverless.adaptation.statistics_work import refresh_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
 from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, require_tables
+from multi_x_serverless.adaptation.workplace import Workplace, working_at
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.errors import (
@@ -130,7 +131,8 @@ def run_job(cloud: Cloud, event: FrameworkEvent, context: JobContext) -> JobResu
     """
     started = cloud.now()
     try:
-        result = _start_all(cloud, event, context) if event.workflow_id is None else _handle(cloud, event, context)
+        with working_at(Workplace(cloud.system_region, is_idle_power_noted=_is_noted(event, context))):
+            result = _start_all(cloud, event, context) if event.workflow_id is None else _handle(cloud, event, context)
     except Exception as error:
         details: dict[str, Any] = {"error": type(error).__name__, "message": str(error)}
         if isinstance(error, MultiXServerlessError):
@@ -141,6 +143,11 @@ def run_job(cloud: Cloud, event: FrameworkEvent, context: JobContext) -> JobResu
         raise
     _close(cloud, event, context, result, cloud.now() - started)
     return result
+
+
+def _is_noted(event: FrameworkEvent, context: JobContext) -> bool:
+    """Whether what an invocation is billed is noted, if it does any work: for the workflow that it is for."""
+    return context.machine is not None and event.workflow_id is not None
 
 
 def _close(cloud: Cloud, event: FrameworkEvent, context: JobContext, result: JobResult, duration_s: float) -> None:
@@ -274,10 +281,11 @@ def _data_sync(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult
 
 
 def _data_collect(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:  # noqa: ARG001  # as the others
-    statistics = refresh_statistics(cloud, deployed_workflow(cloud, workflow_id))
-    members = statistics.to_members()
+    refreshed = refresh_statistics(cloud, deployed_workflow(cloud, workflow_id))
+    members = refreshed.statistics.to_members()
     # Nodes and edges are in the table; a line of a log is read by people, and paid for by the byte.
-    return JobResult("done", {name: members[name] for name in _LOGGED_STATISTICS} | {"gaps": len(statistics.gaps)})
+    details = {name: members[name] for name in _LOGGED_STATISTICS} | {"gaps": len(refreshed.statistics.gaps)}
+    return JobResult("done", details | ({_UNNOTED: refreshed.warning} if refreshed.warning else {}))
 
 
 _LOGGED_STATISTICS = (

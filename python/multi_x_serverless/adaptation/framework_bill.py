@@ -2,7 +2,8 @@
 
 Measured is how long the invocation has worked by the time that it notes it; writing that down, starting the container
 and starting the invocations of all workflows are not in it. Energy is that of memory and of an idle processor: what the
-processor did has entries of its own (solves, checks, syncs, collections, migrations).
+processor did has entries of its own (solves, checks, syncs, collections, migrations), which have what it drew beyond
+that (`adaptation.workplace`). Together they are the energy of the invocation by the model.
 """
 
 from __future__ import annotations

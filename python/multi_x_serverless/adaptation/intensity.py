@@ -8,9 +8,10 @@ from datetime import datetime, timezone
 from multi_x_serverless import data
 from multi_x_serverless.collection.carbon_origins import origin_of
 from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyIntensity
-from multi_x_serverless.collection.hours import SECONDS_PER_HOUR, hour_of_day, start_of_hour
+from multi_x_serverless.collection.hours import hour_of_day, start_of_hour
 from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError
 from multi_x_serverless.model.signals import CarbonSignal
+from multi_x_serverless.model.units import SECONDS_PER_HOUR
 from multi_x_serverless.solving.intensity import IntensityHistory, RegionIntensity
 from multi_x_serverless.solving.problem import Signals
 
@@ -20,8 +21,8 @@ def intensity_history(
 ) -> IntensityHistory:
     """Intensities of some regions in every hour from that of `first` to that of `last` (seconds since the epoch).
 
-    An hour of which the source knows nothing has the collected forecast's value of the same hour of the day instead,
-    and the region's origin says so, and why if the source failed.
+    An hour of which the source knows nothing has the collected forecast's value of the same hour of the day instead
+    (`RegionIntensity.stand_ins`), and the region's origin says so, and why if the source failed.
 
     Raises:
         NotEnoughDataError: Of some region there is neither a past nor a collected forecast.
@@ -45,7 +46,12 @@ def _of_region(source: CarbonSource, signals: Signals, region: str, start: float
     known = [
         past[moment] if signal is None or moment in past else _of_forecast(signal, moment, why) for moment in starts
     ]
-    return RegionIntensity(start, tuple(hour.gco2eq_per_kwh for hour in known), origin_of(known))
+    return RegionIntensity(
+        start,
+        tuple(hour.gco2eq_per_kwh for hour in known),
+        origin_of(known),
+        frozenset(number for number, moment in enumerate(starts) if moment not in past),
+    )
 
 
 def _of_forecast(signal: CarbonSignal, moment: float, why: str) -> HourlyIntensity:

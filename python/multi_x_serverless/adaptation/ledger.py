@@ -17,10 +17,9 @@ from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.errors import ConflictError
 from multi_x_serverless.model.ledger import SPENDING_KINDS, Assumed, LedgerEntry, SpendingKind
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.observation.history import KEEP_DAYS
 from multi_x_serverless.solving.model_constants import TransmissionPreset
-
-DAY_S = 86_400.0
 
 _ATTEMPTS = 10
 """How often a write that somebody else came before is tried anew."""

@@ -60,7 +60,8 @@ def _can_be_compared(plan: Plan, arms: Mapping[int, Arms]) -> bool:
 
 
 def _compared(plan: Plan, arms: Arms) -> ComparedPlan:
-    return ComparedPlan(plan.version, arms, _predicted(arms.routed, [plan]))
+    """With all runs of the arm: of those that a region refused, which ran at home, the plan expected nothing."""
+    return ComparedPlan(plan.version, arms, Predicted(round(arms.planned_runs), _predicted(arms.routed, [plan]).gross))
 
 
 def _predicted(runs: Sequence[ObservedRun], plans: Sequence[Plan]) -> Predicted:

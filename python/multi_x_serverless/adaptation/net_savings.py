@@ -95,7 +95,8 @@ class NetSaving:
     Attributes:
         days: That everything here is of.
         expected: Of all complete runs that plans routed away from home.
-        compared: What the plans expected of the runs that `observed_gross` is of.
+        compared: How many runs `observed_gross` is of, and what the plans expected of them: nothing of those that a
+            region refused.
         observed_gross: `None` if no version of a plan has enough runs and controls.
         compared_versions: Versions of plans that it is of.
         overhead: By kind.

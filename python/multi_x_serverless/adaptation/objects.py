@@ -107,8 +107,12 @@ def require_objects(cloud: Cloud, workflow_id: str, keys: Sequence[str], *, regi
 
 
 def delete_objects(cloud: Cloud, workflow_id: str, keys: Sequence[str], *, region: str) -> None:
-    """Delete objects; one that is not there is no failure."""
-    run_all([partial(cloud.objects.delete_object, region, _stored_key(workflow_id, key)) for key in keys])
+    """Delete objects that were found; one that is not there any more is no failure.
+
+    Whatever their keys are: the workflow's own code may have written some with boto3, which knows no rule of the SDK's.
+    """
+    own = workflow_object_prefix(workflow_id)
+    run_all([partial(cloud.objects.delete_object, region, own + key) for key in keys])
 
 
 def count_all_objects(cloud: Cloud) -> int:

@@ -7,15 +7,17 @@ from dataclasses import replace
 
 import orjson
 
-from multi_x_serverless.model.plan import Certificate, Placement, Plan
+from multi_x_serverless.model.plan import Certificate, HourPlan, Metrics, Placement, Plan
 from multi_x_serverless.solving.engine import LoadedProblem
+from multi_x_serverless.solving.simulation import Simulator
 
 
 def with_placements(plan: Plan, placements: Mapping[int, Placement], problem: bytes) -> Plan:
     """The plan with other placements.
 
     What an hour's new placement is expected to do is evaluated over fresh scenarios, as the engine's validation is, and
-    its certificate says how far it is above the bound of that hour.
+    its certificate says how far it is above the bound of that hour. The hour's baselines are evaluated over the same
+    ones: the difference between two samples would be taken for a saving, even of a placement that is home.
 
     Args:
         plan: The engine's.
@@ -25,7 +27,7 @@ def with_placements(plan: Plan, placements: Mapping[int, Placement], problem: by
     changed = [entry.hour for entry in plan.hours if dict(entry.placement) != dict(placements[entry.hour])]
     if not changed:
         return plan
-    planning, fresh = LoadedProblem(problem), LoadedProblem(_with_fresh_scenarios(problem))
+    planning, fresh = LoadedProblem(problem), Simulator(_with_fresh_scenarios(problem))
     hours = []
     for entry in plan.hours:
         if entry.hour not in changed:
@@ -35,9 +37,23 @@ def with_placements(plan: Plan, placements: Mapping[int, Placement], problem: by
         value = planning.evaluate(placement, entry.hour).of(before.objective).mean
         gap = max(0.0, value - before.lower_bound) / value if value > 0.0 else 0.0
         certificate = Certificate("feasible", before.objective, value, before.lower_bound, gap)
-        metrics = fresh.evaluate(placement, entry.hour)
-        hours.append(replace(entry, placement=placement, certificate=certificate, metrics=metrics))
+        hours.append(_expected(replace(entry, placement=placement, certificate=certificate), fresh, plan))
     return replace(plan, hours=tuple(hours))
+
+
+def _expected(entry: HourPlan, fresh: Simulator, plan: Plan) -> HourPlan:
+    """The hour with what is expected of its placement and of its baselines, all over the same scenarios."""
+
+    def in_region(region: str | None) -> Metrics | None:
+        return None if region is None else fresh.problem.evaluate(fresh.everything_in(region), entry.hour)
+
+    return replace(
+        entry,
+        metrics=fresh.problem.evaluate(entry.placement, entry.hour),
+        home_metrics=fresh.problem.evaluate(fresh.home, entry.hour),
+        best_single_metrics=in_region(entry.best_single_region),
+        best_static_metrics=in_region(plan.best_static_region),
+    )
 
 
 def _with_fresh_scenarios(problem: bytes) -> bytes:

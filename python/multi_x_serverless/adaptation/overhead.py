@@ -10,19 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from multi_x_serverless import data
+from multi_x_serverless.adaptation.workplace import workplace
 from multi_x_serverless.deployment.effort import Copy, EffortLog, Probe
 from multi_x_serverless.model.config_types import Architecture
 from multi_x_serverless.model.ledger import Assumed, LedgerEntry, SpendingKind
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.prices import RegionPrices
+from multi_x_serverless.model.units import BYTES_PER_GB, MB_PER_GB, SECONDS_PER_HOUR
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.solving import model_constants as constants
-from multi_x_serverless.solving.accounting import BYTES_PER_GB, MB_PER_GB, billed_s, execution_kwh
+from multi_x_serverless.solving.accounting import billed_s, execution_kwh
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
 from multi_x_serverless.solving.problem import MEGA, Signals
 
-PROBE_DURATION_S = 0.5
-"""One cold start with an import of the developer's code, billed; measured cold starts are 0.1-0.5 s."""
+PROBE_DURATION_S = constants.COLD_START_S
+"""What a probe of a new function takes: it answers at once, so one cold start, billed."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def estimate_overhead(
     warm container, in milliseconds.
 
     Args:
-        solve_cpu_s: Processor time that the solver took on all its threads, in seconds; it ran in the home region.
+        solve_cpu_s: Processor time that the solver took on all its threads, in seconds; it ran where this program does.
     """
     present = {(resource.function, resource.region) for resource in record.resources if resource.kind == "function"}
     places = {
@@ -108,7 +110,7 @@ def copied_gco2eq(entry: LedgerEntry, preset: TransmissionPreset) -> float:
 
 
 def solve_spending(record: WorkflowRecord, cpu_s: float, signals: Signals, *, at: float) -> LedgerEntry:
-    """What a solve took that ran in the home region; the developer's machine is not billed.
+    """What a solve took that ran where this program does (see `cpu_spending`); the developer's machine is not billed.
 
     Args:
         cpu_s: Processor time on all threads, in seconds.
@@ -120,7 +122,10 @@ def solve_spending(record: WorkflowRecord, cpu_s: float, signals: Signals, *, at
 def cpu_spending(
     record: WorkflowRecord, kind: SpendingKind, cpu_s: float, signals: Signals, *, at: float
 ) -> LedgerEntry:
-    """What work on a processor took, at full load, with the home region's grid, or with the world's mean if unknown.
+    """What work on a processor took, at full load, with the grid of where this program works.
+
+    On a developer's machine that of the home region; in a job of the framework that of its region, and only what the
+    processor draws beyond an idle one (`adaptation.workplace`). The world's mean if the grid is not known.
 
     Args:
         kind: Of the work.
@@ -128,15 +133,18 @@ def cpu_spending(
         at: When it ended, seconds since the epoch.
     """
     rates = Rates(signals, at)
-    carbon = _cpu_gco2eq(cpu_s, record.home_region, rates)
+    carbon = _cpu_gco2eq(cpu_s, record, rates)
     return LedgerEntry(record.workflow_id, kind, at, cpu_s, 0.0, 0, carbon, 0.0, assumed=rates.assumed)
 
 
-def _cpu_gco2eq(cpu_s: float, region: str, rates: Rates) -> float:
+def _cpu_gco2eq(cpu_s: float, record: WorkflowRecord, rates: Rates) -> float:
     """Of processor time at full load, in gCO2eq; a command that needs none asks for no intensity."""
     if cpu_s == 0.0:
         return 0.0
-    return cpu_s / 3600.0 * constants.VCPU_MAXIMUM_KW * constants.PUE_DEFAULT * rates.intensity(region)
+    place = workplace()
+    idle_kw = constants.VCPU_MINIMUM_KW if place.is_idle_power_noted else 0.0
+    intensity = rates.intensity(record.home_region if place.region is None else place.region)
+    return cpu_s / SECONDS_PER_HOUR * (constants.VCPU_MAXIMUM_KW - idle_kw) * constants.PUE_DEFAULT * intensity
 
 
 def effort_spending(
@@ -162,7 +170,7 @@ def effort_spending(
         UnknownRegionError: Nobody knows the prices of one of the regions.
     """
     home, rates = record.home_region, Rates(signals, at)
-    carbon, cost = _cpu_gco2eq(cpu_s, home, rates), 0.0
+    carbon, cost = _cpu_gco2eq(cpu_s, record, rates), 0.0
     for probe in effort.probes:
         price = invocation(probe.billed_s, probe.billed_s, probe.memory_mb, probe.architecture, probe.region, rates)
         carbon += price.carbon_gco2eq

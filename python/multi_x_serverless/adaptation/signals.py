@@ -20,6 +20,7 @@ from multi_x_serverless.collection.provider import provider_collector
 from multi_x_serverless.collection.store import CARBON, CARBON_PAST, PERFORMANCE, PRICE, SignalStore
 from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError, UsageError
 from multi_x_serverless.model.signals import known_at
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.solving.problem import Signals
 
 if TYPE_CHECKING:
@@ -164,8 +165,6 @@ class SignalAge:
     warn_s: float
     refuse_s: float
 
-
-DAY_S = 86_400.0
 
 OLDEST = {
     # A forecast of a grid is worth little after a day or two; prices and distances hardly change.

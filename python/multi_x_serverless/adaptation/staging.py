@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from multi_x_serverless.adaptation.ledger import DAY_S
 from multi_x_serverless.adaptation.renewal import renewal_at
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud
@@ -16,8 +15,8 @@ from multi_x_serverless.cloud.problems import ProblemStore
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import CloudError, ConflictError
 from multi_x_serverless.model.plan import Plan
+from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY
 from multi_x_serverless.observation.history import KEEP_DAYS
-from multi_x_serverless.solving.schedule import HOURS_PER_DAY
 
 KEEP_PLANS = 20
 """Plans that are kept besides the active and the staged one, however old they are."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from multi_x_serverless.adaptation.signals import DAY_S, OLDEST, read_signals
+from multi_x_serverless.adaptation.signals import OLDEST, read_signals
 from multi_x_serverless.adaptation.workflows import FoundWorkflows
 from multi_x_serverless.cloud.locks import held_locks
 from multi_x_serverless.cloud.ports import Check, Cloud, Finding, Key
@@ -32,6 +32,7 @@ from multi_x_serverless.errors import (
 )
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.signals import known_at
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.sdk.tables import REGION_TABLES
 

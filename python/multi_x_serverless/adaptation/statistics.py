@@ -1,4 +1,4 @@
-"""History -> statistics of each workflow: the `workflow` part of `data_collect`.
+"""History -> statistics of a workflow, which `data_collect` and checks store (`adaptation.statistics_work`).
 
     history of a workflow  ->  `summarise`  ->  `model.statistics.WorkflowStatistics`  ->  the table of statistics
 
@@ -11,19 +11,18 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TypeAlias
 
-from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, model_of
+from multi_x_serverless.adaptation.workflows import model_of
 from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.collection.measured_round_trips import CLOCK_ERROR_S, time_to_accept
 from multi_x_serverless.collection.medians import median_of
 from multi_x_serverless.collection.relative_speed import SMALLEST_ERROR, busy_share
-from multi_x_serverless.errors import MultiXServerlessError
 from multi_x_serverless.model.estimate import Estimate
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.run import NodeObservation, ObservedRun, number_of_runs
@@ -39,55 +38,12 @@ from multi_x_serverless.model.statistics import (
     Spread,
     WorkflowStatistics,
 )
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.model.workflow import WorkflowRecord
-from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.solving.problem import WorkflowModel
-
-DAY_S = 86_400.0
 
 _SUMMARY = "summary"
 """Sort key of a workflow's statistics in the table; the others there are of `data_sync`."""
-
-
-@dataclass(frozen=True)
-class CollectedStatistics:
-    """What became of the statistics of some workflows.
-
-    Attributes:
-        refreshed: Statistics that were computed and stored.
-        failures: Workflow id -> why its were not; what was stored of it before stays.
-    """
-
-    refreshed: tuple[WorkflowStatistics, ...]
-    failures: Mapping[str, MultiXServerlessError]
-
-
-def collect_statistics(cloud: Cloud, workflow_ids: Sequence[str] = ()) -> CollectedStatistics:
-    """Compute and store the statistics of some or all deployed workflows; one that fails loses no other.
-
-    Raises:
-        UnknownWorkflowError: A named workflow is not deployed.
-    """
-    named = [deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids]
-    refreshed: list[WorkflowStatistics] = []
-    failures: dict[str, MultiXServerlessError] = {}
-    for record in named or deployed_workflows(cloud):
-        try:
-            refreshed.append(refresh_statistics(cloud, record))
-        except MultiXServerlessError as error:
-            failures[record.workflow_id] = error
-    return CollectedStatistics(tuple(refreshed), failures)
-
-
-def refresh_statistics(cloud: Cloud, record: WorkflowRecord) -> WorkflowStatistics:
-    """Compute the statistics of one workflow from its history and store them.
-
-    Raises:
-        InvalidDocumentError: Something in its history is no run.
-        CloudError: The tables cannot be read or written.
-    """
-    history = History(cloud).runs(record.workflow_id, since=cloud.now() - KEEP_DAYS * DAY_S)
-    return store_statistics(cloud, record, history)
 
 
 def store_statistics(cloud: Cloud, record: WorkflowRecord, history: Sequence[ObservedRun]) -> WorkflowStatistics:

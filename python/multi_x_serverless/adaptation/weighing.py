@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multi_x_serverless.adaptation.day_schedule import Day
 from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.model.plan import Objective, Placement
-from multi_x_serverless.solving.schedule import HOURS_PER_DAY
+from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.solving.simulation import Simulator
 
 

@@ -368,6 +368,11 @@ DOCUMENTS: tuple[Document, ...] = (
             Member("replan_hours", "hours between plans"),
             Member("home_share", "fraction of the runs that stay home"),
             Member("forecaster", "name of the forecaster"),
+            Member("framework_region", "system region of the jobs that are counted; null without them"),
+            _map(
+                "pays_from_runs_per_hour",
+                "home, static -> mean load from which on this system emits less, net, if plans stay; null: never",
+            ),
             Member("regret_of_forecast", "what forecasting costs against knowing, a fraction"),
             Member("routed_saving_against_static", "of the runs that plans routed, a fraction"),
             _map("intensity_origins", "region -> where its intensities come from"),

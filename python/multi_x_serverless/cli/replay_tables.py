@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from multi_x_serverless.adaptation.replay.framework import JOBS_OF_CAUSE
 from multi_x_serverless.adaptation.replay.results import HOME, ORACLE, STATIC, SYSTEM, saving
 from multi_x_serverless.cli.output import Column, brief, percent, seconds, write_table, write_text, write_wrapped
 
@@ -91,6 +92,7 @@ def _remarks(replay: Replay) -> list[str]:
         "switches: hours placed otherwise than the hour before."
     )
     lines += _of_controls(replay)
+    lines.append(_of_framework(replay))
     if system.hours_without_plan:
         lines.append(
             f"In {system.hours_without_plan} of {replay.stretch.hours} hours this system had no plan, and all was home."
@@ -123,6 +125,29 @@ def _of_controls(replay: Replay) -> list[str]:
         return [f"{said}."]
     emitted = _compared(-routed)
     return [f"{said}. Runs of this system that follow the plan emit {emitted} than those of static, gross."]
+
+
+def _of_framework(replay: Replay) -> str:
+    if replay.framework_region is None:
+        return "What the jobs of the framework take is left out."
+    parts = [replay.policy(SYSTEM).overhead[cause] for cause in JOBS_OF_CAUSE]
+    carbon, cost = sum(part.carbon_gco2eq for part in parts), sum(part.cost_usd for part in parts)
+    return (
+        f"{_amount(carbon)} gCO2eq and {_amount(cost)} USD of the overhead are of the framework's jobs in "
+        f"{replay.framework_region}, assumed and whatever the load. With these plans this system's net "
+        f"emissions are {_pays(replay, HOME)}, and {_pays(replay, STATIC)}."
+    )
+
+
+def _pays(replay: Replay, baseline: str) -> str:
+    rate = replay.pays_from_runs_per_hour(baseline)
+    if rate is None:
+        return f"never below those of {baseline}"
+    return f"below those of {baseline} from {_rate(rate)} runs per hour on"
+
+
+def _rate(runs_per_hour: float) -> str:
+    return f"{runs_per_hour:,.0f}" if runs_per_hour >= 100 else f"{runs_per_hour:.3g}"
 
 
 def _compared(excess: float) -> str:

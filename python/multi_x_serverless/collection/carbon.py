@@ -23,7 +23,7 @@ from multi_x_serverless.collection.electricity_maps import electricity_maps_sour
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER, CarbonForecaster
 from multi_x_serverless.collection.forecast_error import remembered
-from multi_x_serverless.collection.hours import DAYS_IN_WEEK, HOURS_IN_DAY, SECONDS_PER_HOUR, start_of_hour
+from multi_x_serverless.collection.hours import DAYS_IN_WEEK, start_of_hour
 from multi_x_serverless.collection.store import CARBON, CARBON_PAST, SignalStore
 from multi_x_serverless.errors import (
     CorruptedStateError,
@@ -37,6 +37,7 @@ from multi_x_serverless.model.carbon_past import (
     PastHour,
     is_possible_intensity,
 )
+from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -45,10 +46,10 @@ if TYPE_CHECKING:
     from multi_x_serverless.collection.http import HttpClient
     from multi_x_serverless.model.signals import CarbonSignal, Region
 
-LIVE_HOURS = DAYS_IN_WEEK * HOURS_IN_DAY
+LIVE_HOURS = DAYS_IN_WEEK * HOURS_PER_DAY
 """Past hours asked of a live source every time: what a collection that failed did not get, a later one gets."""
 
-FILE_HOURS = KEEP_DAYS * HOURS_IN_DAY
+FILE_HOURS = KEEP_DAYS * HOURS_PER_DAY
 """Past hours asked of the file: all that are kept."""
 
 SHOWN_REGIONS = 4
@@ -172,7 +173,7 @@ class _Answer:
         """Whether nobody else has to be asked."""
         first = current_hour - LIVE_HOURS * SECONDS_PER_HOUR
         recent = sum(start >= first for start in self.past)
-        return recent == LIVE_HOURS and len(self.expected) == HOURS_IN_DAY
+        return recent == LIVE_HOURS and len(self.expected) == HOURS_PER_DAY
 
     def past_hours(self, now: float, *, is_of_file: bool) -> dict[float, PastHour]:
         return {
@@ -202,7 +203,7 @@ class _Collected:
             file=bool(self.by_file.expected) or (is_of_own_past and bool(self.by_file.past)),
             live=bool(self.by_live.expected) or (is_of_own_past and bool(self.by_live.past)),
             stored=is_of_own_past and not self.by_file.past and not self.by_live.past,
-            embedded=not is_of_own_past and len(self.given.expected) < HOURS_IN_DAY,
+            embedded=not is_of_own_past and len(self.given.expected) < HOURS_PER_DAY,
         )
 
 
@@ -227,7 +228,7 @@ def _answer_of_file(file: CarbonFileSource, region: Region, current_hour: float)
     until = file.known_until(region)
     warnings = (*file.problems(region), *answer.warnings)
     if until is not None and not answer.past and not answer.expected:
-        useless = f"{file.name} knows nothing within {KEEP_DAYS} days before or {HOURS_IN_DAY} h from now there"
+        useless = f"{file.name} knows nothing within {KEEP_DAYS} days before or {HOURS_PER_DAY} h from now there"
         warnings = (*warnings, f"{useless}: it ends at {in_words(until)}")
     return _Answer(answer.past, answer.expected, warnings)
 
@@ -239,8 +240,8 @@ def _answer(source: CarbonSource, region: Region, current_hour: float, hours: in
     first = current_hour - hours * SECONDS_PER_HOUR
     try:
         past = _possible(source, source.past(region, first, hours), first, hours, warnings)
-        found = source.forecast(region, current_hour, HOURS_IN_DAY)
-        expected = _possible(source, found, current_hour, HOURS_IN_DAY, warnings)
+        found = source.forecast(region, current_hour, HOURS_PER_DAY)
+        expected = _possible(source, found, current_hour, HOURS_PER_DAY, warnings)
     except MultiXServerlessError as error:
         text = str(error)
         warnings.append(text if source.name in text else f"{source.name}: {text}")

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from multi_x_serverless import data
 from multi_x_serverless.collection.carbon_file_format import FileContent, read_content
-from multi_x_serverless.collection.hours import SECONDS_PER_HOUR
 from multi_x_serverless.errors import SignalSourceError
+from multi_x_serverless.model.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

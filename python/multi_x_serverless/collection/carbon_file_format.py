@@ -12,13 +12,13 @@ from statistics import median
 from typing import TYPE_CHECKING, TypeGuard
 
 from multi_x_serverless.collection.carbon_source import HourlyIntensity
-from multi_x_serverless.collection.hours import SECONDS_PER_HOUR
 from multi_x_serverless.errors import SignalSourceError
 from multi_x_serverless.model.carbon_past import (
     LEAST_MEDIAN_GCO2EQ_PER_KWH,
     MAXIMUM_GCO2EQ_PER_KWH,
     is_possible_intensity,
 )
+from multi_x_serverless.model.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyIntensity
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
-from multi_x_serverless.collection.hours import DAYS_IN_WEEK, HOURS_IN_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR
+from multi_x_serverless.collection.hours import DAYS_IN_WEEK
 from multi_x_serverless.collection.store import CARBON_PAST, SignalStore
 from multi_x_serverless.errors import CloudError, CorruptedStateError, InvalidDocumentError, NotEnoughDataError
 from multi_x_serverless.model.carbon_past import PastHour
+from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,12 +31,12 @@ OLDEST_DAYS = 2 * DAYS_IN_WEEK
 """If the newest hour known is older, the past is no basis of a forecast: the weather has changed since."""
 
 NEEDED_HOURS = 20
-NEEDED_AMONG_HOURS = 2 * HOURS_IN_DAY
+NEEDED_AMONG_HOURS = 2 * HOURS_PER_DAY
 """A forecast needs so many of the newest hours: with fewer, most of a day's profile would be made up. The last day of a
 service that lacks the hour under way and a few others is enough. With them it has less regret than one of the embedded
 trace (`docs/forecast.md`), which is why a week is not waited for."""
 
-LONGEST_GAP_HOURS = 2 * HOURS_IN_DAY
+LONGEST_GAP_HOURS = 2 * HOURS_PER_DAY
 """A history goes back to the last gap that is longer: filled, such a gap would outweigh what is known."""
 
 
@@ -66,7 +67,7 @@ def _worth(hour: PastHour) -> tuple[bool, float, bool, str, str, float]:
 
 def kept(hours: Mapping[float, PastHour], now: float) -> dict[float, PastHour]:
     """Those of the last `KEEP_DAYS` days before `now` (seconds since the epoch)."""
-    return {start: hour for start, hour in hours.items() if now - KEEP_DAYS * SECONDS_PER_DAY <= start < now}
+    return {start: hour for start, hour in hours.items() if now - KEEP_DAYS * DAY_S <= start < now}
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,9 @@ def recent_history(hours: Mapping[float, HourlyIntensity], current_hour: float, 
         raise NotEnoughDataError("no hour of its past is known.")
     end = past[-1] + SECONDS_PER_HOUR
     age_s = current_hour - end
-    if age_s > OLDEST_DAYS * SECONDS_PER_DAY:
+    if age_s > OLDEST_DAYS * DAY_S:
         raise NotEnoughDataError(
-            f"the newest hour known, until {in_words(end)}, is {age_s / SECONDS_PER_DAY:.0f} days old; "
+            f"the newest hour known, until {in_words(end)}, is {age_s / DAY_S:.0f} days old; "
             f"{OLDEST_DAYS} days at most are used."
         )
     newest = sum(start >= end - NEEDED_AMONG_HOURS * SECONDS_PER_HOUR for start in past)
@@ -111,11 +112,11 @@ def recent_history(hours: Mapping[float, HourlyIntensity], current_hour: float, 
         )
     first = past[-1]
     for start in reversed(past):
-        too_early = start < end - days * SECONDS_PER_DAY
+        too_early = start < end - days * DAY_S
         if too_early or first - start > (LONGEST_GAP_HOURS + 1) * SECONDS_PER_HOUR:
             break
         first = start
-    count = -int((first - end) // SECONDS_PER_DAY) * HOURS_IN_DAY
+    count = -int((first - end) // DAY_S) * HOURS_PER_DAY
     starts = [end + (place - count) * SECONDS_PER_HOUR for place in range(count)]
     known = [hours.get(start) for start in starts]
     values = _without_gaps([None if hour is None else hour.gco2eq_per_kwh for hour in known])
@@ -128,8 +129,8 @@ def _without_gaps(values: list[float | None]) -> list[float]:
 
 
 def _of_nearest_days(values: list[float | None], place: int) -> float | None:
-    before = next((value for value in values[place::-HOURS_IN_DAY] if value is not None), None)
-    after = next((value for value in values[place::HOURS_IN_DAY] if value is not None), None)
+    before = next((value for value in values[place::-HOURS_PER_DAY] if value is not None), None)
+    after = next((value for value in values[place::HOURS_PER_DAY] if value is not None), None)
     near = [value for value in (before, after) if value is not None]
     return fmean(near) if near else None
 

@@ -13,15 +13,10 @@ from multi_x_serverless.collection.carbon_past import RecentHistory, as_intensit
 from multi_x_serverless.collection.collector import Made
 from multi_x_serverless.collection.forecast import HISTORY_DAYS, CarbonForecaster
 from multi_x_serverless.collection.forecast_error import error_of_forecasts, error_on_trace
-from multi_x_serverless.collection.hours import (
-    HOURS_IN_DAY,
-    SECONDS_PER_DAY,
-    SECONDS_PER_HOUR,
-    hour_of_day,
-    start_of_hour,
-)
+from multi_x_serverless.collection.hours import hour_of_day, start_of_hour
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.signals import CarbonSignal, HourOrigin
+from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +25,7 @@ if TYPE_CHECKING:
     from multi_x_serverless.model.carbon_past import MadeForecast, PastHour
     from multi_x_serverless.model.signals import Region
 
-WARN_AFTER_S = 2 * SECONDS_PER_DAY
+WARN_AFTER_S = 2 * DAY_S
 """If the newest hour known is older, whoever reads the report is told."""
 
 
@@ -76,15 +71,15 @@ def make_carbon_signal(
         history = recent_history(past, current_hour, HISTORY_DAYS)
         measured_until = history.end
         if current_hour - history.end > WARN_AFTER_S:
-            days = (current_hour - history.end) / SECONDS_PER_DAY
+            days = (current_hour - history.end) / DAY_S
             warnings = (f"the newest hour known, until {in_words(history.end)}, is {days:.1f} days old",)
     except NotEnoughDataError as error:
         if given.past:
             warnings = (f"the embedded data serves: {error}",)
-        hours = HISTORY_DAYS * HOURS_IN_DAY
+        hours = HISTORY_DAYS * HOURS_PER_DAY
         trace = embedded.past(region, current_hour - hours * SECONDS_PER_HOUR, hours)
         history = recent_history(trace, current_hour, HISTORY_DAYS)
-    if measured_until is None and len(given.expected) < HOURS_IN_DAY:
+    if measured_until is None and len(given.expected) < HOURS_PER_DAY:
         forecast_error = error_on_trace(region, embedded, forecaster, current_hour)
     else:
         forecast_error = error_of_forecasts(given.forecasts, past, current_hour)
@@ -112,16 +107,16 @@ def _expected(
     """Intensities and origins by hour of the day."""
     hours_since = round((current_hour - history.end) / SECONDS_PER_HOUR)
     values = np.array(history.intensity_gco2eq_per_kwh)
-    continued = forecaster.forecast(values, history.end, hours_since + HOURS_IN_DAY)[hours_since:]
+    continued = forecaster.forecast(values, history.end, hours_since + HOURS_PER_DAY)[hours_since:]
     own = HourOrigin(
         source=sources_of(history.given),
         vintage=vintages_of(history.given),
         is_estimated=are_mostly_estimated(history.given),
         forecast_by=_own_method(history, forecaster),
     )
-    by_hour = [0.0] * HOURS_IN_DAY
-    origins = [own] * HOURS_IN_DAY
-    for offset in range(HOURS_IN_DAY):
+    by_hour = [0.0] * HOURS_PER_DAY
+    origins = [own] * HOURS_PER_DAY
+    for offset in range(HOURS_PER_DAY):
         start = current_hour + offset * SECONDS_PER_HOUR
         expected = given.expected.get(start)
         place = hour_of_day(start)
@@ -137,7 +132,7 @@ def _own_method(history: RecentHistory, forecaster: CarbonForecaster) -> str:
     values = history.intensity_gco2eq_per_kwh
     if min(values) == max(values):
         return "flat mean"
-    if len(history.given) == len(values) == HISTORY_DAYS * HOURS_IN_DAY:
+    if len(history.given) == len(values) == HISTORY_DAYS * HOURS_PER_DAY:
         return forecaster.method
     return f"{forecaster.method} ({len(history.given)} of the last {len(values)} hours known)"
 

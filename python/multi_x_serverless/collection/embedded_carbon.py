@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from multi_x_serverless import data
 from multi_x_serverless.collection.carbon_source import HourlyIntensity
-from multi_x_serverless.collection.hours import SECONDS_PER_HOUR
+from multi_x_serverless.model.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
-from multi_x_serverless.collection.hours import DAYS_IN_WEEK, HOURS_IN_DAY, SECONDS_PER_HOUR, weekday
+from multi_x_serverless.collection.hours import DAYS_IN_WEEK, weekday
 from multi_x_serverless.errors import NotEnoughDataError
+from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,10 +110,10 @@ class HoltWinters:
         level_share, season_share = pairs.T.reshape(2, -1, *(1,) * (history.ndim - 1))
         level = np.repeat(first_day.mean(axis=-1)[None], len(pairs), axis=0)
         season = np.repeat((first_day - first_day.mean(axis=-1, keepdims=True))[None], len(pairs), axis=0)
-        levels = [level] * HOURS_IN_DAY
+        levels = [level] * HOURS_PER_DAY
         error = np.zeros_like(level)
-        for hour in range(HOURS_IN_DAY, history.shape[-1]):
-            place = hour % HOURS_IN_DAY
+        for hour in range(HOURS_PER_DAY, history.shape[-1]):
+            place = hour % HOURS_PER_DAY
             seen = history[..., hour]
             error += (seen - levels[place] - season[..., place]) ** 2
             level = level_share * (seen - season[..., place]) + (1.0 - level_share) * level
@@ -151,10 +152,10 @@ class Seasonal:
         """Return intensities; see `CarbonForecaster.forecast`."""
         days = _by_day(history)
         count = days.shape[-2]
-        first_known = first_hour - count * HOURS_IN_DAY * SECONDS_PER_HOUR
-        weights = self.decay ** np.arange(count - 1, -1, -1.0)[:, None] * np.ones(HOURS_IN_DAY)
+        first_known = first_hour - count * HOURS_PER_DAY * SECONDS_PER_HOUR
+        weights = self.decay ** np.arange(count - 1, -1, -1.0)[:, None] * np.ones(HOURS_PER_DAY)
         common = _weighted_mean(days, weights)
-        was_weekend = _are_weekend(first_known, count * HOURS_IN_DAY).reshape(count, HOURS_IN_DAY)
+        was_weekend = _are_weekend(first_known, count * HOURS_PER_DAY).reshape(count, HOURS_PER_DAY)
         share = self.day_kind_share if count >= 2 * DAYS_IN_WEEK else 0.0
         working, weekend = (
             common + share * (_weighted_mean(days, weights * mask) - common) if share else common
@@ -198,13 +199,13 @@ def relative_error(predicted: Sequence[float], actual: Sequence[float]) -> float
 def _by_day(history: Series) -> Series:
     """Shape (..., days, 24)."""
     hours = history.shape[-1]
-    if hours < HOURS_IN_DAY or hours % HOURS_IN_DAY:
+    if hours < HOURS_PER_DAY or hours % HOURS_PER_DAY:
         raise NotEnoughDataError(f"a forecast needs whole days of history, at least one, not {hours} hours.")
-    return history.reshape(*history.shape[:-1], hours // HOURS_IN_DAY, HOURS_IN_DAY)
+    return history.reshape(*history.shape[:-1], hours // HOURS_PER_DAY, HOURS_PER_DAY)
 
 
 def _repeated(day: Series, hours: int) -> Series:
-    return day[..., np.arange(hours) % HOURS_IN_DAY]
+    return day[..., np.arange(hours) % HOURS_PER_DAY]
 
 
 def _weighted_mean(days: Series, weights: Series) -> Series:

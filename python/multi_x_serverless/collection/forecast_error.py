@@ -15,14 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from multi_x_serverless.collection.forecast import HISTORY_DAYS, CarbonForecaster, relative_error
-from multi_x_serverless.collection.hours import (
-    HOURS_IN_DAY,
-    SECONDS_PER_DAY,
-    SECONDS_PER_HOUR,
-    hour_of_day,
-)
+from multi_x_serverless.collection.hours import hour_of_day
 from multi_x_serverless.model.carbon_past import MadeForecast
 from multi_x_serverless.model.signals import ForecastError
+from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -51,8 +47,8 @@ def remembered(
     """
     known = list(forecasts)
     if replaced is not None and replaced.is_of_its_own_time:
-        day = replaced.valid_from // SECONDS_PER_DAY
-        if all(forecast.first_hour // SECONDS_PER_DAY != day for forecast in known):
+        day = replaced.valid_from // DAY_S
+        if all(forecast.first_hour // DAY_S != day for forecast in known):
             known.append(_made(replaced))
     return tuple(sorted(_judged(known, current_hour), key=lambda forecast: forecast.first_hour))
 
@@ -84,26 +80,26 @@ def error_on_trace(
 
     They need not be kept: made anew, they are the same.
     """
-    first_day = math.ceil(current_hour / SECONDS_PER_DAY) - JUDGED_DAYS
-    days = [day * SECONDS_PER_DAY for day in range(first_day, int(current_hour // SECONDS_PER_DAY) + 1)]
-    first = days[0] - HISTORY_DAYS * SECONDS_PER_DAY
+    first_day = math.ceil(current_hour / DAY_S) - JUDGED_DAYS
+    days = [day * DAY_S for day in range(first_day, int(current_hour // DAY_S) + 1)]
+    first = days[0] - HISTORY_DAYS * DAY_S
     hours = trace.past(region, first, int((current_hour - first) // SECONDS_PER_HOUR))
     values = np.array([hour.gco2eq_per_kwh for hour in hours.values()])
     forecasts = []
     for place, start in enumerate(days):
-        history = values[place * HOURS_IN_DAY : (place + HISTORY_DAYS) * HOURS_IN_DAY]
-        predicted = forecaster.forecast(history, float(start), HOURS_IN_DAY)
+        history = values[place * HOURS_PER_DAY : (place + HISTORY_DAYS) * HOURS_PER_DAY]
+        predicted = forecaster.forecast(history, float(start), HOURS_PER_DAY)
         forecasts.append(MadeForecast(float(start), tuple(predicted.tolist())))
     return error_of_forecasts(forecasts, hours, current_hour)
 
 
 def _judged(forecasts: Iterable[MadeForecast], current_hour: float) -> list[MadeForecast]:
     """Those of the last 7 days, and none of a clock that was ahead."""
-    first = current_hour - JUDGED_DAYS * SECONDS_PER_DAY
+    first = current_hour - JUDGED_DAYS * DAY_S
     return [forecast for forecast in forecasts if first <= forecast.first_hour <= current_hour]
 
 
 def _made(signal: CarbonSignal) -> MadeForecast:
-    starts = (signal.valid_from + offset * SECONDS_PER_HOUR for offset in range(HOURS_IN_DAY))
+    starts = (signal.valid_from + offset * SECONDS_PER_HOUR for offset in range(HOURS_PER_DAY))
     values = (signal.intensity_gco2eq_per_kwh[hour_of_day(start)] for start in starts)
     return MadeForecast(signal.valid_from, tuple(round(value, KEPT_DIGITS) for value in values))

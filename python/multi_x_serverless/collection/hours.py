@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-HOURS_IN_DAY = 24
+from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY, SECONDS_PER_HOUR
+
 DAYS_IN_WEEK = 7
-SECONDS_PER_HOUR = 3600
-SECONDS_PER_DAY = HOURS_IN_DAY * SECONDS_PER_HOUR
 
 _WEEKDAY_OF_THE_EPOCH = 3
 """1 January 1970 was a Thursday; Monday is 0."""
@@ -18,9 +17,9 @@ def start_of_hour(moment: float) -> float:
 
 def hour_of_day(moment: float) -> int:
     """Return the UTC hour of the day, 0-23, of a moment in seconds since the epoch."""
-    return int(moment // SECONDS_PER_HOUR) % HOURS_IN_DAY
+    return int(moment // SECONDS_PER_HOUR) % HOURS_PER_DAY
 
 
 def weekday(moment: float) -> int:
     """Return the day of the week in UTC, 0 for Monday to 6 for Sunday, of a moment in seconds since the epoch."""
-    return (int(moment // SECONDS_PER_DAY) + _WEEKDAY_OF_THE_EPOCH) % DAYS_IN_WEEK
+    return (int(moment // DAY_S) + _WEEKDAY_OF_THE_EPOCH) % DAYS_IN_WEEK

@@ -12,6 +12,7 @@ import orjson
 
 from multi_x_serverless.data._tables import read_rows, read_table
 from multi_x_serverless.errors import UnknownRegionError
+from multi_x_serverless.model.units import HOURS_PER_DAY
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 TRACE_YEAR = 2023
 HOURS_IN_TRACE = 8760
-HOURS_IN_DAY = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ def hour_of_trace(moment: datetime) -> int:
     moment = moment.astimezone(timezone.utc)
     day = 28 if (moment.month, moment.day) == (2, 29) else moment.day
     day_of_year = datetime(TRACE_YEAR, moment.month, day, tzinfo=timezone.utc).timetuple().tm_yday - 1
-    return day_of_year * HOURS_IN_DAY + moment.hour
+    return day_of_year * HOURS_PER_DAY + moment.hour
 
 
 @cache
@@ -140,7 +140,7 @@ def _yearly_means() -> dict[tuple[str, int], float]:
 
 def _mean_of_neighbouring_days(intensity: NDArray[np.float32], is_missing: NDArray[np.bool_], hour: int) -> float:
     neighbours = []
-    for direction in (-HOURS_IN_DAY, HOURS_IN_DAY):
+    for direction in (-HOURS_PER_DAY, HOURS_PER_DAY):
         candidate = (hour + direction) % HOURS_IN_TRACE
         while is_missing[candidate]:
             candidate = (candidate + direction) % HOURS_IN_TRACE

@@ -1,26 +1,25 @@
 """What the framework in the cloud costs in a month, from the embedded prices and what an invocation is assumed to take.
 
 Free tiers are not deducted. Most invocations find nothing to do. What a workflow's own runs cost is not in it, nor is
-what a migration copies (the ledger has that).
+what a migration copies (the ledger has that). Replays count one workflow's jobs by it (`adaptation.replay.framework`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from multi_x_serverless import data
 from multi_x_serverless.deployment.framework import INTERVALS_MINUTES, MEMORY_MB, SOLVER_MEMORY_MB
 from multi_x_serverless.model.framework import JOBS, Job
+from multi_x_serverless.model.units import BYTES_PER_GB, MB_PER_GB
 
 if TYPE_CHECKING:
     from multi_x_serverless.model.config_types import Architecture
 
 MINUTES_PER_MONTH = 30 * 24 * 60
-MB_PER_GB = 1024
 MILLION = 1e6
-BYTES_PER_GB = 2**30
 
 SCHEDULER_USD_PER_MILLION_INVOCATIONS = 1.00
 """AWS list price of EventBridge Scheduler beyond the 14 million a month that are free of charge (as of 2025-07)."""
@@ -65,18 +64,19 @@ def monthly_cost(
     region: str,
     architecture: Architecture,
     intervals_minutes: Mapping[Job, int] = INTERVALS_MINUTES,
+    jobs: Sequence[Job] = JOBS,
 ) -> MonthlyCost:
-    """The cost for so many workflows, with the framework in a region.
+    """The cost of all or some jobs for so many workflows, with the framework in a region.
 
     Raises:
         UnknownRegionError: The embedded data does not know the region.
     """
     prices = data.prices(region)
-    starts = {job: MINUTES_PER_MONTH / intervals_minutes[job] for job in JOBS}
+    starts = {job: MINUTES_PER_MONTH / intervals_minutes[job] for job in jobs}
     scheduled = sum(starts.values())
     invocations = scheduled * (1 + workflows)
     gb_seconds = sum(
-        starts[job] * (START_S + workflows * HANDLING_S[job]) * _memory_mb(job) / MB_PER_GB for job in JOBS
+        starts[job] * (START_S + workflows * HANDLING_S[job]) * _memory_mb(job) / MB_PER_GB for job in jobs
     )
     tables_usd_per_million = (
         READ_UNITS * prices.dynamodb_usd_per_million_read_units

@@ -15,13 +15,11 @@ from typing import TypeVar
 from multi_x_serverless.errors import InvalidDocumentError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import Fields
+from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
 CARBON_PAST_SCHEMA = "multi-x-serverless/carbon-past"
 CARBON_PAST_VERSION = 2
 """Version 2 knows forecasts; version 1 is still read."""
-
-SECONDS_PER_HOUR = 3600
-HOURS_IN_DAY = 24
 
 T = TypeVar("T")
 
@@ -82,8 +80,8 @@ class MadeForecast:
 
     def __post_init__(self) -> None:
         count = len(self.gco2eq_per_kwh)
-        if count != HOURS_IN_DAY:
-            raise InvalidDocumentError("carbon-past", "forecasts", f"has {count} hours, expected {HOURS_IN_DAY}")
+        if count != HOURS_PER_DAY:
+            raise InvalidDocumentError("carbon-past", "forecasts", f"has {count} hours, expected {HOURS_PER_DAY}")
 
     def hours(self) -> Iterator[tuple[float, float]]:
         """Start of each hour (seconds since the epoch), and its intensity."""

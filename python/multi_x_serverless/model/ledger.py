@@ -20,8 +20,10 @@ deployment copied to regions of a plan. ``framework``: invocations of the jobs t
 
 SPENDING_KINDS: tuple[SpendingKind, ...] = get_args(SpendingKind)
 
-Assumed: TypeAlias = Literal["copied_bytes", "probes", "billed_s", "intensity", "prices", "memory"]
-"""``memory``: of cold starts of functions that are gone; entries never say it."""
+Assumed: TypeAlias = Literal["copied_bytes", "probes", "billed_s", "hour", "intensity", "prices", "memory"]
+"""What may have been assumed. Of cold starts only, so that entries never say it: ``hour``, the intensity of an hour (by
+that of the same hour of another day), and ``memory``, that of functions that are gone."""
+
 ASSUMED: tuple[Assumed, ...] = get_args(Assumed)
 
 _KINDS_OF_VERSION = {1: frozenset({"solve", "migration"}), 2: frozenset({"solve", "migration", "sync", "collect"})}
@@ -59,7 +61,7 @@ class LedgerEntry:
         copied_best_gco2eq: What copies emitted with the least published energy per byte.
         copied_worst_gco2eq: The same with the greatest.
         assumed: What was not measured but assumed, in alphabetical order: quantities of this entry, or the
-            ``intensity`` or the ``prices`` of some region that nobody knew.
+            ``intensity`` or the ``prices`` of some region that nobody knew, or the intensity of some ``hour``.
     """
 
     workflow_id: str

@@ -16,6 +16,7 @@ from multi_x_serverless.errors import InvalidDocumentError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import Fields
 from multi_x_serverless.model.prices import PRICE_NAMES, PriceOrigin, RegionPrices
+from multi_x_serverless.model.units import HOURS_PER_DAY
 
 REGION_SCHEMA = "multi-x-serverless/region-signal"
 CARBON_SCHEMA = "multi-x-serverless/carbon-signal"
@@ -33,8 +34,6 @@ REGION_VERSION = 2
 
 PRICE_VERSION = 2
 """Version 2 knows tiers, and source and vintage of each price."""
-
-HOURS_IN_DAY = 24
 
 
 @dataclass(frozen=True)
@@ -178,18 +177,18 @@ class CarbonSignal:
     def __post_init__(self) -> None:
         path = "intensity_gco2eq_per_kwh"
         _require(
-            len(self.intensity_gco2eq_per_kwh) == HOURS_IN_DAY,
+            len(self.intensity_gco2eq_per_kwh) == HOURS_PER_DAY,
             "carbon-signal",
             path,
-            f"has {len(self.intensity_gco2eq_per_kwh)} hours, expected {HOURS_IN_DAY}",
+            f"has {len(self.intensity_gco2eq_per_kwh)} hours, expected {HOURS_PER_DAY}",
         )
         for hour, intensity in enumerate(self.intensity_gco2eq_per_kwh):
             _require_not_negative(intensity, "carbon-signal", f"{path}[{hour}]")
         _require(
-            len(self.origins) in (0, HOURS_IN_DAY),
+            len(self.origins) in (0, HOURS_PER_DAY),
             "carbon-signal",
             "origins",
-            f"has {len(self.origins)} hours, expected {HOURS_IN_DAY}",
+            f"has {len(self.origins)} hours, expected {HOURS_PER_DAY}",
         )
 
     @property

@@ -20,6 +20,7 @@ from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.errors import ConflictError, DocumentTooLargeError
 from multi_x_serverless.model.run import HistoryChunk, ObservedRun
 from multi_x_serverless.model.sync_state import Thresholds
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.observation.reservoir import Candidate, thresholds_for
 
 CHUNK_RUNS = 250
@@ -154,7 +155,7 @@ class HistoryWriter:
 
         A chunk that somebody else has just written stays as it is until the next time.
         """
-        held, oldest_day, dropped = self._load(), day_of(now - KEEP_DAYS * 86_400.0), 0
+        held, oldest_day, dropped = self._load(), day_of(now - KEEP_DAYS * DAY_S), 0
         for chunk in [chunk for chunk in held.chunks if chunk.day < oldest_day]:
             if chunk.version is not None and self._chunks.delete(chunk.key, condition=Condition(chunk.version)):
                 dropped += len(chunk.runs)

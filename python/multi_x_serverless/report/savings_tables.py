@@ -44,6 +44,7 @@ KIND_NAMES: Mapping[OverheadKind, str] = {
 ASSUMED_NAMES: Mapping[Assumed, str] = {
     "billed_s": "times",
     "copied_bytes": "bytes",
+    "hour": "carbon intensities of some hours",
     "intensity": "carbon intensities",
     "memory": "memory of earlier functions",
     "prices": "prices",

@@ -15,6 +15,7 @@ from multi_x_serverless.model import shared_constants
 from multi_x_serverless.model.prices import RegionPrices
 from multi_x_serverless.model.run import NodeObservation, ObservedRun
 from multi_x_serverless.model.signals import PriceSignal
+from multi_x_serverless.model.units import BYTES_PER_GB, MB_PER_GB, SECONDS_PER_HOUR
 from multi_x_serverless.solving import model_constants as constants
 from multi_x_serverless.solving.intensity import IntensityHistory
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
@@ -22,8 +23,6 @@ from multi_x_serverless.solving.problem import MEGA, WorkflowModel, exchanged_da
 
 ENERGY_METHOD = "modelled from observed durations, memory, CPU time and bytes; no meter was read"
 
-BYTES_PER_GB = float(2**30)
-MB_PER_GB = 1024.0
 BYTES_PER_MESSAGE_UNIT = 64 * 1024
 BYTES_PER_WRITE_UNIT = 1024
 BYTES_PER_READ_UNIT = 4096
@@ -52,7 +51,7 @@ def execution_kwh(duration_s: float, memory_mb: int, cpu_s: float) -> float:
     vcpus = memory_mb / shared_constants.MEMORY_MB_PER_VCPU
     utilization = min(1.0, cpu_s / (duration_s * vcpus)) if duration_s > 0 else 0.0
     vcpu_kw = constants.VCPU_MINIMUM_KW + utilization * (constants.VCPU_MAXIMUM_KW - constants.VCPU_MINIMUM_KW)
-    return duration_s / 3600.0 * (vcpus * vcpu_kw + memory_mb / MB_PER_GB * constants.MEMORY_KW_PER_GB)
+    return duration_s / SECONDS_PER_HOUR * (vcpus * vcpu_kw + memory_mb / MB_PER_GB * constants.MEMORY_KW_PER_GB)
 
 
 class Accounting:

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from multi_x_serverless.errors import NotEnoughDataError
-
-SECONDS_PER_HOUR = 3600.0
+from multi_x_serverless.model.units import SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True)
@@ -18,11 +17,17 @@ class RegionIntensity:
         start: Start of the first hour, seconds since the epoch, on the hour.
         hourly_gco2eq_per_kwh: One value per hour.
         origin: Source and vintage of the values, for people.
+        stand_ins: Which hours, counted from 0, have the value of the same hour of another day, as nobody knows theirs.
     """
 
     start: float
     hourly_gco2eq_per_kwh: tuple[float, ...]
     origin: str
+    stand_ins: frozenset[int] = frozenset()
+
+    def hour_of(self, moment: float) -> int:
+        """Which hour a moment lies in, counted from 0; it need not be one of those that are known."""
+        return int((moment - self.start) // SECONDS_PER_HOUR)
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class IntensityHistory:
         """
         found = {}
         for region, known in self.regions.items():
-            hour = int((moment - known.start) // SECONDS_PER_HOUR)
+            hour = known.hour_of(moment)
             if not 0 <= hour < len(known.hourly_gco2eq_per_kwh):
                 raise NotEnoughDataError(f"the carbon intensity of {region} is not known at {moment:.0f} s.")
             found[region] = known.hourly_gco2eq_per_kwh[hour]

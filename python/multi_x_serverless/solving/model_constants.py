@@ -39,6 +39,10 @@ LOG_BYTES_PER_NODE = 1500.0
 ROUND_TRIPS_PLAIN_EDGE = 1.0
 ROUND_TRIPS_SYNC_EDGE = 3.0
 
+# Start of a container with an import of the developer's code, in seconds, billed, where it was not measured; measured
+# ones take 0.1-0.5 s.
+COLD_START_S = 0.5
+
 # Billed duration of handing a trigger on to the entry function of another region, in seconds.
 FORWARD_DURATION_S = 0.002
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from multi_x_serverless.errors import UsageError
+from multi_x_serverless.model.units import HOURS_PER_DAY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-HOURS_PER_DAY = 24
 
 GRANULARITIES = (1, 2, 3, 4, 6, 8, 12, 24)
 """Numbers of equally long blocks that a day can be divided into."""

@@ -16,6 +16,7 @@ from multi_x_serverless.errors import InvalidPlacementError, InvalidProblemError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import Fields
 from multi_x_serverless.model.plan import Metric, Metrics, Objective, Placement
+from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.solving.comparisons import TAIL, Comparison, statistic_of, tightest
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
@@ -31,8 +32,6 @@ MEAN_TOLERANCE = 1e-9
 """The same for mean cost and carbon, which are sums in double precision."""
 
 METRICS: tuple[Objective, ...] = ("carbon", "cost", "runtime")
-
-HOURS_PER_DAY = 24
 
 
 @dataclass(frozen=True)
@@ -241,6 +240,10 @@ class Simulator:
         """Every node at home."""
         return self._home
 
+    def everything_in(self, region: str) -> Placement:
+        """Every node in one region, as far as it may run there; the others at home."""
+        return _everything_in(self.frame, region)
+
     def at(self, placement: Placement, hour: int) -> SimulatedHour:
         """Metrics and limits of a placement at a UTC hour, over the planning scenarios.
 
@@ -327,6 +330,10 @@ def _named_placement(frame: _Frame, regions: Sequence[str], name: str) -> Placem
     region = frame.home if name == ALL_HOME else name
     if region not in regions:
         raise UsageError(f"the problem has no region '{name}'; there are {', '.join(regions)}, and '{ALL_HOME}'.")
+    return _everything_in(frame, region)
+
+
+def _everything_in(frame: _Frame, region: str) -> Placement:
     return {node: region if region in allowed else frame.home for node, allowed in frame.allowed.items()}
 
 

@@ -262,6 +262,16 @@ def test_gain_is_that_of_the_runs_that_follow_the_plan(tmp_path: Path) -> None:
     assert gain.total == pytest.approx(0.75 * gain.expected_runs * (gain.in_force - gain.planned))
 
 
+def test_load_of_weeks_ago_is_not_expected_again(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path)
+    add_runs(cloud, 120, started_at=cloud.now() - 20 * 86_400.0)
+    add_runs(cloud, 30, started_at=cloud.now() - 6 * 86_400.0)
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.runs == 150
+    assert decision.gain is not None
+    assert decision.gain.expected_runs == pytest.approx(30.0), "those of the last week, over a plan's week"
+
+
 def test_data_that_could_not_be_refreshed_is_told(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path, runs=120)
     cloud.time += 3 * 86_400.0

@@ -9,7 +9,6 @@ import pytest
 
 from multi_x_serverless import data
 from multi_x_serverless.adaptation.cold_starts import (
-    COLD_START_S,
     IDLE_S,
     NO_COLD_STARTS,
     CausedColdStarts,
@@ -22,6 +21,7 @@ from multi_x_serverless.model.config_types import ProviderSettings
 from multi_x_serverless.model.deployments import Origin
 from multi_x_serverless.model.graph import Edge, Graph, Node
 from multi_x_serverless.model.run import EdgeObservation, NodeObservation, ObservedRun
+from multi_x_serverless.solving.model_constants import COLD_START_S
 from tests.unit.observation.records import diamond
 
 HOME, AWAY = "us-east-1", "ca-central-1"
@@ -73,6 +73,13 @@ def test_executions_at_once_need_a_container_each_at_home_too() -> None:
     runs = [run(0.0, node(HOME), plan=1), run(10.0, cold(AWAY)), run(10.5, cold(AWAY)), run(20.0, node(AWAY))]
     found = caused_cold_starts(runs, OF_ONE, HOME)
     assert [start.at - BEGIN for start in found.starts] == [10.0], "at 10.5 home's container would be busy"
+
+
+def test_each_execution_finds_the_container_that_was_used_last() -> None:
+    """At 499 that of second 1.5 and not that of second 1, so that at 700 one is left that was used at 500."""
+    runs = [run(0.0, node(HOME), plan=1), run(0.5, node(HOME), plan=1), run(499.0, node(HOME), plan=1)]
+    found = caused_cold_starts([*runs, run(700.0, cold(AWAY)), run(700.5, cold(AWAY))], OF_ONE, HOME)
+    assert [start.at - BEGIN for start in found.starts] == [700.0], "the other one was idle since second 1, too long"
 
 
 def test_without_a_move_nothing_is_caused() -> None:
@@ -212,3 +219,12 @@ def test_prices_by_hand() -> None:
     away, home = (data.prices(region).lambda_usd_per_gb_second("x86_64") for region in (AWAY, HOME))
     assert spent.cost_usd == pytest.approx(1769 / 1024 * (0.36 * away + 0.101 * home)), "milliseconds are rounded up"
     assert price(CausedColdStarts((), is_upper_bound=False)) == NO_COLD_STARTS
+
+
+def test_a_start_of_a_sample_is_priced_as_often_as_it_stands_for() -> None:
+    once = ColdStart("only", AWAY, BEGIN, 0.36, is_measured=True, weight=1.0)
+    one, seven = (
+        price(CausedColdStarts((replace(once, weight=weight),), is_upper_bound=True)) for weight in (1.0, 7.0)
+    )
+    assert (seven.carbon_gco2eq, seven.cost_usd) == pytest.approx((7 * one.carbon_gco2eq, 7 * one.cost_usd))
+    assert (seven.count, seven.init_s) == pytest.approx((7.0, 7 * 0.36))

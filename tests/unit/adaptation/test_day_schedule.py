@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import random
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from multi_x_serverless.adaptation.cold_starts import COLD_START_S
 from multi_x_serverless.adaptation.day_schedule import (
     NodeLoad,
     SignalPrices,
@@ -19,11 +19,12 @@ from multi_x_serverless.adaptation.day_schedule import (
     runs_by_hour,
     scheduled_plan,
 )
+from multi_x_serverless.adaptation.other_placements import with_placements
 from multi_x_serverless.model.config_types import ProviderSettings
 from multi_x_serverless.model.plan import Objective, Placement, Plan
 from multi_x_serverless.solving.accounting import execution_kwh
 from multi_x_serverless.solving.engine import LoadedProblem
-from multi_x_serverless.solving.model_constants import PUE_DEFAULT
+from multi_x_serverless.solving.model_constants import COLD_START_S, PUE_DEFAULT
 from multi_x_serverless.solving.schedule import GRANULARITIES
 from multi_x_serverless.solving.simulation import Simulator
 from multi_x_serverless.solving.solution import plan_from_solution
@@ -178,6 +179,56 @@ def test_a_plan_of_the_schedule_says_of_each_hour_how_far_it_is_above_the_bound(
         assert after.metrics.carbon.mean == pytest.approx(value, rel=0.2)
         assert after.metrics.carbon.mean != value, "over other scenarios than it was chosen by"
     assert scheduled_plan(plan, replace(schedule, placements=plan_placements(plan)), dump(problem)) is plan
+
+
+def solved_problem(**settings: int) -> tuple[bytes, Plan]:
+    """A problem whose runs last very differently, so that two samples of them differ, with its plan: all away."""
+    rng = random.Random(5)
+    problem = fan_out_problem()
+    problem |= {"hours": list(HOURS), "intensity_gco2e_per_kwh": {HOME: [400.0] * 24, AWAY: [250.0] * 24}}
+    problem["settings"].update(settings)
+    for columns in problem["observations"]["nodes"].values():
+        columns["duration_s"] = [
+            None if duration is None else duration * rng.lognormvariate(0, 1.5) for duration in columns["duration_s"]
+        ]
+    document = dump(problem)
+    solution = LoadedProblem(document).solve("fine-grained")
+    return document, plan_from_solution(solution, "text-0.0.1", created_at=0.0, expires_at=1.0)
+
+
+def test_an_hour_that_is_sent_home_saves_nothing() -> None:
+    """Of what the scenarios of the engine and fresh ones differ by, nothing is taken for a saving."""
+    document, plan = solved_problem(scenarios=1000, validation_scenarios=4000)
+    home = Simulator(document).home
+    placements = {**plan_placements(plan), 3: home}
+    changed = with_placements(plan, placements, document)
+    before, after = plan.at(3), changed.at(3)
+    assert before.placement != home
+    assert after.home_metrics is not None
+    assert after.metrics == after.home_metrics
+    assert after.home_metrics != before.home_metrics, "otherwise the samples do not differ, and this tests nothing"
+    assert changed.at(4) == plan.at(4)
+
+
+def test_baselines_are_expected_over_the_scenarios_of_the_placement() -> None:
+    document, plan = solved_problem(scenarios=1000, validation_scenarios=4000)
+    away, home = (dict.fromkeys(HOURS, everywhere(Simulator(document), region)) for region in (AWAY, HOME))
+    at_home = with_placements(plan, home, document)
+    back_away = with_placements(at_home, away, document)
+    assert (plan.at(3).best_single_region, plan.best_static_region) == (AWAY, AWAY)
+    assert at_home.at(3).best_single_metrics == at_home.at(3).best_static_metrics == back_away.at(3).metrics
+    assert at_home.at(3).best_single_metrics != plan.at(3).best_single_metrics
+    alone = replace(at_home, hours=tuple(replace(hour, best_single_region=None) for hour in at_home.hours))
+    assert with_placements(alone, away, document).at(3).best_single_metrics is None
+
+
+def test_fresh_scenarios_are_others_than_those_that_were_planned_by() -> None:
+    document, plan = solved_problem(scenarios=500, validation_scenarios=500)
+    simulator = Simulator(document)
+    after = with_placements(plan, dict.fromkeys(HOURS, simulator.home), document).at(3)
+    assert after.metrics is not None
+    assert after.metrics.carbon.mean != simulator.at(simulator.home, 3).metrics.carbon.mean
+    assert after.certificate.value == simulator.at(simulator.home, 3).metrics.carbon.mean
 
 
 def plan_placements(plan: Plan) -> dict[int, Placement]:

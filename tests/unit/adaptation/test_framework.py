@@ -41,7 +41,9 @@ from multi_x_serverless.errors import (
     NotEnoughDataError,
 )
 from multi_x_serverless.model.framework import JOBS, FrameworkEvent, Job
-from multi_x_serverless.solving.model_constants import MEMORY_KW_PER_GB, PUE_DEFAULT, VCPU_MINIMUM_KW
+from multi_x_serverless.observation.sync import SyncReport, sync_logs
+from multi_x_serverless.solving.accounting import execution_kwh
+from multi_x_serverless.solving.model_constants import MEMORY_KW_PER_GB, PUE_DEFAULT, VCPU_MAXIMUM_KW, VCPU_MINIMUM_KW
 from tests.fakes import Call, FakeCloud
 from tests.unit.adaptation.deployed import add_runs, deployed_example
 from tests.unit.deployment.projects import CONFIGURATION, SOURCE, WORKFLOW_ID, functions, make_project, stage
@@ -503,6 +505,50 @@ def test_what_an_invocation_is_billed_is_in_the_ledger_of_its_workflow(
     assert "not_in_the_ledger" not in function.lines[-1]["details"]
 
 
+@pytest.mark.parametrize("home", ["us-east-1", "ca-central-1"])
+def test_the_entries_of_an_invocation_are_its_energy_in_the_system_region(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    """Ten seconds of which the processor worked seven: once, as the model has it, and where the job runs."""
+    configuration = CONFIGURATION.replace("home_region: us-east-1", f"home_region: {home}")
+    cloud = deployed_example(tmp_path, configuration=configuration)
+    clock = iter([3.0, 10.0])
+    monkeypatch.setattr("multi_x_serverless.adaptation.upkeep.time.process_time", lambda: next(clock))
+
+    def take_ten_seconds(*arguments: Any, **options: Any) -> SyncReport:
+        cloud.time += 10.0
+        return sync_logs(*arguments, **options)
+
+    monkeypatch.setattr("multi_x_serverless.adaptation.upkeep.sync_logs", take_ten_seconds)
+    Function(cloud, machine=Machine(1769, "x86_64")).run(FrameworkEvent("data_sync", WORKFLOW_ID))
+    spent = Ledger(cloud).spending(WORKFLOW_ID)
+    assert {kind: entry.cpu_s for kind, entry in spent.by_kind.items()} == {"sync": 7.0, "framework": 0.0}
+    intensity = read_signals(cloud).carbon["us-east-1"].intensity_gco2eq_per_kwh[int(cloud.now() // 3600 % 24)]
+    assert spent.carbon_gco2eq == pytest.approx(execution_kwh(10.0, 1769, 7.0) * PUE_DEFAULT * intensity)
+
+
+def test_the_job_that_summarises_a_history_notes_it(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=3)
+    Function(cloud).run(FrameworkEvent("data_collect", WORKFLOW_ID))
+    spent = Ledger(cloud).spending(WORKFLOW_ID).by_kind
+    assert spent.keys() == {"collect"}
+    assert spent["collect"].cpu_s > 0.0
+
+
+def test_work_whose_invocation_nobody_notes_has_all_of_its_power(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As what starts the others: its collection is of all workflows, its invocation in no ledger."""
+    cloud = deployed_example(tmp_path)
+    clock = iter([3.0, 10.0])
+    monkeypatch.setattr("multi_x_serverless.adaptation.upkeep.time.process_time", lambda: next(clock))
+    monkeypatch.setattr("multi_x_serverless.adaptation.upkeep.collect_signals", lambda *_, **__: ())
+    Function(cloud, machine=Machine(1769, "x86_64")).run(FrameworkEvent("data_collect"))
+    spent = Ledger(cloud).spending(WORKFLOW_ID)
+    intensity = read_signals(cloud).carbon["us-east-1"].intensity_gco2eq_per_kwh[int(cloud.now() // 3600 % 24)]
+    assert spent.carbon_gco2eq == pytest.approx(7.0 / 3600 * VCPU_MAXIMUM_KW * PUE_DEFAULT * intensity)
+
+
 def test_of_a_workflow_that_is_gone_no_bill_is_left_and_one_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path)
     function = Function(cloud, machine=Machine(512, "x86_64"))
@@ -516,6 +562,7 @@ def test_of_a_workflow_that_is_gone_no_bill_is_left_and_one_that_cannot_be_writt
     cloud.key_value.faults.before = refuse
     assert function.run(FrameworkEvent("data_collect", WORKFLOW_ID)).outcome == "done"
     assert function.lines[-1]["details"]["not_in_the_ledger"] == (
+        f"What summarising '{WORKFLOW_ID}' took is not in the ledger: the table is away. "
         "What the invocation took is not in the ledger: the table is away."
     )
     assert function.run(FrameworkEvent("data_sync", WORKFLOW_ID)).outcome == "done"

@@ -12,7 +12,14 @@ from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import check_solver
 from multi_x_serverless.adaptation.cold_starts import ColdStartSpending
 from multi_x_serverless.adaptation.ledger import KindSpending, Ledger, Spending
-from multi_x_serverless.adaptation.net_savings import Amount, ComparedPlan, OverheadItem, Predicted, net_saving
+from multi_x_serverless.adaptation.net_savings import (
+    Amount,
+    ComparedPlan,
+    NetSaving,
+    OverheadItem,
+    Predicted,
+    net_saving,
+)
 from multi_x_serverless.adaptation.savings import savings_report
 from multi_x_serverless.adaptation.spent import Spent
 from multi_x_serverless.adaptation.status import workflow_status
@@ -129,6 +136,33 @@ def test_status_report_and_the_balance_of_checks_have_the_same_figures(planned: 
     assert kinds["cold_starts"].assumed == ()
     assert sum(item.carbon_gco2eq for item in net.overhead) == pytest.approx(net.overhead_total.carbon_gco2eq)
     assert sum(item.cost_usd for item in net.overhead) == pytest.approx(net.overhead_total.cost_usd)
+
+
+def test_runs_that_a_region_refused_are_compared_and_nothing_is_expected_of_them(planned: FakeCloud) -> None:
+    soon = planned.now() - 3_400.0
+    add_runs(planned, 30, region="ca-central-1", plan_version=2, started_at=soon)
+    add_runs(planned, 12, plan_version=2, reason="home_share", started_at=soon + 100.0)
+    without = net_of(planned)
+    add_runs(planned, 40, plan_version=2, reason="region_unavailable", started_at=soon + 200.0)
+    found = net_of(planned)
+    assert without.compared.runs == 30
+    assert found.compared.runs == 70
+    assert found.compared.gross == without.compared.gross
+    assert found.expected == without.expected
+    assert without.observed_gross is not None
+    assert found.observed_gross is not None
+    before, after = without.observed_gross.carbon_gco2eq.value, found.observed_gross.carbon_gco2eq.value
+    assert after == pytest.approx(before, rel=0.1), "the mean of 70 runs of which 40 saved about nothing, times 70"
+
+
+def net_of(cloud: FakeCloud) -> NetSaving:
+    """Of the history, where what ran at home for whatever reason has the placement of home."""
+    runs = [
+        run if run.reason == "plan" else replace(run, placement_key="home") for run in History(cloud).runs(WORKFLOW_ID)
+    ]
+    History(cloud).remove(WORKFLOW_ID)
+    History(cloud).add(WORKFLOW_ID, runs)
+    return workflow_status(cloud, WORKFLOW_ID).net
 
 
 def test_the_energy_per_byte_is_that_of_the_report(planned: FakeCloud) -> None:

@@ -12,19 +12,13 @@ import pytest
 from multi_x_serverless import data
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.framework import JobContext, run_job
-from multi_x_serverless.adaptation.signals import (
-    DAY_S,
-    KEEP_PRICES_S,
-    OLDEST,
-    check_ages,
-    collect_signals,
-    read_signals,
-)
+from multi_x_serverless.adaptation.signals import KEEP_PRICES_S, OLDEST, check_ages, collect_signals, read_signals
 from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.ports import ListPrice, Product, QuoteFailure, RegionQuotes
 from multi_x_serverless.collection.price_merge import LISTED
 from multi_x_serverless.errors import SignalSourceError
 from multi_x_serverless.model.framework import FrameworkEvent
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.solving.problem import SolveSettings
 from tests.fakes import FakeCloud
 from tests.price_fakes import FakeDirectory, FakePriceList, quotes_of

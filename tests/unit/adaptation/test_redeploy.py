@@ -14,7 +14,7 @@ from multi_x_serverless.adaptation.deploy_forecast import MonthlyChange, forecas
 from multi_x_serverless.adaptation.net_savings import OverheadItem
 from multi_x_serverless.adaptation.savings import savings_report
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, solve_workflow
-from multi_x_serverless.adaptation.statistics import collect_statistics
+from multi_x_serverless.adaptation.statistics_work import collect_statistics
 from multi_x_serverless.adaptation.status import workflow_status
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.deploy import deploy

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.signals import collect_signals, read_signals
-from multi_x_serverless.adaptation.statistics import collect_statistics, read_statistics
+from multi_x_serverless.adaptation.statistics import read_statistics
+from multi_x_serverless.adaptation.statistics_work import collect_statistics
 from multi_x_serverless.adaptation.status import workflow_status
 from multi_x_serverless.cloud.ports import Key
 from multi_x_serverless.cloud.tables import physical_name
@@ -77,6 +79,30 @@ def test_a_history_that_cannot_be_read_keeps_the_last_statistics(cloud: FakeClou
     assert collected.refreshed == ()
     assert str(collected.failures[WORKFLOW_ID]) == "throttled."
     assert read_statistics(cloud, WORKFLOW_ID) == before
+
+
+def test_summarising_is_in_the_ledger_with_the_collections_of_the_day(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([3.0, 4.5, 10.0, 10.25])
+    monkeypatch.setattr("multi_x_serverless.adaptation.statistics_work.time.process_time", lambda: next(clock))
+    assert collect_statistics(cloud).warnings == ()
+    collect_statistics(cloud)
+    spent = Ledger(cloud).spending(WORKFLOW_ID).by_kind
+    assert spent.keys() == {"collect"}
+    assert (spent["collect"].count, spent["collect"].cpu_s) == (2, 1.75)
+
+
+def test_statistics_whose_account_cannot_be_written_are_there_all_the_same(cloud: FakeCloud) -> None:
+    cloud.faults.before = lambda call: (
+        CloudError("the table is away.")
+        if call.operation == "put" and call.arguments[1] == physical_name("ledger")
+        else None
+    )
+    collected = collect_statistics(cloud)
+    assert len(collected.refreshed) == 1
+    assert collected.failures == {}
+    assert collected.warnings == (f"What summarising '{WORKFLOW_ID}' took is not in the ledger: the table is away.",)
 
 
 def test_what_runs_tell_of_regions_reaches_the_signals(tmp_path: Path) -> None:

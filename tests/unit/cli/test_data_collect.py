@@ -242,6 +242,21 @@ def test_a_workflow_whose_history_cannot_be_read_is_an_error_and_loses_no_signal
     assert f"statistics of {WORKFLOW_ID} were not refreshed: throttled." in captured.err
 
 
+def test_what_cannot_be_noted_in_the_ledger_is_a_warning(
+    terminal: Terminal, cloud: FakeCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.faults.before = lambda call: (
+        CloudError("the table is away.")
+        if call.operation == "put" and call.arguments[1] == physical_name("ledger")
+        else None
+    )
+    assert terminal.run("workflow") == 0
+    captured = capsys.readouterr()
+    said = f"warning: What summarising '{WORKFLOW_ID}' took is not in the ledger: the table is away."
+    assert said in " ".join(captured.err.split())
+    assert WORKFLOW_ID in captured.out
+
+
 def test_nothing_is_deployed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     empty = FakeCloud()
     terminal = Terminal(empty, table_settings(monkeypatch), monkeypatch)

@@ -15,7 +15,7 @@ from multi_x_serverless.adaptation.ledger import Ledger, Spending
 from multi_x_serverless.adaptation.net_savings import Amount, MeasuredAmount, NetSaving, OverheadItem, Predicted
 from multi_x_serverless.adaptation.run_status import NodeStatus, RunStatus
 from multi_x_serverless.adaptation.savings import Average, Expected, Observed, Sample, SavingsReport
-from multi_x_serverless.adaptation.statistics import collect_statistics
+from multi_x_serverless.adaptation.statistics_work import collect_statistics
 from multi_x_serverless.adaptation.status import workflow_status
 from multi_x_serverless.cli.commands import run as run_command
 from multi_x_serverless.cli.commands.report import show_report

@@ -178,6 +178,20 @@ def test_objects_are_deleted_by_the_beginning_of_their_keys(cloud: FakeCloud) ->
     assert keys(cloud) == ["out"]
 
 
+def test_what_code_has_written_under_any_key_is_deleted_with_the_others(
+    cloud: FakeCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its role permits boto3 every key under the workflow's prefix, also the prefix itself."""
+    for key in ("b/../c", "/d", "", "e\n"):
+        cloud.objects.objects[HOME, PREFIX + key] = b"x"
+    assert run(["--yes", "objects", "delete", WORKFLOW_ID, "--prefix", "b/"]) == 0
+    assert "b/../c" not in keys(cloud)
+    assert run(["--yes", "--output", "json", "objects", "delete", WORKFLOW_ID, "--all"]) == 0
+    assert json.loads(capsys.readouterr().out)["deleted"] == ["", "/d", "e\n", "in/a.png", "out"]
+    assert keys(cloud) == []
+    assert (HOME, f"objects/{WORKFLOW_ID}0/in/a.png") in cloud.objects.objects
+
+
 def test_a_removed_workflows_objects_can_still_be_reached(cloud: FakeCloud, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--yes", "remove", WORKFLOW_ID]) == 0
     out = capsys.readouterr().out

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from multi_x_serverless.adaptation.replay.framework import framework_jobs
 from multi_x_serverless.adaptation.replay.intensities import LEAD_HOURS
 from multi_x_serverless.adaptation.replay.plots import draw
 from multi_x_serverless.adaptation.replay.results import POLICIES
@@ -46,13 +48,31 @@ def test_the_tables(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
         days(4), {HOME: by_hour_of_day([900.0] * 3 + [400.0] * 21), AWAY: lambda hour: 250.0 + 11.0 * (hour * 7 % 50)}
     )
     unsteady.given[:, : LEAD_HOURS + 24] = False
-    found = replace(replayed(document, unsteady), notes=("A note of two lines: " + "what has to be said. " * 5,))
+    jobs = framework_jobs(AWAY, unsteady)
+    found = replace(
+        replayed(document, unsteady, jobs=jobs), notes=("A note of two lines: " + "what has to be said. " * 5,)
+    )
     settings = table_settings(monkeypatch)
     monkeypatch.setenv("COLUMNS", "80")
     show_replay(settings, found)
     output = capsys.readouterr().out
     assert max(map(len, output.splitlines())) <= 80
     check_golden("replay", output)
+
+
+def test_tables_say_from_which_load_on_planning_pays(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown(*, is_cleaner: bool, jobs: bool) -> str:
+        made = world(days(1), {HOME: always(400.0), AWAY: always(30.0 if is_cleaner else 900.0)})
+        found = replayed(fan_out_problem(), made, jobs=framework_jobs(HOME, made) if jobs else None)
+        show_replay(table_settings(monkeypatch), found)
+        return " ".join(capsys.readouterr().out.split())
+
+    pays = shown(is_cleaner=True, jobs=True)
+    assert re.search(r"are below those of home from [\d.]+ runs per hour on, and never below those of static\.", pays)
+    assert "are never below those of home, and never below those of static." in shown(is_cleaner=False, jobs=True)
+    assert "What the jobs of the framework take is left out." in shown(is_cleaner=True, jobs=False)
 
 
 def test_documents_and_plots_are_written(tmp_path: Path, problem: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,6 +125,23 @@ def test_options_reach_the_replay(problem: str, tmp_path: Path, capsys: pytest.C
     solves = ("overhead", "solves", "carbon_gco2eq")
     assert of_system(totals("--solve-cpu", "0.04"), *solves) == pytest.approx(2 * of_system(usual, *solves))
     assert of_system(totals("--feed-delay", "400"), "solves") == 0
+    framework = ("overhead", "framework", "carbon_gco2eq")
+    assert usual["framework_region"] == "us-east-1"
+    assert of_system(usual, *framework) > 0
+    without = totals("--without-framework")
+    assert without["framework_region"] is None
+    assert of_system(without, *framework) == of_system(without, "overhead", "checks", "cost_usd") == 0
+
+
+def test_the_framework_runs_in_the_system_region(problem: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["replay", "--workflow", problem, *JUNE, "--solve-cpu", "0.02"]
+    assert run(["--output", "json", "--system-region", "eu-north-1", *arguments]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["framework_region"] == "eu-north-1"
+    assert set(found["intensity_origins"]) == {"us-east-1", "ca-central-1", "eu-north-1"}
+    assert run(["--output", "json", "--system-region", "eu-north-9", *arguments]) != 0
+    capsys.readouterr()
+    assert run(["--system-region", "eu-north-9", *arguments, "--without-framework"]) == 0
 
 
 def test_the_users_file_goes_before_the_trace(

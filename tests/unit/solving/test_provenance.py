@@ -7,9 +7,9 @@ from dataclasses import replace
 import orjson
 
 from multi_x_serverless.collection.forecast_error import JUDGED_DAYS
-from multi_x_serverless.collection.hours import HOURS_IN_DAY
 from multi_x_serverless.model.prices import PRICE_NAMES, PriceOrigin
 from multi_x_serverless.model.signals import ForecastError, Interval, PerformanceSignal, RoundTrip
+from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.solving.problem import Signals, SolveSettings, build_problem
 from multi_x_serverless.solving.provenance import provenance
 from tests.unit.solving.workflows import HOME, REGIONS, embedded_signals, observed_runs, workflow
@@ -66,7 +66,7 @@ def test_forecast_errors_are_named_by_region_once_known() -> None:
 
 def test_the_horizon_named_is_the_one_that_is_judged() -> None:
     text = described(embedded_signals())["carbon_forecast_error"]
-    assert f"first {HOURS_IN_DAY} hours of the forecasts of the last {JUDGED_DAYS} days, on the hours" in text
+    assert f"first {HOURS_PER_DAY} hours of the forecasts of the last {JUDGED_DAYS} days, on the hours" in text
 
 
 def test_speed_that_nobody_measured_is_called_assumed() -> None:

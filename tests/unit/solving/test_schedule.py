@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from multi_x_serverless.errors import UsageError
-from multi_x_serverless.solving.schedule import GRANULARITIES, HOURS_PER_DAY, Schedule, best_schedule
+from multi_x_serverless.model.units import HOURS_PER_DAY
+from multi_x_serverless.solving.schedule import GRANULARITIES, Schedule, best_schedule
 
 
 def value_of(walk: tuple[int, ...], values: NDArray[np.float64], switching: NDArray[np.float64]) -> float:

@@ -1,6 +1,7 @@
 """A problem document made ready for a replay: fewer regions, another energy per byte, another seed.
 
-The document has been read by the engine before, so that its form is known to be right.
+The document has been read by the engine before, so that its form is known to be right. What is changed is changed in
+the JSON itself, so that all else stays as it was; what is read is read by its types.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from typing import Any
 import orjson
 
 from multi_x_serverless.errors import UsageError
+from multi_x_serverless.model import documents
+from multi_x_serverless.model.documents import Fields
 from multi_x_serverless.model.plan import Objective
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
-from multi_x_serverless.solving.problem import OUTSIDE
+from multi_x_serverless.solving.problem import OUTSIDE, PROBLEM_SCHEMA, PROBLEM_VERSION
 from multi_x_serverless.solving.simulation import DEFAULT_TAIL, METRICS
 
 
@@ -142,15 +145,29 @@ class Priorities:
 
 def read_priorities(document: bytes) -> Priorities:
     """The priorities of a problem document, with the defaults that it leaves out."""
-    problem: dict[str, Any] = orjson.loads(document)
-    constraints, settings = problem.get("constraints") or {}, problem.get("settings") or {}
+    fields = documents.read(document, PROBLEM_SCHEMA, PROBLEM_VERSION)
+    constraints, settings = _section(fields, "constraints"), _section(fields, "settings")
     return Priorities(
-        order=tuple(constraints.get("priority_order", METRICS)),
-        tolerance=float(constraints.get("priority_tolerance", 0.0)),
-        tail=float(settings.get("tail", DEFAULT_TAIL)),
+        order=constraints.sequence("priority_order", _as_objective)
+        if "priority_order" in constraints.values
+        else METRICS,
+        tolerance=constraints.optional_number("priority_tolerance") or 0.0,
+        tail=settings.number("tail") if "tail" in settings.values else DEFAULT_TAIL,
     )
 
 
 def has_interval(document: bytes) -> bool:
     """Whether the problem takes intensities in the case least favourable to moving."""
-    return orjson.loads(document).get("intensity_interval") is not None
+    fields = documents.read(document, PROBLEM_SCHEMA, PROBLEM_VERSION)
+    return fields.optional_section("intensity_interval") is not None
+
+
+def _section(fields: Fields, name: str) -> Fields:
+    return fields.optional_section(name) or Fields(fields.document, name, {})
+
+
+def _as_objective(value: Any) -> Objective:
+    for objective in METRICS:
+        if value == objective:
+            return objective
+    raise ValueError(f"is {value!r}, expected one of {', '.join(METRICS)}")

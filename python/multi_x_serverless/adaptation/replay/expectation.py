@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY, SECONDS_PER_HOUR
 from multi_x_serverless.collection.carbon_past import recent_history
 from multi_x_serverless.collection.carbon_source import HourlyIntensity
 from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER, HISTORY_DAYS
 from multi_x_serverless.collection.hours import hour_of_day
 from multi_x_serverless.errors import NotEnoughDataError
+from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.replay.intensities import Past

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from multi_x_serverless import data
-from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY, SECONDS_PER_HOUR, Stretch
+from multi_x_serverless.adaptation.replay.stretch import Stretch
 from multi_x_serverless.collection.carbon_origins import origin_of
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.collection.forecast import HISTORY_DAYS
 from multi_x_serverless.errors import NotEnoughDataError
+from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

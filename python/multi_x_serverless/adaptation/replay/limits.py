@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY
+from multi_x_serverless.model.units import HOURS_PER_DAY
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.replay.intensities import Intensities

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY
+from multi_x_serverless.model.units import HOURS_PER_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,13 +1,13 @@
 """What planning and moving take, in gCO2eq and USD: solves, copies of the package, probes, cold starts.
 
-Assumptions, beyond those of `adaptation.overhead`, whose constants and rules these are:
+Assumptions, beyond those of `adaptation.overhead` and `adaptation.cold_starts`, whose rules and prices these are:
 
-* A function is made in a region when the first plan that needs it is put in force, and stays. The package is copied to
-  a region once, and each function there is probed once.
+* A function is made in a region when a plan that needs it is put in force, and probed once. It is deleted an hour after
+  the last such plan was left (`adaptation.check_deployment`). The package is copied where no function is.
 * A function that had nothing to do in a region in the hour before has no warm container there. The first hour then
   starts one cold for each execution that is expected to be under way at once (runs per second times seconds, rounded
   up), but never more than there are executions. What stays home as a control keeps no container for what returns.
-* A cold start takes `PROBE_DURATION_S` of a fully used processor, and is billed. Solving is not billed.
+* A cold start, and so a probe, takes `COLD_START_S` of a fully used processor, and is billed. Solving is not billed.
 """
 
 from __future__ import annotations
@@ -19,18 +19,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from multi_x_serverless.adaptation.cold_starts import start_kwh, start_usd
 from multi_x_serverless.adaptation.day_schedule import NodeLoad
-from multi_x_serverless.adaptation.overhead import PROBE_DURATION_S, Overhead
-from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY
+from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.model import documents
-from multi_x_serverless.model.config_types import Architecture, ProviderSettings
+from multi_x_serverless.model.config_types import ProviderSettings
 from multi_x_serverless.model.documents import Fields, as_number
 from multi_x_serverless.model.plan import Objective, Placement
+from multi_x_serverless.model.units import BYTES_PER_GB, HOURS_PER_DAY, SECONDS_PER_HOUR
 from multi_x_serverless.solving import model_constants as constants
-from multi_x_serverless.solving.accounting import BYTES_PER_GB, MB_PER_GB, execution_kwh
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
-
-SECONDS_PER_HOUR = 3600.0
 
 FunctionPlace = tuple[str, str]
 """Function and region."""
@@ -48,8 +46,7 @@ def total(parts: Iterable[Overhead]) -> Overhead:
 class _Function:
     """A function of the workflow: its nodes, and the seconds that these take per run of the workflow."""
 
-    memory_mb: int
-    architecture: Architecture
+    provider: ProviderSettings
     seconds_per_run: Mapping[str, float]
     executions_per_run: Mapping[str, float]
 
@@ -80,18 +77,19 @@ class OverheadModel:
             node: NodeLoad(
                 runs_share=function.executions_per_run[node],
                 duration_s=function.seconds_per_run[node] / executions,
-                provider=ProviderSettings(memory_mb=function.memory_mb, architecture=function.architecture),
+                provider=function.provider,
             )
             for function in self._functions.values()
             for node, executions in function.executions_per_run.items()
             if executions > 0
         }
 
-    def start(self, memory_mb: int, architecture: Architecture, region: str, gco2eq_per_kwh: float) -> Overhead:
+    def start(self, provider: ProviderSettings, region: str, gco2eq_per_kwh: float) -> Overhead:
         """One cold start."""
-        kwh = execution_kwh(PROBE_DURATION_S, memory_mb, PROBE_DURATION_S)
-        price = self._usd_per_gb_s[region][architecture]
-        return Overhead(kwh * self._pue[region] * gco2eq_per_kwh, price * PROBE_DURATION_S * memory_mb / MB_PER_GB)
+        return Overhead(
+            start_kwh(constants.COLD_START_S, provider, self._pue[region]) * gco2eq_per_kwh,
+            start_usd(constants.COLD_START_S, provider, self._usd_per_gb_s[region][provider.architecture]),
+        )
 
     def solve(self, cpu_s: float, intensity: Mapping[str, float]) -> Overhead:
         """A solve that took so many processor seconds, at home."""
@@ -151,8 +149,7 @@ class OverheadModel:
         return total(starts)
 
     def _cold_start(self, name: str, region: str, intensity: Mapping[str, float]) -> Overhead:
-        function = self._functions[name]
-        return self.start(function.memory_mb, function.architecture, region, intensity[region])
+        return self.start(self._functions[name].provider, region, intensity[region])
 
 
 @dataclass(frozen=True)
@@ -168,15 +165,14 @@ class ExpectedStarts:
 
     def of_start(self, load: NodeLoad, region: str, objective: Objective) -> NDArray[np.float64]:
         """See `StartPrices.of_start`."""
-        provider = load.provider
-        one = self.model.start(provider.memory_mb, provider.architecture, region, 1.0)
+        one = self.model.start(load.provider, region, 1.0)
         match objective:
             case "carbon":
                 return one.carbon_gco2eq * np.asarray(self.expected[region])
             case "cost":
                 return np.full(HOURS_PER_DAY, one.cost_usd)
             case "runtime":
-                return np.full(HOURS_PER_DAY, PROBE_DURATION_S)
+                return np.full(HOURS_PER_DAY, constants.COLD_START_S)
 
 
 def read_overhead_model(document: bytes, package_bytes: float) -> OverheadModel:
@@ -211,8 +207,10 @@ def _read_functions(fields: Fields) -> dict[str, _Function]:
         executions, seconds = _executions(fields, name)
         before = found.get(function)
         found[function] = _Function(
-            memory_mb=round(node.number("memory_mb")),
-            architecture="arm64" if node.text("architecture") == "arm64" else "x86_64",
+            provider=ProviderSettings(
+                memory_mb=round(node.number("memory_mb")),
+                architecture="arm64" if node.text("architecture") == "arm64" else "x86_64",
+            ),
             seconds_per_run={**(before.seconds_per_run if before else {}), name: executions * seconds},
             executions_per_run={**(before.executions_per_run if before else {}), name: executions},
         )

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from multi_x_serverless.adaptation.replay.results import HOME, ORACLE, REPLAY_SCHEMA, SINGLE, STATIC, SYSTEM
-from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY
 from multi_x_serverless.errors import UnsupportedError, UsageError
+from multi_x_serverless.model.units import HOURS_PER_DAY
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,11 +15,11 @@ from multi_x_serverless.adaptation.day_schedule import Day, SwitchingPrices, cho
 from multi_x_serverless.adaptation.renewal import RENEW_BEFORE_S
 from multi_x_serverless.adaptation.replay.expectation import expected_day
 from multi_x_serverless.adaptation.replay.overhead import ExpectedStarts, FunctionPlace, OverheadModel, total
-from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY, SECONDS_PER_HOUR
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S
 from multi_x_serverless.adaptation.weighing import Terms, Verdict, standing, weigh_limits, weigh_objectives
 from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER
 from multi_x_serverless.errors import NotEnoughDataError
+from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.replay.intensities import Intensities, Past
@@ -64,7 +64,7 @@ class PlanInForce:
     def is_about_to_end(self, hour: int) -> bool:
         """Whether it counts as none when a new one is weighed, so that it is renewed while it pays."""
         life = self.plan.expires_after_hours
-        return life is not None and self.since_hour + life < hour + RENEW_BEFORE_HOURS
+        return life is not None and hour >= self.since_hour + life - RENEW_BEFORE_HOURS
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Known:
         hour: Of the stretch, at its start.
         past: Intensities as they are known then.
         in_force: `None` if runs go home.
-        present: Functions that were made outside of home.
+        present: Functions that there are outside of home.
         runs_by_hour: Runs a day by the UTC hour in which they start, as seen up to now.
     """
 
@@ -292,7 +292,10 @@ class ByForecast:
         found = self.solving.solve(day, self.solver)
         if len(found.infeasible_hours) == HOURS_PER_DAY:
             # No choice of plans: the product sends everything home then.
-            verdict = Verdict(changes=known.in_force is not None, reason="no placement meets the hard limits.")
+            is_away = known.in_force is not None and any(
+                placement != day.home for placement in known.in_force.plan.by_hour.values()
+            )
+            verdict = Verdict(changes=is_away, reason="no placement meets the hard limits.")
             placements = found.by_hour
         else:
             placements, verdict = self.weighing.choose(day, found.by_hour, known, found.cpu_s, expected)

@@ -32,6 +32,7 @@ from multi_x_serverless.solving.simulation import Simulator
 from multi_x_serverless.solving.solution import few_runs_warning
 
 if TYPE_CHECKING:
+    from multi_x_serverless.adaptation.replay.framework import FrameworkJobs
     from multi_x_serverless.adaptation.replay.intensities import Intensities
     from multi_x_serverless.adaptation.replay.load import Load
     from multi_x_serverless.collection.forecast import CarbonForecaster
@@ -71,6 +72,7 @@ def replay(
     load: Load,
     settings: ReplaySettings,
     *,
+    jobs: FrameworkJobs | None = None,
     cpu_clock: Callable[[], float] = time.process_time,
     progress: Callable[[str, int], None] = _silent,
 ) -> Replay:
@@ -81,6 +83,7 @@ def replay(
         intensities: Of its regions, in its order.
         load: Runs of each hour.
         settings: How.
+        jobs: Of the framework that serves the policies that plan; `None` leaves them out.
         cpu_clock: Processor seconds of this process.
         progress: Told the policy and the hour of the stretch, once a day.
 
@@ -108,6 +111,7 @@ def replay(
         delay_hours=settings.delay_hours,
         home_share=settings.home_share,
         tail=priorities.tail,
+        jobs=jobs,
     )
     best_region = best_static_region(
         actual, book, limits, load.runs, intensities.replayed, priorities.order, priorities.tolerance
@@ -158,11 +162,16 @@ def replay(
         replan_hours=settings.replan_hours,
         home_share=settings.home_share,
         forecaster=settings.forecaster.method,
-        origins=intensities.origins,
+        framework_region=None if jobs is None else jobs.region,
+        origins={**({} if jobs is None else {jobs.region: jobs.origin}), **intensities.origins},
         provenance={
             name: text for name, text in fields.mapping("provenance", as_text).items() if not name.startswith("carbon")
         },
-        notes=(*(() if warning is None else (warning,)), *intensities.notes),
+        notes=tuple(
+            dict.fromkeys(
+                (*(() if warning is None else (warning,)), *intensities.notes, *(() if jobs is None else jobs.notes))
+            )
+        ),
         placements=book.placements,
         policies=walked,
     )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY, Stretch
+from multi_x_serverless.adaptation.replay.stretch import Stretch
 from multi_x_serverless.model import documents
+from multi_x_serverless.model.units import HOURS_PER_DAY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,7 +70,7 @@ class Hours:
     Attributes:
         placements: Number of the placement that runs follow; equal ones have equal numbers in all policies.
         carbon_gross_gco2eq: Of all runs of the hour.
-        carbon_overhead_gco2eq: Of what was planned, copied, probed and started cold in it.
+        carbon_overhead_gco2eq: Of what was planned, copied, probed and started cold in it, and of the jobs that did so.
         runtime_mean_s: Of the hour's runs, those kept home included.
         runtime_tail_s: Their percentile.
         shares: Share of the nodes placed in each region, shape (hours, regions); controls are not counted.
@@ -114,7 +115,8 @@ class PolicyResult:
     Attributes:
         carbon: gCO2eq.
         cost: USD.
-        overhead: By cause: ``solves``, ``copies``, ``probes``, ``cold_starts``.
+        overhead: By cause: ``solves``, ``checks``, ``copies``, ``probes``, ``cold_starts``, ``framework``. Checks and
+            framework are the jobs of `deploy_framework`: `update_check_solver`, and the other three.
         runtime_mean_s: Over all runs.
         runtime_tail_s: The percentile over all runs.
         region_shares: Region -> share of nodes and hours placed there; controls are not counted.
@@ -156,7 +158,8 @@ class Replay:
         static_region: The best single region with hindsight.
         replan_hours: Hours between plans.
         home_share: Part of the runs that planning policies keep home.
-        origins: Region -> source and vintage of its intensities.
+        framework_region: System region of the framework whose jobs are counted; `None` if they are left out.
+        origins: Region -> source and vintage of its intensities; the system region is one of them.
         provenance: Of everything else, as the problem document says.
         notes: What has to be said with every figure.
         placements: By number, as the hours of the policies name them.
@@ -177,6 +180,7 @@ class Replay:
     replan_hours: int
     home_share: float
     forecaster: str
+    framework_region: str | None
     origins: Mapping[str, str]
     provenance: Mapping[str, str]
     notes: tuple[str, ...]
@@ -208,6 +212,18 @@ class Replay:
         home, static = self.policy(HOME).carbon.gross, self.policy(STATIC).carbon.gross
         return _less((self.policy(name).carbon.gross - self.home_share * home) / routed, static)
 
+    def pays_from_runs_per_hour(self, baseline: str) -> float | None:
+        """Mean load from which on this system emits less than a baseline, net, if its plans and overhead stay the same.
+
+        Most of the overhead is of jobs on a schedule. `None` where runs save nothing, so that no load is enough.
+        """
+        system, other = self.policy(SYSTEM), self.policy(baseline)
+        saved = other.carbon.gross - system.carbon.gross
+        if saved <= 0:
+            return None
+        more = max(0.0, system.carbon.overhead - other.carbon.overhead)
+        return more / saved * float(self.runs.mean())
+
     def to_members(self) -> dict[str, Any]:
         """The totals as members of a document."""
         home, static = self.policy(HOME), self.policy(STATIC)
@@ -229,6 +245,8 @@ class Replay:
             "replan_hours": self.replan_hours,
             "home_share": self.home_share,
             "forecaster": self.forecaster,
+            "framework_region": self.framework_region,
+            "pays_from_runs_per_hour": {name: self.pays_from_runs_per_hour(name) for name in (HOME, STATIC)},
             "regret_of_forecast": self.regret_of_forecast(),
             "routed_saving_against_static": self.routed_saving_against_static(SYSTEM),
             "intensity_origins": dict(self.origins),

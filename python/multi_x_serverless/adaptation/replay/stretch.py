@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 
 from multi_x_serverless.errors import UsageError
-
-SECONDS_PER_HOUR = 3600.0
-HOURS_PER_DAY = 24
+from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True)

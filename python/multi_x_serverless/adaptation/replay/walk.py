@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from multi_x_serverless.adaptation.check_deployment import GRACE_S
+from multi_x_serverless.adaptation.replay.framework import CHECKS, FRAMEWORK, JOBS_OF_CAUSE
 from multi_x_serverless.adaptation.replay.overhead import FunctionPlace, OverheadModel
 from multi_x_serverless.adaptation.replay.policies import HOURS_OF_THE_DAY, Known, PlanInForce, Policy, Step
 from multi_x_serverless.adaptation.replay.results import Amount, Hours, Moment, OverheadPart, PolicyResult
-from multi_x_serverless.adaptation.replay.stretch import HOURS_PER_DAY
+from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from multi_x_serverless.adaptation.overhead import Overhead
+    from multi_x_serverless.adaptation.replay.framework import FrameworkJobs
     from multi_x_serverless.adaptation.replay.intensities import Intensities
     from multi_x_serverless.adaptation.replay.limits import LimitBook
     from multi_x_serverless.adaptation.replay.metrics import PlacementBook
     from multi_x_serverless.model.plan import Placement
 
-CAUSES = ("solves", "copies", "probes", "cold_starts")
+CAUSES = ("solves", CHECKS, "copies", "probes", "cold_starts", FRAMEWORK)
+
+GRACE_HOURS = math.ceil(GRACE_S / SECONDS_PER_HOUR)
+"""For so long functions stay that the plan in force does not use, as in the product."""
 
 RATE_HOURS = 30 * HOURS_PER_DAY
 """A rate is read from the runs of the last 30 days, as the history holds them."""
@@ -40,6 +47,7 @@ class World:
         delay_hours: By how much the feed of intensities is late.
         home_share: Part of the runs that policies with controls keep home.
         tail: Percentile of run times, as a fraction.
+        jobs: That check and deploy for policies that plan again and again; `None` if nobody counts them.
     """
 
     intensities: Intensities
@@ -51,6 +59,7 @@ class World:
     delay_hours: int
     home_share: float
     tail: float
+    jobs: FrameworkJobs | None = None
 
     def at(self, hour: int) -> dict[str, float]:
         """Region -> gCO2eq/kWh that came true in an hour."""
@@ -129,6 +138,8 @@ def walk(world: World, policy: Policy, progress: Callable[[int], None] = lambda 
                 path.spend("copies", hour, world.overhead.copies(new, present, world.at(hour)))
                 path.spend("probes", hour, world.overhead.probes(new, world.at(hour)))
                 present |= new
+        if hour == _sweep_at(in_force, hour):
+            present &= world.overhead.places(_by_hour(world, in_force, hour).values())
         placement = _by_hour(world, in_force, hour)[hour % HOURS_PER_DAY]
         path.without_plan += in_force is None or in_force.is_expired(hour)
         path.placements.append(world.book.number(placement))
@@ -136,6 +147,10 @@ def walk(world: World, policy: Policy, progress: Callable[[int], None] = lambda 
             starts = world.overhead.cold_starts(before, placement, float(world.runs[hour]) * routed, world.at(hour))
             path.spend("cold_starts", hour, starts)
         before = placement
+    if world.jobs is not None and policy.every_hours is not None:
+        for cause in JOBS_OF_CAUSE:
+            path.carbon[cause] += world.jobs.carbon_gco2eq(cause)
+            path.cost[cause] += world.jobs.usd_per_hour(cause)
     return _result(world, policy, path, routed)
 
 
@@ -144,6 +159,15 @@ def _by_hour(world: World, in_force: PlanInForce | None, hour: int) -> Mapping[i
     if in_force is None or in_force.is_expired(hour):
         return dict.fromkeys(HOURS_OF_THE_DAY, world.home)
     return in_force.plan.by_hour
+
+
+def _sweep_at(in_force: PlanInForce | None, hour: int) -> int | None:
+    """The hour at which functions are deleted that what runs follow at an hour does not use."""
+    if in_force is None:
+        return None
+    # A plan whose end has come is followed by one with everything at home.
+    life = in_force.plan.expires_after_hours if in_force.is_expired(hour) else None
+    return in_force.since_hour + (life or 0) + GRACE_HOURS
 
 
 def _result(world: World, policy: Policy, path: _Path, routed: float) -> PolicyResult:

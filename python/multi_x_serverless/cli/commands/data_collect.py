@@ -37,7 +37,7 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...], forget
     """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
     from multi_x_serverless.adaptation.collection_warnings import warning_lines
     from multi_x_serverless.adaptation.signals import COLLECTORS, forget_carbon_past, regions_in_use
-    from multi_x_serverless.adaptation.statistics import collect_statistics
+    from multi_x_serverless.adaptation.statistics_work import collect_statistics
     from multi_x_serverless.adaptation.upkeep import Collected, collect_for_workflows
     from multi_x_serverless.adaptation.workflows import deployed_workflows, require_tables
     from multi_x_serverless.cli.collection_tables import failure_lines, show_reports
@@ -81,7 +81,8 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...], forget
         for report in reports:
             for note in report.notes:
                 settings.say(f"{report.collector}: {note}")
-    for line in (*warning_lines(reports), *collected.warnings):
+    unnoted = (*collected.warnings, *(() if statistics is None else statistics.warnings))
+    for line in (*warning_lines(reports), *unnoted):
         settings.say(f"warning: {line}")
     lines = failure_lines(reports)
     lines += [f"statistics of {workflow_id} were not refreshed: {error}" for workflow_id, error in failures.items()]

@@ -13,9 +13,9 @@ from multi_x_serverless.cli.problem_file import read_document, require_directory
 from multi_x_serverless.cli.session import Settings, pass_settings
 
 if TYPE_CHECKING:
-    from multi_x_serverless.adaptation.replay.intensities import Intensities
     from multi_x_serverless.adaptation.replay.load import Load
     from multi_x_serverless.adaptation.replay.stretch import Stretch
+    from multi_x_serverless.collection.carbon_source import CarbonSource
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -84,6 +84,11 @@ MEGABYTE = 1e6
     metavar="SECONDS",
     help="Processor seconds that a plan takes.  [default: measured, which differs from call to call]",
 )
+@click.option(
+    "--without-framework",
+    is_flag=True,
+    help="Leave out what the jobs of deploy_framework take in the system region: somebody runs the commands.",
+)
 @click.option("--seed", type=click.IntRange(min=0, max=2**64 - 1), help="Seed of the scenarios.  [default: document's]")
 @click.option("--deadline", type=click.FloatRange(min=0.01), help="Seconds of a solve at most.  [default: document's]")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the solver.  [default: all processors]")
@@ -112,6 +117,7 @@ def command(
     package_mb: float,
     feed_delay: int,
     solve_cpu: float | None,
+    without_framework: bool,
     seed: int | None,
     deadline: float | None,
     threads: int | None,
@@ -123,13 +129,16 @@ def command(
 
     Five policies go through the same hours: everything at home; the best single region, chosen with hindsight; a single
     region for each hour, by forecast; this system, by forecast; and this system if it had known what comes. Planning
-    sees earlier hours only. All figures are simulated; what planning and moving take is counted.
+    sees earlier hours only. All figures are simulated; what planning and moving take is counted, and what the jobs of
+    deploy_framework take, at their default intervals and for this workflow alone.
 
     Intensities are those of 2023 that come with the program, or of the file that MULTI_X_SERVERLESS_CARBON_FILE names.
     Needs no cloud and no project.
     """
     from multi_x_serverless.adaptation.replay.document import Changes, changed
+    from multi_x_serverless.adaptation.replay.framework import framework_jobs
     from multi_x_serverless.adaptation.replay.hourly import hourly_csv
+    from multi_x_serverless.adaptation.replay.intensities import gather_intensities
     from multi_x_serverless.adaptation.replay.plots import draw, require_plots
     from multi_x_serverless.adaptation.replay.replay import ReplaySettings, replay
     from multi_x_serverless.adaptation.replay.results import POLICIES
@@ -156,7 +165,9 @@ def command(
             deadline_s=deadline,
         ),
     )
-    intensities = _intensities(LoadedProblem(document).regions, stretch)
+    past = _users_past()
+    intensities = gather_intensities(LoadedProblem(document).regions, stretch, past)
+    jobs = None if without_framework else framework_jobs(settings.system_region, intensities, past)
     with terminal_count(settings, "days", len(POLICIES) * stretch.days) as count:
         found = replay(
             document,
@@ -170,6 +181,7 @@ def command(
                 solve_cpu_s=solve_cpu,
                 threads=threads,
             ),
+            jobs=jobs,
             progress=lambda policy, hour: count(POLICIES.index(policy) * stretch.days + hour // 24),
         )
     if csv_file is not None:
@@ -199,11 +211,10 @@ def _load(rate: float | None, rate_file: Path | None, stretch: Stretch) -> Load:
     return read_load(text, stretch.hours, name=rate_file.name)
 
 
-def _intensities(regions: list[str], stretch: Stretch) -> Intensities:
+def _users_past() -> CarbonSource | None:
     import os
 
-    from multi_x_serverless.adaptation.replay.intensities import gather_intensities
     from multi_x_serverless.collection.carbon_file import FILE_VARIABLE, CarbonFileSource
 
     named = os.environ.get(FILE_VARIABLE)
-    return gather_intensities(regions, stretch, CarbonFileSource(Path(named)) if named else None)
+    return CarbonFileSource(Path(named)) if named else None

@@ -7,16 +7,17 @@ publish           region, topic, body (text)                                    
 get               region, table, partition, sort                                    {item}: null or an item
 put               region, table, partition, sort, attributes, condition, expires_at {version}: null if refused
 set_if_absent     region, table, partition, sort, attribute, value, expires_at      {item}
-delete            region, table, partition, sort, condition                         {deleted}
 query             region, table, partition, prefix                                  {items}
 put_object        region, key, body (bytes)                                         {}
 get_object        region, key                                                       {body}
-delete_object     region, key                                                       {}
 ================= ================================================================= ==================================
 
 An item is ``{"partition", "sort", "attributes", "version"}``; bytes are ``{"base64": "..."}``; `condition` is null or
 the version that the item must have (0: absent); `expires_at` is null or seconds since the epoch. Optional: `sort` and
 `prefix` (empty), `condition` and `expires_at` (null).
+
+Who asks is not looked at beyond the token: roles are recorded by the embedded cloud and not enforced. Nothing can be
+deleted: runs delete nothing, and what is theirs expires.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from multi_x_serverless.adaptation.replay.document import (
     read_priorities,
     without_interval,
 )
-from multi_x_serverless.errors import UsageError
+from multi_x_serverless.errors import InvalidDocumentError, UsageError
 from multi_x_serverless.solving.engine import LoadedProblem
 from tests.oracles.checker import Checker
 from tests.oracles.problems import random_problem
@@ -145,3 +145,23 @@ def test_intervals_and_priorities_are_read() -> None:
     assert read_priorities(dump(problem)) == Priorities(("cost",), 0.02, 0.9)
     del problem["constraints"], problem["settings"]["tail"]
     assert read_priorities(dump(problem)) == Priorities(("carbon", "cost", "runtime"), 0.0, 0.95)
+    problem["intensity_interval"] = None
+    assert not has_interval(dump(problem))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("constraints", "priority_order"), ["cost", "speed"]),
+        (("constraints", "priority_tolerance"), "0.1"),
+        (("settings", "tail"), [0.9]),
+    ],
+)
+def test_what_is_no_priority_is_refused_with_its_path(path: tuple[str, str], value: object) -> None:
+    problem = fan_out_problem()
+    problem[path[0]][path[1]] = value
+    with pytest.raises(InvalidDocumentError, match=r"\.".join(path)):
+        read_priorities(dump(problem))
+    problem["intensity_interval"] = [0.8, 1.2]
+    with pytest.raises(InvalidDocumentError, match="intensity_interval"):
+        has_interval(dump(problem))

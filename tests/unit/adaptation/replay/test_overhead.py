@@ -6,17 +6,23 @@ from typing import Any
 
 import pytest
 
-from multi_x_serverless.adaptation.overhead import PROBE_DURATION_S, Overhead
-from multi_x_serverless.adaptation.replay.overhead import NOTHING, OverheadModel, read_overhead_model
+from multi_x_serverless.adaptation.day_schedule import NodeLoad, SignalPrices
+from multi_x_serverless.adaptation.overhead import Overhead
+from multi_x_serverless.adaptation.replay.overhead import NOTHING, ExpectedStarts, OverheadModel, read_overhead_model
+from multi_x_serverless.model.config_types import Architecture, ProviderSettings
+from multi_x_serverless.model.plan import Objective
+from multi_x_serverless.solving.model_constants import COLD_START_S
+from multi_x_serverless.solving.problem import SolveSettings, build_problem
 from tests.unit.adaptation.replay.worlds import AWAY, HOME
 from tests.unit.core.documents import ENTRY, JOIN, LABEL, RESIZE, dump, fan_out_problem
+from tests.unit.solving.workflows import embedded_signals, observed_runs, workflow
 
 INTENSITY = {HOME: 400.0, AWAY: 30.0}
 HOME_PLACEMENT = dict.fromkeys((ENTRY, RESIZE, LABEL, JOIN), HOME)
 
 # One start: 0.5 s of a vCPU at full load and 1769 MB, PUE 1.11 (docs/problem-document.md, "power").
-START_KWH = PROBE_DURATION_S / 3600 * (0.0035 + 1769 / 1024 * 0.0003725) * 1.11
-START_USD = 1.8e-5 * PROBE_DURATION_S * 1769 / 1024
+START_KWH = COLD_START_S / 3600 * (0.0035 + 1769 / 1024 * 0.0003725) * 1.11
+START_USD = 1.8e-5 * COLD_START_S * 1769 / 1024
 
 
 def model(problem: dict[str, Any] | None = None, package_bytes: float = 2.0**30) -> OverheadModel:
@@ -114,3 +120,17 @@ def test_power_usage_of_a_region_counts() -> None:
         2 * model().probes(place, INTENSITY).carbon_gco2eq
     )
     assert isinstance(model().probes(place, INTENSITY), Overhead)
+
+
+@pytest.mark.parametrize("objective", ["carbon", "cost", "runtime"])
+@pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
+def test_a_start_is_priced_as_the_product_prices_it(objective: Objective, architecture: Architecture) -> None:
+    signals = embedded_signals()
+    document = build_problem(workflow(), observed_runs(30), signals, SolveSettings(scenarios=100))
+    expected = {region: signals.carbon[region].intensity_gco2eq_per_kwh for region in (HOME, AWAY)}
+    ours = ExpectedStarts(read_overhead_model(document, 0.0), expected)
+    load = NodeLoad(1.0, 2.0, ProviderSettings(memory_mb=1234, architecture=architecture))
+    for region in (HOME, AWAY):
+        theirs = SignalPrices(signals).of_start(load, region, objective)
+        assert ours.of_start(load, region, objective) == pytest.approx(theirs, rel=1e-12)
+        assert (theirs > 0).all()

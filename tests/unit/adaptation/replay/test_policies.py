@@ -8,7 +8,7 @@ import pytest
 from multi_x_serverless.adaptation.replay.intensities import Past
 from multi_x_serverless.adaptation.replay.overhead import read_overhead_model
 from multi_x_serverless.adaptation.replay.policies import LIFETIME_HOURS, DayPlan, Known, PlanInForce, Weighing
-from multi_x_serverless.solving.schedule import HOURS_PER_DAY
+from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.solving.simulation import Simulator
 from tests.unit.adaptation.replay.worlds import AWAY, HOME
 from tests.unit.core.documents import dump, fan_out_problem

@@ -258,7 +258,8 @@ class TestWhatPeopleExpect:
         system = replayed(fan_out_problem(), clean).policy("system")
         assert system.hours_without_plan == 0
         assert system.changes == 1
-        assert sum(moment.puts_in_force for moment in system.moments) > 1
+        # As in the product: from the moment on at which a day is left of the week.
+        assert [moment.hour for moment in system.moments if moment.puts_in_force] == [0, 144, 288, 432]
 
     def test_replanning_more_often_follows_a_grid_that_changes_its_mind(self) -> None:
         def away(hour: int) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from multi_x_serverless.adaptation.replay.framework import FrameworkJobs
 from multi_x_serverless.adaptation.replay.intensities import LEAD_HOURS, Intensities
 from multi_x_serverless.adaptation.replay.load import Load, constant_load
 from multi_x_serverless.adaptation.replay.replay import ReplaySettings, replay
@@ -44,12 +45,19 @@ def by_hour_of_day(values: Sequence[float]) -> Callable[[int], float]:
     return lambda hour: values[hour % 24]
 
 
-def replayed(problem: dict[str, Any], intensities: Intensities, load: Load | float = 1000.0, **settings: Any) -> Replay:
-    """A replay whose solves take 0.02 s of a processor unless said otherwise."""
+def replayed(
+    problem: dict[str, Any],
+    intensities: Intensities,
+    load: Load | float = 1000.0,
+    jobs: FrameworkJobs | None = None,
+    **settings: Any,
+) -> Replay:
+    """A replay whose solves take 0.02 s of a processor unless said otherwise, and without the framework's jobs."""
     hours = intensities.stretch.hours
     return replay(
         dump(problem),
         intensities,
         constant_load(load, hours) if isinstance(load, float) else load,
         ReplaySettings(**{"solve_cpu_s": 0.02, "threads": 1, **settings}),
+        jobs=jobs,
     )
