@@ -36,8 +36,8 @@ def project(command_line: CommandLine, tmp_path: Path) -> Path:
     command_line.succeed("new_workflow", "loop", cwd=tmp_path)
     configuration = tmp_path / "loop" / ".multi-x-serverless" / "config.yml"
     text = configuration.read_text(encoding="utf-8")
-    assert text.count("home_share: 0.1\n") == 1
-    configuration.write_text(text.replace("home_share: 0.1\n", f"home_share: {HOME_SHARE}\n"), encoding="utf-8")
+    assert text.count("home_share: 0.2\n") == 1
+    configuration.write_text(text.replace("home_share: 0.2\n", f"home_share: {HOME_SHARE}\n"), encoding="utf-8")
     return tmp_path / "loop"
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from integration_tests.test_aws_under_faults import AWAY, HOME, REGIONS, WORKFLOW_ID, write_project
-from multi_x_serverless.adaptation import check_deployment
+from multi_x_serverless.adaptation import staging
 from multi_x_serverless.adaptation.framework import JobContext, run_job
 from multi_x_serverless.adaptation.framework_bill import Machine
 from multi_x_serverless.adaptation.runs import start_runs
@@ -199,8 +199,8 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """An account in which every job has done all that it does."""
     directory = tmp_path_factory.mktemp("permissions")
     with aws_account(directory / "aws") as aws, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(check_deployment, "KEEP_PLANS", 1)
-        patch.setattr(check_deployment, "KEEP_PLANS_S", 0.0)
+        patch.setattr(staging, "KEEP_PLANS", 1)
+        patch.setattr(staging, "KEEP_PLANS_S", 0.0)
         patch.setattr(sync, "REMEMBER_S", 60.0)
         account = Account(aws)
         write_line = aws.plane._log  # functions know nothing of the time that was skipped

@@ -110,8 +110,11 @@ def _saved(home: Metrics, planned: Metrics, quantity: str) -> float:
 def next_check(found: Balance, check_carbon_gco2eq: float, now: float, plan_ends_at: float | None) -> tuple[float, str]:
     """When to check again, and why then.
 
+    While planning has taken more than plans saved, a check comes once a day at most, but for a renewal: it has first to
+    pay for that.
+
     Args:
-        found: What was earned lately.
+        found: What was earned and spent lately.
         check_carbon_gco2eq: What this check took, in gCO2eq.
         now: Seconds since the epoch.
         plan_ends_at: When the plan that runs follow is due to be renewed, seconds since the epoch; `None` without one.
@@ -119,6 +122,12 @@ def next_check(found: Balance, check_carbon_gco2eq: float, now: float, plan_ends
     earned_per_s = found.earned_carbon_gco2eq / (KEEP_DAYS * DAY_S)
     if earned_per_s <= 0.0:
         wait_s, why = LONGEST_S, "no plan has saved carbon in the last 30 days: once a day is enough."
+    elif found.net_carbon_gco2eq < 0.0:
+        wait_s = LONGEST_S
+        why = (
+            f"in the last 30 days planning took more ({found.spent_carbon_gco2eq:.3g} gCO2eq) than plans saved "
+            f"({found.earned_carbon_gco2eq:.3g} gCO2eq): once a day is enough."
+        )
     else:
         wait_s = check_carbon_gco2eq / (CHECK_SHARE * earned_per_s)
         why = f"then checks spend {CHECK_SHARE * 100:.0f} % of what plans save"
@@ -145,6 +154,19 @@ def next_count(missing_runs: int, runs_of_last_day: int, now: float, deployment_
         return now + LONGEST_S, "it had no run in the last day: once a day is enough."
     wait_s = min(LONGEST_S, max(SHORTEST_S, missing_runs / runs_of_last_day * DAY_S))
     return now + wait_s, "then there may be runs enough, if they go on as in the last day."
+
+
+def next_try(failures: int, now: float) -> tuple[float, str]:
+    """When to check again after checks that went wrong, and why then.
+
+    Args:
+        failures: How many did in a row, at least 1.
+        now: Seconds since the epoch.
+    """
+    # Five doublings of an hour are more than a day.
+    wait_s = min(LONGEST_S, SHORTEST_S * 2.0 ** min(failures - 1, 5))
+    what = "a check that went wrong" if failures == 1 else f"{failures} checks in a row that went wrong"
+    return now + wait_s, f"after {what} the next comes {wait_s / 3_600.0:.0f} h later."
 
 
 def read_check_state(cloud: Cloud, workflow_id: str) -> CheckState | None:

@@ -23,18 +23,10 @@ from multi_x_serverless.deployment.effort import EffortLog
 from multi_x_serverless.deployment.migrate import migrate, sweep, sweepable
 from multi_x_serverless.deployment.progress import Progress
 from multi_x_serverless.model.plan import Plan, home_plan
-from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.model.workflow import WorkflowRecord
-from multi_x_serverless.observation.history import KEEP_DAYS
 
 GRACE_S = 3_600.0
 """Runs under way keep their placement; after an hour none of the old plan is left (invocations last 900 s at most)."""
-
-KEEP_PLANS = 20
-"""Plans that are kept besides the active and the staged one, however old they are."""
-
-KEEP_PLANS_S = 2 * KEEP_DAYS * DAY_S
-"""Younger plans are kept, too: they may have routed runs of the history, whose savings are counted by them."""
 
 Outcome: TypeAlias = Literal["migrated", "would migrate", "unchanged", "failed"]
 
@@ -136,7 +128,6 @@ def _handle(
             # The plan that was staged by then: another one may have been staged since it was looked at here.
             created, in_force = result.created, result.plan_version
             message = f"{_expiry(expired)}plan {in_force} is in force."
-            plans.prune(workflow_id, keep=KEEP_PLANS, created_before=cloud.now() - KEEP_PLANS_S)
         deleted = sweep(cloud, workflow_id, now=cloud.now(), grace_s=grace_s, progress=progress)
     except Exception as error:  # noqa: BLE001  # also a defect that the data of one workflow meets stops no other
         # What was reached before it is not undone by what failed after it.

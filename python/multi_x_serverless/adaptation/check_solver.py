@@ -7,27 +7,24 @@ Every workflow is handled on its own: what goes wrong with one is in its decisio
 2. Refresh the signals of its regions and solve.
 3. Choose how many placements a day the new plan has, and which, switches included (`adaptation.day_schedule`).
 4. Hold the new plan and the plan in force against today's limits, over the same scenarios. A plan that breaks fewer
-   hard limits, or as many and fewer soft ones, is staged at once: limits are not weighed against gains.
+   hard limits, or as many and fewer soft ones, is staged at once: limits are not weighed against gains. On the last day
+   of the plan in force, home, where runs will go, is held against them and weighed as well.
 5. Otherwise stage the new plan if the first objective (in order of priority) in which the two differ by more than
    `hysteresis` falls, and if the gain over the plan's life exceeds the overhead of getting there.
+
+A check that keeps what is in force withdraws the plan that an earlier check staged, if it still waits; one that would
+stage what waits already leaves that (`adaptation.staging`).
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
 
-from multi_x_serverless.adaptation.balance import (
-    Balance,
-    balance,
-    next_check,
-    next_count,
-    read_check_state,
-    write_check_state,
-)
+from multi_x_serverless.adaptation.check_closing import CheckClosing, SeenRuns
 from multi_x_serverless.adaptation.check_work import CheckWork
 from multi_x_serverless.adaptation.collection_warnings import warning_lines
 from multi_x_serverless.adaptation.day_schedule import (
@@ -40,13 +37,13 @@ from multi_x_serverless.adaptation.day_schedule import (
     runs_by_hour,
     scheduled_plan,
 )
-from multi_x_serverless.adaptation.failure import sentence_and_code
-from multi_x_serverless.adaptation.ledger import Ledger
+from multi_x_serverless.adaptation.decision import Decision, Outcome
+from multi_x_serverless.adaptation.noting import note
 from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
+from multi_x_serverless.adaptation.renewal import renewal_at
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
-from multi_x_serverless.adaptation.spent import cold_starts_on, spent_with
-from multi_x_serverless.adaptation.staging import stage_plan
+from multi_x_serverless.adaptation.staging import equal_waiting, overruled, stage_plan, withdraw
 from multi_x_serverless.adaptation.statistics import store_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
 from multi_x_serverless.adaptation.weighing import (
@@ -64,10 +61,10 @@ from multi_x_serverless.adaptation.workflows import (
     model_of,
     runs_of_graph,
 )
+from multi_x_serverless.cloud.locks import Lease, lock
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
-from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError, OutOfTimeError
-from multi_x_serverless.model.check_state import CheckState
+from multi_x_serverless.errors import OutOfTimeError
 from multi_x_serverless.model.plan import Placement, Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY
@@ -78,9 +75,6 @@ from multi_x_serverless.solving.problem import Signals, SolveSettings
 from multi_x_serverless.solving.simulation import Simulator
 from multi_x_serverless.solving.solution import plan_from_solution
 
-RENEW_BEFORE_S = 86_400.0
-"""A plan that expires within a day counts as none: it is compared with going home, and so renewed while it pays."""
-
 SHORTEST_RATE_S = 86_400.0
 """A rate is read from a day of history at least: a burst of tests in an hour is not the rate of a week."""
 
@@ -88,8 +82,6 @@ _SOME_RUNS = 1e-9
 
 TIME_TO_CLOSE_S = 60.0
 """What is left of a caller's time is kept for what follows a solve: two plans compared over 24 hours, some writes."""
-
-Outcome: TypeAlias = Literal["staged", "would stage", "keep", "wait", "failed"]
 
 
 @dataclass(frozen=True)
@@ -104,37 +96,6 @@ class CheckSettings:
     minimum_runs: int = 100
     hysteresis: float = 0.01
     solve: SolveSettings = field(default_factory=SolveSettings)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What was decided for one workflow, and why, in a sentence.
-
-    Attributes:
-        runs: Complete runs of its graph in the last 30 days.
-        warnings: What has to be said of the data that the decision rests on.
-        error_code: Of the error that `reason` is about, if it failed.
-        granularity: Placements a day of the new plan, if one was made.
-        switches: How often in a day its placement changes.
-        balance: What plans earned and planning spent in the last 30 days.
-        next_check_at: When to check again, seconds since the epoch; the framework does not before.
-        why_then: Why then, in a sentence.
-    """
-
-    workflow_id: str
-    verdict: Outcome
-    reason: str
-    runs: int
-    gain: Gain | None = None
-    overhead: Overhead | None = None
-    plan_version: int | None = None
-    warnings: tuple[str, ...] = ()
-    error_code: str | None = None
-    granularity: int | None = None
-    switches: int | None = None
-    balance: Balance | None = None
-    next_check_at: float | None = None
-    why_then: str = ""
 
 
 def _unlimited() -> float:
@@ -176,14 +137,32 @@ def _decide_safely(
 ) -> Decision:
     check = _Check(cloud, record, settings, time_left_s, is_dry_run=dry_run)
     try:
-        return check.with_next_check(check.decide())
+        # Two at once, of whatever caller, would both solve, and stage the same plan twice. A dry run stages nothing.
+        with nullcontext() if dry_run else lock(cloud, f"{record.workflow_id} (update_check_solver)") as lease:
+            return check.close(check.decide(lease))
     except Exception as error:  # noqa: BLE001  # also a defect that the data of one workflow meets stops no other
         return check.failed(error)
 
 
-def _renewal_at(plan: Plan) -> float:
-    """From when on a plan counts as none, in seconds since the epoch."""
-    return plan.expires_at - RENEW_BEFORE_S
+@dataclass(frozen=True)
+class _Candidate:
+    """A new plan, and what it is weighed by.
+
+    Attributes:
+        is_infeasible: Whether at no hour any placement meets the hard limits.
+        simulator: Of the problem that it was made of.
+        day: How runs are spread over the hours, and what switches cost.
+        solve_cpu_s: Processor seconds that finding it took.
+        expected_runs: Over its life.
+    """
+
+    plan: Plan
+    is_infeasible: bool
+    simulator: Simulator
+    day: Day
+    signals: Signals
+    solve_cpu_s: float
+    expected_runs: float
 
 
 class _Check:
@@ -202,74 +181,34 @@ class _Check:
         self._time_left_s = time_left_s
         self._is_dry_run = is_dry_run
         self._runs = 0
+        self._lease: Lease | None = None
         self._warnings: tuple[str, ...] = ()
         self._schedule: DaySchedule | None = None
         self._problem = b""
-        self._recent: Sequence[ObservedRun] = ()
-        self._history: Sequence[ObservedRun] = ()
+        self._seen = SeenRuns()
         self._work = CheckWork(cloud, record)
+        self._closing = CheckClosing(cloud, record, self._work, settings.solve.transmission, is_dry_run=is_dry_run)
 
-    def with_next_check(self, decision: Decision) -> Decision:
-        """The decision with the balance and the time of the next check, which are noted unless nothing is to change."""
-        cloud, record, now = self._cloud, self._record, self._cloud.now()
-        plans = PlanStore(cloud)
-        versions = plans.versions(record.workflow_id)
-        follows = plans.staged(record.workflow_id) or plans.active(record.workflow_id)
-        # Where everything is home anyway, nothing changes when a plan ends.
-        needs_renewal = follows is not None and follows.regions != {record.home_region}
-        ends_at = _renewal_at(follows) if follows is not None and needs_renewal else None
-        seen_at = self._deployment_seen_at(now)
-        # What grows with the history comes before the check is noted, so that it is in what is noted.
-        cold_starts = cold_starts_on(cloud, record, self._recent, read_signals(cloud))
-        earned = balance(self._recent, versions, Overhead(0.0, 0.0))
-        check_carbon = self._work.note()
-        found = earned.with_spent(spent_with(cloud, record, cold_starts, self._settings.solve.transmission).total)
-        if decision.verdict == "wait":
-            missing = self._settings.minimum_runs - self._runs
-            lately = number_of_runs(
-                run for run in self._history if run.status == "complete" and run.started_at > now - DAY_S
-            )
-            then, why = next_count(missing, lately, now, seen_at)
-        else:
-            then, why = next_check(found, check_carbon, now, ends_at)
-        if not self._is_dry_run:
-            state = CheckState(now, then, why, decision.verdict, decision.reason, record.deployment, seen_at)
-            write_check_state(cloud, record.workflow_id, state)
-        return replace(decision, balance=found, next_check_at=then, why_then=why)
-
-    def _deployment_seen_at(self, now: float) -> float:
-        """When what is deployed was checked for the first time, in seconds since the epoch."""
-        try:
-            before = read_check_state(self._cloud, self._record.workflow_id)
-        except NewerSchemaError:
-            raise  # A newer program's state is not overwritten with an older one's.
-        except InvalidDocumentError:
-            return now  # Unreadable for good: this check writes it anew.
-        if before is None or before.deployment != self._record.deployment or before.deployment_seen_at is None:
-            return now
-        return min(now, before.deployment_seen_at)
+    def close(self, decision: Decision) -> Decision:
+        """See `CheckClosing.decided`."""
+        return self._closing.decided(decision, self._seen)
 
     def failed(self, error: Exception) -> Decision:
-        """The decision of a check that failed; what it took is noted all the same."""
-        reason, code = sentence_and_code(error)
-        try:
-            if not self._work.is_noted:
-                self._work.note()
-        except Exception as unnoted:  # noqa: BLE001  # as above
-            reason += f" What the check took is not in the ledger: {sentence_and_code(unnoted)[0]}"
-        return Decision(
-            self._record.workflow_id, "failed", reason, self._runs, warnings=self._warnings, error_code=code
-        )
+        """See `CheckClosing.failed`."""
+        return self._closing.failed(error, self._runs, self._warnings)
 
-    def decide(self) -> Decision:
+    def decide(self, lease: Lease | None) -> Decision:
+        """Decide, under the lock of checks unless nothing is to change."""
+        self._lease = lease
         cloud, record, workflow_id = self._cloud, self._record, self._record.workflow_id
         self._sync()
         since = cloud.now() - KEEP_DAYS * 86_400.0
-        recent = self._recent = History(cloud).runs(workflow_id, since=since)
+        recent = History(cloud).runs(workflow_id, since=since)
         # The collectors learn from them, and whoever looks at the workflow sees what the decision rests on.
         store_statistics(cloud, record, recent)
-        history = self._history = runs_of_graph(record, recent)
+        history = runs_of_graph(record, recent)
         self._runs = number_of_runs(run for run in history if run.status == "complete")
+        self._seen = SeenRuns(recent, history, self._settings.minimum_runs - self._runs)
         if self._runs < self._settings.minimum_runs:
             return self._decision(
                 "wait",
@@ -280,17 +219,17 @@ class _Check:
             days = PLAN_LIFETIME_S / DAY_S
             return self._decision("wait", f"no run in the last {days:.0f} days: nothing would follow a new plan.")
         with self._work.noted_elsewhere():
-            reports = collect_for_workflows(
+            collected = collect_for_workflows(
                 cloud, COLLECTORS, record.regions, (record,), kept_s=KEEP_PRICES_S, learned_kept_s=KEEP_LEARNED_S
             )
         problem = build_workflow_problem(cloud, record, self._solve_settings(), runs=recent)
         self._problem = problem.document
         stale = [
             f"the {report.collector} data of {outcome.region} could not be refreshed ({outcome.error})."
-            for report in reports
+            for report in collected.reports
             for outcome in report.failures
         ]
-        self._warnings = (*self._warnings, *stale, *warning_lines(reports), *problem.warnings)
+        self._warn(*collected.warnings, *stale, *warning_lines(collected.reports), *problem.warnings)
         simulator = Simulator(problem.document)
         with self._work.noted_elsewhere():
             cpu_before = time.process_time()
@@ -298,12 +237,11 @@ class _Check:
             solve_cpu_s = time.process_time() - cpu_before
         now = cloud.now()
         signals = read_signals(cloud)
-        Ledger(cloud).add(solve_spending(record, solve_cpu_s, signals, at=now))
+        self._warn(note(cloud, "the solve", lambda priced: solve_spending(record, solve_cpu_s, priced, at=now)))
         plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
         expected_runs = self._expected_runs(history, now)
         in_force = PlanStore(cloud).active(workflow_id)
-        # One that is about to end counts as none: it is compared with going home, and so renewed while it pays.
-        if in_force is not None and now >= _renewal_at(in_force):
+        if in_force is not None and now >= in_force.expires_at:
             in_force = None
         placements = self._placements_in_force(simulator, in_force, plan)
         day = self._day(history, signals, expected_runs)
@@ -319,33 +257,58 @@ class _Check:
                 priority_tolerance=record.configuration.priority_tolerance,
             )
             plan = scheduled_plan(plan, self._schedule, problem.document)
-        before = standing(simulator, placements, day)
-        after = standing(simulator, {entry.hour: entry.placement for entry in plan.hours}, day)
-        if solution.is_infeasible_at_all_hours:
+        candidate = _Candidate(
+            plan, solution.is_infeasible_at_all_hours, simulator, day, signals, solve_cpu_s, expected_runs
+        )
+        return self._weigh(candidate, in_force, placements)
+
+    def _weigh(self, new: _Candidate, in_force: Plan | None, placements: Mapping[int, Placement]) -> Decision:
+        """Whether a new plan is staged.
+
+        Args:
+            in_force: `None` if none is, or if it has expired.
+            placements: UTC hour -> where runs go without the new plan, for the planned hours.
+        """
+        simulator, day, configuration = new.simulator, new.day, self._record.configuration
+        if new.is_infeasible:
             if all(placement == simulator.home for placement in placements.values()):
-                return self._decision("keep", "no placement meets the hard limits at any hour; everything is home.")
-            return self._stage(plan, "no placement meets the hard limits at any hour: everything goes home.")
-        by_limits = weigh_limits(before, after)
+                return self._keep("no placement meets the hard limits at any hour; everything is home.")
+            return self._stage(new.plan, "no placement meets the hard limits at any hour: everything goes home.")
+        before = standing(simulator, placements, day)
+        after = standing(simulator, {entry.hour: entry.placement for entry in new.plan.hours}, day)
+        # A plan that is about to end counts as none besides: runs will go home, and it is renewed while that pays.
+        home = None
+        if in_force is not None and self._cloud.now() >= renewal_at(in_force):
+            home = standing(simulator, dict.fromkeys(placements, simulator.home), day)
+        by_limits = weigh_limits(before, after, home)
         if by_limits is not None:
-            return self._follow(plan, by_limits)
-        overhead = estimate_overhead(record, plan, solve_cpu_s, signals, self._settings.solve.transmission)
-        configuration = record.configuration
+            return self._follow(new.plan, by_limits)
+        preset = self._settings.solve.transmission
+        overhead = estimate_overhead(self._record, new.plan, new.solve_cpu_s, new.signals, preset)
         terms = Terms(
             order=configuration.constraints.priority_order,
             hysteresis=self._settings.hysteresis,
             tolerance=configuration.priority_tolerance,
-            expected_runs=expected_runs,
+            expected_runs=new.expected_runs,
             routed_share=1.0 - configuration.home_share,
         )
-        return self._follow(plan, weigh_objectives(before, after, terms, overhead), overhead)
+        verdict = weigh_objectives(before if home is None else home, after, terms, overhead)
+        if in_force is not None and home is not None:
+            against = f"against home, where runs go when plan {in_force.version} ends: "
+            verdict = replace(verdict, reason=f"{against}{verdict.reason}")
+        return self._follow(new.plan, verdict, overhead)
+
+    def _warn(self, *sentences: str) -> None:
+        """Say something of the data or the account with the decision; an empty sentence says nothing."""
+        self._warnings += tuple(sentence for sentence in sentences if sentence)
 
     def _sync(self) -> None:
         record = self._record
         with self._work.noted_elsewhere():
-            report = sync_workflow(self._cloud, record, should_stop=lambda: self._time_left_s() <= TIME_TO_CLOSE_S)
-        if report.is_cut_short:
+            synced = sync_workflow(self._cloud, record, should_stop=lambda: self._time_left_s() <= TIME_TO_CLOSE_S)
+        self._warn(synced.warning, *(unread_log_warning(log) for log in synced.report.unread))
+        if synced.report.is_cut_short:
             raise OutOfTimeError("there was no time to read all new logs; the next check reads on and decides.")
-        self._warnings = tuple(unread_log_warning(log) for log in report.unread)
 
     def _solve_settings(self) -> SolveSettings:
         """The settings with what is left of the caller's time as the deadline, if that is sooner."""
@@ -390,14 +353,33 @@ class _Check:
     def _follow(self, plan: Plan, verdict: Verdict, overhead: Overhead | None = None) -> Decision:
         if verdict.changes:
             return self._stage(plan, verdict.reason, verdict.gain, overhead)
-        return self._decision("keep", verdict.reason, verdict.gain, overhead)
+        return self._keep(verdict.reason, verdict.gain, overhead)
+
+    def _keep(self, reason: str, gain: Gain | None = None, overhead: Overhead | None = None) -> Decision:
+        """Leave in force what is, and nothing waiting that an earlier check wanted instead."""
+        self._keep_lock()
+        withdrawn = withdraw(self._cloud, self._record.workflow_id, is_dry_run=self._is_dry_run)
+        return self._decision("keep", f"{reason} {withdrawn}" if withdrawn else reason, gain, overhead)
 
     def _stage(self, plan: Plan, reason: str, gain: Gain | None = None, overhead: Overhead | None = None) -> Decision:
+        waiting = equal_waiting(self._cloud, plan)
+        if waiting is not None:
+            waits = (
+                f"Plan {waiting.version}, which places all alike, is staged and waits for 'update_check_deployment'."
+            )
+            return self._decision("keep", f"{reason} {waits}", gain, overhead)
         if self._is_dry_run:
             return self._decision("would stage", reason, gain, overhead)
-        staged = stage_plan(self._cloud, plan, self._problem)
-        self._warnings = (*self._warnings, *staged.warnings)
+        self._keep_lock()
+        self._warn(overruled(self._cloud, plan.workflow_id))
+        staged = stage_plan(self._cloud, plan, self._problem, by_check=True)
+        self._warn(*staged.warnings)
         return self._decision("staged", reason, gain, overhead, staged.plan.version)
+
+    def _keep_lock(self) -> None:
+        """Make sure that no other check is at work before what waits is changed."""
+        if self._lease is not None:
+            self._lease.keep()
 
     def _decision(
         self,

@@ -6,26 +6,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from multi_x_serverless.adaptation.ledger import Ledger
+from multi_x_serverless.adaptation.noting import note
 from multi_x_serverless.adaptation.overhead import cpu_spending
-from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.model.workflow import WorkflowRecord
+from multi_x_serverless.solving.problem import Signals
 
 
 class CheckWork:
-    """The work of one check of one workflow, from now on.
-
-    Attributes:
-        is_noted: Whether it is in the ledger.
-    """
+    """The work of one check of one workflow, from now on."""
 
     def __init__(self, cloud: Cloud, record: WorkflowRecord) -> None:
-        self.is_noted = False
         self._cloud = cloud
         self._record = record
         self._began_s = time.process_time()
         self._noted_s = 0.0
+        self._cpu_s = 0.0
+        self._unnoted: str | None = None
 
     @contextmanager
     def noted_elsewhere(self) -> Iterator[None]:
@@ -34,15 +31,19 @@ class CheckWork:
         yield
         self._noted_s += time.process_time() - before_s
 
-    def note(self) -> float:
-        """Put the rest into the ledger; returns the carbon of all of it, in gCO2eq.
+    def note(self) -> str:
+        """Put the rest into the ledger, the first time; returns a sentence if that could not be done, else nothing."""
+        if self._unnoted is None:
+            self._cpu_s = time.process_time() - self._began_s
+            rest_s, now = self._cpu_s - self._noted_s, self._cloud.now()
+            self._unnoted = note(
+                self._cloud,
+                "the check",
+                lambda signals: cpu_spending(self._record, "check", rest_s, signals, at=now),
+                in_day=True,
+            )
+        return self._unnoted
 
-        Raises:
-            CloudError: The ledger or the signals cannot be read or written.
-        """
-        record, now = self._record, self._cloud.now()
-        signals = read_signals(self._cloud)
-        cpu_s = time.process_time() - self._began_s
-        Ledger(self._cloud).add_to_day(cpu_spending(record, "check", cpu_s - self._noted_s, signals, at=now))
-        self.is_noted = True
-        return cpu_spending(record, "check", cpu_s, signals, at=now).carbon_gco2eq
+    def carbon_gco2eq(self, signals: Signals) -> float:
+        """Of all of it, up to when it was noted, in gCO2eq."""
+        return cpu_spending(self._record, "check", self._cpu_s, signals, at=self._cloud.now()).carbon_gco2eq

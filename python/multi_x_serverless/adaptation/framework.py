@@ -41,7 +41,6 @@ from multi_x_serverless.adaptation.statistics_work import refresh_statistics
 from multi_x_serverless.adaptation.upkeep import collect_for_workflows, sync_workflow
 from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, require_tables
 from multi_x_serverless.adaptation.workplace import Workplace, working_at
-from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.errors import (
@@ -83,6 +82,9 @@ _CODES: Mapping[str | None, Outcome] = {
 }
 """Errors that are no failures of the job."""
 
+
+_UNNOTED = "not_in_the_ledger"
+"""Member of the details with sentences about what could not be noted."""
 
 _BILLED_TO_WORKFLOW: frozenset[Outcome] = frozenset({"done", "not due", "busy", "out of time", "failed"})
 """Outcomes whose invocations are noted for the workflow. The others end before they have looked whether it is still
@@ -151,9 +153,10 @@ def _is_noted(event: FrameworkEvent, context: JobContext) -> bool:
 def _close(cloud: Cloud, event: FrameworkEvent, context: JobContext, result: JobResult, duration_s: float) -> None:
     """Note what an invocation took, and log what it did; what could not be noted is in the details."""
     if context.machine is not None and event.workflow_id is not None and result.outcome in _BILLED_TO_WORKFLOW:
-        problem = note_invocation(cloud, event.workflow_id, context.machine, duration_s)
-        if problem:
-            result = replace(result, details={**result.details, "not_in_the_ledger": problem})
+        unnoted = note_invocation(cloud, event.workflow_id, context.machine, duration_s)
+        if unnoted:
+            before = result.details.get(_UNNOTED)
+            result = replace(result, details={**result.details, _UNNOTED: f"{before} {unnoted}" if before else unnoted})
     _log(context, event, result, duration_s)
 
 
@@ -208,9 +211,12 @@ def _collect_shared(cloud: Cloud, details: dict[str, Any]) -> list[str]:
         records = deployed_workflows(cloud)
         # From the records that are read already: there may be thousands.
         regions = sorted({region for record in records for region in record.regions}) or cloud.regions
-        reports = collect_for_workflows(cloud, COLLECTORS, regions, records, kept_s=KEEP_PRICES_S)
+        collected = collect_for_workflows(cloud, COLLECTORS, regions, records, kept_s=KEEP_PRICES_S)
     except MultiXServerlessError as error:
         return [f"the signals were not refreshed: {error}"]
+    reports = collected.reports
+    if collected.warnings:
+        details[_UNNOTED] = " ".join(collected.warnings)
     details["refreshed"] = {report.collector: len(report.refreshed) for report in reports}
     details["notes"] = sorted({note for report in reports for note in report.notes})
     details["warnings"] = warning_lines(reports)
@@ -264,12 +270,14 @@ def _note_handled(cloud: Cloud, job: Job, workflow_id: str, tick: str) -> None:
 
 def _data_sync(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:
     record = deployed_workflow(cloud, workflow_id)
-    report = sync_workflow(cloud, record, should_stop=lambda: context.is_nearly_over)
+    synced = sync_workflow(cloud, record, should_stop=lambda: context.is_nearly_over)
+    report = synced.report
     if report.unread and len(report.unread) == report.logs:
         # Failing makes Lambda try again soon, and shows in its metrics. A log that fails alone is in the details: what
         # the others hold is saved, and the next tick goes on with it.
         raise JobFailedError(f"data_sync of '{workflow_id}': {unread_log_warning(report.unread[0])}")
-    return JobResult("out of time" if report.is_cut_short else "done", asdict(report))
+    details = asdict(report) | ({_UNNOTED: synced.warning} if synced.warning else {})
+    return JobResult("out of time" if report.is_cut_short else "done", details)
 
 
 def _data_collect(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:  # noqa: ARG001  # as the others
@@ -277,7 +285,7 @@ def _data_collect(cloud: Cloud, workflow_id: str, context: JobContext) -> JobRes
     members = refreshed.statistics.to_members()
     # Nodes and edges are in the table; a line of a log is read by people, and paid for by the byte.
     details = {name: members[name] for name in _LOGGED_STATISTICS} | {"gaps": len(refreshed.statistics.gaps)}
-    return JobResult("done", details | ({"not_in_the_ledger": refreshed.warning} if refreshed.warning else {}))
+    return JobResult("done", details | ({_UNNOTED: refreshed.warning} if refreshed.warning else {}))
 
 
 _LOGGED_STATISTICS = (
@@ -298,12 +306,12 @@ def _update_check_solver(cloud: Cloud, workflow_id: str, context: JobContext) ->
     is_as_it_was = state is not None and deployed_workflow(cloud, workflow_id).deployment == state.deployment
     # A state of the future is of a clock that was set back since; by it the check might not be due for years.
     if state is not None and is_as_it_was and state.checked_at <= cloud.now() < state.next_check_at:
+        # A check that failed is so not tried again at once: what goes wrong each time must not be solved each time.
         return JobResult("not due", {"next_check_at": state.next_check_at, "why_then": state.why_then})
-    # Two checks at once would both solve, and stage the same plan twice.
-    with lock(cloud, f"{workflow_id} (update_check_solver)"):
-        (decision,) = check_solver(cloud, CheckSettings(), workflow_ids=(workflow_id,), time_left_s=context.time_left_s)
+    (decision,) = check_solver(cloud, CheckSettings(), workflow_ids=(workflow_id,), time_left_s=context.time_left_s)
     if decision.verdict == "failed":
-        return _not_done("update_check_solver", workflow_id, decision.reason, decision.error_code)
+        put_off = f" Next check: {decision.why_then}" if decision.why_then else ""
+        return _not_done("update_check_solver", workflow_id, f"{decision.reason}{put_off}", decision.error_code)
     return JobResult("done", asdict(decision))
 
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from multi_x_serverless.adaptation.ledger import Ledger
+from multi_x_serverless.adaptation.noting import note
 from multi_x_serverless.adaptation.overhead import Rates, invocation
-from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.cloud.ports import Cloud
-from multi_x_serverless.errors import MultiXServerlessError
 from multi_x_serverless.model.config_types import Architecture
 from multi_x_serverless.model.ledger import LedgerEntry
+from multi_x_serverless.solving.problem import Signals
 
 
 @dataclass(frozen=True)
@@ -36,13 +35,14 @@ def note_invocation(cloud: Cloud, workflow_id: str, machine: Machine, duration_s
         duration_s: How long it has worked, in seconds.
 
     Returns:
-        Why it could not be noted, in a sentence; empty if it was. A job must not fail for the sake of its account.
+        A sentence if it could not be noted; empty if it was.
     """
-    try:
-        at = cloud.now()
-        rates = Rates(read_signals(cloud), at)
+    at = cloud.now()
+
+    def price(signals: Signals) -> LedgerEntry:
+        rates = Rates(signals, at)
         took = invocation(duration_s, 0.0, machine.memory_mb, machine.architecture, cloud.system_region, rates)
-        entry = LedgerEntry(
+        return LedgerEntry(
             workflow_id,
             "framework",
             at,
@@ -54,7 +54,5 @@ def note_invocation(cloud: Cloud, workflow_id: str, machine: Machine, duration_s
             billed_s=duration_s,
             assumed=rates.assumed,
         )
-        Ledger(cloud).add_to_day(entry)
-    except MultiXServerlessError as error:
-        return str(error)
-    return ""
+
+    return note(cloud, "the invocation", price, in_day=True)

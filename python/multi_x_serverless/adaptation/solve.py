@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from multi_x_serverless.adaptation.ledger import Ledger
+from multi_x_serverless.adaptation.noting import note
 from multi_x_serverless.adaptation.overhead import solve_spending
 from multi_x_serverless.adaptation.picking import pick_point
 from multi_x_serverless.adaptation.signals import check_ages, read_signals
@@ -130,7 +130,8 @@ def solve_workflow(
     )
     cpu_s = time.process_time() - cpu_before
     now = cloud.now()
-    Ledger(cloud).add(solve_spending(record, cpu_s, read_signals(cloud), at=now))
+    # Before the plan is staged: also what comes to no plan took it.
+    unnoted = note(cloud, "the solve", lambda signals: solve_spending(record, cpu_s, signals, at=now))
     plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
     picked = None
     if of_hour is not None and trade_offs is not None and trade_offs.pick is not None:
@@ -146,7 +147,12 @@ def solve_workflow(
         plan=staged.plan,
         is_staged=is_staged,
         in_force=_in_force_away(cloud, record),
-        warnings=(*problem.warnings, *(() if picked is None else picked.warnings), *staged.warnings),
+        warnings=(
+            *problem.warnings,
+            *(() if picked is None else picked.warnings),
+            *staged.warnings,
+            *((unnoted,) if unnoted else ()),
+        ),
     )
 
 

@@ -6,9 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from multi_x_serverless.adaptation.ledger import Ledger
+from multi_x_serverless.adaptation.noting import note
 from multi_x_serverless.adaptation.overhead import cpu_spending
-from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.adaptation.statistics import store_statistics
 from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows
 from multi_x_serverless.cloud.ports import Cloud
@@ -74,13 +73,13 @@ def refresh_statistics(cloud: Cloud, record: WorkflowRecord) -> RefreshedStatist
     before_s = time.process_time()
     history = History(cloud).runs(record.workflow_id, since=cloud.now() - KEEP_DAYS * DAY_S)
     statistics = store_statistics(cloud, record, history)
-    return RefreshedStatistics(statistics, _note(cloud, record, time.process_time() - before_s))
-
-
-def _note(cloud: Cloud, record: WorkflowRecord, cpu_s: float) -> str:
-    """Add to the collections of the day; a sentence if that could not be: the statistics are there all the same."""
-    try:
-        Ledger(cloud).add_to_day(cpu_spending(record, "collect", cpu_s, read_signals(cloud), at=cloud.now()))
-    except MultiXServerlessError as error:
-        return f"What summarising '{record.workflow_id}' took is not in the ledger: {error}"
-    return ""
+    cpu_s, now = time.process_time() - before_s, cloud.now()
+    return RefreshedStatistics(
+        statistics,
+        note(
+            cloud,
+            f"summarising '{record.workflow_id}'",
+            lambda signals: cpu_spending(record, "collect", cpu_s, signals, at=now),
+            in_day=True,
+        ),
+    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from multi_x_serverless.adaptation.ledger import Ledger
+from multi_x_serverless.adaptation.noting import note
 from multi_x_serverless.adaptation.overhead import cpu_spending, effort_spending
 from multi_x_serverless.adaptation.signals import collect_signals, read_signals
 from multi_x_serverless.adaptation.workflows import deployed_workflow, log_sources
@@ -15,10 +16,10 @@ from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.collection.collector import CollectorReport
 from multi_x_serverless.deployment.effort import EffortLog
 from multi_x_serverless.deployment.progress import SILENT, Progress
-from multi_x_serverless.errors import MultiXServerlessError
-from multi_x_serverless.model.ledger import SpendingKind
+from multi_x_serverless.model.ledger import LedgerEntry, SpendingKind
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.sync import SyncReport, sync_logs
+from multi_x_serverless.solving.problem import Signals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,19 @@ def _never() -> bool:
     return False
 
 
-def sync_workflow(cloud: Cloud, record: WorkflowRecord, *, should_stop: Callable[[], bool] = _never) -> SyncReport:
+@dataclass(frozen=True)
+class Synced:
+    """A sync.
+
+    Attributes:
+        warning: A sentence if what it took could not be noted; else empty.
+    """
+
+    report: SyncReport
+    warning: str
+
+
+def sync_workflow(cloud: Cloud, record: WorkflowRecord, *, should_stop: Callable[[], bool] = _never) -> Synced:
     """Read what is new in the logs of a workflow into its history; see `sync_logs`."""
     before_s = time.process_time()
     report = sync_logs(
@@ -42,9 +55,27 @@ def sync_workflow(cloud: Cloud, record: WorkflowRecord, *, should_stop: Callable
         earlier={manifest_id: origin.graph for manifest_id, origin in record.origins.items()},
         should_stop=should_stop,
     )
-    cpu_s = time.process_time() - before_s
-    Ledger(cloud).add_to_day(cpu_spending(record, "sync", cpu_s, read_signals(cloud), at=cloud.now()))
-    return report
+    cpu_s, now = time.process_time() - before_s, cloud.now()
+    return Synced(
+        report,
+        note(cloud, "the sync", lambda signals: cpu_spending(record, "sync", cpu_s, signals, at=now), in_day=True),
+    )
+
+
+@dataclass(frozen=True)
+class Collected:
+    """A collection.
+
+    Attributes:
+        warnings: Sentences about what it took that could not be noted.
+    """
+
+    reports: tuple[CollectorReport, ...]
+    warnings: tuple[str, ...] = ()
+
+
+MOST_UNNOTED = 3
+"""A ledger that refuses so many workflows in a row refuses all: a collection for thousands does not try each one."""
 
 
 def collect_for_workflows(
@@ -55,16 +86,34 @@ def collect_for_workflows(
     *,
     kept_s: float = 0.0,
     learned_kept_s: float = 0.0,
-) -> tuple[CollectorReport, ...]:
+) -> Collected:
     """Run collectors for some workflows, which share what it takes; see `collect_signals`."""
     before_s = time.process_time()
     reports = collect_signals(cloud, names, regions, kept_s=kept_s, learned_kept_s=learned_kept_s)
-    if records:
-        share_s = (time.process_time() - before_s) / len(records)
-        signals, now, ledger = read_signals(cloud), cloud.now(), Ledger(cloud)
-        for record in records:
-            ledger.add_to_day(cpu_spending(record, "collect", share_s, signals, at=now))
-    return reports
+    cpu_s = time.process_time() - before_s
+    return Collected(reports, _note_shares(cloud, records, cpu_s))
+
+
+def _note_shares(cloud: Cloud, records: Sequence[WorkflowRecord], cpu_s: float) -> tuple[str, ...]:
+    """Note for each workflow its share of a collection; what cannot be noted for one is noted for the others."""
+    now, read, in_a_row = cloud.now(), cache(lambda: read_signals(cloud)), 0
+    warnings: list[str] = []
+    for number, record in enumerate(records, 1):
+        price = partial(_share, record, cpu_s / len(records), now)
+        unnoted = note(cloud, f"the collection for '{record.workflow_id}'", price, in_day=True, read=read)
+        if not unnoted:
+            in_a_row = 0
+            continue
+        in_a_row += 1
+        warnings.append(unnoted)
+        if in_a_row == MOST_UNNOTED and number < len(records):
+            warnings.append(f"Nor was that of {len(records) - number} more workflows, for which it was not tried.")
+            break
+    return tuple(warnings)
+
+
+def _share(record: WorkflowRecord, cpu_s: float, at: float, signals: Signals) -> LedgerEntry:
+    return cpu_spending(record, "collect", cpu_s, signals, at=at)
 
 
 @dataclass(frozen=True)
@@ -120,14 +169,14 @@ def note_effort(
         failed: Whether the operation did not reach its end; what it took was taken all the same.
 
     Returns:
-        A sentence, after a space, if it could not be noted, for whoever tells of the operation: that went as it went,
-        and must not fail for the sake of its account.
+        A sentence, after a space, if it could not be noted, for whoever tells of the operation.
     """
     if effort.is_empty:
         return ""
-    try:
-        spent = effort_spending(record, kind, effort, read_signals(cloud), at=cloud.now(), cpu_s=cpu_s, failed=failed)
-        Ledger(cloud).add(spent)
-    except MultiXServerlessError as error:
-        return f" What that took is not in the ledger: {error}"
-    return ""
+    now = cloud.now()
+    unnoted = note(
+        cloud,
+        f"the {kind}",
+        lambda signals: effort_spending(record, kind, effort, signals, at=now, cpu_s=cpu_s, failed=failed),
+    )
+    return f" {unnoted}" if unnoted else ""

@@ -1,8 +1,8 @@
 """The problem documents that plans were made of, kept beside the plans so that they can be explained later.
 
 A document is an object in the system region: it holds every observed run and may be larger than an item of a table. Its
-key has the SHA-256 that the plan names, so it is written before the plan is staged, and read back it is known to be the
-one.
+key has the SHA-256 that the plan names, and read back it is known to be the one. It is written after the plan, so that
+none is left that no plan names.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ system table    key (partition, sort)        document
 =============== ============================ ================================================================
 workflows       workflow id, ""              `model.workflow.WorkflowRecord`
 plans           workflow id, "v<version>"    `model.plan.Plan`
-plan_pointers   workflow id, "active" etc.   version of the active and of the staged plan, number of the last
+plan_pointers   workflow id, "active" etc.   version of the active and of the staged plan (and if a check staged it),
+                                             number of the last
 history         workflow id, day and chunk   `model.run.HistoryChunk`
 statistics      workflow id, kind and run    `model.sync_state`: the cursor, open runs, counted runs;
                                              `model.statistics.WorkflowStatistics`
@@ -24,12 +25,13 @@ The problem documents that plans were made of are objects (`cloud.problems`); th
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
 from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.parallel import run_all
-from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key
+from multi_x_serverless.cloud.ports import ABSENT, Attributes, Cloud, Condition, Item, Key
 from multi_x_serverless.cloud.problems import ProblemStore
 from multi_x_serverless.errors import ConflictError, CorruptedStateError
 from multi_x_serverless.model.plan import Plan
@@ -109,6 +111,22 @@ def workflow_table(cloud: Cloud) -> DocumentTable[WorkflowRecord]:
     )
 
 
+_STAGED_BY, _CHECK = "staged_by", "check"
+"""Attribute of the pointer to a staged plan, and its value if a check staged it."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Of a staged plan: its version, and whether a check staged it.
+
+    Attributes:
+        is_by_check: False of plans that somebody staged, that replace expired ones, and of older programs.
+    """
+
+    version: int
+    is_by_check: bool
+
+
 class PlanStore:
     """Plans of all workflows: versions, the staged one and the active pointer."""
 
@@ -141,12 +159,17 @@ class PlanStore:
                 if self._plans.put(key, numbered, condition=ABSENT) is not None:
                     return numbered
 
-    def stage(self, plan: Plan) -> Plan:
-        """Store a plan and make it the staged one, replacing any staged before."""
+    def stage(self, plan: Plan, *, by_check: bool = False) -> Plan:
+        """Store a plan and make it the staged one, replacing any staged before.
+
+        Args:
+            by_check: Whether a check stages it, so that a later one may withdraw it.
+        """
         numbered = self.add(plan)
+        by = {_STAGED_BY: _CHECK} if by_check else {}
         while True:
             _, item_version = self._pointer(plan.workflow_id, self._STAGED)
-            if self._point(plan.workflow_id, self._STAGED, numbered.version, item_version):
+            if self._point(plan.workflow_id, self._STAGED, numbered.version, item_version, by):
                 return numbered
 
     def stage_if_none_is(self, plan: Plan) -> Plan | None:
@@ -161,6 +184,14 @@ class PlanStore:
         """The plan that waits for `update_check_deployment`."""
         version, _ = self._pointer(workflow_id, self._STAGED)
         return None if not version else self.get(workflow_id, version)
+
+    def waiting(self, workflow_id: str) -> Waiting | None:
+        """The staged plan without reading it; `None` where none is, or where it is the one in force already."""
+        item = self._item(workflow_id, self._STAGED)
+        version = _version_in(item, workflow_id, self._STAGED)
+        if item is None or not version or version == self._pointer(workflow_id, self._ACTIVE)[0]:
+            return None
+        return Waiting(version, item.attributes.get(_STAGED_BY) == _CHECK)
 
     def unstage(self, workflow_id: str, version: int) -> bool:
         """Drop the staged plan if it is still this version."""
@@ -236,24 +267,34 @@ class PlanStore:
             self._plans.delete(stored.key)
         return len(old)
 
-    def _pointer(self, workflow_id: str, name: str) -> tuple[int | None, int]:
-        item = self._store.get(self._region, physical_name("plan_pointers"), Key(workflow_id, name))
-        if item is None:
-            return None, 0
-        version = item.attributes.get("plan_version")
-        if not isinstance(version, int):
-            raise CorruptedStateError(f"the {name} plan pointer of '{workflow_id}' is {version!r}.")
-        return version, item.version
+    def _item(self, workflow_id: str, name: str) -> Item | None:
+        return self._store.get(self._region, physical_name("plan_pointers"), Key(workflow_id, name))
 
-    def _point(self, workflow_id: str, name: str, version: int, item_version: int) -> bool:
+    def _pointer(self, workflow_id: str, name: str) -> tuple[int | None, int]:
+        """The version that a pointer names, 0 or `None` for none, and the version of the pointer itself."""
+        item = self._item(workflow_id, name)
+        return _version_in(item, workflow_id, name), 0 if item is None else item.version
+
+    def _point(
+        self, workflow_id: str, name: str, version: int, item_version: int, more: Attributes | None = None
+    ) -> bool:
         written = self._store.put(
             self._region,
             physical_name("plan_pointers"),
             Key(workflow_id, name),
-            {"plan_version": version},
+            {"plan_version": version, **(more or {})},
             condition=ABSENT if item_version == 0 else Condition(item_version),
         )
         return written is not None
+
+
+def _version_in(item: Item | None, workflow_id: str, name: str) -> int | None:
+    if item is None:
+        return None
+    version = item.attributes.get("plan_version")
+    if not isinstance(version, int):
+        raise CorruptedStateError(f"the {name} plan pointer of '{workflow_id}' is {version!r}.")
+    return version
 
 
 def _plan_key(workflow_id: str, version: int) -> Key:

@@ -54,7 +54,7 @@ SYSTEM_TABLE_ACCESS: Mapping[Job, Sequence[Mapping[str, Sequence[str]]]] = {
         _COLLECT,
         _LEDGER,
         {
-            "plans": (_GET, _PUT, _QUERY),
+            "plans": (_GET, _PUT, _QUERY, _DELETE),
             "plan_pointers": (_GET, _PUT),
         },
     ),
@@ -65,7 +65,7 @@ SYSTEM_TABLE_ACCESS: Mapping[Job, Sequence[Mapping[str, Sequence[str]]]] = {
             "workflows": (_PUT,),
             "locks": (_DELETE,),
             "journal": (_GET, _PUT, _DELETE),
-            "plans": (_GET, _PUT, _QUERY, _DELETE),
+            "plans": (_GET, _PUT),
             "plan_pointers": (_GET, _PUT),
         },
     ),
@@ -106,9 +106,8 @@ def job_policy(job: Job, account_id: str, system_region: str) -> str:
     if job in ("data_collect", "update_check_solver"):
         statements += _outside_world(system_region)
     if job == "update_check_solver":
-        statements += _problems(account_id, system_region, "s3:PutObject")
+        statements += _problems(account_id, system_region, "s3:DeleteObject", "s3:PutObject")
     if job == "update_check_deployment":
-        statements += _problems(account_id, system_region, "s3:DeleteObject")
         statements += _migration(account_id)
     return _policy(statements)
 
@@ -185,11 +184,9 @@ def _outside_world(region: str) -> list[Statement]:
     ]
 
 
-def _problems(account_id: str, region: str, action: str) -> list[Statement]:
+def _problems(account_id: str, region: str, *actions: str) -> list[Statement]:
     """What plans were made of, beside the plans."""
-    return [
-        _allow("Problems", [action], [f"arn:aws:s3:::{bucket_prefix(account_id)}{region}/{PROBLEM_OBJECT_PREFIX}*"])
-    ]
+    return [_allow("Problems", actions, [f"arn:aws:s3:::{bucket_prefix(account_id)}{region}/{PROBLEM_OBJECT_PREFIX}*"])]
 
 
 def _migration(account_id: str) -> list[Statement]:

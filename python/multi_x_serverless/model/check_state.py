@@ -22,6 +22,7 @@ class CheckState:
         reason: Why, in a sentence.
         deployment: Digest of what was deployed then (`WorkflowRecord.deployment`); `None` where it was not kept yet.
         deployment_seen_at: When that was checked for the first time, seconds since the epoch, UTC.
+        failures: Checks of it in a row, up to this one, that failed or could not be closed.
     """
 
     checked_at: float
@@ -31,6 +32,7 @@ class CheckState:
     reason: str
     deployment: str | None = None
     deployment_seen_at: float | None = None
+    failures: int = 0
 
     def to_document(self) -> bytes:
         """The state as a JSON document."""
@@ -52,4 +54,5 @@ class CheckState:
             reason=fields.text("reason"),
             deployment=fields.optional_text("deployment"),
             deployment_seen_at=fields.optional_number("deployment_seen_at"),
+            failures=fields.optional_integer("failures") or 0,
         )

@@ -19,10 +19,11 @@ from multi_x_serverless.adaptation.balance import (
     next_count,
     read_check_state,
 )
-from multi_x_serverless.adaptation.check_deployment import KEEP_PLANS, KEEP_PLANS_S, check_deployment
+from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.overhead import Overhead
+from multi_x_serverless.adaptation.staging import KEEP_PLANS, KEEP_PLANS_S, stage_plan
 from multi_x_serverless.cloud.ports import Key
 from multi_x_serverless.cloud.tables import PlanStore, physical_name
 from multi_x_serverless.deployment.progress import SILENT
@@ -105,6 +106,28 @@ def test_without_savings_once_a_day_is_enough_and_a_plan_that_ends_is_renewed_in
     assert next_check(nothing, 1.0, NOW, NOW + MONTH_S)[0] == NOW + LONGEST_S
 
 
+def test_while_planning_takes_more_than_it_saves_checks_are_rare_and_say_so(tmp_path: Path) -> None:
+    even = Balance(1_000.0, 0.0, 1_000.0, 0.0, 100)
+    assert next_check(even, 0.01, NOW, None)[0] == NOW + SHORTEST_S
+    loss = replace(even, spent_carbon_gco2eq=1_500.0)
+    then, why = next_check(loss, 0.01, NOW, None)
+    assert then == NOW + LONGEST_S
+    assert "planning took more (1.5e+03 gCO2eq) than plans saved (1e+03 gCO2eq)" in why
+    assert next_check(loss, 0.01, NOW, NOW + 7_200.0)[0] == NOW + 7_200.0, "what is in force is renewed in time"
+
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    check_deployment(cloud, progress=SILENT)
+    cloud.time += 3_600.0
+    add_runs(cloud, 7, region="ca-central-1", plan_version=2, started_at=cloud.now() - 60.0)
+    Ledger(cloud).add(LedgerEntry(WORKFLOW_ID, "migration", cloud.now(), 0.0, 0.0, 0, 1e6, 1e3))
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.balance is not None
+    assert decision.balance.earned_carbon_gco2eq > 0
+    assert decision.next_check_at == cloud.now() + LONGEST_S
+    assert "planning took more" in decision.why_then
+
+
 def test_runs_are_counted_as_often_as_they_come() -> None:
     long_ago = NOW - MONTH_S
     assert next_count(100, 0, NOW, NOW - 60.0)[0] == NOW + SHORTEST_S, "somebody may be trying it out"
@@ -124,15 +147,14 @@ def test_plans_that_routed_runs_of_the_history_are_kept_for_what_they_earned(tmp
     add_runs(cloud, 7, region="ca-central-1", plan_version=first.version, started_at=cloud.now())
     for _ in range(KEEP_PLANS + 5):
         cloud.time += 3_600.0
-        PlanStore(cloud).stage(replace(first, created_at=cloud.now()))
+        stage_plan(cloud, replace(first, created_at=cloud.now()), b"{}")
         check_deployment(cloud, progress=SILENT)
     (decision,) = check_solver(cloud, SETTINGS)
     assert decision.balance is not None
     assert decision.balance.routed_runs == 7
     cloud.time += KEEP_PLANS_S
-    PlanStore(cloud).stage(replace(first, created_at=cloud.now(), expires_at=cloud.now() + MONTH_S))
-    check_deployment(cloud, progress=SILENT)
-    assert len(PlanStore(cloud).versions(WORKFLOW_ID)) == KEEP_PLANS + 1
+    stage_plan(cloud, replace(first, created_at=cloud.now(), expires_at=cloud.now() + MONTH_S), b"{}")
+    assert len(PlanStore(cloud).versions(WORKFLOW_ID)) == KEEP_PLANS + 2, "besides those in force and staged"
 
 
 def test_a_damaged_state_of_checks_is_written_anew(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from multi_x_serverless.adaptation.balance import read_check_state
 from multi_x_serverless.adaptation.check_deployment import GRACE_S, check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.check_work import CheckWork
@@ -17,18 +18,25 @@ from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, collect_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, WorkflowProblem, build_workflow_problem
 from multi_x_serverless.adaptation.statistics import read_statistics
-from multi_x_serverless.adaptation.upkeep import sync_workflow
+from multi_x_serverless.adaptation.upkeep import Synced, sync_workflow
 from multi_x_serverless.adaptation.workflows import each_deployed_workflow
-from multi_x_serverless.cloud.locks import lock
+from multi_x_serverless.cloud.locks import LEASE_S, lock
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import PlanStore, physical_name, workflow_table
 from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.deployment.progress import SILENT
-from multi_x_serverless.errors import CloudError, InvalidProblemError, NotEnoughDataError, UnknownWorkflowError
+from multi_x_serverless.errors import (
+    CloudError,
+    ConflictError,
+    InvalidProblemError,
+    MultiXServerlessError,
+    NotEnoughDataError,
+    OutOfTimeError,
+    UnknownWorkflowError,
+)
 from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import History
-from multi_x_serverless.observation.sync import SyncReport
 from multi_x_serverless.solving.problem import SolveSettings
 from tests.fakes import Call, FakeCloud
 from tests.unit.adaptation.deployed import add_runs, deployed_example
@@ -85,6 +93,34 @@ def test_a_workflow_of_which_every_run_stays_home_keeps_its_plan(tmp_path: Path)
     assert "does not pay" in decision.reason
 
 
+def test_two_checks_are_never_at_work_at_once_whoever_calls_them(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    with lock(cloud, f"{WORKFLOW_ID} (update_check_solver)"):
+        (decision,) = check_solver(cloud, SETTINGS)
+        assert (decision.verdict, decision.error_code) == ("failed", "conflict")
+        assert "another command is working" in decision.reason
+        assert PlanStore(cloud).staged(WORKFLOW_ID) is None
+        assert Ledger(cloud).spending(WORKFLOW_ID).solves == 0
+        assert check_solver(cloud, SETTINGS, dry_run=True)[0].verdict == "would stage", "that changes nothing"
+    assert check_solver(cloud, SETTINGS)[0].verdict == "staged"
+
+
+def test_a_check_that_lost_its_lock_stages_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    name = f"{WORKFLOW_ID} (update_check_solver)"
+
+    def slow(*arguments: Any, **named: Any) -> WorkflowProblem:
+        cloud.time += LEASE_S
+        taken.enter_context(lock(cloud, name))
+        return build_workflow_problem(*arguments, **named)
+
+    monkeypatch.setattr("multi_x_serverless.adaptation.check_solver.build_workflow_problem", slow)
+    with ExitStack() as taken:
+        (decision,) = check_solver(cloud, SETTINGS)
+    assert (decision.verdict, decision.error_code) == ("failed", "conflict")
+    assert PlanStore(cloud).staged(WORKFLOW_ID) is None
+
+
 def test_dry_run_stages_nothing(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path, runs=120)
     (decision,) = check_solver(cloud, SETTINGS, dry_run=True)
@@ -139,10 +175,19 @@ def _with(tmp_path: Path, cloud: FakeCloud, more: str) -> None:
 RUNTIME_LIMIT = "constraints: {hard_resource_constraints: {runtime: {type: relative, value: %s}}}\n"
 
 
-def test_plan_that_breaks_a_tightened_limit_is_replaced_whatever_it_gains(tmp_path: Path) -> None:
+def _let_pass(cloud: FakeCloud, days: float) -> None:
+    """Let some days go by, with as many runs and fresh signals."""
+    cloud.time += days * 86_400.0
+    if days:
+        add_runs(cloud, 120)
+
+
+@pytest.mark.parametrize("days", [0.0, 6.5], ids=["fresh", "on its last day"])
+def test_plan_that_breaks_a_tightened_limit_is_replaced_whatever_it_gains(tmp_path: Path, days: float) -> None:
     cloud = deployed_example(tmp_path, runs=120)
     check_solver(cloud, SETTINGS)
     check_deployment(cloud, progress=SILENT)
+    _let_pass(cloud, days)
     _with(tmp_path, cloud, RUNTIME_LIMIT % "1.0")
     active = PlanStore(cloud).active(WORKFLOW_ID)
     assert active is not None
@@ -155,10 +200,12 @@ def test_plan_that_breaks_a_tightened_limit_is_replaced_whatever_it_gains(tmp_pa
     assert staged.regions == {"us-east-1"}
 
 
-def test_limits_that_nothing_meets_bring_everything_home(tmp_path: Path) -> None:
+@pytest.mark.parametrize("days", [0.0, 6.5], ids=["fresh", "on its last day"])
+def test_limits_that_nothing_meets_bring_everything_home(tmp_path: Path, days: float) -> None:
     cloud = deployed_example(tmp_path, runs=120)
     check_solver(cloud, SETTINGS)
     check_deployment(cloud, progress=SILENT)
+    _let_pass(cloud, days)
     _with(tmp_path, cloud, RUNTIME_LIMIT % "0.000001")
     (decision,) = check_solver(cloud, SETTINGS)
     assert decision.verdict == "staged"
@@ -169,6 +216,21 @@ def test_limits_that_nothing_meets_bring_everything_home(tmp_path: Path) -> None
     assert active.regions == {"us-east-1"}
     (again,) = check_solver(cloud, SETTINGS)
     assert again.verdict == "keep"
+
+
+def test_on_its_last_day_a_plan_is_renewed_against_home_and_what_has_ended_is_home(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    check_deployment(cloud, progress=SILENT)
+    _let_pass(cloud, 6.5)
+    (decision,) = check_solver(cloud, SETTINGS, dry_run=True)
+    assert decision.verdict == "would stage"
+    assert decision.reason.startswith("against home, where runs go when plan 2 ends: carbon falls by ")
+    _let_pass(cloud, 0.6)
+    _with(tmp_path, cloud, RUNTIME_LIMIT % "0.000001")
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.verdict == "keep"
+    assert decision.reason.endswith("everything is home.")
 
 
 def test_soft_limits_come_before_gains(tmp_path: Path) -> None:
@@ -288,7 +350,7 @@ def test_a_defect_that_one_workflow_meets_stops_no_other(tmp_path: Path, monkeyp
         workflow_table(cloud).put(Key(name), replace(stored.value, workflow_id=name))
     checked: list[str] = []
 
-    def sync(cloud: Cloud, record: WorkflowRecord, **named: Any) -> SyncReport:
+    def sync(cloud: Cloud, record: WorkflowRecord, **named: Any) -> Synced:
         checked.append(record.workflow_id)
         if record.workflow_id == "a-0.0.1":
             raise ZeroDivisionError("met by a")
@@ -346,17 +408,98 @@ def test_what_raises_before_it_has_an_entry_is_noted_with_the_check(
     assert Ledger(cloud).spending(WORKFLOW_ID).cpu_s - before == pytest.approx(3 * 0.25)
 
 
-def test_a_check_that_fails_at_its_very_end_is_in_the_ledger_once(tmp_path: Path) -> None:
+def refuse_state(call: Call) -> Exception | None:
+    is_state = call.operation == "put" and call.arguments[2] == Key(WORKFLOW_ID, "check")
+    return CloudError("out", operation="put") if is_state else None
+
+
+def test_what_was_decided_stays_so_when_a_check_cannot_be_closed(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path, runs=120)
     before = Ledger(cloud).spending(WORKFLOW_ID)
-    cloud.faults.before = lambda call: (
-        CloudError("out", operation="put")
-        if call.operation == "put" and call.arguments[2] == Key(WORKFLOW_ID, "check")
-        else None
-    )
+    cloud.faults.before = refuse_state
     (decision,) = check_solver(cloud, SETTINGS)
-    assert (decision.verdict, decision.reason) == ("failed", "out")
+    staged = PlanStore(cloud).staged(WORKFLOW_ID)
+    assert staged is not None
+    assert (decision.verdict, decision.plan_version, decision.error_code) == ("staged", staged.version, None)
+    assert decision.warnings[-1:] == ("The check could not be closed as it should be: out",)
+    assert len(set(decision.warnings)) == len(decision.warnings)
+    assert decision.next_check_at is None, "nothing keeps the next one from coming sooner"
+    assert Ledger(cloud).spending(WORKFLOW_ID).by_kind["check"].count == 1
     assert Ledger(cloud).spending(WORKFLOW_ID).solves == before.solves + 1
+
+
+def test_a_balance_that_cannot_be_made_puts_the_next_check_off(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    check_solver(cloud, SETTINGS)
+    table = physical_name("ledger")
+    for item in list(cloud.key_value.query(cloud.system_region, table, WORKFLOW_ID)):
+        cloud.key_value.put(cloud.system_region, table, item.key, {"document": "{"})
+    check_deployment(cloud, progress=SILENT)
+    cloud.time += 3_600.0
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert (decision.verdict, decision.balance) == ("keep", None)
+    assert any("could not be closed" in warning for warning in decision.warnings)
+    state = read_check_state(cloud, WORKFLOW_ID)
+    assert state is not None
+    assert (state.verdict, state.failures, state.next_check_at) == ("keep", 1, cloud.now() + 3_600.0)
+    assert decision.next_check_at == state.next_check_at
+
+
+def test_a_state_of_a_newer_program_is_left_and_the_decision_stands(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    key, newer = Key(WORKFLOW_ID, "check"), {"document": '{"schema": "multi-x-serverless/check-state", "version": 99}'}
+    cloud.key_value.put(cloud.system_region, physical_name("statistics"), key, newer)
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.verdict == "staged"
+    assert "install a newer one" in decision.warnings[-1]
+    item = cloud.key_value.get(cloud.system_region, physical_name("statistics"), key)
+    assert item is not None
+    assert item.attributes == newer
+
+
+def test_a_check_that_keeps_failing_comes_ever_more_rarely_until_it_succeeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+
+    def refuse(*_: object) -> None:
+        raise InvalidProblemError("nodes", "is refused", reason="out-of-range")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("multi_x_serverless.adaptation.check_solver.Simulator", refuse)
+        check_solver(cloud, SETTINGS, dry_run=True)
+        assert read_check_state(cloud, WORKFLOW_ID) is None, "a dry run puts nothing off"
+        waits = []
+        for _ in range(7):
+            (decision,) = check_solver(cloud, SETTINGS)
+            state = read_check_state(cloud, WORKFLOW_ID)
+            assert state is not None
+            assert (state.verdict, state.reason) == ("failed", decision.reason)
+            assert (state.next_check_at, state.why_then) == (decision.next_check_at, decision.why_then)
+            waits.append(round((state.next_check_at - cloud.now()) / 3_600.0))
+        assert waits == [1, 2, 4, 8, 16, 24, 24]
+        assert "7 checks in a row that went wrong the next comes 24 h later" in decision.why_then
+        _with(tmp_path, cloud, RUNTIME_LIMIT % "2.0")
+        (decision,) = check_solver(cloud, SETTINGS)
+        assert decision.next_check_at == cloud.now() + 3_600.0, "what is deployed now has failed once"
+    assert check_solver(cloud, SETTINGS)[0].verdict == "staged"
+    state = read_check_state(cloud, WORKFLOW_ID)
+    assert state is not None
+    assert state.failures == 0
+
+
+@pytest.mark.parametrize("error", [ConflictError("busy"), OutOfTimeError("no time")])
+def test_what_is_no_failure_puts_nothing_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: MultiXServerlessError
+) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+
+    def stop(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("multi_x_serverless.adaptation.check_solver.sync_workflow", stop)
+    assert check_solver(cloud, SETTINGS)[0].error_code == error.code
+    assert read_check_state(cloud, WORKFLOW_ID) is None
 
 
 def test_a_ledger_that_cannot_be_written_is_told_with_the_failure(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from multi_x_serverless.adaptation.framework_bill import Machine
 from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.adaptation.statistics import read_statistics
+from multi_x_serverless.adaptation.upkeep import Collected
 from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.local import LocalCloud, LocalSettings
 from multi_x_serverless.cloud.locks import lock
@@ -245,6 +246,43 @@ def test_a_failed_attempt_is_not_the_last_one(tmp_path: Path) -> None:
     assert function.run(event).outcome == "done"
 
 
+def test_a_check_that_cannot_be_closed_is_not_done_again_in_its_tick(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+
+    def refuse(call: Call) -> Exception | None:
+        is_state = call.operation == "put" and call.arguments[2] == Key(WORKFLOW_ID, "check")
+        return CloudError("throttled.", operation="put") if is_state else None
+
+    cloud.key_value.faults.before = refuse
+    function = Function(cloud)
+    outcomes = [
+        function.run(FrameworkEvent("update_check_solver", WORKFLOW_ID, tick=str(tick)), request="r").outcome
+        for tick in range(3)
+        for _attempt in range(3)
+    ]
+    assert outcomes == ["done", "repeated", "repeated"] * 3
+    assert Ledger(cloud).spending(WORKFLOW_ID).solves == 3
+
+
+def test_a_check_that_failed_is_not_tried_again_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+
+    def broken(*_arguments: object, **_named: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("multi_x_serverless.adaptation.check_solver.build_workflow_problem", broken)
+    function = Function(cloud)
+    event = FrameworkEvent("update_check_solver", WORKFLOW_ID, tick="one")
+    with pytest.raises(JobFailedError, match=r"a defect Next check: after a check that went wrong .* 1 h later"):
+        function.run(event)
+    again = function.run(event)
+    assert again.outcome == "not due"
+    assert "after a check that went wrong the next comes 1 h later" in again.details["why_then"]
+    cloud.time += 3_600.0
+    with pytest.raises(JobFailedError, match="a defect"):
+        function.run(replace(event, tick="two"))
+
+
 @pytest.mark.parametrize(
     ("job", "name"),
     [
@@ -365,8 +403,8 @@ def test_what_failed_on_the_way_to_a_signal_is_logged(tmp_path: Path, monkeypatc
         SignalOutcome("performance", region, "x", "2020", 0.0, warnings=("CloudPing: timed out",))
         for region in cloud.regions[:2]
     )
-    reports = (CollectorReport("performance", 0.0, outcomes),)
-    monkeypatch.setattr("multi_x_serverless.adaptation.framework.collect_for_workflows", lambda *_, **__: reports)
+    collected = Collected((CollectorReport("performance", 0.0, outcomes),))
+    monkeypatch.setattr("multi_x_serverless.adaptation.framework.collect_for_workflows", lambda *_, **__: collected)
     function.run(FrameworkEvent("data_collect"))
     [line] = function.lines
     assert line["outcome"] == "started"
@@ -523,7 +561,18 @@ def test_of_a_workflow_that_is_gone_no_bill_is_left_and_one_that_cannot_be_writt
 
     cloud.key_value.faults.before = refuse
     assert function.run(FrameworkEvent("data_collect", WORKFLOW_ID)).outcome == "done"
-    assert function.lines[-1]["details"]["not_in_the_ledger"] == "the table is away."
+    assert function.lines[-1]["details"]["not_in_the_ledger"] == (
+        f"What summarising '{WORKFLOW_ID}' took is not in the ledger: the table is away. "
+        "What the invocation took is not in the ledger: the table is away."
+    )
+    assert function.run(FrameworkEvent("data_sync", WORKFLOW_ID)).outcome == "done"
+    assert function.lines[-1]["details"]["not_in_the_ledger"] == (
+        "What the sync took is not in the ledger: the table is away. "
+        "What the invocation took is not in the ledger: the table is away."
+    )
+    function.events.clear()
+    assert function.run(FrameworkEvent("data_collect")).outcome == "started"
+    assert f"collection for '{WORKFLOW_ID}'" in function.lines[-1]["details"]["not_in_the_ledger"]
 
 
 @pytest.mark.parametrize(("memory", "expected"), [("512", 512), ("", None), ("much", None)])

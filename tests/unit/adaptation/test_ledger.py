@@ -14,9 +14,15 @@ from multi_x_serverless.adaptation.ledger import Ledger, Spending
 from multi_x_serverless.adaptation.overhead import effort_spending, estimate_overhead, solve_spending
 from multi_x_serverless.adaptation.removal import remove_workflow
 from multi_x_serverless.adaptation.signals import read_signals
-from multi_x_serverless.adaptation.upkeep import collect_for_workflows, deploy_workflow, sync_workflow
+from multi_x_serverless.adaptation.solve import solve_workflow
+from multi_x_serverless.adaptation.upkeep import (
+    MOST_UNNOTED,
+    collect_for_workflows,
+    deploy_workflow,
+    sync_workflow,
+)
 from multi_x_serverless.cloud.ports import InvocationResult
-from multi_x_serverless.cloud.tables import PlanStore
+from multi_x_serverless.cloud.tables import PlanStore, physical_name
 from multi_x_serverless.deployment.effort import Copy, EffortLog, Probe
 from multi_x_serverless.deployment.progress import SILENT
 from multi_x_serverless.errors import CloudError, InvalidDocumentError
@@ -30,6 +36,11 @@ from tests.unit.deployment.projects import SOURCE, WORKFLOW_ID, make_project, re
 SETTINGS = CheckSettings(solve=SolveSettings(hours=(0, 12), scenarios=100, validation_scenarios=100))
 DOCUMENTS = Path(__file__).parents[2] / "data" / "documents"
 NOTHING = Spending(0, 0, 0.0, 0.0, 0.0)
+
+
+def refuse_ledger(call: Call) -> Exception | None:
+    is_ledger = call.operation == "put" and call.arguments[1] == physical_name("ledger")
+    return CloudError("the table is away.", operation="put") if is_ledger else None
 
 
 def test_solves_and_migrations_are_written_down(tmp_path: Path) -> None:
@@ -168,15 +179,83 @@ def test_a_migration_that_failed_has_spent_as_well(tmp_path: Path) -> None:
 def test_a_migration_whose_account_cannot_be_written_went_as_it_went(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path, runs=120)
     stage(cloud, left="ca-central-1")
-
-    def refuse(call: Call) -> Exception | None:
-        is_ledger = call.operation == "put" and call.arguments[1] == "multi-x-serverless-ledger"
-        return CloudError("the table is away.", operation="put") if is_ledger else None
-
-    cloud.key_value.faults.before = refuse
+    cloud.key_value.faults.before = refuse_ledger
     (outcome,) = check_deployment(cloud, progress=SILENT)
     assert (outcome.outcome, outcome.plan_version) == ("migrated", 2)
-    assert "What that took is not in the ledger: the table is away." in outcome.message
+    assert "What the migration took is not in the ledger: the table is away." in outcome.message
+
+
+def test_a_defect_in_the_account_of_a_migration_does_not_hide_why_it_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    stage(cloud, left="ca-central-1")
+    cloud.functions.answers = lambda region, name: (
+        InvocationResult(b"", "timed out", 60.0) if region == "ca-central-1" else None
+    )
+
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("met by the account")
+
+    monkeypatch.setattr("multi_x_serverless.adaptation.upkeep.effort_spending", broken)
+    (outcome,) = check_deployment(cloud, progress=SILENT)
+    assert (outcome.outcome, outcome.error_code) == ("failed", "deployment")
+    assert "timed out" in outcome.message
+    assert "What the migration took is not in the ledger: a defect" in outcome.message
+
+
+def test_no_work_fails_for_the_sake_of_its_account(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=120)
+    record = record_of(cloud)
+    assert record is not None
+    cloud.key_value.faults.before = refuse_ledger
+    assert sync_workflow(cloud, record).warning == "What the sync took is not in the ledger: the table is away."
+    collected = collect_for_workflows(cloud, ("carbon",), record.regions, (record,))
+    assert collected.reports[0].failures == ()
+    assert collected.warnings == (
+        f"What the collection for '{WORKFLOW_ID}' took is not in the ledger: the table is away.",
+    )
+    solved = solve_workflow(cloud, WORKFLOW_ID, settings=SETTINGS.solve)
+    assert solved.is_staged
+    assert solved.warnings[-1] == "What the solve took is not in the ledger: the table is away."
+    assert PlanStore(cloud).staged(WORKFLOW_ID) == solved.plan
+    assert PlanStore(cloud).unstage(WORKFLOW_ID, solved.plan.version)
+    (decision,) = check_solver(cloud, SETTINGS)
+    assert decision.verdict == "staged"
+    for what in ("sync", f"collection for '{WORKFLOW_ID}'", "solve", "check"):
+        assert f"What the {what} took is not in the ledger: the table is away." in decision.warnings
+    assert decision.next_check_at is not None
+
+
+def test_a_ledger_that_cannot_be_read_for_one_is_written_for_the_others(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path)
+    record = record_of(cloud)
+    assert record is not None
+    first, second = (replace(record, workflow_id=name) for name in ("aaa-0.0.1", "zzz-0.0.1"))
+    collect_for_workflows(cloud, ("carbon",), record.regions, (first,))
+    table = physical_name("ledger")
+    (item,) = cloud.key_value.query(cloud.system_region, table, first.workflow_id)
+    newer = str(item.attributes["document"]).replace('"version":2', '"version":99')
+    cloud.key_value.put(cloud.system_region, table, item.key, {"document": newer})
+    collected = collect_for_workflows(cloud, ("carbon",), record.regions, (first, second))
+    (warning,) = collected.warnings
+    assert "collection for 'aaa-0.0.1'" in warning
+    assert "install a newer one" in warning
+    assert Ledger(cloud).spending(second.workflow_id).collections == 1
+
+
+def test_a_ledger_that_is_away_is_not_tried_for_each_of_thousands(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path)
+    record = record_of(cloud)
+    assert record is not None
+    records = tuple(replace(record, workflow_id=f"w-{number:04d}") for number in range(1_000))
+    cloud.key_value.faults.before = refuse_ledger
+    cloud.key_value.faults.calls.clear()
+    collected = collect_for_workflows(cloud, ("carbon",), record.regions, records)
+    assert len(collected.warnings) == MOST_UNNOTED + 1
+    assert "997 more workflows" in collected.warnings[-1]
+    puts = [call for call in cloud.key_value.faults.calls if call.operation == "put"]
+    assert len([call for call in puts if call.arguments[1] == physical_name("ledger")]) == MOST_UNNOTED
 
 
 def test_new_code_that_is_copied_to_where_a_plan_needs_it_is_overhead_of_the_plan(tmp_path: Path) -> None:

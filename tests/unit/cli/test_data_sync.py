@@ -11,6 +11,7 @@ import pytest
 
 from multi_x_serverless.cli.main import run
 from multi_x_serverless.cli.session import Settings
+from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.errors import CloudError
 from tests.fakes import Call, FakeCloud
 from tests.unit.adaptation.deployed import deployed_example
@@ -55,3 +56,16 @@ def test_a_region_that_cannot_be_asked_is_named_and_the_others_are_read(
     cloud.logs.faults.reset()
     assert run(["--cloud", "local", "data_sync", WORKFLOW_ID]) == 0
     assert "completed" in capsys.readouterr().out
+
+
+def test_an_account_that_cannot_be_written_is_a_warning(cloud: FakeCloud, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(call: Call) -> None:
+        if call.operation == "put" and call.arguments[1] == physical_name("ledger"):
+            raise CloudError("the table is away.", operation="put")
+
+    cloud.key_value.faults.before = refuse
+    assert run(["--cloud", "local", "--output", "json", "data_sync"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["failures"] == {}
+    why = "What the sync took is not in the ledger: the table is away."
+    assert captured.err == f"warning: {WORKFLOW_ID}: {why}\n"

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from multi_x_serverless.adaptation.check_solver import RENEW_BEFORE_S
 from multi_x_serverless.adaptation.day_schedule import Day, SwitchingPrices, choose_day_schedule
+from multi_x_serverless.adaptation.renewal import RENEW_BEFORE_S
 from multi_x_serverless.adaptation.replay.expectation import expected_day
 from multi_x_serverless.adaptation.replay.overhead import ExpectedStarts, FunctionPlace, OverheadModel, total
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S

@@ -38,7 +38,7 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...], forget
     from multi_x_serverless.adaptation.collection_warnings import warning_lines
     from multi_x_serverless.adaptation.signals import COLLECTORS, forget_carbon_past, regions_in_use
     from multi_x_serverless.adaptation.statistics_work import collect_statistics
-    from multi_x_serverless.adaptation.upkeep import collect_for_workflows
+    from multi_x_serverless.adaptation.upkeep import Collected, collect_for_workflows
     from multi_x_serverless.adaptation.workflows import deployed_workflows, require_tables
     from multi_x_serverless.cli.collection_tables import failure_lines, show_reports
     from multi_x_serverless.cli.statistics_tables import show_statistics
@@ -59,11 +59,12 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...], forget
             with terminal_status(settings, "summarising the history of runs"):
                 statistics = collect_statistics(cloud)
         with terminal_status(settings, f"collecting {collector} data"):
-            reports = (
+            collected = (
                 collect_for_workflows(cloud, names, regions or regions_in_use(cloud), deployed_workflows(cloud))
                 if names
-                else ()
+                else Collected(())
             )
+    reports = collected.reports
     refreshed = () if statistics is None or collector == "performance" else statistics.refreshed
     failures = {} if statistics is None else {name: str(error) for name, error in statistics.failures.items()}
     if settings.is_json:
@@ -80,7 +81,8 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...], forget
         for report in reports:
             for note in report.notes:
                 settings.say(f"{report.collector}: {note}")
-    for line in (*warning_lines(reports), *(() if statistics is None else statistics.warnings)):
+    unnoted = (*collected.warnings, *(() if statistics is None else statistics.warnings))
+    for line in (*warning_lines(reports), *unnoted):
         settings.say(f"warning: {line}")
     lines = failure_lines(reports)
     lines += [f"statistics of {workflow_id} were not refreshed: {error}" for workflow_id, error in failures.items()]

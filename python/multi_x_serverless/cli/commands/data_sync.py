@@ -55,19 +55,25 @@ def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
             found = find_workflows(cloud)
             records = [record for record in found.readable if record.status == "deployed"]
             failures.update(found.unreadable)
-        reports = []
+        reports, warnings = [], []
         for record in records:
             try:
                 with terminal_status(settings, f"reading the logs of {record.workflow_id}"):
-                    reports.append(sync_workflow(cloud, record))
+                    synced = sync_workflow(cloud, record)
             except MultiXServerlessError as error:
                 failures[record.workflow_id] = str(error)
+                continue
+            reports.append(synced.report)
+            if synced.warning:
+                warnings.append(f"{record.workflow_id}: {synced.warning}")
     if settings.is_json:
         write_json("data_sync", {"workflows": [asdict(report) for report in reports], "failures": failures})
     elif not reports and not failures:
         write_text("No workflow is deployed.")
     elif reports:
         show_synced(settings, reports)
+    for warning in warnings:
+        settings.say(f"warning: {warning}")
     for workflow_id, why in failures.items():
         settings.say_error(f"{workflow_id}: {why}")
     unread = [(report.workflow_id, log) for report in reports for log in report.unread]

@@ -69,12 +69,13 @@ def command(
                     f"{counted(decision.switches, 'time')}.",
                     indent="  ",
                 )
-            if decision.balance is not None and decision.next_check_at is not None:
+            if decision.balance is not None:
                 earned, spent = decision.balance.earned_carbon_gco2eq, decision.balance.spent_carbon_gco2eq
                 write_wrapped(
                     f"Last 30 days: plans earned {grams(earned)} of CO2eq (expected), planning spent {grams(spent)}.",
                     indent="  ",
                 )
+            if decision.next_check_at is not None:
                 then = datetime.fromtimestamp(decision.next_check_at, timezone.utc)
                 write_wrapped(f"Next check: {then:%Y-%m-%d %H:%M} UTC: {decision.why_then}", indent="  ")
             for warning in decision.warnings:
