@@ -300,12 +300,17 @@ _LOGGED_STATISTICS = (
 )
 
 
+TICK_SLACK_S = 300.0
+"""A check that is due within these seconds is made now: it was timed from the end of the one before, ticks from begin to
+begin, so that an hourly check would come every second hour."""
+
+
 def _update_check_solver(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:
     state = read_check_state(cloud, workflow_id)
     # A deployment since then changes what was decided on; the migration to the plan that was staged then does not.
     is_as_it_was = state is not None and deployed_workflow(cloud, workflow_id).deployment == state.deployment
     # A state of the future is of a clock that was set back since; by it the check might not be due for years.
-    if state is not None and is_as_it_was and state.checked_at <= cloud.now() < state.next_check_at:
+    if state is not None and is_as_it_was and state.checked_at <= cloud.now() < state.next_check_at - TICK_SLACK_S:
         # A check that failed is so not tried again at once: what goes wrong each time must not be solved each time.
         return JobResult("not due", {"next_check_at": state.next_check_at, "why_then": state.why_then})
     (decision,) = check_solver(cloud, CheckSettings(), workflow_ids=(workflow_id,), time_left_s=context.time_left_s)

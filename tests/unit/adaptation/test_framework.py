@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from multi_x_serverless.adaptation import framework_handler
-from multi_x_serverless.adaptation.balance import LONGEST_S
+from multi_x_serverless.adaptation.balance import LONGEST_S, read_check_state
 from multi_x_serverless.adaptation.framework import (
     EVENT_LIFE_S,
     STOP_BEFORE_S,
@@ -438,6 +438,20 @@ def test_an_event_of_a_newer_program_is_refused() -> None:
 
 def test_the_shortest_event_is_enough() -> None:
     assert FrameworkEvent.from_members({"job": "data_sync"}) == FrameworkEvent("data_sync")
+
+
+def test_an_hourly_check_comes_every_hour_though_it_takes_a_minute(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=5)
+    function = Function(cloud)
+    check = FrameworkEvent("update_check_solver", WORKFLOW_ID)
+    for request in ("1", "2", "3"):
+        assert function.run(check, request=request).outcome == "done"
+        state = read_check_state(cloud, WORKFLOW_ID)
+        assert state is not None
+        assert state.next_check_at - state.checked_at == 3_600.0, "it waits for runs, on the first day"
+        cloud.time += 3_600.0 - 60.0
+    cloud.time -= 600.0
+    assert function.run(check, request="4").outcome == "not due"
 
 
 def test_a_migration_and_its_sweep_make_no_check_due(tmp_path: Path) -> None:
