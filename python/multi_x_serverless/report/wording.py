@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
@@ -116,6 +116,25 @@ def drawn_from(runs: int) -> str:
     if runs == 0:
         return "drawn from declared estimates"
     return f"drawn from {counted(runs, 'observed run')}"
+
+
+def proof(hours: Collection[tuple[str, float]], *, of: str, when: str = "") -> str:
+    """How good the placement of some hours is known to be.
+
+    Args:
+        hours: Status and gap of each (see `model.plan.Certificate`): which part of the value may be above the least.
+        of: What that value is of.
+        when: Since when the status may not hold any more; empty if it holds.
+    """
+    # Home where no placement keeps the limits was not sought for, so its distance to the bound says nothing.
+    sought = [(status, gap) for status, gap in hours if status != "infeasible"]
+    if not sought:
+        return "nothing was found that keeps the hard limits, so everything is home"
+    statuses = " or ".join(sorted({status.replace("_", " ") for status, _ in hours})) + when
+    gap = max(gap for _, gap in sought)
+    if not when and gap < ROUNDED_AWAY and {status for status, _ in sought} == {"optimal"}:
+        return statuses
+    return f"{statuses}, at most {percent(gap)} of {of} above the least possible"
 
 
 def describe_completeness(epsilon: float | None, *, is_complete: bool, has_points: bool) -> str:

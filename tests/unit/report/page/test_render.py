@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from multi_x_serverless.model.plan import Certificate
 from multi_x_serverless.report.page.markup import Markup
 from multi_x_serverless.report.page.render import CONTENTS, render_page
 from multi_x_serverless.report.page.report_data import ReportData
@@ -221,9 +222,38 @@ def test_savings_are_worded_as_on_a_terminal() -> None:
         "Data that the expected figures rest on",
         "Every placement is matched, within 1.0 % in each of the three, by one of these.",
         "Contains information from Electricity Maps",
-        "feasible at hours 0, 7, 14, 21, at most 2.0 % above the lower bound",
+        "feasible, at most 2.0 % of its carbon above the least possible (hours 0, 7, 14, 21)",
     ):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    ("certificate", "words"),
+    [
+        # A value of 2 over a bound of 1 is twice the bound, and half of it is above it.
+        (
+            Certificate("feasible", "cost", 2.0, 1.0, 0.5),
+            "feasible, at most 50.0 % of its cost above the least possible",
+        ),
+        (Certificate("optimal", "carbon", 2.0, 2.0, 0.0), "optimal"),
+        (
+            Certificate("infeasible", "carbon", 2.0, 0.2, 0.9),
+            "nothing was found that keeps the hard limits, so everything is home",
+        ),
+    ],
+)
+def test_a_proof_says_no_more_than_is_known(certificate: Certificate, words: str) -> None:
+    report = report_of()
+    hours = tuple(replace(entry, certificate=certificate) for entry in report.plan.hours)
+    savings = replace(report.savings, plan=replace(report.plan, hours=hours))
+    text = parse(render_page(replace(report, savings=savings))).text
+    assert f"{words} (all hours)" in text.split("\n")
+
+
+def test_runs_of_a_plan_that_is_in_one_other_region_are_not_denied() -> None:
+    text = parse(render_page(report_of(place=lambda node, hour: "ca-central-1"))).text
+    assert "No run was in" not in text
+    assert "No run is sent to a single other region to be compared with" in text
 
 
 def test_the_plan_is_held_against_the_best_single_region_as_well() -> None:
