@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 EXPECTED_DATA = "Data that the expected figures rest on"
 OBSERVED_DATA = "Data that the observed figures rest on"
 
+WAITING = (
+    "A function waits until its calls to other regions are accepted. Observed figures contain this; expected ones have "
+    "it in the time of the called branches only."
+)
+"""How far the model and what happened differ by design, wherever both are shown."""
+
 KIND_NAMES: Mapping[OverheadKind, str] = {
     "solve": "solves",
     "check": "weighing plans",
@@ -186,9 +192,7 @@ def _note_of_observed(observed: Observed) -> str:
             f"{observed.failed_control_runs} of the home share."
         )
     if observed.plan is not None:
-        notes.append(
-            "Runs include the time that functions wait until calls are accepted elsewhere; the model does not."
-        )
+        notes.append(WAITING)
     return "\n".join(notes)
 
 

@@ -9,7 +9,7 @@ from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.report.page.markup import Markup, element, join
 from multi_x_serverless.report.page.report_data import HOURS, ReportData
 from multi_x_serverless.report.page.table_markup import table
-from multi_x_serverless.report.savings_tables import EXPECTED_DATA, OBSERVED_DATA
+from multi_x_serverless.report.savings_tables import EXPECTED_DATA, OBSERVED_DATA, WAITING
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import counted, hour_ranges, proof
 
@@ -28,7 +28,7 @@ KINDS_OF_FIGURES = (
 LIMITS = (
     "Carbon intensities are averages of a grid, life-cycle; a marginal view may rank regions otherwise.",
     "Energy per byte that is published differs by far more than savings do: 'best' and 'worst' are both ends of it.",
-    "Runs wait until calls are accepted in other regions; the model has this in the time of the called branches only.",
+    WAITING,
     "Intervals are of chance between runs; errors of the energy model, of prices and of intensities are not in them.",
 )
 

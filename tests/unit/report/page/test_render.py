@@ -16,6 +16,7 @@ from multi_x_serverless.model.plan import Certificate
 from multi_x_serverless.report.page.markup import Markup
 from multi_x_serverless.report.page.render import CONTENTS, render_page
 from multi_x_serverless.report.page.report_data import ReportData
+from multi_x_serverless.report.savings_tables import WAITING
 from tests.unit.report.page.parsed import Parsed, parse
 from tests.unit.report.page.reports import (
     ATTRIBUTE,
@@ -254,6 +255,12 @@ def test_runs_of_a_plan_that_is_in_one_other_region_are_not_denied() -> None:
     text = parse(render_page(report_of(place=lambda node, hour: "ca-central-1"))).text
     assert "No run was in" not in text
     assert "No run is sent to a single other region to be compared with" in text
+
+
+def test_the_page_says_one_thing_about_waiting_for_calls() -> None:
+    text = parse(render_page(report_of())).text
+    assert text.count(WAITING) == 2, "below the observed figures and among the limits"
+    assert text.count("accepted") == 2
 
 
 def test_the_plan_is_held_against_the_best_single_region_as_well() -> None:
