@@ -6,7 +6,7 @@ best single region of each hour, as the engine computed them over scenarios that
 Observed figures compare runs that the plan routed with its controls, the home share under the same plan version (see
 `comparison`); each is accounted with what it really did and the intensities of its own hour. Other runs at home, of
 other plans and other days, are no controls: they are shown beside, as if they had run in the hours of the plan's runs.
-No run is sent to a single other region to be compared with, so against those there is only an expectation.
+No run is sent to a single other region for comparison, so against those there is only an expectation.
 """
 
 from __future__ import annotations

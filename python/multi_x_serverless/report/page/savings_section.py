@@ -109,7 +109,7 @@ def savings_section(report: ReportData) -> Markup:
         show(observed_parts(savings.observed, savings.plan.version)),
         element(
             "p",
-            "No run is sent to a single other region to be compared with: against those there is only what is expected.",
+            "No run is sent to a single other region for comparison: against those there is only what is expected.",
             class_="note",
         )
         if savings.expected is not None

@@ -254,7 +254,7 @@ def test_a_proof_says_no_more_than_is_known(certificate: Certificate, words: str
 def test_runs_of_a_plan_that_is_in_one_other_region_are_not_denied() -> None:
     text = parse(render_page(report_of(place=lambda node, hour: "ca-central-1"))).text
     assert "No run was in" not in text
-    assert "No run is sent to a single other region to be compared with" in text
+    assert "No run is sent to a single other region for comparison" in text
 
 
 def test_the_page_says_one_thing_about_waiting_for_calls() -> None:
