@@ -36,9 +36,6 @@ from multi_x_serverless.report.wording import (
 NEWEST_ENTRIES = 50
 """Entries of the ledger that are shown one by one; the table by kind has all."""
 
-NORMAL_95 = 1.959964
-"""Standard errors on either side of a mean, for an interval of 95 %."""
-
 
 @dataclass(frozen=True)
 class _Bar:
@@ -162,8 +159,10 @@ def _bars(report: ReportData) -> list[_Bar]:
         bars.append(_Bar("this plan", "simulated", expected.plan.carbon_gco2eq))
     for label, sample in (("home share", observed.control), ("runs by the plan", observed.plan)):
         if sample is not None and observed.control is not None:
-            error = NORMAL_95 * sample.standard_error.carbon_gco2eq
-            bars.append(_Bar(label, "modelled from observed runs", sample.mean.carbon_gco2eq, error))
+            interval = sample.intervals.carbon_gco2eq
+            bars.append(
+                _Bar(label, "modelled from observed runs", interval.value, (interval.high - interval.low) / 2.0)
+            )
     return bars
 
 

@@ -263,6 +263,12 @@ def test_the_page_says_one_thing_about_waiting_for_calls() -> None:
     assert text.count("accepted") == 2
 
 
+def test_bars_have_the_interval_that_few_runs_have() -> None:
+    text = parse(render_page(report_of())).text
+    assert "500 ug ± 100 ug, modelled from observed runs" in text
+    assert "200 ug ± 25 ug, modelled from observed runs" in text
+
+
 def test_the_plan_is_held_against_the_best_single_region_as_well() -> None:
     text = parse(render_page(report_of())).text
     table = text[text.index("Expected change by the plan against") :].split("\n")
