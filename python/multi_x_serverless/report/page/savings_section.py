@@ -54,7 +54,9 @@ def key_figures(report: ReportData) -> Markup:
     if expected is not None:
         figures.append(_figure("carbon vs home", _change(expected.plan, expected.home), "simulated"))
         if expected.best_static is not None:
-            label = f"carbon vs best single region ({expected.best_static_region})"
+            first = report.plan.hours[0].certificate.objective
+            best = "best single region" if first == "carbon" else f"best single region by {first}"
+            label = f"carbon vs {best} ({expected.best_static_region})"
             figures.append(_figure(label, _change(expected.plan, expected.best_static), "simulated"))
     if observed.carbon is not None:
         saving = observed.carbon

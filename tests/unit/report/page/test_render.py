@@ -269,6 +269,15 @@ def test_bars_have_the_interval_that_few_runs_have() -> None:
     assert "200 ug ± 25 ug, modelled from observed runs" in text
 
 
+def test_the_best_single_region_is_not_called_the_cleanest_where_cost_comes_first() -> None:
+    report = report_of()
+    assert "carbon vs best single region (ca-central-1)" in parse(render_page(report)).text
+    certificate = Certificate("optimal", "cost", 2e-6, 2e-6, 0.0)
+    hours = tuple(replace(entry, certificate=certificate) for entry in report.plan.hours)
+    cheap = replace(report, savings=replace(report.savings, plan=replace(report.plan, hours=hours)))
+    assert "carbon vs best single region by cost (ca-central-1)" in parse(render_page(cheap)).text
+
+
 def test_the_plan_is_held_against_the_best_single_region_as_well() -> None:
     text = parse(render_page(report_of())).text
     table = text[text.index("Expected change by the plan against") :].split("\n")
