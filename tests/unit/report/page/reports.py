@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 from multi_x_serverless import data
 from multi_x_serverless.adaptation.comparison import Interval, Saving
@@ -15,6 +16,7 @@ from multi_x_serverless.model.graph import Edge, Graph, Node
 from multi_x_serverless.model.ledger import LedgerEntry
 from multi_x_serverless.model.plan import Certificate, HourPlan, Metric, Metrics, Plan, home_plan
 from multi_x_serverless.report.page.report_data import ReportData, ReportRegion, TradeOffPoint, TradeOffs
+from multi_x_serverless.solving.model_constants import TransmissionPreset
 
 HOME = "us-east-1"
 REGIONS = (HOME, "ca-central-1", "eu-north-1", "us-east-2", "us-west-1", "us-west-2")
@@ -299,7 +301,7 @@ def hostile_report() -> ReportData:
         plan=plan,
         observed=observed,
         expected=replace(EXPECTED, best_static_region=HOSTILE),
-        net=replace(NET, transmission=HOSTILE, obstacle=HOSTILE),
+        net=replace(NET, transmission=cast("TransmissionPreset", HOSTILE), obstacle=HOSTILE),
         warnings=(HOSTILE, ATTRIBUTE),
     )
     home, other = whole.regions

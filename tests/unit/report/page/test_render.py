@@ -278,6 +278,20 @@ def test_the_best_single_region_is_not_called_the_cleanest_where_cost_comes_firs
     assert "carbon vs best single region by cost (ca-central-1)" in parse(render_page(cheap)).text
 
 
+def test_further_regions_are_named_where_their_intensities_are_in_figures() -> None:
+    report = report_of()
+    assert "eu-north-1" not in report.plan.regions
+    parsed = parse(render_page(report))
+    assert [line["class"] for line in parsed.named("path") if line.get("class") == "line other"] == ["line other"] * 2
+    table = parsed.text[parsed.text.index("Carbon intensity by hour (UTC), gCO2eq/kWh") :].split("\n")
+    assert table[1:8] == ["hour", "us-east-1", "ca-central-1", "us-west-1", "us-west-2", "eu-north-1", "us-east-2"]
+    intensity = report.region("eu-north-1").intensity_gco2eq_per_kwh
+    assert intensity is not None
+    assert table[8] == "00:00"
+    assert table[13] == f"{intensity[0]:.0f}"
+    assert f"eu-north-1: {intensity[3]:.0f} gCO2eq/kWh" in parsed.text
+
+
 def test_the_plan_is_held_against_the_best_single_region_as_well() -> None:
     text = parse(render_page(report_of())).text
     table = text[text.index("Expected change by the plan against") :].split("\n")
