@@ -197,6 +197,60 @@ def test_following_ends_well_with_ctrl_c(
     assert "one document" in capsys.readouterr().err
 
 
+def test_following_says_once_that_a_log_cannot_be_read_and_tells_later_what_it_got(
+    example: Example, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example.write(0, 0.0, "here")
+    example.write(1, 0.5, "first", region=AWAY)
+    closed = [False, True, True, True, False, True, False]  # by look: an outage of a minute, and one more
+    looks = 0
+
+    def refuse(call: Call) -> CloudError | None:
+        is_away = call.operation == "read_logs" and call.arguments[0] == AWAY
+        return CloudError("it is closed.", operation="read_logs", region=AWAY) if is_away and closed[looks] else None
+
+    def sleep(_seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == len(closed):
+            raise KeyboardInterrupt
+        example.cloud.time += 20.0
+        example.write(1, 60.0 + 20.0 * looks, f"line-{looks}", region=AWAY)
+
+    example.cloud.logs.faults.before = refuse
+    follow = function_logs.follow_function_logs
+    monkeypatch.setattr(function_logs, "follow_function_logs", lambda cloud, query: follow(cloud, query, sleep=sleep))
+    assert run(["logs", WORKFLOW_ID, "--follow"]) == 0
+    captured = capsys.readouterr()
+    lines = [line.split()[-1] for line in captured.out.splitlines() if line.startswith("  ")]
+    assert lines == ["here", "first", *(f"line-{number}" for number in range(1, len(closed)))]
+    said = " ".join(captured.err.split())
+    assert said.count(f"in {AWAY} could not be read: it is closed.") == 2
+    assert said.count(f"in {AWAY} can be read again") == 2
+
+
+def test_following_says_each_time_that_texts_were_left_out(
+    example: Example, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    example.write(0, 0.0, "a", "b")
+
+    def sleep(_seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            raise KeyboardInterrupt
+        example.cloud.time += 1.0
+        example.write(0, 60.9, "c", "d", "e")
+
+    follow = function_logs.follow_function_logs
+    monkeypatch.setattr(function_logs, "follow_function_logs", lambda cloud, query: follow(cloud, query, sleep=sleep))
+    assert run(["logs", WORKFLOW_ID, "--follow", "--limit", "1"]) == 0
+    said = capsys.readouterr().err
+    assert "1 older text left out" in said
+    assert "2 older texts left out" in said
+
+
 def test_times_as_a_user_types_them() -> None:
     now = 1_700_000_000.0
     assert [now - parse_moment(text, now) for text in ("90s", "15m", "1.5h", "2d")] == [90.0, 900.0, 5400.0, 172_800.0]
