@@ -36,6 +36,7 @@ _STARTS = re.compile(r"START RequestId: ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]
 _ROUTINE = re.compile(r"(?:START|END|REPORT) RequestId: |INIT_START |INIT_REPORT |XRAY TraceId: ", re.ASCII)
 
 _CLOSING = re.compile(r"[\])}]+,?")
+_GROUP_END = re.compile(r"\s+\+-+")  # the last line of an exception group
 
 
 @dataclass(frozen=True)
@@ -345,4 +346,7 @@ def _goes_on(before: LoggedText, text: LoggedText) -> bool:
         return text.text.startswith(TRACEBACK)
     if TRACEBACK not in before.text:
         return False
-    return text.text.startswith(CHAINED) or last.startswith((TRACEBACK, " "))
+    if text.text.startswith(CHAINED):
+        return True
+    # The exception itself stands under its frames; a group's stands among them.
+    return last.startswith((TRACEBACK, " ")) and not text.text.startswith(TRACEBACK) and not _GROUP_END.fullmatch(last)

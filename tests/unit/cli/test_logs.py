@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from multi_x_serverless.adaptation import function_logs
+from multi_x_serverless.cli import log_lines
 from multi_x_serverless.cli.main import run
 from multi_x_serverless.cli.moments import parse_moment
 from multi_x_serverless.cli.session import Settings
@@ -170,6 +171,58 @@ def test_a_traceback_is_the_developers_and_told_once_for_each_node(
         assert "the same traceback" not in whole
     texts = [entry["text"] for entry in document(capsys, WORKFLOW_ID)["texts"]]
     assert "\n".join(texts).count("\n".join(FRAMES)) == 4
+
+
+def test_a_traceback_of_the_sdk_only_is_left_out_before_that_of_a_group(
+    example: Example, capsys: pytest.CaptureFixture[str]
+) -> None:
+    group = (
+        "  + Exception Group Traceback (most recent call last):",
+        '  |   File "/var/task/app.py", line 3, in first',
+        "  | ExceptionGroup: two (1 sub-exception)",
+        "  +-+---------------- 1 ----------------",
+        "    | ValueError: bad",
+        "    +------------------------------------",
+    )
+    for attempt in (0.0, 1.0):
+        chained = "During handling of the above exception, another exception occurred:"
+        example.write(0, attempt, *FRAMES[:3], "KeyError: 'x'", chained, *group)
+    assert run(["logs", WORKFLOW_ID]) == 0
+    output = capsys.readouterr().out
+    assert "sdk/execution.py" not in output
+    assert output.count('  |   File "app.py", line 3, in first') == 1
+    assert output.count("ValueError: bad") == 1
+    assert output.count("(the same traceback as at 22:12:20.001)") == 1
+
+
+def test_a_traceback_that_breaks_off_is_shown_whole(example: Example, capsys: pytest.CaptureFixture[str]) -> None:
+    broken_off = (*FRAMES[:3], "KeyError: 'x'", "During handling of the above exception, another exception occurred:")
+    example.write(0, 0.0, *broken_off, "  and then no more")
+    assert run(["logs", WORKFLOW_ID]) == 0
+    output = capsys.readouterr().out
+    assert all(line in output for line in (*broken_off, "  and then no more"))
+
+
+def test_the_day_of_an_earlier_traceback_is_told_if_it_is_another(
+    example: Example, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for at in (-86_400.0, 0.0, 1.0):
+        example.write(0, at, *FRAMES)
+    assert run(["logs", WORKFLOW_ID, "--since", "2d"]) == 0
+    output = capsys.readouterr().out
+    assert output.count("(the same traceback as at 2023-11-13 22:12:20.001)") == 2
+
+
+def test_tracebacks_met_longest_ago_are_forgotten(
+    example: Example, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_lines, "_TOLD_TRACEBACKS", 2)
+    for number, name in enumerate("abacba"):
+        example.write(0, float(number), *FRAMES[:-1], f"KeyError: '{name}'")
+    assert run(["logs", WORKFLOW_ID]) == 0
+    output = capsys.readouterr().out
+    assert [output.count(f"KeyError: '{name}'") for name in "abc"] == [2, 2, 1]
+    assert output.count("(the same traceback as at 22:12:20.001)") == 1
 
 
 def test_following_ends_well_with_ctrl_c(

@@ -143,6 +143,26 @@ def test_lines_that_were_written_as_one_are_one_text(logs: Logs) -> None:
     assert texts[4].endswith("KeyError: 'x'")
 
 
+def test_nothing_goes_on_behind_an_exception_group_but_what_followed_from_it(logs: Logs) -> None:
+    group = (
+        "  + Exception Group Traceback (most recent call last):",
+        '  |   File "app.py", line 3, in first',
+        "  | ExceptionGroup: two (1 sub-exception)",
+        "  +-+---------------- 1 ----------------",
+        "    | ValueError: bad",
+        "    +------------------------------------",
+    )
+    chained = "During handling of the above exception, another exception occurred:"
+    raised = ("Traceback (most recent call last):", '  File "app.py", line 1', "KeyError: 'x'")
+    logs.write(begins("r1"), *group, "after", *raised, *raised, *group, chained, *raised, "after")
+    assert [text for _, _, text in logs.told()][1:] == [
+        "after",
+        "\n".join(raised),
+        "\n".join((*raised, *group, chained, *raised)),
+        "after",
+    ]
+
+
 def test_a_text_is_not_continued_by_another_container_or_run(logs: Logs) -> None:
     logs.write(begins("r1"), "one")
     logs.write(begins("r2"), "two", stream="b")
