@@ -27,6 +27,9 @@ TextKind: TypeAlias = Literal["output", "killed", "platform", "record"]
 LATE_S = 30.0
 """A line may appear so long after its time, in seconds: whoever follows a log looks so far back again."""
 
+SPARE_TEXTS = 100
+"""Texts kept beyond a limit at least: several may turn out to be one."""
+
 LONGEST_TEXT_LINES = 1_000
 """Lines of a text that belong together at most: bounds what a function can make one text of."""
 
@@ -36,6 +39,7 @@ _STARTS = re.compile(r"START RequestId: ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]
 _ROUTINE = re.compile(r"(?:START|END|REPORT) RequestId: |INIT_START |INIT_REPORT |XRAY TraceId: ", re.ASCII)
 
 _CLOSING = re.compile(r"[\])}]+,?")
+_ERROR = "[ERROR] "  # how Lambda's runtime client begins what it says of an exception
 _GROUP_END = re.compile(r"\s+\+-+")  # the last line of an exception group
 
 
@@ -217,7 +221,7 @@ class LogReader:
                 if text.timestamp >= shown_from and self._is_wanted(text):
                     kept.add(text)
             stream.waiting.clear()
-        return ReadTexts(tuple(kept.texts), kept.left_out, unread, has_run)
+        return ReadTexts(tuple(_with_whole_errors(kept.texts)), kept.left_out, unread, has_run)
 
     def _texts_of(self, source: LogSource, log: _Log, event: LogEvent) -> list[LoggedText]:
         """The texts whose run is known now that this line was read."""
@@ -286,10 +290,39 @@ class _Newest:
             return
         self.texts.append(text)
         self._last[text.stream] = self.left_out + len(self.texts)
-        if self._limit is not None and len(self.texts) >= 2 * self._limit:
+        if self._limit is not None and len(self.texts) >= self._limit + max(self._limit, SPARE_TEXTS):
             surplus = len(self.texts) - self._limit
             del self.texts[:surplus]
             self.left_out += surplus
+
+
+def _with_whole_errors(texts: Sequence[LoggedText]) -> list[LoggedText]:
+    """Join a message of several lines with the traceback behind it.
+
+    Lambda's runtime client writes the type, the message and the traceback at once, with ends of lines of its own; those
+    within the message begin a new line of the log all the same::
+
+        [ERROR] ValueError: first
+        second
+        third<CR>Traceback (most recent call last):<CR>  File ...
+    """
+    joined: list[LoggedText | None] = list(texts)
+    begun: dict[str, list[int]] = {}  # stream -> places of texts that are one if a traceback ends them
+    for place, text in enumerate(texts):
+        places = begun.setdefault(text.stream, [])
+        if text.text.startswith(_ERROR):
+            places[:] = [place]
+        elif places and _is_of_the_same(texts[places[0]], text) and len(places) < LONGEST_TEXT_LINES:
+            places.append(place)
+        else:
+            places.clear()
+        if places and TRACEBACK in text.text:
+            if f"\n{TRACEBACK}" in text.text and not text.text.startswith((TRACEBACK, _ERROR.rstrip())):
+                joined[places[0]] = replace(texts[places[0]], text="\n".join(texts[part].text for part in places))
+                for part in places[1:]:
+                    joined[part] = None
+            places.clear()
+    return [text for text in joined if text is not None]
 
 
 def _joined(parts: Sequence[ReadTexts], wanted: Wanted) -> ReadTexts:
@@ -331,9 +364,14 @@ def _settled(stream: _Stream, text: LoggedText) -> list[LoggedText]:
     return [text]
 
 
+def _is_of_the_same(before: LoggedText, text: LoggedText) -> bool:
+    """Whether both are output of one node in one run."""
+    return (before.kind, before.run_id, before.node) == ("output", text.run_id, text.node) and text.kind == "output"
+
+
 def _goes_on(before: LoggedText, text: LoggedText) -> bool:
     """Whether a line belongs to the text before it: it is indented, or of the same traceback."""
-    if (before.kind, before.run_id, before.node) != ("output", text.run_id, text.node) or text.kind != "output":
+    if not _is_of_the_same(before, text):
         return False
     if before.text.count("\n") >= LONGEST_TEXT_LINES:
         return False

@@ -176,6 +176,53 @@ def test_the_runtime_clients_traceback_has_its_lines_again(logs: Logs) -> None:
     assert logs.told() == [("r1", 1, "[ERROR] ValueError: bad\nTraceback (most recent call last):\n  File 'app.py'")]
 
 
+def test_a_message_of_several_lines_is_one_text_with_its_traceback(logs: Logs) -> None:
+    logs.write(begins("r1"), "[ERROR] ValueError: first", "second")
+    logs.write(begins("r2"), "elsewhere", stream="b")
+    logs.write("", "third\rTraceback (most recent call last):\r\u00a0\u00a0File 'app.py'")
+    whole = "[ERROR] ValueError: first\nsecond\nthird\nTraceback (most recent call last):\n\u00a0\u00a0File 'app.py'"
+    assert logs.told() == [("r1", 1, whole), ("r2", 1, "elsewhere")]
+
+
+def test_a_message_is_no_further_one_than_its_container_run_and_traceback(logs: Logs) -> None:
+    end = "third\rTraceback (most recent call last):\r\u00a0\u00a0File 'app.py'"
+    logs.write(begins("r1"), "[ERROR] said by the developer", "going on", begins("r2"), end)
+    logs.write(
+        "[ERROR] KeyError: 'x'\rTraceback (most recent call last):\r\u00a0\u00a0File 'app.py'", begins("r3"), end
+    )
+    logs.write(
+        "[ERROR] said by the developer", "Traceback (most recent call last):", "  File 'app.py'", "KeyError: 'x'"
+    )
+    logs.write(
+        "[ERROR] said by the developer",
+        "[ERROR]\tlogged\rTraceback (most recent call last):\r\u00a0\u00a0File 'app.py'",
+    )
+    firsts = [text.split("\n")[0] for _, _, text in logs.told()]
+    assert firsts == [
+        "[ERROR] said by the developer",
+        "going on",
+        "third",
+        "[ERROR] KeyError: 'x'",
+        "third",
+        "[ERROR] said by the developer",
+        "Traceback (most recent call last):",
+        "[ERROR] said by the developer",
+        "[ERROR]\tlogged",
+    ]
+
+
+def test_the_newest_text_is_whole_if_it_has_several_lines(logs: Logs) -> None:
+    error = (
+        "[ERROR] ValueError: first",
+        "second",
+        "third\rTraceback (most recent call last):\r\u00a0\u00a0File 'app.py'",
+    )
+    logs.write(begins("r1"), "one", "two", *error)
+    read = logs.read(wanted=Wanted(limit=1))
+    assert [text.text for text in read.texts] == ["\n".join(error).replace("\r", "\n")]
+    assert read.left_out == 2
+
+
 def test_of_one_run_or_node_only(logs: Logs) -> None:
     logs.write("loading", begins("r1"), "one", begins("r2"), "two")
     logs.write(begins("r1", node=0), "zero", function="receive", stream="b")
