@@ -142,6 +142,21 @@ def test_a_log_that_cannot_be_read_is_an_error_and_the_others_are_shown(
     assert f"in {AWAY} could not be read: it is closed." in " ".join(captured.err.split())
 
 
+def test_a_run_may_stand_in_a_log_that_cannot_be_read(example: Example, capsys: pytest.CaptureFixture[str]) -> None:
+    example.write(0, 0.0, "one", run_id=new_run_id(example.started))
+    example.write(1, 0.0, "mine", region=AWAY)
+
+    def refuse(call: Call) -> CloudError | None:
+        is_away = call.operation == "read_logs" and call.arguments[0] == AWAY
+        return CloudError("it is closed.", operation="read_logs", region=AWAY) if is_away else None
+
+    example.cloud.logs.faults.before = refuse
+    assert run(["logs", example.run_id]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "there is no run" not in said
+    assert f"in {AWAY} could not be read, and no other knows run '{example.run_id}': it is closed." in said
+
+
 FRAMES = (
     "Traceback (most recent call last):",
     '  File "/var/task/multi_x_serverless/sdk/execution.py", line 43, in call',
