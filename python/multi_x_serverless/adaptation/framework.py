@@ -301,8 +301,8 @@ _LOGGED_STATISTICS = (
 
 
 TICK_SLACK_S = 300.0
-"""A check that is due within these seconds is made now: it was timed from the end of the one before, ticks from begin to
-begin, so that an hourly check would come every second hour."""
+"""A check that is due within these seconds is made now: it was timed from the end of the one before, ticks from begin
+to begin, so that an hourly check would come every second hour."""
 
 
 def _update_check_solver(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:

@@ -138,3 +138,14 @@ def test_a_run_that_failed_again_says_why(monkeypatch: pytest.MonkeyPatch, capsy
         f"error: left in {HOME} raised ValueError: bad (2 attempts)\n"
         "To see more of it:\n  multi_x_serverless status r1\n"
     )
+    assert run(["--output", "json", "redrive", WORKFLOW_ID]) == 1
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    assert [(entry["run_id"], entry["status"]) for entry in runs] == [("r1", FAILED), ("r2", COMPLETE)]
+    assert [failure["error"] for failure in runs[0]["failures"]] == ["KeyError", "ValueError", "ValueError"]
+    assert runs[0]["failures"][0] == {
+        "node": "left",
+        "region": HOME,
+        "error": "KeyError",
+        "message": "bad",
+        "traceback": [],
+    }

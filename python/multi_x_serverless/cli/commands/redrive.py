@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from multi_x_serverless.cli.failures import failure_lines
+from multi_x_serverless.cli.failures import failure_lines, failure_members
 from multi_x_serverless.cli.letter_table import letter_members
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text
@@ -48,7 +48,14 @@ def command(
         members = {
             "redriven": [letter_members(message) for message in result.messages],
             "held": [letter_members(message) for message in result.held],
-            "runs": [{"run_id": run.run_id, "status": run.status} for run in result.runs],
+            "runs": [
+                {
+                    "run_id": run.run_id,
+                    "status": run.status,
+                    "failures": [failure_members(failure) for failure in run.failures],
+                }
+                for run in result.runs
+            ],
         }
         write_json("redrive", {"workflow_id": workflow_id, **members})
     else:
