@@ -15,7 +15,7 @@ from multi_x_serverless.cli.main import run
 from multi_x_serverless.cli.session import Settings
 from multi_x_serverless.cloud.ports import DeadLetter
 from multi_x_serverless.deployment.names import function_name
-from multi_x_serverless.errors import CloudError
+from multi_x_serverless.errors import CloudError, ResourceNotFoundError
 from multi_x_serverless.observation.trace import NodeFailure, RunTrace, TraceStatus
 from tests.fakes import Call, FakeCloud
 from tests.unit.adaptation.deployed import HOME, deployed_example
@@ -120,6 +120,20 @@ def test_a_region_that_nothing_needs_may_be_closed(cloud: FakeCloud, capsys: pyt
     assert "first" in captured.out
     closed = HOME
     assert run(["dead_letters"]) == 1
+
+
+def test_a_letter_for_what_is_gone_holds_up_no_other(cloud: FakeCloud, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = ResourceNotFoundError("there is no topic 't' in us-east-1.", operation="redrive", region=HOME)
+    cloud.faults.before = lambda call: gone if call.operation == "redrive" and call.arguments[1] == "first" else None
+    assert run(["redrive", WORKFLOW_ID, "--no-wait"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "Messages put back: 1.\n"
+    assert "was left: there is no topic 't' in us-east-1. To delete it:" in " ".join(captured.err.split())
+    assert "  multi_x_serverless dead_letters --discard first\n" in captured.err
+    assert left(cloud) == ["first", "stray"]
+    assert run(["--output", "json", "redrive", WORKFLOW_ID, "--no-wait"]) == 1
+    (stuck,) = json.loads(capsys.readouterr().out)["stuck"]
+    assert (stuck["id"], stuck["why"]) == ("first", "there is no topic 't' in us-east-1.")
 
 
 @pytest.mark.usefixtures("cloud")

@@ -48,6 +48,7 @@ def command(
         members = {
             "redriven": [letter_members(message) for message in result.messages],
             "held": [letter_members(message) for message in result.held],
+            "stuck": [{**letter_members(message), "why": why} for message, why in result.stuck],
             "runs": [
                 {
                     "run_id": run.run_id,
@@ -73,4 +74,13 @@ def command(
         settings.say_error(
             f"messages left: {len(result.held)}; killed attempts still hold their nodes' claims. Try again later."
         )
-    return EXIT_OK if not result.held and all(run.status == "complete" for run in result.runs) else EXIT_FAILURE
+    for message, why in result.stuck:
+        settings.say_error(
+            f"the message for {message.node or 'nobody knows whom'} was left: {why} To delete it:\n"
+            f"  {PROGRAM} dead_letters --discard {message.letter.id}"
+        )
+    return (
+        EXIT_OK
+        if not result.held and not result.stuck and all(run.status == "complete" for run in result.runs)
+        else EXIT_FAILURE
+    )
