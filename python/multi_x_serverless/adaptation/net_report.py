@@ -71,7 +71,10 @@ def _predicted(runs: Sequence[ObservedRun], plans: Sequence[Plan]) -> Predicted:
 
 def _obstacle(arms: Mapping[int, Arms]) -> str:
     if not arms:
-        return "no plan that expects a saving has routed a run."
+        return (
+            "no run in the history was routed by a plan that expects a saving; 'multi_x_serverless data_sync' reads "
+            "runs into it."
+        )
     most = max(arms, key=lambda version: (min(len(arms[version].planned), len(arms[version].control)), version))
     planned, control = len(arms[most].planned), len(arms[most].control)
     runs = "1 complete run" if planned == 1 else f"{planned} complete runs"

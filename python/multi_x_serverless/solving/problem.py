@@ -94,7 +94,7 @@ def build_problem(
     if not usable:
         raise NotEnoughDataError(
             f"there is no finished run of '{workflow.configuration.workflow_id}' to learn from: run it, then "
-            "'multi_x_serverless data_sync', then solve."
+            "'multi_x_serverless data_sync' and 'multi_x_serverless data_collect all', then solve."
         )
     home = workflow.configuration.home_region
     regions = regions_of(workflow)

@@ -174,7 +174,10 @@ NOTHING_SAVED = replace(
     overhead=(),
     overhead_total=Amount(0.0, 0.0),
     expected_net=Amount(0.0, 0.0),
-    obstacle="no plan that expects a saving has routed a run.",
+    obstacle=(
+        "no run in the history was routed by a plan that expects a saving; 'multi_x_serverless data_sync' reads runs "
+        "into it."
+    ),
 )
 
 EXPECTED = Expected(
