@@ -26,15 +26,22 @@ from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.adaptation.spent import cold_starts_on, spent_with
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
-from multi_x_serverless.errors import ConflictError, InvalidDocumentError, NewerSchemaError, OutOfTimeError
+from multi_x_serverless.errors import (
+    ConflictError,
+    InvalidDocumentError,
+    NewerSchemaError,
+    OutOfTimeError,
+    UnknownWorkflowError,
+)
 from multi_x_serverless.model.check_state import CheckState
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.solving.model_constants import TransmissionPreset
 
-NO_FAILURES = (ConflictError, OutOfTimeError)
-"""Errors after which the next check is not put off: somebody else is at work, or it goes on from there."""
+NO_FAILURES = (ConflictError, OutOfTimeError, UnknownWorkflowError)
+"""Errors after which the next check is not put off: somebody else is at work, or it goes on from there, or the workflow
+is gone."""
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ class WorkflowState:
     Attributes:
         stored: Its record, `None` before its first deployment has reached the end.
         journal: What an operation that did not reach its end may have made or changed.
-        plan: The plan in force.
-        staged: The plan that waits for a migration.
+        plan: The plan in force; `None` without a record, whatever is left of a workflow that was removed.
+        staged: The plan that waits for a migration; as above.
         read_at: When it was read, seconds since the epoch.
     """
 
@@ -67,11 +67,12 @@ EMPTY_STATE = WorkflowState(None, (), None, None, 0.0)
 def read_state(cloud: Cloud, workflow_id: str) -> WorkflowState:
     """Read all that is known of a workflow."""
     plans = PlanStore(cloud)
+    stored = workflow_table(cloud).get(Key(workflow_id))
     return WorkflowState(
-        stored=workflow_table(cloud).get(Key(workflow_id)),
+        stored=stored,
         journal=Journal(cloud, workflow_id).read(),
-        plan=plans.active(workflow_id),
-        staged=plans.staged(workflow_id),
+        plan=None if stored is None else plans.active(workflow_id),
+        staged=None if stored is None else plans.staged(workflow_id),
         read_at=cloud.now(),
     )
 
