@@ -11,7 +11,12 @@ import pytest
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.ledger import Ledger, Spending
-from multi_x_serverless.adaptation.overhead import effort_spending, estimate_overhead, solve_spending
+from multi_x_serverless.adaptation.overhead import (
+    effort_spending,
+    estimate_overhead,
+    expected_effort,
+    solve_spending,
+)
 from multi_x_serverless.adaptation.removal import remove_workflow
 from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.adaptation.solve import solve_workflow
@@ -21,9 +26,11 @@ from multi_x_serverless.adaptation.upkeep import (
     deploy_workflow,
     sync_workflow,
 )
+from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.ports import InvocationResult, Key
 from multi_x_serverless.cloud.tables import PlanStore, physical_name, workflow_table
 from multi_x_serverless.deployment.effort import Copy, EffortLog, Probe
+from multi_x_serverless.deployment.migrate import migrate
 from multi_x_serverless.deployment.progress import SILENT
 from multi_x_serverless.errors import CloudError, InvalidDocumentError
 from multi_x_serverless.model.ledger import LedgerEntry
@@ -350,6 +357,35 @@ def test_functions_that_are_there_cost_nothing(tmp_path: Path) -> None:
     assert home.carbon_gco2eq == solve_spending(record, 1.0, signals, at=plan.created_at).carbon_gco2eq
     away = estimate_overhead(record, stage(cloud, left="ca-central-1"), 1.0, signals, "best")
     assert away.cost_usd > 0.0
+
+
+def test_what_is_expected_of_a_migration_is_what_it_copies(tmp_path: Path) -> None:
+    """A region that has the package gets none again with one function more."""
+    cloud = deployed_example(tmp_path)
+    cloud.functions.times_s = (0.01, 0.2)
+    expected_regions = ["ca-central-1"], [], ["us-west-1"]
+    plans = {"left": "ca-central-1"}, {"left": "ca-central-1", "right": "ca-central-1"}, {"left": "us-west-1"}
+    for places, regions in zip(plans, expected_regions, strict=True):
+        record = deployed_workflow(cloud, WORKFLOW_ID)
+        plan = stage(cloud, **places)
+        there = {(resource.function, resource.region) for resource in record.resources}
+        made = EffortLog()
+        migrate(cloud, WORKFLOW_ID, effort=made)
+        expected = expected_effort(record, plan)
+        assert [copy.region for copy in expected.copies] == regions
+        assert expected.copies == made.copies
+        new = [(probe.function, probe.region) for probe in made.probes]
+        assert [(probe.function, probe.region) for probe in expected.probes] == [at for at in new if at not in there]
+
+
+def test_new_code_is_expected_where_only_the_old_is(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path)
+    plan = stage(cloud, left="ca-central-1")
+    check_deployment(cloud, progress=SILENT)
+    record = deployed_workflow(cloud, WORKFLOW_ID)
+    assert expected_effort(record, plan).copies == []
+    other = replace(record, package=replace(record.package, key="packages/other.zip"))
+    assert expected_effort(other, plan).copies == [Copy("ca-central-1", record.package.size_bytes)]
 
 
 def test_damaged_entries_are_named() -> None:
