@@ -363,7 +363,7 @@ def test_what_is_expected_of_a_migration_is_what_it_copies(tmp_path: Path) -> No
     """A region that has the package gets none again with one function more."""
     cloud = deployed_example(tmp_path)
     cloud.functions.times_s = (0.01, 0.2)
-    expected_regions = ["ca-central-1"], [], ["us-west-1"]
+    expected_regions: tuple[list[str], ...] = (["ca-central-1"], [], ["us-west-1"])
     plans = {"left": "ca-central-1"}, {"left": "ca-central-1", "right": "ca-central-1"}, {"left": "us-west-1"}
     for places, regions in zip(plans, expected_regions, strict=True):
         record = deployed_workflow(cloud, WORKFLOW_ID)
