@@ -8,7 +8,8 @@ Every workflow is handled on its own: what goes wrong with one is in its decisio
 3. Choose how many placements a day the new plan has, and which, switches included (`adaptation.day_schedule`).
 4. Hold the new plan and the plan in force against today's limits, over the same scenarios. A plan that breaks fewer
    hard limits, or as many and fewer soft ones, is staged at once: limits are not weighed against gains. On the last day
-   of the plan in force, home, where runs will go, is held against them and weighed as well.
+   of the plan in force, home, where runs will go, is held against them and weighed as well: it is enough to break fewer
+   than home.
 5. Otherwise stage the new plan if the first objective (in order of priority) in which the two differ by more than
    `hysteresis` falls, and if the gain over the plan's life exceeds the overhead of getting there.
 
