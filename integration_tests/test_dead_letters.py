@@ -64,6 +64,27 @@ def letter_checks(command_line: CommandLine) -> list[dict[str, str]]:
     return [finding for finding in findings if finding["check"] == "letters"]
 
 
+def test_a_run_that_failed_goes_on_with_mended_code_whose_calls_have_moved(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    project = tmp_path / "fragile"
+    (project / ".multi-x-serverless").mkdir(parents=True)
+    (project / "app.py").write_text(SOURCE, encoding="utf-8")
+    (project / ".multi-x-serverless" / "config.yml").write_text(CONFIGURATION, encoding="utf-8")
+    command_line.succeed("deploy", cwd=project)
+    failed = command_line.run("run", WORKFLOW, "-a", f'{{"needs": "{tmp_path / "missing"}"}}')
+    assert failed.exit_code == 1
+    run_id = failed.document["runs"][0]["run_id"]
+    mended = SOURCE.replace("    if not Path", "    # It is not needed any more.\n    if not event and not Path")
+    (project / "app.py").write_text("# Mended.\n" + mended, encoding="utf-8")
+    command_line.succeed("deploy", cwd=project)
+    answer = command_line.succeed("redrive", WORKFLOW, "--run", run_id)
+    assert [run["status"] for run in answer["runs"]] == ["complete"]
+    assert command_line.succeed("status", run_id)["result"] == ["first", "second"]
+    command_line.succeed("remove", WORKFLOW)
+    command_line.succeed("teardown")
+
+
 def test_a_run_that_failed_goes_on_after_its_cause_is_removed(command_line: CommandLine, tmp_path: Path) -> None:
     project, needed = tmp_path / "fragile", tmp_path / "needed"
     (project / ".multi-x-serverless").mkdir(parents=True)

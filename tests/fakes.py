@@ -465,12 +465,15 @@ class FakeMessageService:
         return self.faults.run("dead_letters", work, region, prefix)
 
     def redrive(self, region: str, letter_id: str) -> None:
-        for letter in self.letters:
-            if (letter.region, letter.id) == (region, letter_id):
-                self.letters.remove(letter)
-                self.published.append((region, letter.function, letter.body))
-                return
-        raise ResourceNotFoundError(f"no dead letter {letter_id}", operation="redrive", region=region)
+        def work() -> None:
+            for letter in self.letters:
+                if (letter.region, letter.id) == (region, letter_id):
+                    self.letters.remove(letter)
+                    self.published.append((region, letter.function, letter.body))
+                    return
+            raise ResourceNotFoundError(f"no dead letter {letter_id}", operation="redrive", region=region)
+
+        self.faults.run("redrive", work, region, letter_id)
 
     def discard(self, region: str, *letter_ids: str) -> int:
         def work() -> int:

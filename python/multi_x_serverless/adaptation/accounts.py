@@ -15,6 +15,9 @@ from multi_x_serverless.solving.accounting import Accounting
 from multi_x_serverless.solving.model_constants import TransmissionPreset
 from multi_x_serverless.solving.problem import Signals, regions_of
 
+MISSING_NAMED = 3
+"""So many regions without prices are named; of more only their number."""
+
 
 def accounting_of(
     cloud: Cloud,
@@ -34,10 +37,11 @@ def accounting_of(
     regions = sorted({*regions_of(model), *used, *tried})
     missing = [region for region in regions if region not in signals.prices]
     if missing:
-        options = " ".join(f"--region {region}" for region in missing)
+        few = len(missing) <= MISSING_NAMED
+        options = "".join(f" --region {region}" for region in missing) if few else ""
+        of = ", ".join(missing) if few else f"{len(missing)} regions, {missing[0]} among them,"
         raise NotEnoughDataError(
-            f"there are no prices of {', '.join(missing)} yet: run 'multi_x_serverless data_collect provider "
-            f"{options}' first."
+            f"there are no prices of {of} yet: run 'multi_x_serverless data_collect provider{options}' first."
         )
     times = [run.started_at for run in runs] or [cloud.now()]
     intensities = intensity_history(carbon_source(cloud), signals, regions, min(times), max(times))

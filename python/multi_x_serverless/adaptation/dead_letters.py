@@ -14,7 +14,7 @@ from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import Cloud, DeadLetter, Key
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.deployment.names import workflow_prefix
-from multi_x_serverless.errors import CloudError, ConflictError, NothingToDoError, UsageError
+from multi_x_serverless.errors import CloudError, ConflictError, NothingToDoError, ResourceNotFoundError, UsageError
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.trace import RunTrace, trace_runs
 from multi_x_serverless.sdk.tables import CLAIMS, node_sort, run_partition
@@ -156,11 +156,13 @@ class RedriveResult:
         runs: Their runs as the logs show them, when they were waited for.
         held: Not put back: an attempt that was killed holds their node's claim, and a message that came now would be
             taken for a duplicate and lost. The lease ends at the latest when the function's time limit is over.
+        stuck: Not put back, with the reason: what they are for is no longer there, for a later plan left their region.
     """
 
     messages: tuple[GivenUpMessage, ...]
     runs: tuple[RunTrace, ...]
     held: tuple[GivenUpMessage, ...] = ()
+    stuck: tuple[tuple[GivenUpMessage, str], ...] = ()
 
 
 def redrive(
@@ -218,14 +220,29 @@ def redrive(
     waits_for_logs = wait and cloud.name != "local"
     before = trace_runs(cloud, workflow_id, record.graph, sources, run_ids, since) if waits_for_logs else ()
     with cloud.host() as host:
-        for message in chosen:
-            cloud.messages.redrive(message.letter.region, message.letter.id)
+        chosen, stuck = _put_back(cloud, chosen)
+        run_ids = tuple(run_id for run_id in run_ids if run_id in {message.run_id for message in chosen})
         if not wait:
-            return RedriveResult(chosen, (), held)
+            return RedriveResult(chosen, (), held, stuck)
         host.wait_until_idle(timeout_s)
     failures = {trace.run_id: len(trace.failures) for trace in before}
     traces = follow_runs(cloud, record, run_ids, since, deadline=deadline, failures_before=failures, sleep=sleep)
-    return RedriveResult(chosen, traces, held)
+    return RedriveResult(chosen, traces, held, stuck)
+
+
+def _put_back(
+    cloud: Cloud, messages: Sequence[GivenUpMessage]
+) -> tuple[tuple[GivenUpMessage, ...], tuple[tuple[GivenUpMessage, str], ...]]:
+    """Those that are on their topics again, and those for which there is nothing any more, with the reason."""
+    done, stuck = [], []
+    for message in messages:
+        try:
+            cloud.messages.redrive(message.letter.region, message.letter.id)
+        except ResourceNotFoundError as error:
+            stuck.append((message, str(error)))
+        else:
+            done.append(message)
+    return tuple(done), tuple(stuck)
 
 
 def _lease_ends(

@@ -10,7 +10,7 @@ from multi_x_serverless.adaptation.run_status import begins_run_id, earliest_rec
 from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, log_sources
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.deployment.names import function_name
-from multi_x_serverless.errors import UnknownRunError, UsageError
+from multi_x_serverless.errors import CloudError, UnknownRunError, UsageError
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.function_logs import LATE_S, LoggedText, LogReader, ReadTexts, Wanted
@@ -85,6 +85,7 @@ def function_logs(cloud: Cloud, query: LogQuery) -> FunctionLogs:
     Raises:
         UnknownWorkflowError: There is no workflow of that id.
         UnknownRunError: No log knows the run.
+        CloudError: No log that could be read does.
         UsageError: There is no such node, or the ids of several runs begin so.
     """
     found, _ = _look(cloud, query)
@@ -123,10 +124,20 @@ def _look(cloud: Cloud, query: LogQuery) -> tuple[FunctionLogs, LogReader]:
         run_id = whole_run_id(cloud, records, run_id)
     begun = earliest_record(run_id, cloud.now())
     since = begun if query.since is None else max(begun, query.since)
+    unread: list[UnreadLog] = []
     for record in records:
         found, reader, has_run = _look_at(cloud, record, query, run_id, begun, since)
         if has_run:
             return found, reader
+        unread += found.unread
+    if unread:
+        # It may stand in one of these.
+        raise CloudError(
+            f"the log of {unread[0].function} in {unread[0].region} could not be read, and no other knows run "
+            f"'{run_id}': {unread[0].error}",
+            operation="read_logs",
+            region=unread[0].region,
+        )
     raise UnknownRunError(run_id, tuple(record.workflow_id for record in records))
 
 

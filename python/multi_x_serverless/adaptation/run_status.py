@@ -24,7 +24,9 @@ from multi_x_serverless.observation.trace import (
     trace_of,
 )
 
-NodeState: TypeAlias = Literal["finished", "failed", "running", "retrying", "called", "waiting", "dead", "not reached"]
+NodeState: TypeAlias = Literal[
+    "finished", "failed", "running", "retrying", "called", "waiting", "declined", "not reached"
+]
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _BEGINNING = re.compile(r"[0-9a-f]{8,31}")
@@ -209,7 +211,7 @@ def _node_status(
     elif starts:
         node_state = "retrying"
     elif incoming and state.declined.issuperset(incoming):
-        node_state = "dead"
+        node_state = "declined"
     elif graph.nodes[index].sync and open_edges and len(open_edges) < len(incoming):
         node_state = "waiting"
     elif state.called.intersection(incoming) or (index == 0 and not incoming):

@@ -265,7 +265,12 @@ DOCUMENTS: tuple[Document, ...] = (
             _WORKFLOW,
             _list("redriven", "messages that were put back", _LETTER),
             _list("held", "messages that wait for a claim to end", _LETTER),
-            _list("runs", "their runs", "run_id status"),
+            _list("stuck", "messages for what is no longer there; `why` says what is missing", f"{_LETTER} why"),
+            _list(
+                "runs",
+                "their runs; `failures`: attempts that raised, as those of `status`, with what was raised before",
+                "run_id status failures",
+            ),
         ),
     ),
     Document(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +15,17 @@ def describe_failure(failure: NodeFailure, attempts: int) -> str:
     """A sentence about a number of attempts that failed alike."""
     times = f" ({attempts} attempts)" if attempts > 1 else ""
     return f"{failure.node} in {failure.region} raised {failure.error}: {failure.message}{times}"
+
+
+def failure_members(failure: NodeFailure) -> dict[str, Any]:
+    """An attempt that raised, as members of a document."""
+    return {
+        "node": failure.node,
+        "region": failure.region,
+        "error": failure.error,
+        "message": failure.message,
+        "traceback": list(failure.traceback),
+    }
 
 
 def failure_lines(failures: Sequence[NodeFailure]) -> list[str]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _NARROWEST_NODE = 12
 _FALLBACK_WIDTH = 80
+_TOLD_TRACEBACKS = 200
+"""So many of the tracebacks shown are known again: bounds memory where logs are followed for days."""
 
 
 class LogPrinter:
@@ -33,7 +35,8 @@ class LogPrinter:
         self._settings = settings
         self._is_whole = is_whole
         self._heading = ""
-        self._told: dict[tuple[str, tuple[str, ...]], str] = {}  # function or node, traceback -> when it was shown
+        # Function or node, traceback -> when the one that was shown was written; met longest ago first.
+        self._told: dict[tuple[str, tuple[str, ...]], datetime] = {}
 
     def show(self, found: FunctionLogs) -> None:
         """Print some more; logged text is left as it is, but cannot steer the terminal."""
@@ -41,20 +44,28 @@ class LogPrinter:
             where = found.node_of(text) or f"function {found.function_of(text)}"
             self._head(text, where)
             moment = datetime.fromtimestamp(text.timestamp, tz=timezone.utc)
-            time = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
-            start = f"  {time}  "
+            start = f"  {_time(moment)}  "
             lines = tuple(text.text.split("\n"))
-            for number, line in enumerate(lines if self._is_whole else self._shortened(lines, where, time)):
+            for number, line in enumerate(lines if self._is_whole else self._shortened(lines, where, moment)):
                 click.echo(printable((start if number == 0 else " " * len(start)) + line))
 
-    def _shortened(self, lines: tuple[str, ...], where: str, time: str) -> tuple[str, ...]:
+    def _shortened(self, lines: tuple[str, ...], where: str, moment: datetime) -> tuple[str, ...]:
         """The developer's part of a traceback, and of one that was shown before only when that was."""
-        if TRACEBACK not in lines:
+        if not any(TRACEBACK in line for line in lines):
             return lines
         shown = developers_part(lines)
-        first = shown.index(TRACEBACK)
-        before = self._told.setdefault((where, shown[first:]), time)
-        return shown if before == time else (*shown[:first], f"(the same traceback as at {before})")
+        first = next((number for number, line in enumerate(shown) if TRACEBACK in line), None)
+        if first is None:
+            return lines  # it breaks off before the traceback that matters
+        key = (where, shown[first:])
+        before = self._told.pop(key, None)
+        self._told[key] = moment if before is None else before
+        if len(self._told) > _TOLD_TRACEBACKS:
+            del self._told[next(iter(self._told))]
+        if before is None:
+            return shown
+        day = "" if before.date() == moment.date() else f"{before:%Y-%m-%d} "
+        return (*shown[:first], f"(the same traceback as at {day}{_time(before)})")
 
     def _head(self, text: LoggedText, where: str) -> None:
         day = f"{datetime.fromtimestamp(text.timestamp, tz=timezone.utc):%Y-%m-%d} UTC"
@@ -66,6 +77,10 @@ class LogPrinter:
         if heading + text.stream != self._heading:
             self._heading = heading + text.stream
             click.echo(click.style(heading, bold=True), color=None if self._settings.color else False)
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
 
 
 def text_members(found: FunctionLogs, text: LoggedText) -> dict[str, Any]:

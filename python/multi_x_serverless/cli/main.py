@@ -292,8 +292,15 @@ def run(arguments: list[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
+_NO_ARGUMENTS: tuple[type[click.UsageError], ...] = (
+    (click.exceptions.NoArgsIsHelpError,) if hasattr(click.exceptions, "NoArgsIsHelpError") else ()  # click 8.2 on
+)
+
+
 def _show_usage_error(error: click.ClickException, *, is_json: bool) -> None:
-    if isinstance(error, click.UsageError) and not is_json:
+    if isinstance(error, _NO_ARGUMENTS) and not is_json:
+        error.show()  # its message is the whole help
+    elif isinstance(error, click.UsageError) and not is_json:
         message = wrap_error(f"Error: {error.format_message()}").removeprefix("Error: ")
         click.UsageError(message, error.ctx).show()
     else:

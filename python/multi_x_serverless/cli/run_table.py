@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from multi_x_serverless.cli.failures import describe_failure
+from multi_x_serverless.cli.failures import describe_failure, failure_members
 from multi_x_serverless.cli.letter_table import letter_members
 from multi_x_serverless.cli.output import (
     Column,
@@ -83,7 +83,7 @@ def run_members(run: RunStatus) -> dict[str, Any]:
         "placement": trace.placement_key,
         "reason": trace.reason,
         "nodes": [asdict(node) for node in run.nodes],
-        "failures": [asdict(failure) for failure in trace.failures],
+        "failures": [failure_members(failure) for failure in trace.failures],
         "kills": list(run.kills),
         "duplicates": run.duplicates,
         "fallbacks": run.fallbacks,

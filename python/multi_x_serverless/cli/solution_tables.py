@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from multi_x_serverless.solving.solution import Constraint, HourSolution, Solution
 
 _NARROWEST_ORIGIN = 40
-"""Characters that are shown at least of where figures come from."""
+"""Characters that a line of where figures come from has at least."""
+
+_LOST_TO_BREAKS = 24
+"""Characters of two lines that indents and breaks between words may leave empty."""
 
 QUANTITIES = [
     Column("CO2eq", is_number=True),
@@ -66,17 +69,18 @@ def show_solution(settings: Settings, nodes: Sequence[str], solution: Solution) 
 
 
 def show_provenance(settings: Settings, title: str, provenance: Mapping[str, str]) -> None:
-    """Where figures come from and what was assumed: a line for each subject, with ``-v`` all of it in a table."""
+    """Where figures come from and what was assumed: two lines at most for each subject, all in a table with ``-v``."""
     subjects = [(subject.replace("_", " "), text) for subject, text in provenance.items()]
     if settings.verbosity > 0:
         write_table(settings, title, [Column("subject"), Column("origin and assumptions")], subjects)
         return
-    width = max(_NARROWEST_ORIGIN, open_console(settings).width)
-    lines = [(f"  {subject}: {text}", in_one_line(f"  {subject}: {text}", width)) for subject, text in subjects]
+    # What is broken between words leaves some of the first line empty.
+    room = 2 * max(_NARROWEST_ORIGIN, open_console(settings).width) - _LOST_TO_BREAKS
+    lines = [(f"{subject}: {text}", in_one_line(f"{subject}: {text}", room)) for subject, text in subjects]
     more = " (-v shows all of it)" if any(whole != shown for whole, shown in lines) else ""
     write_title(settings, f"{title}{more}")
     for _, shown in lines:
-        write_text(shown)
+        write_wrapped(shown, indent="  ", hanging="    ")
     write_text("")
 
 

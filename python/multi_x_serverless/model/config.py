@@ -438,7 +438,8 @@ def _package_exclude(setting: Setting | None) -> tuple[str, ...]:
     patterns = []
     for entry in setting.entries():
         pattern = entry.text("a pattern of file names")
-        if not pattern.strip("/") or ".." in PurePosixPath(pattern).parts:
+        parts = PurePosixPath(pattern.strip("/")).parts
+        if not parts or ".." in parts:
             raise entry.error(f"is '{pattern}', expected a pattern of files inside the project, like *.jsonl or data/.")
         patterns.append(pattern)
     return tuple(patterns)

@@ -27,6 +27,9 @@ TextKind: TypeAlias = Literal["output", "killed", "platform", "record"]
 LATE_S = 30.0
 """A line may appear so long after its time, in seconds: whoever follows a log looks so far back again."""
 
+SPARE_TEXTS = 100
+"""Texts kept beyond a limit at least: several may turn out to be one."""
+
 LONGEST_TEXT_LINES = 1_000
 """Lines of a text that belong together at most: bounds what a function can make one text of."""
 
@@ -36,6 +39,8 @@ _STARTS = re.compile(r"START RequestId: ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]
 _ROUTINE = re.compile(r"(?:START|END|REPORT) RequestId: |INIT_START |INIT_REPORT |XRAY TraceId: ", re.ASCII)
 
 _CLOSING = re.compile(r"[\])}]+,?")
+_ERROR = "[ERROR] "  # how Lambda's runtime client begins what it says of an exception
+_GROUP_END = re.compile(r"\s+\+-+")  # the last line of an exception group
 
 
 @dataclass(frozen=True)
@@ -117,11 +122,53 @@ class _Log:
     """One function's log so far.
 
     Attributes:
-        seen: Ids of the newest lines read, with their times: they may be read again.
+        seen: Ids of lines that may be read again, with their times.
+        behind: It is read up to here and no further, seconds since the epoch; `None` if the last look reached its end.
     """
 
     streams: dict[str, _Stream] = field(default_factory=dict)
     seen: dict[str, float] = field(default_factory=dict)
+    behind: float | None = None
+
+
+class _Reading:
+    """One look at a log: which of its lines are new, and how far it got.
+
+    Attributes:
+        read_until: Time of the newest line; where the look began if there was none.
+    """
+
+    def __init__(self, log: _Log, start: float, end: float) -> None:
+        self.read_until = start
+        self._log = log
+        self._start = start
+        self._end = end
+        self._newest: dict[str, float] = {}  # ids of the lines of `read_until`: more of that moment may follow
+
+    def new_events(self, cloud: Cloud, source: LogSource) -> Iterator[LogEvent]:
+        """Lines that no look has met before; `CloudError` where it breaks off."""
+        for event in cloud.logs.read_logs(source.region, source.function, self._start, self._end):
+            if event.timestamp > self.read_until:
+                self._newest.clear()
+            self.read_until = event.timestamp
+            self._newest[event.id] = event.timestamp
+            if event.id not in self._log.seen:
+                if event.timestamp >= self._late_from:
+                    self._log.seen[event.id] = event.timestamp
+                yield event
+
+    def close(self, *, is_broken_off: bool) -> None:
+        """Note where the next look has to begin, and forget the lines before: it does not meet them again."""
+        log = self._log
+        log.behind = self.read_until if is_broken_off else None
+        seen = log.seen | self._newest if is_broken_off else log.seen
+        needed_from = min(self._late_from, self.read_until) if is_broken_off else self._late_from
+        log.seen = {key: time for key, time in seen.items() if time >= needed_from}
+
+    @property
+    def _late_from(self) -> float:
+        """No look after one that reached its end begins before."""
+        return self._end - 2 * LATE_S
 
 
 class LogReader:
@@ -144,7 +191,8 @@ class LogReader:
 
         Args:
             sources: The logs.
-            start: From where lines are read; earlier than what is shown, so that an invocation under way is known.
+            start: From where lines are read; earlier than what is shown, so that an invocation under way is known. A
+                log that could not be read to its end is taken up where that look broke off, if that is earlier.
             end: Until where.
             shown_from: Texts before are left out.
         """
@@ -155,32 +203,25 @@ class LogReader:
 
     def _read_one(self, source: LogSource, start: float, end: float, shown_from: float) -> ReadTexts:
         log, kept = self._logs[source], _Newest(self._wanted.limit)
-        has_run, read_until = self._wanted.run_id is None, start
+        reading = _Reading(log, start if log.behind is None else min(start, log.behind), end)
+        has_run = self._wanted.run_id is None
         unread: tuple[UnreadLog, ...] = ()
         try:
-            for event in self._new_events(source, log, start, end):
-                read_until = event.timestamp
+            for event in reading.new_events(self._cloud, source):
                 for text in self._texts_of(source, log, event):
                     has_run = has_run or text.run_id == self._wanted.run_id
                     if text.timestamp >= shown_from and self._is_wanted(text):
                         kept.add(text)
         except CloudError as error:
-            unread = (UnreadLog(source.region, source.function, read_until, str(error)),)
+            unread = (UnreadLog(source.region, source.function, reading.read_until, str(error)),)
+        reading.close(is_broken_off=bool(unread))
         for stream in log.streams.values():
             # Nobody will tell whose these are: the invocation died before its record, or the record is yet to come.
             for text in stream.waiting:
                 if text.timestamp >= shown_from and self._is_wanted(text):
                     kept.add(text)
             stream.waiting.clear()
-        log.seen = {key: time for key, time in log.seen.items() if time >= end - 2 * LATE_S}
-        return ReadTexts(tuple(kept.texts), kept.left_out, unread, has_run)
-
-    def _new_events(self, source: LogSource, log: _Log, start: float, end: float) -> Iterator[LogEvent]:
-        for event in self._cloud.logs.read_logs(source.region, source.function, start, end):
-            if event.id not in log.seen:
-                if event.timestamp >= end - 2 * LATE_S:
-                    log.seen[event.id] = event.timestamp
-                yield event
+        return ReadTexts(tuple(_with_whole_errors(kept.texts)), kept.left_out, unread, has_run)
 
     def _texts_of(self, source: LogSource, log: _Log, event: LogEvent) -> list[LoggedText]:
         """The texts whose run is known now that this line was read."""
@@ -249,10 +290,39 @@ class _Newest:
             return
         self.texts.append(text)
         self._last[text.stream] = self.left_out + len(self.texts)
-        if self._limit is not None and len(self.texts) >= 2 * self._limit:
+        if self._limit is not None and len(self.texts) >= self._limit + max(self._limit, SPARE_TEXTS):
             surplus = len(self.texts) - self._limit
             del self.texts[:surplus]
             self.left_out += surplus
+
+
+def _with_whole_errors(texts: Sequence[LoggedText]) -> list[LoggedText]:
+    """Join a message of several lines with the traceback behind it.
+
+    Lambda's runtime client writes the type, the message and the traceback at once, with ends of lines of its own; those
+    within the message begin a new line of the log all the same::
+
+        [ERROR] ValueError: first
+        second
+        third<CR>Traceback (most recent call last):<CR>  File ...
+    """
+    joined: list[LoggedText | None] = list(texts)
+    begun: dict[str, list[int]] = {}  # stream -> places of texts that are one if a traceback ends them
+    for place, text in enumerate(texts):
+        places = begun.setdefault(text.stream, [])
+        if text.text.startswith(_ERROR):
+            places[:] = [place]
+        elif places and _is_of_the_same(texts[places[0]], text) and len(places) < LONGEST_TEXT_LINES:
+            places.append(place)
+        else:
+            places.clear()
+        if places and TRACEBACK in text.text:
+            if f"\n{TRACEBACK}" in text.text and not text.text.startswith((TRACEBACK, _ERROR.rstrip())):
+                joined[places[0]] = replace(texts[places[0]], text="\n".join(texts[part].text for part in places))
+                for part in places[1:]:
+                    joined[part] = None
+            places.clear()
+    return [text for text in joined if text is not None]
 
 
 def _joined(parts: Sequence[ReadTexts], wanted: Wanted) -> ReadTexts:
@@ -294,9 +364,14 @@ def _settled(stream: _Stream, text: LoggedText) -> list[LoggedText]:
     return [text]
 
 
+def _is_of_the_same(before: LoggedText, text: LoggedText) -> bool:
+    """Whether both are output of one node in one run."""
+    return (before.kind, before.run_id, before.node) == ("output", text.run_id, text.node) and text.kind == "output"
+
+
 def _goes_on(before: LoggedText, text: LoggedText) -> bool:
     """Whether a line belongs to the text before it: it is indented, or of the same traceback."""
-    if (before.kind, before.run_id, before.node) != ("output", text.run_id, text.node) or text.kind != "output":
+    if not _is_of_the_same(before, text):
         return False
     if before.text.count("\n") >= LONGEST_TEXT_LINES:
         return False
@@ -309,4 +384,7 @@ def _goes_on(before: LoggedText, text: LoggedText) -> bool:
         return text.text.startswith(TRACEBACK)
     if TRACEBACK not in before.text:
         return False
-    return text.text.startswith(CHAINED) or last.startswith((TRACEBACK, " "))
+    if text.text.startswith(CHAINED):
+        return True
+    # The exception itself stands under its frames; a group's stands among them.
+    return last.startswith((TRACEBACK, " ")) and not text.text.startswith(TRACEBACK) and not _GROUP_END.fullmatch(last)

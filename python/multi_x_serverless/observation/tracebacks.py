@@ -16,7 +16,9 @@ TRACEBACK = "Traceback (most recent call last):"
 CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 """How the sentence between an exception and the one that followed from it begins."""
 
-_FRAME = re.compile(r'(?P<indent>\s*)File "(?P<path>[^"]+)", line \d+')
+# In exceptions of a group a vertical line for each group stands before the indentation.
+_INDENT = re.compile(r"[\s|]*")
+_FRAME = re.compile(r'(?P<indent>[\s|]*)File "(?P<path>[^"]+)", line \d+')
 
 # The SDK in a package, and Lambda's runtime client.
 _FRAMEWORKS = re.compile(r"(?:^|[/\\])(?:multi_x_serverless[/\\]sdk|awslambdaric)[/\\]")
@@ -29,6 +31,7 @@ def developers_part(lines: Sequence[str]) -> tuple[str, ...]:
     """The lines of a traceback, or of a text that holds one, without frames of the SDK and of the runtime client.
 
     An exception that has no other frames is left out if another one followed from it; the last one is shown whole then.
+    All exceptions of a group stay, since they are what it says.
     """
     exceptions = _exceptions(lines)
     shown = [part for part in exceptions[:-1] if not _is_frameworks(part)] + exceptions[-1:]
@@ -72,5 +75,6 @@ def _without_frameworks(lines: Sequence[str]) -> Iterator[str]:
 
 def _belongs(line: str, indent: int) -> bool:
     """Whether a line is part of the frame above it: its source, marks below that, or how often it was repeated."""
-    own = len(line) - len(line.lstrip())
-    return own > indent or (own == indent and line.lstrip().startswith("[Previous line repeated"))
+    text = _INDENT.sub("", line, count=1)
+    own = len(line) - len(text)
+    return own > indent or (own == indent and text.startswith("[Previous line repeated"))

@@ -3,7 +3,7 @@
 It is written into the deployment package as ``multi_x_serverless_manifest.json`` at deployment and read once per
 container. Node and edge indices of messages, plans and logs are positions in its lists. Format, version 1::
 
-    {"version": 1, "id": "<12 hex digits of the content's SHA-256>",
+    {"version": 1, "id": "<12 hex digits of the SHA-256 of the content without sites>",
      "workflow": "<name>-<version>", "module": "app", "variable": "workflow",
      "home": "us-east-1", "regions": ["us-east-1", ...], "home_share": 0.1,
      "functions": [{"name": "f", "attribute": "f", "delivery": "at_least_once", "topic": "<topic name>"}, ...],
@@ -93,8 +93,14 @@ class Manifest:
 
     @cached_property
     def id(self) -> str:
-        """Fingerprint of the content: two packages with equal ids agree on every index."""
-        canonical = json.dumps(self._content(), sort_keys=True, separators=(",", ":"))
+        """Fingerprint of the content without sites: two packages with equal ids agree on every index.
+
+        Each package finds its calls by its own sites, so that messages, plans and runs survive a deployment that moves
+        lines: a run that failed goes on with the code that was mended.
+        """
+        content = self._content()
+        content["edges"] = [[edge.source, edge.target] for edge in self.edges]
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     @cached_property

@@ -82,7 +82,9 @@ def redeploy(cloud: FakeCloud, project: Path, change: Change) -> None:
     after = record_of(cloud)
     assert before is not None
     assert after is not None
-    assert (before.manifest_id != after.manifest_id) == (change is not memory), "else nothing is shown here"
+    keeps_id = before.graph.id == after.graph.id and change in (memory, comment)
+    assert (before.manifest_id == after.manifest_id) == keeps_id, "else nothing is shown here"
+    assert (before.package.sha256 != after.package.sha256) == (change is not memory)
 
 
 @ALIKE

@@ -80,7 +80,7 @@ def test_a_dead_node_is_told_from_one_that_was_not_reached(example: Example) -> 
     assert example.states() == ["running", "not reached", "not reached"]
 
     example.write(*example.log.declining()[2:])
-    assert example.states() == ["finished", "dead", "finished"]
+    assert example.states() == ["finished", "declined", "finished"]
 
 
 def test_a_join_says_what_it_waits_for(example: Example) -> None:

@@ -15,7 +15,7 @@ from multi_x_serverless.cli.main import run
 from multi_x_serverless.cli.session import Settings
 from multi_x_serverless.cloud.ports import DeadLetter
 from multi_x_serverless.deployment.names import function_name
-from multi_x_serverless.errors import CloudError
+from multi_x_serverless.errors import CloudError, ResourceNotFoundError
 from multi_x_serverless.observation.trace import NodeFailure, RunTrace, TraceStatus
 from tests.fakes import Call, FakeCloud
 from tests.unit.adaptation.deployed import HOME, deployed_example
@@ -122,6 +122,20 @@ def test_a_region_that_nothing_needs_may_be_closed(cloud: FakeCloud, capsys: pyt
     assert run(["dead_letters"]) == 1
 
 
+def test_a_letter_for_what_is_gone_holds_up_no_other(cloud: FakeCloud, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = ResourceNotFoundError("there is no topic 't' in us-east-1.", operation="redrive", region=HOME)
+    cloud.faults.before = lambda call: gone if call.operation == "redrive" and call.arguments[1] == "first" else None
+    assert run(["redrive", WORKFLOW_ID, "--no-wait"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "Messages put back: 1.\n"
+    assert "was left: there is no topic 't' in us-east-1. To delete it:" in " ".join(captured.err.split())
+    assert "  multi_x_serverless dead_letters --discard first\n" in captured.err
+    assert left(cloud) == ["first", "stray"]
+    assert run(["--output", "json", "redrive", WORKFLOW_ID, "--no-wait"]) == 1
+    (stuck,) = json.loads(capsys.readouterr().out)["stuck"]
+    assert (stuck["id"], stuck["why"]) == ("first", "there is no topic 't' in us-east-1.")
+
+
 @pytest.mark.usefixtures("cloud")
 def test_a_run_that_failed_again_says_why(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     failures = tuple(NodeFailure("left", HOME, error, "bad", ()) for error in ("KeyError", "ValueError", "ValueError"))
@@ -138,3 +152,14 @@ def test_a_run_that_failed_again_says_why(monkeypatch: pytest.MonkeyPatch, capsy
         f"error: left in {HOME} raised ValueError: bad (2 attempts)\n"
         "To see more of it:\n  multi_x_serverless status r1\n"
     )
+    assert run(["--output", "json", "redrive", WORKFLOW_ID]) == 1
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    assert [(entry["run_id"], entry["status"]) for entry in runs] == [("r1", FAILED), ("r2", COMPLETE)]
+    assert [failure["error"] for failure in runs[0]["failures"]] == ["KeyError", "ValueError", "ValueError"]
+    assert runs[0]["failures"][0] == {
+        "node": "left",
+        "region": HOME,
+        "error": "KeyError",
+        "message": "bad",
+        "traceback": [],
+    }

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from multi_x_serverless.adaptation import function_logs
+from multi_x_serverless.cli import log_lines
 from multi_x_serverless.cli.main import run
 from multi_x_serverless.cli.moments import parse_moment
 from multi_x_serverless.cli.session import Settings
@@ -141,6 +142,21 @@ def test_a_log_that_cannot_be_read_is_an_error_and_the_others_are_shown(
     assert f"in {AWAY} could not be read: it is closed." in " ".join(captured.err.split())
 
 
+def test_a_run_may_stand_in_a_log_that_cannot_be_read(example: Example, capsys: pytest.CaptureFixture[str]) -> None:
+    example.write(0, 0.0, "one", run_id=new_run_id(example.started))
+    example.write(1, 0.0, "mine", region=AWAY)
+
+    def refuse(call: Call) -> CloudError | None:
+        is_away = call.operation == "read_logs" and call.arguments[0] == AWAY
+        return CloudError("it is closed.", operation="read_logs", region=AWAY) if is_away else None
+
+    example.cloud.logs.faults.before = refuse
+    assert run(["logs", example.run_id]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "there is no run" not in said
+    assert f"in {AWAY} could not be read, and no other knows run '{example.run_id}': it is closed." in said
+
+
 FRAMES = (
     "Traceback (most recent call last):",
     '  File "/var/task/multi_x_serverless/sdk/execution.py", line 43, in call',
@@ -172,6 +188,58 @@ def test_a_traceback_is_the_developers_and_told_once_for_each_node(
     assert "\n".join(texts).count("\n".join(FRAMES)) == 4
 
 
+def test_a_traceback_of_the_sdk_only_is_left_out_before_that_of_a_group(
+    example: Example, capsys: pytest.CaptureFixture[str]
+) -> None:
+    group = (
+        "  + Exception Group Traceback (most recent call last):",
+        '  |   File "/var/task/app.py", line 3, in first',
+        "  | ExceptionGroup: two (1 sub-exception)",
+        "  +-+---------------- 1 ----------------",
+        "    | ValueError: bad",
+        "    +------------------------------------",
+    )
+    for attempt in (0.0, 1.0):
+        chained = "During handling of the above exception, another exception occurred:"
+        example.write(0, attempt, *FRAMES[:3], "KeyError: 'x'", chained, *group)
+    assert run(["logs", WORKFLOW_ID]) == 0
+    output = capsys.readouterr().out
+    assert "sdk/execution.py" not in output
+    assert output.count('  |   File "app.py", line 3, in first') == 1
+    assert output.count("ValueError: bad") == 1
+    assert output.count("(the same traceback as at 22:12:20.001)") == 1
+
+
+def test_a_traceback_that_breaks_off_is_shown_whole(example: Example, capsys: pytest.CaptureFixture[str]) -> None:
+    broken_off = (*FRAMES[:3], "KeyError: 'x'", "During handling of the above exception, another exception occurred:")
+    example.write(0, 0.0, *broken_off, "  and then no more")
+    assert run(["logs", WORKFLOW_ID]) == 0
+    output = capsys.readouterr().out
+    assert all(line in output for line in (*broken_off, "  and then no more"))
+
+
+def test_the_day_of_an_earlier_traceback_is_told_if_it_is_another(
+    example: Example, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for at in (-86_400.0, 0.0, 1.0):
+        example.write(0, at, *FRAMES)
+    assert run(["logs", WORKFLOW_ID, "--since", "2d"]) == 0
+    output = capsys.readouterr().out
+    assert output.count("(the same traceback as at 2023-11-13 22:12:20.001)") == 2
+
+
+def test_tracebacks_met_longest_ago_are_forgotten(
+    example: Example, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_lines, "_TOLD_TRACEBACKS", 2)
+    for number, name in enumerate("abacba"):
+        example.write(0, float(number), *FRAMES[:-1], f"KeyError: '{name}'")
+    assert run(["logs", WORKFLOW_ID]) == 0
+    output = capsys.readouterr().out
+    assert [output.count(f"KeyError: '{name}'") for name in "abc"] == [2, 2, 1]
+    assert output.count("(the same traceback as at 22:12:20.001)") == 1
+
+
 def test_following_ends_well_with_ctrl_c(
     example: Example, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,6 +263,60 @@ def test_following_ends_well_with_ctrl_c(
     assert captured.err == ""
     assert run(["--output", "json", "logs", WORKFLOW_ID, "--follow"]) == 2
     assert "one document" in capsys.readouterr().err
+
+
+def test_following_says_once_that_a_log_cannot_be_read_and_tells_later_what_it_got(
+    example: Example, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example.write(0, 0.0, "here")
+    example.write(1, 0.5, "first", region=AWAY)
+    closed = [False, True, True, True, False, True, False]  # by look: an outage of a minute, and one more
+    looks = 0
+
+    def refuse(call: Call) -> CloudError | None:
+        is_away = call.operation == "read_logs" and call.arguments[0] == AWAY
+        return CloudError("it is closed.", operation="read_logs", region=AWAY) if is_away and closed[looks] else None
+
+    def sleep(_seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == len(closed):
+            raise KeyboardInterrupt
+        example.cloud.time += 20.0
+        example.write(1, 60.0 + 20.0 * looks, f"line-{looks}", region=AWAY)
+
+    example.cloud.logs.faults.before = refuse
+    follow = function_logs.follow_function_logs
+    monkeypatch.setattr(function_logs, "follow_function_logs", lambda cloud, query: follow(cloud, query, sleep=sleep))
+    assert run(["logs", WORKFLOW_ID, "--follow"]) == 0
+    captured = capsys.readouterr()
+    lines = [line.split()[-1] for line in captured.out.splitlines() if line.startswith("  ")]
+    assert lines == ["here", "first", *(f"line-{number}" for number in range(1, len(closed)))]
+    said = " ".join(captured.err.split())
+    assert said.count(f"in {AWAY} could not be read: it is closed.") == 2
+    assert said.count(f"in {AWAY} can be read again") == 2
+
+
+def test_following_says_each_time_that_texts_were_left_out(
+    example: Example, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    example.write(0, 0.0, "a", "b")
+
+    def sleep(_seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            raise KeyboardInterrupt
+        example.cloud.time += 1.0
+        example.write(0, 60.9, "c", "d", "e")
+
+    follow = function_logs.follow_function_logs
+    monkeypatch.setattr(function_logs, "follow_function_logs", lambda cloud, query: follow(cloud, query, sleep=sleep))
+    assert run(["logs", WORKFLOW_ID, "--follow", "--limit", "1"]) == 0
+    said = capsys.readouterr().err
+    assert "1 older text left out" in said
+    assert "2 older texts left out" in said
 
 
 def test_times_as_a_user_types_them() -> None:

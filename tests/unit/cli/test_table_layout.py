@@ -182,15 +182,16 @@ def test_a_line_is_never_too_long_and_breaks_no_word(width: int) -> None:
 
 def test_where_figures_come_from_is_whole_when_asked_for(settings: Settings, shown: Callable[[], str]) -> None:
     provenance = {
-        "carbon": "embedded (a trace of a year), 2023; " + "of many regions " * 8 + "in 2023",
+        "carbon": "embedded (a trace of a year), 2023; " + "of many regions " * 16 + "in 2023",
         "energy": "none",
     }
     show_provenance(settings, "Data", provenance)
     brief = shown()
     assert "a trace of a year" not in brief
     assert brief.startswith("Data (-v shows all of it)\n  carbon: embedded, 2023; ")
-    assert brief.count("\n") == 4
+    assert 5 <= brief.count("\n") <= 6
+    assert "in 2023" in brief
     show_provenance(replace(settings, verbosity=1), "Data", provenance)
     whole = " ".join(shown().split())
     assert "(a trace of a year), 2023;" in whole
-    assert whole.count("of many regions") == 8
+    assert whole.count("of many regions") == 16

@@ -191,9 +191,17 @@ DESTRUCTIVE = {
 }
 
 
+def test_without_a_command_the_help_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) in (0, 2)  # as click's version has it
+    captured = capsys.readouterr()
+    assert (captured.out + captured.err).count("Usage:") == 1
+    assert "Error" not in captured.err
+
+
 def test_the_destructive_commands_are_those_that_ask() -> None:
     asking = {path.stem for path in COMMANDS_DIRECTORY.glob("*.py") if ".confirm(" in path.read_text(encoding="utf-8")}
-    assert asking == {arguments[0] for arguments in DESTRUCTIVE.values()}
+    # When deploy asks is in test_deploy_in_place.
+    assert asking == {arguments[0] for arguments in DESTRUCTIVE.values()} | {"deploy"}
 
 
 @pytest.fixture

@@ -174,15 +174,16 @@ def test_changed_code_updates_functions_wherever_the_plan_needs_them(cloud: Fake
     assert plan.version == 2
 
 
-def test_moved_lines_change_the_manifest_but_not_the_plan(cloud: FakeCloud, project: Path) -> None:
+def test_moved_lines_change_the_package_but_not_the_plan(cloud: FakeCloud, project: Path) -> None:
     deploy(cloud, project)
     stage(cloud, left="ca-central-1")
     migrate(cloud, WORKFLOW_ID)
-    manifest_id = check_consistent(cloud).manifest_id
+    before = check_consistent(cloud)
     make_project(project, SOURCE.replace("workflow = ", "\n\nworkflow = "))
     deploy(cloud, project)
     record = check_consistent(cloud)
-    assert record.manifest_id != manifest_id
+    assert record.manifest_id == before.manifest_id
+    assert record.package.sha256 != before.package.sha256
     assert functions(cloud) == HOME_FUNCTIONS | {"left in ca-central-1"}
 
 

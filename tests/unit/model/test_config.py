@@ -206,6 +206,7 @@ MISTAKES = [
     ("environment_variables: [{key: AWS_REGION, value: x}]", 4, "reserved for the platform"),
     ("environment_variables:\n- {key: AA, value: x}\n- {key: AA, value: y}", 6, "repeats the variable 'AA'"),
     ("data_regions: {f: mars-north-1}", 4, "is no region that is known"),
+    ("package_exclude: [./]", 4, "expected a pattern of files"),
     ("package_exclude: [/]", 4, "expected a pattern of files"),
     ("package_exclude: [a, ../b]", 4, "expected a pattern of files"),
     ("package_exclude: inputs.jsonl", 4, "expected a list"),

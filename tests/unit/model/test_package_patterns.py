@@ -18,6 +18,10 @@ from multi_x_serverless.model.package_patterns import first_match
         ("samples/*.txt", "samples/a.txt"),
         ("/a.txt", "a.txt"),
         ("data/list.?sv", "data/list.csv"),
+        ("./data", "data/x"),
+        ("data[1].csv", "data[1].csv"),
+        ("src/*/big.bin", "src/a/big.bin"),
+        ("src/*", "src/a/b/c.txt"),
     ],
 )
 def test_kept_out(pattern: str, path: str) -> None:
@@ -32,6 +36,10 @@ def test_kept_out(pattern: str, path: str) -> None:
         ("samples/*.txt", "other/samples/a.txt"),
         ("*.PY", "app.py"),
         ("data/list.?sv", "list.csv"),
+        ("data/*.csv", "data/sub/x.csv"),
+        ("src/*/big.bin", "src/a/b/c/big.bin"),
+        ("src/*/", "src/a.txt"),
+        ("./data", "other/data"),
     ],
 )
 def test_left_in(pattern: str, path: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from multi_x_serverless.cloud.ports import LogEvent
@@ -141,6 +143,26 @@ def test_lines_that_were_written_as_one_are_one_text(logs: Logs) -> None:
     assert texts[4].endswith("KeyError: 'x'")
 
 
+def test_nothing_goes_on_behind_an_exception_group_but_what_followed_from_it(logs: Logs) -> None:
+    group = (
+        "  + Exception Group Traceback (most recent call last):",
+        '  |   File "app.py", line 3, in first',
+        "  | ExceptionGroup: two (1 sub-exception)",
+        "  +-+---------------- 1 ----------------",
+        "    | ValueError: bad",
+        "    +------------------------------------",
+    )
+    chained = "During handling of the above exception, another exception occurred:"
+    raised = ("Traceback (most recent call last):", '  File "app.py", line 1', "KeyError: 'x'")
+    logs.write(begins("r1"), *group, "after", *raised, *raised, *group, chained, *raised, "after")
+    assert [text for _, _, text in logs.told()][1:] == [
+        "after",
+        "\n".join(raised),
+        "\n".join((*raised, *group, chained, *raised)),
+        "after",
+    ]
+
+
 def test_a_text_is_not_continued_by_another_container_or_run(logs: Logs) -> None:
     logs.write(begins("r1"), "one")
     logs.write(begins("r2"), "two", stream="b")
@@ -152,6 +174,53 @@ def test_a_text_is_not_continued_by_another_container_or_run(logs: Logs) -> None
 def test_the_runtime_clients_traceback_has_its_lines_again(logs: Logs) -> None:
     logs.write(begins("r1"), "[ERROR] ValueError: bad\rTraceback (most recent call last):\r  File 'app.py'")
     assert logs.told() == [("r1", 1, "[ERROR] ValueError: bad\nTraceback (most recent call last):\n  File 'app.py'")]
+
+
+def test_a_message_of_several_lines_is_one_text_with_its_traceback(logs: Logs) -> None:
+    logs.write(begins("r1"), "[ERROR] ValueError: first", "second")
+    logs.write(begins("r2"), "elsewhere", stream="b")
+    logs.write("", "third\rTraceback (most recent call last):\r\u00a0\u00a0File 'app.py'")
+    whole = "[ERROR] ValueError: first\nsecond\nthird\nTraceback (most recent call last):\n\u00a0\u00a0File 'app.py'"
+    assert logs.told() == [("r1", 1, whole), ("r2", 1, "elsewhere")]
+
+
+def test_a_message_is_no_further_one_than_its_container_run_and_traceback(logs: Logs) -> None:
+    end = "third\rTraceback (most recent call last):\r\u00a0\u00a0File 'app.py'"
+    logs.write(begins("r1"), "[ERROR] said by the developer", "going on", begins("r2"), end)
+    logs.write(
+        "[ERROR] KeyError: 'x'\rTraceback (most recent call last):\r\u00a0\u00a0File 'app.py'", begins("r3"), end
+    )
+    logs.write(
+        "[ERROR] said by the developer", "Traceback (most recent call last):", "  File 'app.py'", "KeyError: 'x'"
+    )
+    logs.write(
+        "[ERROR] said by the developer",
+        "[ERROR]\tlogged\rTraceback (most recent call last):\r\u00a0\u00a0File 'app.py'",
+    )
+    firsts = [text.split("\n")[0] for _, _, text in logs.told()]
+    assert firsts == [
+        "[ERROR] said by the developer",
+        "going on",
+        "third",
+        "[ERROR] KeyError: 'x'",
+        "third",
+        "[ERROR] said by the developer",
+        "Traceback (most recent call last):",
+        "[ERROR] said by the developer",
+        "[ERROR]\tlogged",
+    ]
+
+
+def test_the_newest_text_is_whole_if_it_has_several_lines(logs: Logs) -> None:
+    error = (
+        "[ERROR] ValueError: first",
+        "second",
+        "third\rTraceback (most recent call last):\r\u00a0\u00a0File 'app.py'",
+    )
+    logs.write(begins("r1"), "one", "two", *error)
+    read = logs.read(wanted=Wanted(limit=1))
+    assert [text.text for text in read.texts] == ["\n".join(error).replace("\r", "\n")]
+    assert read.left_out == 2
 
 
 def test_of_one_run_or_node_only(logs: Logs) -> None:
@@ -209,3 +278,75 @@ def test_a_log_that_cannot_be_read_hides_no_other(logs: Logs) -> None:
     read = logs.read()
     assert [text.text for text in read.texts] == ["one"]
     assert [(log.region, log.error) for log in read.unread] == [("us-west-2", "closed.")]
+
+
+class Follower:
+    """Looks at the logs as `logs --follow` does: from `LATE_S` before where the last look ended."""
+
+    def __init__(self, logs: Logs) -> None:
+        self.logs = logs
+        self.unread: list[float] = []
+        self._reader = LogReader(logs.cloud, WORKFLOW_ID, NODE_FUNCTIONS, Wanted())
+        self._until = 0.0
+
+    def look(self) -> list[str]:
+        start, self._until = self._until - LATE_S, self.logs.now + 0.001
+        read = self._reader.read(self.logs.sources(), start, self._until, shown_from=0.0)
+        self.unread = [log.read_until for log in read.unread]
+        return [text.text for text in read.texts]
+
+
+def break_off_after(logs: Logs, lines: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look gets so many lines, and then an error."""
+
+    def read_some(region: str, function: str, start: float, end: float) -> Iterator[LogEvent]:
+        found = [event for event in logs.cloud.logs.logs[region, function] if start <= event.timestamp < end]
+        yield from found[:lines]
+        if len(found) > lines:
+            raise CloudError("throttled.", operation="read_logs", region=region)
+
+    monkeypatch.setattr(logs.cloud.logs, "read_logs", read_some)
+
+
+def test_what_a_log_got_while_it_could_not_be_read_is_told_when_it_can_be(logs: Logs) -> None:
+    follower = Follower(logs)
+    logs.write(begins("r1"), "one")
+    assert follower.look() == ["one"]
+    is_closed = True
+    logs.cloud.logs.faults.before = lambda call: (
+        CloudError("closed.", operation="read_logs") if is_closed and call.operation == "read_logs" else None
+    )
+    for number in range(5):
+        logs.now += LATE_S
+        logs.write(f"line {number}")
+        assert (follower.look(), len(follower.unread)) == ([], 1)
+    is_closed = False
+    logs.now += 10 * LATE_S
+    logs.write("last")
+    assert follower.look() == [*(f"line {number}" for number in range(5)), "last"]
+    logs.write("  and no line again")
+    assert (follower.look(), follower.unread) == (["  and no line again"], [])
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_look_that_breaks_off_is_gone_on_with(logs: Logs, monkeypatch: pytest.MonkeyPatch, is_first: bool) -> None:
+    follower = Follower(logs)
+    logs.write(begins("r1"), "one")
+    told = [] if is_first else follower.look()
+    logs.now += 10 * LATE_S  # so long that no look would go back so far
+    expected = ["one"]
+    for number in range(7):
+        logs.now += 3 * LATE_S
+        logs.write(f"line {number}", f"at the moment of {number}")
+        log = logs.cloud.logs.logs[HOME, "count"]
+        log[-1] = LogEvent(log[-1].id, log[-2].timestamp, log[-1].message, log[-1].stream)
+        expected += [f"line {number}", f"at the moment of {number}"]
+    break_off_after(logs, 3, monkeypatch)
+    looks = 0
+    while len(told) < len(expected):
+        told += follower.look()
+        looks += 1
+        assert looks <= len(expected), "each look gets on"
+    assert looks > 2
+    assert told == expected
+    assert (follower.look(), follower.unread) == ([], [])

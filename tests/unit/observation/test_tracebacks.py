@@ -109,6 +109,47 @@ KeyError: 'run'
     assert developers_part(whole) == whole
 
 
+GROUP = """
+  + Exception Group Traceback (most recent call last):
+  |   File "PACKAGE/multi_x_serverless/sdk/execution.py", line 43, in call
+  |     return function()
+  |            ^^^^^^^^^^
+  |   [Previous line repeated 3 more times]
+  |   File "PACKAGE/app.py", line 3, in first
+  |     raise ExceptionGroup("two", errors)
+  | ExceptionGroup: two (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "PACKAGE/app.py", line 5, in first
+    |     workflow.read_object("x")
+    |   File "PACKAGE/multi_x_serverless/sdk/workflow.py", line 249, in read_object
+    |     return self._running().read_object(key)
+    | multi_x_serverless.sdk.errors.ObjectNotFoundError: there is no object 'x'
+    +---------------- 2 ----------------
+    | ValueError: bad
+    +------------------------------------
+"""
+
+
+@pytest.mark.parametrize("package", [LOCAL, AWS])
+def test_in_a_group_too_the_developers_frames_are_left(package: str) -> None:
+    assert developers_part(lines("[ERROR] ExceptionGroup: two" + GROUP, package)) == lines("""
+[ERROR] ExceptionGroup: two
+  + Exception Group Traceback (most recent call last):
+  |   File "app.py", line 3, in first
+  |     raise ExceptionGroup("two", errors)
+  | ExceptionGroup: two (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "app.py", line 5, in first
+    |     workflow.read_object("x")
+    | multi_x_serverless.sdk.errors.ObjectNotFoundError: there is no object 'x'
+    +---------------- 2 ----------------
+    | ValueError: bad
+    +------------------------------------
+""")
+
+
 def test_libraries_and_what_is_no_frame_stay() -> None:
     text = lines("""
   a line that was cut from its frame

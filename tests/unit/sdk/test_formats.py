@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,6 +50,20 @@ def test_a_manifest_survives() -> None:
     assert MANIFEST.incoming == ((), (0, 1))
     assert MANIFEST.function_of(1).topic == "u"
     assert len(MANIFEST.id) == 12
+
+
+def test_an_id_is_of_what_indices_mean_and_not_of_lines() -> None:
+    moved = replace(MANIFEST, edges=tuple(replace(edge, site=(CallStep("b.py", 90, 91),)) for edge in MANIFEST.edges))
+    assert moved.id == MANIFEST.id
+    assert moved.to_json() != MANIFEST.to_json()
+    others = [
+        replace(MANIFEST, edges=MANIFEST.edges[:1]),
+        replace(MANIFEST, nodes=MANIFEST.nodes[::-1]),
+        replace(MANIFEST, regions=MANIFEST.regions[::-1]),
+        replace(MANIFEST, home_share=0.2),
+        replace(MANIFEST, functions=(MANIFEST.functions[0], ManifestFunction("join", "join", "u", "exactly_once"))),
+    ]
+    assert len({MANIFEST.id, *(other.id for other in others)}) == 6
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"version": 2}', '{"version": 1}', b"\xff"])

@@ -118,7 +118,7 @@ class _Demo:
         if not color:
             self._variables["NO_COLOR"] = "1"
         # Tables need a width to fold to; without a terminal there is none to ask.
-        width = {} if sys.stdout.isatty() else {"COLUMNS": "110"}
+        width = {} if sys.stdout.isatty() or "COLUMNS" in os.environ else {"COLUMNS": "110"}
         self._environment = os.environ | width | self._variables
 
     def show_variables(self) -> None:

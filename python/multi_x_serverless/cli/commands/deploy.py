@@ -36,11 +36,16 @@ def command(settings: Settings, dry_run: bool, package_format: PackageFormat | N
     """Deploy the workflow of the project directory to its home region.
 
     Reads app.py and .multi-x-serverless/config.yml, packages the code, and creates what is missing. A deployment
-    that is interrupted is resumed by running the command again; a first one that fails leaves nothing behind.
+    that is interrupted is resumed by running the command again; a first one that fails leaves nothing behind. Asks
+    before it replaces a workflow of the same name and version that has another home or none of the functions.
     """
     with settings.open_cloud() as cloud:
+        from multi_x_serverless.adaptation.replaced_workflow import replaced_workflow
         from multi_x_serverless.adaptation.upkeep import deploy_workflow
 
+        replaced = None if dry_run or settings.assume_yes else replaced_workflow(cloud, settings.project_dir)
+        if replaced is not None:
+            settings.confirm(f"This replaces {replaced}, and withdraws its plan. Deploy?")
         with terminal_progress(settings) as progress:
             deployed = deploy_workflow(
                 cloud, settings.project_dir, package_format=package_format, dry_run=dry_run, progress=progress

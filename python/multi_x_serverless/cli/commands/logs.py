@@ -16,6 +16,8 @@ from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from multi_x_serverless.adaptation.function_logs import FunctionLogs, LogQuery
     from multi_x_serverless.cli.log_lines import LogPrinter
     from multi_x_serverless.cloud.ports import Cloud
@@ -96,7 +98,7 @@ def command(
         _printer(settings, query).show(found)
     else:
         write_text("Nothing was logged." + ("" if with_records else " (--records shows the system's own records.)"))
-    _warn(settings, found)
+    _warn(settings, found, found.unread)
     return EXIT_FAILURE if found.unread else EXIT_OK
 
 
@@ -104,15 +106,18 @@ def _follow(settings: Settings, cloud: Cloud, query: LogQuery) -> int:
     """Print what comes until Ctrl-C, which is how this ends well."""
     from multi_x_serverless.adaptation.function_logs import follow_function_logs
 
-    told: set[str] = set()
     printer = _printer(settings, query)
+    behind: set[tuple[str, str]] = set()  # region, function
     with suppress(KeyboardInterrupt):
         for found in follow_function_logs(cloud, query):
             printer.show(found)
             sys.stdout.flush()
-            if not told.issuperset(_problems(found)):
-                _warn(settings, found)
-                told.update(_problems(found))
+            now_behind = {(log.region, log.function) for log in found.unread}
+            # Once for as long as it lasts, and not at each look.
+            _warn(settings, found, tuple(log for log in found.unread if (log.region, log.function) not in behind))
+            for region, function in sorted(behind - now_behind):
+                settings.say(f"the log of {function} in {region} can be read again, from where it broke off.")
+            behind = now_behind
     return EXIT_OK
 
 
@@ -122,14 +127,10 @@ def _printer(settings: Settings, query: LogQuery) -> LogPrinter:
     return LogPrinter(settings, is_whole=query.with_records or settings.verbosity > 0)
 
 
-def _problems(found: FunctionLogs) -> set[str]:
-    return {f"{log.region} {log.function}" for log in found.unread} | ({"left out"} if found.left_out else set())
-
-
-def _warn(settings: Settings, found: FunctionLogs) -> None:
+def _warn(settings: Settings, found: FunctionLogs, unread: Sequence[UnreadLog]) -> None:
     if found.left_out:
         settings.say(f"{counted(found.left_out, 'older text')} left out; --limit shows more.")
-    for log in found.unread:
+    for log in unread:
         settings.say_error(f"the log of {log.function} in {log.region} could not be read: {log.error}")
 
 

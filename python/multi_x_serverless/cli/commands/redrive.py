@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from multi_x_serverless.cli.failures import failure_lines
+from multi_x_serverless.cli.failures import failure_lines, failure_members
 from multi_x_serverless.cli.letter_table import letter_members
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text
@@ -48,7 +48,15 @@ def command(
         members = {
             "redriven": [letter_members(message) for message in result.messages],
             "held": [letter_members(message) for message in result.held],
-            "runs": [{"run_id": run.run_id, "status": run.status} for run in result.runs],
+            "stuck": [{**letter_members(message), "why": why} for message, why in result.stuck],
+            "runs": [
+                {
+                    "run_id": run.run_id,
+                    "status": run.status,
+                    "failures": [failure_members(failure) for failure in run.failures],
+                }
+                for run in result.runs
+            ],
         }
         write_json("redrive", {"workflow_id": workflow_id, **members})
     else:
@@ -66,4 +74,13 @@ def command(
         settings.say_error(
             f"messages left: {len(result.held)}; killed attempts still hold their nodes' claims. Try again later."
         )
-    return EXIT_OK if not result.held and all(run.status == "complete" for run in result.runs) else EXIT_FAILURE
+    for message, why in result.stuck:
+        settings.say_error(
+            f"the message for {message.node or 'nobody knows whom'} was left: {why} To delete it:\n"
+            f"  {PROGRAM} dead_letters --discard {message.letter.id}"
+        )
+    return (
+        EXIT_OK
+        if not result.held and not result.stuck and all(run.status == "complete" for run in result.runs)
+        else EXIT_FAILURE
+    )

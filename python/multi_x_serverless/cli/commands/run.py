@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from multi_x_serverless.cli.failures import failure_lines
+from multi_x_serverless.cli.failures import failure_lines, failure_members
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import (
     Column,
@@ -182,16 +182,7 @@ def _members(trace: RunTrace) -> dict[str, Any]:
             }
             for node in trace.nodes
         ],
-        "failures": [
-            {
-                "node": failure.node,
-                "region": failure.region,
-                "error": failure.error,
-                "message": failure.message,
-                "traceback": list(failure.traceback),
-            }
-            for failure in trace.failures
-        ],
+        "failures": [failure_members(failure) for failure in trace.failures],
     }
 
 

@@ -140,7 +140,9 @@ def _intensities_section(report: ReportData, keys: tuple[RegionKey, ...]) -> Mar
             )
         )
     else:
-        body = element("p", "No carbon intensities were collected yet: 'data_collect carbon' collects them.")
+        body = element(
+            "p", "No carbon intensities were collected yet: 'multi_x_serverless data_collect carbon' collects them."
+        )
     return element(
         "section",
         element("h2", "Carbon intensities and the plan", id="intensities"),

@@ -237,7 +237,7 @@ def test_a_deployment_without_runs_says_what_is_missing_and_why() -> None:
     text = parse(render_page(home_report())).text
     assert "No frontier is shown. Plan 1 was made by a deployment: no solver was asked." in text
     assert "Plan 1 sends everything home: nothing is expected to be saved." in text
-    assert "No carbon intensities were collected yet" in text
+    assert "No carbon intensities were collected yet: 'multi_x_serverless data_collect carbon' collects them." in text
     assert "Where mars-north-1 is, is not known: not on the map." in text
     assert "everything in us-east-1 (home)." in text
 

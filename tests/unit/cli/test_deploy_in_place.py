@@ -1,0 +1,53 @@
+"""`deploy` of a project whose name and version another workflow has already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from multi_x_serverless.cli.main import run
+from multi_x_serverless.cli.session import Settings
+from tests.fakes import FakeCloud
+from tests.unit.adaptation.deployed import deployed_example
+from tests.unit.deployment.projects import CONFIGURATION, SOURCE, WORKFLOW_ID, make_project
+
+OTHERS = SOURCE.replace('"first"', '"one"').replace('"left"', '"two"').replace('"join"', '"three"')
+MOVED = CONFIGURATION.replace("home_region: us-east-1", "home_region: us-west-1")
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
+    cloud = deployed_example(tmp_path)
+
+    @contextmanager
+    def open_cloud(_settings: Settings, *, exclusive: bool = True) -> Iterator[FakeCloud]:
+        yield cloud
+
+    monkeypatch.setattr(Settings, "open_cloud", open_cloud)
+    return cloud
+
+
+@pytest.mark.parametrize(
+    ("source", "configuration"), [(OTHERS, CONFIGURATION), (SOURCE, MOVED)], ids=["other", "moved"]
+)
+def test_another_workflow_is_replaced_on_request_only(
+    cloud: FakeCloud, tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, configuration: str
+) -> None:
+    make_project(tmp_path, source, configuration)
+    before = cloud.contents()
+    assert run(["-p", str(tmp_path), "deploy"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"This replaces {WORKFLOW_ID} with its home in us-east-1 and the functions" in said
+    assert "add --yes before the command" in said
+    assert cloud.contents() == before
+    assert run(["-p", str(tmp_path), "deploy", "--dry-run"]) == 3
+    assert run(["-p", str(tmp_path), "--yes", "deploy"]) == 0
+
+
+@pytest.mark.usefixtures("cloud")
+def test_an_edited_workflow_is_deployed_without_a_question(tmp_path: Path) -> None:
+    make_project(tmp_path, SOURCE.replace('"left"', '"right"'))
+    assert run(["-p", str(tmp_path), "deploy"]) == 0
