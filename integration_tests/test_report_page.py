@@ -177,20 +177,13 @@ def test_the_hours_play_until_they_are_stopped(browser: Browser, pages: dict[str
     browser.show(pages["moving"])
     play, slider, sentence = browser.find("#play"), browser.find("#hour"), browser.find("#hour-sentence")
     play.click()
-    assert (play.text, play.get_attribute("aria-pressed"), sentence.get_attribute("aria-live")) == (
-        "Pause",
-        "true",
-        "off",
-    )
+    assert (play.text, sentence.get_attribute("aria-live")) == ("Pause", "off")
+    assert play.get_attribute("aria-pressed") is None, "the label says it, and both would say 'Pause, pressed'"
     first = slider.get_attribute("aria-valuetext")
     assert first != "15:00 UTC", "the next hour comes at once"
     WebDriverWait(browser.driver, 30).until(lambda _: slider.get_attribute("aria-valuetext") != first)
     play.send_keys(Keys.SPACE)
-    assert (play.text, play.get_attribute("aria-pressed"), sentence.get_attribute("aria-live")) == (
-        "Play",
-        "false",
-        "polite",
-    )
+    assert (play.text, sentence.get_attribute("aria-live")) == ("Play", "polite")
     play.click()
     slider.send_keys(Keys.END)
     assert play.text == "Play", "who moves the slider stops it"

@@ -38,10 +38,11 @@ class HourlyValue:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean per run over the strata, weighted as the plan's runs are spread, and its standard error."""
+    """A mean per run over the strata, weighted as the plan's runs are spread, its standard error and its interval."""
 
     mean: float
     standard_error: float
+    interval: Interval
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,7 @@ class Difference:
 
     def interval(self) -> Interval:
         """With Student's quantile at Welch's degrees of freedom."""
-        variance = sum(term.variance for term in self.terms)
-        if variance <= 0:
-            return Interval(self.value, self.value, self.value)
-        spread = student_quantile(_welch_freedom(self.terms)) * math.sqrt(variance)
-        return Interval(self.value, self.value - spread, self.value + spread)
+        return _interval_of(self.value, self.terms)
 
 
 @dataclass(frozen=True)
@@ -130,7 +127,8 @@ def strata(controls: Iterable[int], planned: Iterable[int]) -> tuple[frozenset[i
 def stratified(values: Sequence[HourlyValue], groups: Sequence[frozenset[int]], weights: Sequence[float]) -> Estimate:
     """Mean of the means of strata, with given weights that sum to 1; every stratum needs two values."""
     parts = _means(values, groups, weights)
-    return Estimate(_weighted_mean(parts), math.sqrt(sum(part.weight**2 * part.squared_error for part in parts)))
+    mean, terms = _weighted_mean(parts), _error_terms(parts)
+    return Estimate(mean, math.sqrt(sum(term.variance for term in terms)), _interval_of(mean, terms))
 
 
 def saving(
@@ -173,8 +171,7 @@ def difference(
         return None
     weights = plan_weights(planned, groups)
     control, plan = _means(controls, groups, weights), _means(planned, groups, weights)
-    terms = [ErrorTerm(part.weight**2 * part.squared_error, part.runs - 1) for part in (*control, *plan)]
-    return Difference(_weighted_mean(control) - _weighted_mean(plan), tuple(terms))
+    return Difference(_weighted_mean(control) - _weighted_mean(plan), _error_terms((*control, *plan)))
 
 
 def summed(differences: Sequence[Difference]) -> Difference:
@@ -205,6 +202,15 @@ def student_quantile(degrees: float) -> float:
     return z + sum(term / degrees**power for power, term in enumerate(terms, start=1))
 
 
+def _interval_of(value: float, terms: Sequence[ErrorTerm]) -> Interval:
+    """Of a value with such errors, with Student's quantile at Welch's degrees of freedom."""
+    variance = sum(term.variance for term in terms)
+    if variance <= 0:
+        return Interval(value, value, value)
+    spread = student_quantile(_welch_freedom(terms)) * math.sqrt(variance)
+    return Interval(value, value - spread, value + spread)
+
+
 def _welch_freedom(terms: Sequence[ErrorTerm]) -> float:
     """Degrees of freedom of a sum of variances (Welch 1947, Satterthwaite 1946)."""
     return sum(term.variance for term in terms) ** 2 / sum(term.variance**2 / term.freedom for term in terms)
@@ -222,6 +228,10 @@ def _means(
         squares = sum((entry.weight * (entry.value - mean)) ** 2 for entry in members)
         parts.append(_StratumMean(weight, mean, squares / total**2 * count / (count - 1), count))
     return parts
+
+
+def _error_terms(parts: Sequence[_StratumMean]) -> tuple[ErrorTerm, ...]:
+    return tuple(ErrorTerm(part.weight**2 * part.squared_error, part.runs - 1) for part in parts)
 
 
 def _weighted_mean(parts: Sequence[_StratumMean]) -> float:

@@ -24,6 +24,7 @@ from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.adaptation.spent import Spent
 from multi_x_serverless.model.ledger import Assumed, SpendingKind
 from multi_x_serverless.observation.history import KEEP_DAYS
+from multi_x_serverless.solving.model_constants import TransmissionPreset
 
 OverheadKind: TypeAlias = SpendingKind | Literal["cold_starts"]
 
@@ -114,7 +115,7 @@ class NetSaving:
     overhead_total: Amount
     expected_net: Amount
     observed_net: MeasuredAmount | None
-    transmission: str
+    transmission: TransmissionPreset
     obstacle: str
 
 

@@ -6,11 +6,13 @@ hours: what differs between hours is carbon only, and a plan that a person chose
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from multi_x_serverless.adaptation.other_placements import with_placements
 from multi_x_serverless.errors import LimitsNotMetError, UsageError
 from multi_x_serverless.model.plan import Placement, Plan
+from multi_x_serverless.solving.comparisons import Statistic
 from multi_x_serverless.solving.frontier import HourFrontier
 from multi_x_serverless.solving.simulation import LimitCheck, Simulator
 
@@ -59,10 +61,9 @@ def pick_point(problem: bytes, plan: Plan, found: HourFrontier, number: int) -> 
         hour, check = hard[0]
         hours = ", ".join(dict.fromkeys(str(hour) for hour, _ in hard))
         raise LimitsNotMetError(
-            f"point {number} keeps the hard limits at {found.hour:02}:00 UTC and not at all hours: at {hour:02}:00 the "
-            f"percentile of {check.metric} may be {check.upper_bound:.4g} {_UNITS[check.metric]}, at most "
-            f"{check.limit:.4g} is allowed (broken at hours {hours}). Pick another point, or one of the frontier of "
-            f"that hour: --hour {hour}."
+            f"point {number} keeps the hard limits at {found.hour:02}:00 UTC and not at all hours: at {hour:02}:00 "
+            f"{_standing(check)} (broken at hours {hours}). Pick another point, or one of the frontier of that hour: "
+            f"--hour {hour}."
         )
     hours_of: dict[str, list[str]] = {}
     for hour, check in broken:
@@ -78,6 +79,27 @@ def pick_point(problem: bytes, plan: Plan, found: HourFrontier, number: int) -> 
 
 
 _UNITS = {"carbon": "gCO2eq", "cost": "USD", "runtime": "s"}
+
+_STATISTICS: Mapping[Statistic, str] = {
+    "lower_bound": "the lower bound of the percentile of {} is",
+    "estimate": "the percentile of {} is estimated at",
+    "upper_bound": "the percentile of {} may be",
+    "mean": "the mean of {} is",
+}
+
+
+def _standing(check: LimitCheck) -> str:
+    """What of a broken limit is above what is allowed: any of three statistics may be."""
+    tightest = check.tightest
+    most, value = _digits(tightest.limit, tightest.value)
+    what = _STATISTICS[tightest.statistic].format(check.metric)
+    return f"{what} {value} {_UNITS[check.metric]}, at most {most} is allowed"
+
+
+def _digits(limit: float, value: float) -> tuple[str, str]:
+    """Both with four digits, or as many as it takes to tell them apart."""
+    digits = next((count for count in range(4, 17) if f"{limit:.{count}g}" != f"{value:.{count}g}"), 17)
+    return f"{limit:.{digits}g}", f"{value:.{digits}g}"
 
 
 def _broken(simulator: Simulator, plan: Plan, placement: Placement) -> list[tuple[int, LimitCheck]]:

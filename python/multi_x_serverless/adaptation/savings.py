@@ -6,7 +6,7 @@ best single region of each hour, as the engine computed them over scenarios that
 Observed figures compare runs that the plan routed with its controls, the home share under the same plan version (see
 `comparison`); each is accounted with what it really did and the intensities of its own hour. Other runs at home, of
 other plans and other days, are no controls: they are shown beside, as if they had run in the hours of the plan's runs.
-Nobody ran in a single other region, so against those there is only an expectation.
+No run is sent to a single other region for comparison, so against those there is only an expectation.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from multi_x_serverless.adaptation.arms import QUANTITIES, AccountedRun, arms_of
 from multi_x_serverless.adaptation.comparison import (
     MINIMUM_CONTROLS,
     Estimate,
+    Interval,
     Saving,
     plan_weights,
     saving,
@@ -68,12 +69,22 @@ class Expected:
 
 
 @dataclass(frozen=True)
+class Intervals:
+    """95 % confidence intervals of the means per run: gCO2eq, USD, seconds."""
+
+    carbon_gco2eq: Interval
+    cost_usd: Interval
+    runtime_s: Interval
+
+
+@dataclass(frozen=True)
 class Sample:
-    """Observed runs of one kind: how many, mean and standard error of the mean of each quantity."""
+    """Observed runs of one kind: how many, mean of each quantity, and standard error and interval of the mean."""
 
     runs: int
     mean: Average
     standard_error: Average
+    intervals: Intervals
 
 
 @dataclass(frozen=True)
@@ -227,6 +238,7 @@ def _sample(
         runs=round(sum(run.weight for run in runs)),
         mean=Average(**{quantity: found.mean for quantity, found in estimates.items()}),
         standard_error=Average(**{quantity: found.standard_error for quantity, found in estimates.items()}),
+        intervals=Intervals(**{quantity: found.interval for quantity, found in estimates.items()}),
     )
 
 

@@ -13,7 +13,6 @@ from multi_x_serverless.cli.explanation_sentences import (
     region_sentences,
 )
 from multi_x_serverless.cli.output import (
-    ROUNDED_AWAY,
     Column,
     dollars_per_million,
     hour_ranges,
@@ -26,7 +25,7 @@ from multi_x_serverless.cli.output import (
     write_wrapped,
 )
 from multi_x_serverless.cli.solution_tables import show_provenance, statistic_name
-from multi_x_serverless.report.wording import drawn_from
+from multi_x_serverless.report.wording import drawn_from, proof
 
 if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
@@ -128,14 +127,8 @@ def _describe_group(explanation: Explanation, group: HourGroup) -> str:
 
 def _proof(explanation: Explanation, group: HourGroup) -> str:
     """How good a group's placement is known to be."""
-    if all(entry.status == "infeasible" for entry in group.hours):
-        return "nothing was found that keeps the hard limits, so everything is home"
-    statuses = " or ".join(sorted({entry.status.replace("_", " ") for entry in group.hours}))
-    if explanation.basis.problem_hash != explanation.plan.problem_hash:
-        statuses += " when it was made"
-    if statuses == "optimal" and group.gap < ROUNDED_AWAY:
-        return "optimal"
-    return f"{statuses}, at most {percent(group.gap)} of it above the least possible"
+    when = "" if explanation.basis.problem_hash == explanation.plan.problem_hash else " when it was made"
+    return proof([(entry.status, entry.gap) for entry in group.hours], of="it", when=when)
 
 
 def _show_nodes(settings: Settings, explanation: Explanation, group: HourGroup) -> None:

@@ -73,11 +73,6 @@ class HourGroup:
         home = sum(entry.chosen.home_metrics.of(objective).mean for entry in self.hours)
         return relative_change(home, self.mean(objective) * len(self.hours))
 
-    @property
-    def gap(self) -> float:
-        """How far the worst hour is above the least that any placement of it can reach, as a fraction of its value."""
-        return max(entry.gap for entry in self.hours)
-
     def tightest(self, position: int) -> tuple[int, LimitStanding]:
         """The hour at which the limit of that position has least slack relative to it, and how it stands there."""
         entry = min(self.hours, key=lambda entry: relative_slack(entry.limits[position]))

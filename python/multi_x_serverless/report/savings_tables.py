@@ -17,6 +17,7 @@ from multi_x_serverless.report.wording import (
     drawn_from,
     grams,
     percent,
+    relative,
     seconds,
     size,
 )
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 
 EXPECTED_DATA = "Data that the expected figures rest on"
 OBSERVED_DATA = "Data that the observed figures rest on"
+
+WAITING = (
+    "A function waits until its calls to other regions are accepted. Observed figures contain this; expected ones have "
+    "it in the time of the called branches only."
+)
+"""How far the model and what happened differ by design, wherever both are shown."""
 
 KIND_NAMES: Mapping[OverheadKind, str] = {
     "solve": "solves",
@@ -163,12 +170,26 @@ def _columns(baseline: str) -> tuple[Column, ...]:
 
 def _cells(average: Average, baseline: Average | None) -> tuple[str, ...]:
     """Each quantity and how it stands to the baseline's, if there is one."""
-    cells: list[str] = []
-    for name, show in (("carbon_gco2eq", grams), ("cost_usd", dollars_per_million), ("runtime_s", seconds)):
-        value = getattr(average, name)
-        base = None if baseline is None else getattr(baseline, name)
-        cells += [show(value), percent(value / base - 1.0, signed=True) if base else "-"]
-    return tuple(cells)
+    carbon, cost, time = ("-", "-", "-") if baseline is None else changes(average, baseline)
+    return (
+        grams(average.carbon_gco2eq),
+        carbon,
+        dollars_per_million(average.cost_usd),
+        cost,
+        seconds(average.runtime_s),
+        time,
+    )
+
+
+def changes(average: Average, baseline: Average) -> tuple[str, str, str]:
+    """How carbon, cost and time stand to a baseline's."""
+    pairs = (
+        (average.carbon_gco2eq, baseline.carbon_gco2eq),
+        (average.cost_usd, baseline.cost_usd),
+        (average.runtime_s, baseline.runtime_s),
+    )
+    carbon, cost, time = (relative(value / base - 1.0 if base > 0 else None) for value, base in pairs)
+    return carbon, cost, time
 
 
 def _note_of_observed(observed: Observed) -> str:
@@ -186,9 +207,7 @@ def _note_of_observed(observed: Observed) -> str:
             f"{observed.failed_control_runs} of the home share."
         )
     if observed.plan is not None:
-        notes.append(
-            "Runs include the time that functions wait until calls are accepted elsewhere; the model does not."
-        )
+        notes.append(WAITING)
     return "\n".join(notes)
 
 

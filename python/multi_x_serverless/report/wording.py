@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
@@ -43,30 +43,27 @@ def hour_ranges(hours: Sequence[int]) -> str:
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
 
 
-def percent(part: float, *, signed: bool = False) -> str:
-    """A fraction as per cent with one decimal."""
-    return f"{part * 100:+.1f} %" if signed else f"{part * 100:.1f} %"
-
-
 ROUNDED_AWAY = 5e-4
 """A change, as a fraction, that is none to a decimal of a per cent."""
+
+
+def percent(part: float, *, signed: bool = False) -> str:
+    """A fraction as per cent with one decimal; what is rounded away has no sign."""
+    if abs(part) < ROUNDED_AWAY:
+        return "0.0 %"
+    return f"{part * 100:+.1f} %" if signed else f"{part * 100:.1f} %"
 
 
 def relative(change: float | None) -> str:
     """A change as a signed percentage, in seven characters at most unless it is absurd; ``-`` if not known."""
     if change is None:
         return "-"
-    if abs(change) < ROUNDED_AWAY:
-        return "0.0 %"
     return percent(change, signed=True) if abs(change) < 1.0 else f"{change * 100:+.0f} %"
 
 
 def grams(value: float) -> str:
-    """Carbon in the prefix of gCO2eq that reads best; runs are small."""
-    for factor, unit in ((1.0, "g"), (1e3, "mg"), (1e6, "ug"), (1e9, "ng")):
-        if abs(value) * factor >= 1.0:
-            return f"{value * factor:.3g} {unit}"
-    return "0 g" if value == 0 else f"{value * 1e9:.3g} ng"
+    """Carbon in the prefix of gCO2eq that reads best; runs are small, a month of them is not."""
+    return _prefixed(value, "g", ((1e-6, "t"), (1e-3, "kg"), (1.0, "g"), (1e3, "mg"), (1e6, "ug"), (1e9, "ng")))
 
 
 def dollars_per_million(value: float) -> str:
@@ -76,23 +73,38 @@ def dollars_per_million(value: float) -> str:
 
 def dollars(value: float) -> str:
     """An amount in the prefix of USD that reads best; what planning costs is small."""
-    for factor, unit in ((1.0, "USD"), (1e3, "mUSD"), (1e6, "uUSD"), (1e9, "nUSD")):
-        if abs(value) * factor >= 1.0:
-            return f"{value * factor:.3g} {unit}"
-    return "0 USD" if value == 0 else f"{value * 1e9:.3g} nUSD"
+    return _prefixed(value, "USD", ((1.0, "USD"), (1e3, "mUSD"), (1e6, "uUSD"), (1e9, "nUSD")))
 
 
 def seconds(value: float) -> str:
-    """A duration in ms or s."""
-    return f"{value * 1e3:.0f} ms" if value < 1.0 else f"{value:.2f} s"
+    """A duration in ms or s, rounded before it is seen which reads best."""
+    if round(abs(value) * 1e3) < 1000:
+        return f"{value * 1e3:.0f} ms"
+    return f"{value:.2f} s" if round(abs(value), 2) < 1000 else f"{value:.0f} s"
 
 
 def size(value: float) -> str:
     """A number of bytes in the prefix that reads best."""
-    for factor, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if value >= factor:
-            return f"{value / factor:.3g} {unit}"
-    return f"{value:.0f} B"
+    if round(value) < 1000:
+        return f"{value:.0f} B"
+    return _prefixed(value, "B", ((1e-12, "TB"), (1e-9, "GB"), (1e-6, "MB"), (1e-3, "kB")))
+
+
+def _prefixed(value: float, unit: str, prefixes: Sequence[tuple[float, str]]) -> str:
+    """A value to three digits, or to the one if it has more before the point, and never with an exponent.
+
+    Args:
+        unit: What nothing at all is in.
+        prefixes: Factor and name, the largest unit first: the first of which there is one or more, once rounded, is it.
+    """
+    if value == 0:
+        return f"0 {unit}"
+    for factor, name in prefixes:
+        shown = value * factor
+        if abs(float(f"{shown:.3g}")) >= 1.0:
+            return f"{shown:.3g} {name}" if abs(float(f"{shown:.3g}")) < 1000.0 else f"{shown:.0f} {name}"
+    factor, name = prefixes[-1]
+    return f"{value * factor:.3g} {name}" if abs(value * factor) >= 1e-4 else f"0 {name}"
 
 
 def age(value_s: float) -> str:
@@ -116,6 +128,25 @@ def drawn_from(runs: int) -> str:
     if runs == 0:
         return "drawn from declared estimates"
     return f"drawn from {counted(runs, 'observed run')}"
+
+
+def proof(hours: Collection[tuple[str, float]], *, of: str, when: str = "") -> str:
+    """How good the placement of some hours is known to be.
+
+    Args:
+        hours: Status and gap of each (see `model.plan.Certificate`): which part of the value may be above the least.
+        of: What that value is of.
+        when: Since when the status may not hold any more; empty if it holds.
+    """
+    # Home where no placement keeps the limits was not sought for, so its distance to the bound says nothing.
+    sought = [(status, gap) for status, gap in hours if status != "infeasible"]
+    if not sought:
+        return "nothing was found that keeps the hard limits, so everything is home"
+    statuses = " or ".join(sorted({status.replace("_", " ") for status, _ in hours})) + when
+    gap = max(gap for _, gap in sought)
+    if not when and gap < ROUNDED_AWAY and {status for status, _ in sought} == {"optimal"}:
+        return statuses
+    return f"{statuses}, at most {percent(gap)} of {of} above the least possible"
 
 
 def describe_completeness(epsilon: float | None, *, is_complete: bool, has_points: bool) -> str:

@@ -126,7 +126,12 @@ def test_weighted_mean_and_standard_error_by_hand() -> None:
     found = stratified(values, groups, (0.75, 0.25))
     assert found.mean == pytest.approx(0.75 * 2.0 + 0.25 * 12.0)
     # Variances 2 and 8 of two values each: squared errors 1 and 4.
-    assert found.standard_error == pytest.approx(math.sqrt(0.75**2 * 1.0 + 0.25**2 * 4.0))
+    terms = (0.75**2 * 1.0, 0.25**2 * 4.0)
+    assert found.standard_error == pytest.approx(math.sqrt(sum(terms)))
+    # Each variance has one degree of freedom.
+    spread = student_quantile(sum(terms) ** 2 / sum(term**2 for term in terms)) * found.standard_error
+    assert found.interval.value == found.mean
+    assert [found.interval.low, found.interval.high] == pytest.approx([found.mean - spread, found.mean + spread])
 
 
 @pytest.mark.parametrize(("degrees", "quantile"), [(4, 2.7764), (5, 2.5706), (10, 2.2281), (30, 2.0423), (1e9, 1.96)])

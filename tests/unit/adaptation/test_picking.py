@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from multi_x_serverless.solving.problem import SolveSettings
 from multi_x_serverless.solving.simulation import Simulator
 from multi_x_serverless.solving.solution import plan_from_solution
 from tests.unit.adaptation.deployed import deployed_example
-from tests.unit.core.documents import dump, fan_out_problem
+from tests.unit.core.documents import dump, fan_out_problem, one_node_problem
 from tests.unit.deployment.projects import WORKFLOW_ID
 
 
@@ -67,6 +68,24 @@ def test_a_point_that_breaks_a_hard_limit_at_another_hour_is_refused_with_that_h
     assert "--hour 12" in str(caught.value)
     last = len(found.frontier.points)
     assert pick_point(dump(problem), plan, found, last).plan.hours[1].placement == plan.hours[1].placement
+
+
+@pytest.mark.parametrize(
+    ("rank", "words"),
+    [(93, "lower bound of the percentile of runtime is "), (95, "the percentile of runtime is estimated at ")],
+)
+def test_a_refusal_names_the_statistic_that_is_above_its_limit(rank: int, words: str) -> None:
+    problem = one_node_problem({})
+    plan, found = solved(problem)
+    slower = dump(one_node_problem({rank: 0.01}))
+    placement = found.frontier.points[0].placement
+    (check,) = Simulator(slower).at(placement, 0).limits
+    assert check.is_violated
+    assert check.upper_bound <= check.limit, "what may be is allowed: another statistic is not"
+    with pytest.raises(LimitsNotMetError, match=words) as caught:
+        pick_point(slower, plan, found, 1)
+    value, limit = re.findall(r"([0-9.]+) s, at most ([0-9.]+) is allowed", str(caught.value))[0]
+    assert float(value) > float(limit)
 
 
 def test_soft_limits_that_a_point_breaks_are_named() -> None:

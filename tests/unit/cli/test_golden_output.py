@@ -16,7 +16,7 @@ from multi_x_serverless.adaptation.dead_letters import GivenUpMessage
 from multi_x_serverless.adaptation.ledger import Ledger, Spending
 from multi_x_serverless.adaptation.net_savings import Amount, MeasuredAmount, NetSaving, OverheadItem, Predicted
 from multi_x_serverless.adaptation.run_status import NodeStatus, RunStatus
-from multi_x_serverless.adaptation.savings import Average, Expected, Observed, Sample, SavingsReport
+from multi_x_serverless.adaptation.savings import Average, Expected, Observed, SavingsReport
 from multi_x_serverless.adaptation.statistics_work import collect_statistics
 from multi_x_serverless.adaptation.status import workflow_status
 from multi_x_serverless.cli.commands import run as run_command
@@ -44,6 +44,7 @@ from tests.unit.cli.golden import check_golden, table_settings
 from tests.unit.core.documents import ENTRY, JOIN, LABEL, RESIZE, dump, fan_out_problem
 from tests.unit.deployment.projects import WORKFLOW_ID, stage
 from tests.unit.observation.records import diamond
+from tests.unit.report.page.reports import sample
 from tests.unit.solving.workflows import embedded_signals, observed_runs, workflow
 
 SETTINGS = SolveSettings(hours=(3, 12), scenarios=200, validation_scenarios=400)
@@ -198,9 +199,9 @@ def test_dead_letters(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 OBSERVED = Observed(
-    plan=Sample(108, Average(0.0002, 2.1e-6, 1.31), Average(1e-5, 1e-8, 0.01)),
-    control=Sample(12, Average(0.0005, 2.0e-6, 1.25), Average(4e-5, 3e-8, 0.03)),
-    other_home=Sample(120, Average(0.00052, 2.0e-6, 1.24), Average(1e-5, 1e-8, 0.01)),
+    plan=sample(108, Average(0.0002, 2.1e-6, 1.31), Average(1e-5, 1e-8, 0.01)),
+    control=sample(12, Average(0.0005, 2.0e-6, 1.25), Average(4e-5, 3e-8, 0.03)),
+    other_home=sample(120, Average(0.00052, 2.0e-6, 1.24), Average(1e-5, 1e-8, 0.01)),
     plan_runs=108,
     control_runs=12,
     failed_plan_runs=2,

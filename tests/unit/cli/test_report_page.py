@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cli.main import run
 from multi_x_serverless.cli.session import Settings
 from multi_x_serverless.cloud.ports import Cloud
+from multi_x_serverless.model.workflow import WorkflowRecord
+from multi_x_serverless.report.page import gather
 from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import deployed_example
 from tests.unit.deployment.projects import WORKFLOW_ID
@@ -70,6 +74,28 @@ def test_a_page_that_cannot_be_written_ends_with_2_and_leaves_nothing(
     assert run(["report", WORKFLOW_ID, "-o", str(directory)]) == 2
     assert "is a directory" in capsys.readouterr().err
     assert list(directory.iterdir()) == []
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_deployment_of_another_graph_meanwhile_costs_the_page_and_not_the_report(
+    output: str, cloud: FakeCloud, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_another_graph(cloud: Cloud, workflow_id: str) -> WorkflowRecord:
+        record = deployed_workflow(cloud, workflow_id)
+        first, *others = record.graph.nodes
+        return replace(record, graph=replace(record.graph, nodes=(replace(first, name="other:entry_point:0"), *others)))
+
+    page = tmp_path / "report.html"
+    page.write_text("an older one")
+    assert run(["--output", output, "report", WORKFLOW_ID]) == 0
+    without = capsys.readouterr().out
+    # The figures are read before the rest of the page.
+    monkeypatch.setattr(gather, "deployed_workflow", of_another_graph)
+    assert run(["--output", output, "report", WORKFLOW_ID, "-o", str(page)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == without
+    assert "places other nodes than the workflow has" in captured.err
+    assert page.read_text() == "an older one"
 
 
 @pytest.mark.usefixtures("cloud")

@@ -41,7 +41,6 @@ def test_the_tightest_hour_stands_for_a_limit() -> None:
     hour, limit = group.tightest(0)
     assert hour == 1
     assert limit == group.hours[1].limits[0]
-    assert group.gap == pytest.approx(0.0, abs=1e-12)
 
 
 def test_verdicts_that_differ_by_hour_keep_their_hours() -> None:

@@ -14,6 +14,7 @@ from multi_x_serverless.cli.problem_file import require_directory, write_whole
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.cli.solution_tables import show_provenance
+from multi_x_serverless.errors import MultiXServerlessError
 from multi_x_serverless.report.savings_tables import (
     EXPECTED_DATA,
     OBSERVED_DATA,
@@ -25,6 +26,7 @@ from multi_x_serverless.report.savings_tables import (
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.savings import SavingsReport
+    from multi_x_serverless.report.page.report_data import ReportData
 
 
 @click.command("report")
@@ -50,6 +52,8 @@ def command(settings: Settings, workflow_id: str, transmission: str | None, page
     with the overhead by kind.
     """
     require_directory(page)
+    data: ReportData | None = None
+    failure: MultiXServerlessError | None = None
     with settings.open_cloud(exclusive=False) as cloud:
         from multi_x_serverless.adaptation.savings import savings_report
 
@@ -57,20 +61,30 @@ def command(settings: Settings, workflow_id: str, transmission: str | None, page
         if page is not None:
             from multi_x_serverless.report.page.gather import gather_report
 
-            with terminal_status(settings, "looking for trade-offs"):
-                data = gather_report(cloud, report)
-    if page is not None:
+            try:
+                with terminal_status(settings, "looking for trade-offs"):
+                    data = gather_report(cloud, report)
+            except MultiXServerlessError as error:
+                # What the page has besides may be damaged, or of a deployment since: the report itself is whole.
+                failure = error
+    if data is not None and page is not None:
         from multi_x_serverless.report.page.render import render_page
 
         write_whole(page, render_page(data).encode())
         settings.say(f"wrote {page}")
+    _show(settings, report)
+    if failure is not None:
+        raise failure
+
+
+def _show(settings: Settings, report: SavingsReport) -> None:
     if settings.is_json:
         write_json(
             "report",
             {
-                "workflow_id": workflow_id,
+                "workflow_id": report.workflow_id,
                 "plan_version": report.plan.version,
-                "transmission": transmission or "best",
+                "transmission": report.net.transmission,
                 "warnings": list(report.warnings),
                 "provenance": dict(report.plan.provenance),
                 "expected": None if report.expected is None else asdict(report.expected),

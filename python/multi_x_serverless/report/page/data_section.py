@@ -9,9 +9,9 @@ from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.report.page.markup import Markup, element, join
 from multi_x_serverless.report.page.report_data import HOURS, ReportData
 from multi_x_serverless.report.page.table_markup import table
-from multi_x_serverless.report.savings_tables import EXPECTED_DATA, OBSERVED_DATA
+from multi_x_serverless.report.savings_tables import EXPECTED_DATA, OBSERVED_DATA, WAITING
 from multi_x_serverless.report.tables import Column, Table
-from multi_x_serverless.report.wording import ROUNDED_AWAY, counted, hour_ranges, percent
+from multi_x_serverless.report.wording import counted, hour_ranges, proof
 
 KINDS_OF_FIGURES = (
     ("simulated", "by the model, over scenarios drawn from observed runs; nothing of it happened."),
@@ -28,7 +28,7 @@ KINDS_OF_FIGURES = (
 LIMITS = (
     "Carbon intensities are averages of a grid, life-cycle; a marginal view may rank regions otherwise.",
     "Energy per byte that is published differs by far more than savings do: 'best' and 'worst' are both ends of it.",
-    "Runs wait until calls are accepted in other regions; the model has this in the time of the called branches only.",
+    WAITING,
     "Intervals are of chance between runs; errors of the energy model, of prices and of intensities are not in them.",
 )
 
@@ -67,18 +67,16 @@ def moment(value: float) -> str:
 def _proof(plan: Plan) -> str:
     """How good the placements are known to be, by hours."""
     hours: dict[str, list[int]] = {}
-    gaps: dict[str, float] = {}
     for hour in range(HOURS):
-        certificate = plan.at(hour).certificate
-        hours.setdefault(certificate.status, []).append(hour)
-        gaps[certificate.status] = max(gaps.get(certificate.status, 0.0), certificate.gap)
+        hours.setdefault(plan.at(hour).certificate.status, []).append(hour)
     if set(hours) == {"declared"}:
         return ""
     parts = []
-    for status, members in hours.items():
-        gap = f", at most {percent(gaps[status])} above the lower bound" if gaps[status] >= ROUNDED_AWAY else ""
+    for members in hours.values():
+        certificates = [plan.at(hour).certificate for hour in members]
+        found = proof([(entry.status, entry.gap) for entry in certificates], of=f"its {certificates[0].objective}")
         when = "all hours" if len(members) == HOURS else f"hours {hour_ranges(members)}"
-        parts.append(f"{status.replace('_', ' ')} at {when}{gap}")
+        parts.append(f"{found} ({when})")
     return "; ".join(parts)
 
 

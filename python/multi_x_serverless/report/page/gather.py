@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -17,7 +18,7 @@ from multi_x_serverless.collection.store import REGION, SignalStore
 from multi_x_serverless.errors import MultiXServerlessError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import as_number
-from multi_x_serverless.model.plan import Plan
+from multi_x_serverless.model.plan import Metrics, Plan
 from multi_x_serverless.model.signals import Region
 from multi_x_serverless.report.page.report_data import HOURS, ReportData, ReportRegion, TradeOffPoint, TradeOffs
 from multi_x_serverless.solving.engine import LoadedProblem
@@ -31,6 +32,9 @@ TOLERANCES = (0.01, 0.05, 0.2)
 
 DEADLINE_S = 3.0
 """Time for each of them, in seconds."""
+
+ROUNDING = 1e-6
+"""Relative difference within which values are equal: the engine's own of values that it sums in single precision."""
 
 
 def gather_report(cloud: Cloud, savings: SavingsReport) -> ReportData:
@@ -127,17 +131,28 @@ def find_trade_offs(problem: bytes, plan: Plan, hour: int) -> TradeOffs:
         if len(found.points) <= MANY_POINTS:
             break
         found = loaded.pareto(hour, tolerance=tolerance, deadline_s=DEADLINE_S)
+    planned = loaded.evaluate(placement, hour)
     return TradeOffs(
         hour=hour,
         points=tuple(
-            TradeOffPoint(point.metrics, Counter(point.placement.values()), dict(point.placement) == dict(placement))
+            TradeOffPoint(point.metrics, Counter(point.placement.values()), _is_like(point.metrics, planned))
             for point in found.points
         ),
-        plan=loaded.evaluate(placement, hour),
+        plan=planned,
         home=loaded.evaluate(dict.fromkeys(loaded.nodes, _home_of(problem)), hour),
         epsilon=found.epsilon,
         is_complete=found.is_complete,
     )
+
+
+def _is_like(point: Metrics, planned: Metrics) -> bool:
+    """Whether a point is as good as the plan in all that a frontier is of; placements that differ may be."""
+    pairs = (
+        (point.carbon.mean, planned.carbon.mean),
+        (point.cost.mean, planned.cost.mean),
+        (point.runtime.tail, planned.runtime.tail),
+    )
+    return all(math.isclose(value, plans, rel_tol=ROUNDING) for value, plans in pairs)
 
 
 def _home_of(problem: bytes) -> str:

@@ -24,11 +24,18 @@ def has_intensities(report: ReportData, keys: Sequence[RegionKey]) -> bool:
     return any(report.region(key.region).intensity_gco2eq_per_kwh is not None for key in keys)
 
 
+def further_regions(report: ReportData, keys: Sequence[RegionKey]) -> tuple[ReportRegion, ...]:
+    """Those with known intensities that the workflow may use and nothing on the page is named after."""
+    named = {key.region for key in keys}
+    return tuple(
+        region for region in report.regions if region.code not in named and region.intensity_gco2eq_per_kwh is not None
+    )
+
+
 def draw_intensities(report: ReportData, keys: Sequence[RegionKey], hour: int) -> Markup:
     """The chart, with the chosen hour marked; regions without known intensities have no line."""
-    named = {key.region for key in keys}
     known = [(key, values) for key in keys if (values := report.region(key.region).intensity_gco2eq_per_kwh)]
-    others = [region for region in report.regions if region.code not in named and region.intensity_gco2eq_per_kwh]
+    others = further_regions(report, keys)
     top = max(max(values) for _, values in known)
     marks = ticks(0.0, max(top, *(max(region.intensity_gco2eq_per_kwh or (0.0,)) for region in others), 1.0), 4)
     scale = Scale(marks[0], marks[-1], _LINES_END, _TOP)
@@ -57,7 +64,7 @@ def draw_intensities(report: ReportData, keys: Sequence[RegionKey], hour: int) -
         *_letters([(key, scale(values[-1])) for key, values in known]),
         *_columns(report, keys),
         *_hours(),
-        *(_hover(report, [report.region(key.region) for key, _ in known], index) for index in range(HOURS)),
+        *(_hover(report, [report.region(key.region) for key, _ in known], others, index) for index in range(HOURS)),
         class_="chart",
         role="img",
         aria_labelledby="intensity-title intensity-description",
@@ -150,13 +157,14 @@ def _anchor(hour: int) -> str:
     return "tick start" if hour == 0 else "tick end" if hour == HOURS else "tick"
 
 
-def _hover(report: ReportData, known: Sequence[ReportRegion], hour: int) -> Markup:
+def _hover(report: ReportData, known: Sequence[ReportRegion], others: Sequence[ReportRegion], hour: int) -> Markup:
     """What a pointer over an hour is told."""
     counts = Counter(report.placement(hour))
     lines = [f"{hour:02}:00 UTC"]
     for region in known:
         intensity = (region.intensity_gco2eq_per_kwh or ())[hour]
         lines.append(f"{region.code}: {intensity:.0f} gCO2eq/kWh, nodes: {counts[region.code]}")
+    lines += [f"{region.code}: {(region.intensity_gco2eq_per_kwh or ())[hour]:.0f} gCO2eq/kWh" for region in others]
     return element(
         "rect",
         element("title", "\n".join(lines)),

@@ -43,7 +43,6 @@
     // While it plays, every hour would be read out.
     sentence.setAttribute("aria-live", "polite");
     play.textContent = "Play";
-    play.setAttribute("aria-pressed", "false");
   }
 
   function next() {
@@ -62,7 +61,6 @@
     }
     sentence.setAttribute("aria-live", "off");
     play.textContent = "Pause";
-    play.setAttribute("aria-pressed", "true");
     timer = setInterval(next, STEP_MS);
     next();
   });

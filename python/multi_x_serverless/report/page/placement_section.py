@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from multi_x_serverless.report.page.graph_drawing import draw_graph
 from multi_x_serverless.report.page.hour_states import clock, hour_sentence
+from multi_x_serverless.report.page.intensity_chart import further_regions
 from multi_x_serverless.report.page.map_drawing import Pair, draw_map
 from multi_x_serverless.report.page.markup import Markup, element
 from multi_x_serverless.report.page.region_keys import RegionKey
@@ -61,7 +62,7 @@ def _controls(hour: int) -> Markup:
             autocomplete="off",
         ),
         element("output", clock(hour), id="hour-clock", for_="hour"),
-        element("button", "Play", type="button", id="play", aria_pressed="false"),
+        element("button", "Play", type="button", id="play"),
         id="controls",
         class_="controls",
         hidden=True,
@@ -151,9 +152,10 @@ def placement_table(report: ReportData) -> Table:
 
 
 def intensity_table(report: ReportData, keys: Sequence[RegionKey]) -> Table:
-    """Carbon intensity of the named regions at all hours."""
+    """Carbon intensity of all regions at all hours, the named ones first."""
+    regions = (*(key.region for key in keys), *(region.code for region in further_regions(report, keys)))
     known: Mapping[str, tuple[float, ...]] = {
-        key.region: values for key in keys if (values := report.region(key.region).intensity_gco2eq_per_kwh)
+        code: values for code in regions if (values := report.region(code).intensity_gco2eq_per_kwh)
     }
     return Table(
         "Carbon intensity by hour (UTC), gCO2eq/kWh",

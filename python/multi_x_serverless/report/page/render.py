@@ -133,7 +133,7 @@ def _intensities_section(report: ReportData, keys: tuple[RegionKey, ...]) -> Mar
                 legend(report, keys),
                 element(
                     "p",
-                    f"{origin} gCO2eq/kWh; thin grey lines are further regions that the workflow may use.",
+                    f"{origin} gCO2eq/kWh; thin grey lines are further regions that it may use, see the table.",
                     class_="note",
                 ),
                 element("details", element("summary", "As a table"), table(intensity_table(report, keys))),

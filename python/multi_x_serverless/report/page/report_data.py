@@ -53,7 +53,7 @@ class TradeOffPoint:
 
     Attributes:
         nodes: Region -> how many nodes are there.
-        is_the_plans: Whether the plan places so at this hour.
+        is_the_plans: Whether the plan has these metrics at this hour.
     """
 
     metrics: Metrics

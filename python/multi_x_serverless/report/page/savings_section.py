@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from multi_x_serverless.adaptation.savings import Average
+from multi_x_serverless.adaptation.overhead import copied_gco2eq
 from multi_x_serverless.model.ledger import LedgerEntry
 from multi_x_serverless.report.page.frontier_chart import draw_frontier
 from multi_x_serverless.report.page.markup import Markup, element, join
@@ -16,6 +16,7 @@ from multi_x_serverless.report.page.table_markup import show, table
 from multi_x_serverless.report.savings_tables import (
     ASSUMED_NAMES,
     KIND_NAMES,
+    changes,
     expected_parts,
     net_parts,
     observed_parts,
@@ -29,15 +30,12 @@ from multi_x_serverless.report.wording import (
     dollars_per_million,
     grams,
     percent,
-    relative,
     seconds,
 )
+from multi_x_serverless.solving.model_constants import TransmissionPreset
 
 NEWEST_ENTRIES = 50
 """Entries of the ledger that are shown one by one; the table by kind has all."""
-
-NORMAL_95 = 1.959964
-"""Standard errors on either side of a mean, for an interval of 95 %."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +53,12 @@ def key_figures(report: ReportData) -> Markup:
     savings, figures = report.savings, []
     expected, observed, net = savings.expected, savings.observed, savings.net
     if expected is not None:
-        figures.append(_figure("carbon vs home", _change(expected.plan, expected.home), "simulated"))
+        figures.append(_figure("carbon vs home", changes(expected.plan, expected.home)[0], "simulated"))
         if expected.best_static is not None:
-            label = f"carbon vs best single region ({expected.best_static_region})"
-            figures.append(_figure(label, _change(expected.plan, expected.best_static), "simulated"))
+            first = report.plan.hours[0].certificate.objective
+            best = "best single region" if first == "carbon" else f"best single region by {first}"
+            label = f"carbon vs {best} ({expected.best_static_region})"
+            figures.append(_figure(label, changes(expected.plan, expected.best_static)[0], "simulated"))
     if observed.carbon is not None:
         saving = observed.carbon
         spread = f"95 % confidence: {percent(-saving.high, signed=True)} to {percent(-saving.low, signed=True)}"
@@ -88,12 +88,6 @@ def _figure(label: str, value: str, kind: str, spread: str = "") -> Markup:
     )
 
 
-def _change(plan: Average, baseline: Average) -> str:
-    if baseline.carbon_gco2eq <= 0:
-        return "-"
-    return relative(plan.carbon_gco2eq / baseline.carbon_gco2eq - 1.0)
-
-
 def savings_section(report: ReportData) -> Markup:
     """Expected and observed savings, and gross, overhead and net."""
     savings = report.savings
@@ -109,7 +103,7 @@ def savings_section(report: ReportData) -> Markup:
         show(observed_parts(savings.observed, savings.plan.version)),
         element(
             "p",
-            "No run was in a single other region throughout: against those there is only what is expected.",
+            "No run is sent to a single other region for comparison: against those there is only what is expected.",
             class_="note",
         )
         if savings.expected is not None
@@ -138,16 +132,9 @@ def _against(report: ReportData) -> Markup | None:
                 Column("USD", is_number=True),
                 Column("time", is_number=True),
             ),
-            tuple((name, *_changes(expected.plan, baseline)) for name, baseline in baselines),
+            tuple((name, *changes(expected.plan, baseline)) for name, baseline in baselines),
         )
     )
-
-
-def _changes(plan: Average, baseline: Average) -> tuple[str, str, str]:
-    def change(part: Callable[[Average], float]) -> str:
-        return relative(part(plan) / part(baseline) - 1.0 if part(baseline) > 0 else None)
-
-    return change(lambda a: a.carbon_gco2eq), change(lambda a: a.cost_usd), change(lambda a: a.runtime_s)
 
 
 def _bars(report: ReportData) -> list[_Bar]:
@@ -162,8 +149,10 @@ def _bars(report: ReportData) -> list[_Bar]:
         bars.append(_Bar("this plan", "simulated", expected.plan.carbon_gco2eq))
     for label, sample in (("home share", observed.control), ("runs by the plan", observed.plan)):
         if sample is not None and observed.control is not None:
-            error = NORMAL_95 * sample.standard_error.carbon_gco2eq
-            bars.append(_Bar(label, "modelled from observed runs", sample.mean.carbon_gco2eq, error))
+            interval = sample.intervals.carbon_gco2eq
+            bars.append(
+                _Bar(label, "modelled from observed runs", interval.value, (interval.high - interval.low) / 2.0)
+            )
     return bars
 
 
@@ -265,11 +254,7 @@ def ledger_section(report: ReportData) -> Markup:
     )
 
 
-def _entries(entries: Sequence[LedgerEntry], transmission: str) -> Table:
-    def carbon(entry: LedgerEntry) -> float:
-        copied = entry.copied_worst_gco2eq if transmission == "worst" else entry.copied_best_gco2eq
-        return entry.carbon_gco2eq + copied
-
+def _entries(entries: Sequence[LedgerEntry], preset: TransmissionPreset) -> Table:
     shown = entries[:NEWEST_ENTRIES]
     failed = Counter(entry.kind for entry in shown if entry.failed)
     left = len(entries) - len(shown)
@@ -290,7 +275,7 @@ def _entries(entries: Sequence[LedgerEntry], transmission: str) -> Table:
                 KIND_NAMES[entry.kind],
                 str(entry.count),
                 *((str(entry.failed),) if failed else ()),
-                grams(carbon(entry)),
+                grams(entry.carbon_gco2eq + copied_gco2eq(entry, preset)),
                 dollars(entry.cost_usd),
                 ", ".join(ASSUMED_NAMES[name] for name in entry.assumed) or "-",
             )

@@ -72,19 +72,27 @@ pub fn prepare<'a>(
     (HourContext { model, limits, relaxation, budget }, home_metrics)
 }
 
-/// A frontier with names and all metrics.
+/// A frontier with names and all metrics. What no run reached is tidied as in a plan, which is one of the points then.
 pub fn frontier_document(model: &HourModel<'_>, found: Frontier, tolerance: f64) -> FrontierDocument {
     let mut scratch = Scratch::default();
-    let points = found.points.into_iter().map(|point| FrontierPointDocument {
-        metrics: model.metrics(&mut scratch, &point.placement),
-        placement: model.problem.placement_to_names(&point.placement),
-        supported: point.is_supported,
-    });
+    let mut points: Vec<FrontierPointDocument> = Vec::new();
+    for point in found.points {
+        let placement = gather_unreached(model, &mut scratch, point.placement);
+        let named = model.problem.placement_to_names(&placement);
+        if let Some(same) = points.iter_mut().find(|other| other.placement == named) {
+            same.supported |= point.is_supported;
+            continue;
+        }
+        let metrics = model.metrics(&mut scratch, &placement);
+        points.push(FrontierPointDocument { metrics, placement: named, supported: point.is_supported });
+    }
+    // Tidying makes no metric worse, and may make one better.
+    points.sort_by(|first, second| first.metrics.carbon.mean.total_cmp(&second.metrics.carbon.mean));
     FrontierDocument {
         tolerance,
         complete: found.is_complete,
         epsilon: found.epsilon.is_finite().then_some(found.epsilon),
-        points: points.collect(),
+        points,
         explored: found.explored,
         evaluations: found.evaluations,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,11 @@ from multi_x_serverless.solving.solution import plan_from_solution
 from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import HOME, add_runs, deployed_example
 from tests.unit.adaptation.test_check_solver import SETTINGS
-from tests.unit.core.documents import dump, fan_out_problem
+from tests.unit.core.documents import LABEL, RUNS, dump, fan_out_problem
 from tests.unit.deployment.projects import WORKFLOW_ID
+
+NODE_COLUMNS = ("duration_s", "cpu_utilization", "data_bytes")
+CALL_COLUMNS = ("payload_bytes", "offset_fraction", "latency_s")
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def test_a_plan_is_shown_with_what_it_was_made_of(planned: FakeCloud) -> None:
     assert found is not None
     assert report.no_trade_offs == ""
     assert (report.hour_made, found.hour) == (22, 12), "planned are 0 and 12"
-    assert [point.is_the_plans for point in found.points].count(True) <= 1
+    assert [point.is_the_plans for point in found.points].count(True) == 1
     assert found.plan == loaded.evaluate(report.plan.at(found.hour).placement, found.hour)
     assert found.home == loaded.evaluate(dict.fromkeys(loaded.nodes, HOME), found.hour)
     assert all(sum(point.nodes.values()) == len(report.graph.nodes) for point in found.points)
@@ -88,6 +92,27 @@ def test_a_deployment_is_shown_with_collected_intensities(tmp_path: Path) -> Non
     assert report.intensity_origin == "signals"
     assert report.region(HOME).intensity_gco2eq_per_kwh is not None
     assert report.no_trade_offs == "Plan 1 was made by a deployment: no solver was asked."
+
+
+def test_the_plan_is_marked_where_a_point_is_as_good_and_placed_otherwise() -> None:
+    problem = fan_out_problem()
+    # A node that no run reached may be anywhere at no cost.
+    idle = problem["observations"]["nodes"][LABEL]
+    idle |= {"ran": [0] * RUNS, "region": [-1] * RUNS} | dict.fromkeys(NODE_COLUMNS, [None] * RUNS)
+    called, report = (problem["observations"]["edges"][index] for index in (1, 3))
+    called |= {"called": [0] * RUNS} | dict.fromkeys(CALL_COLUMNS, [None] * RUNS)
+    report |= {"called": [None] * RUNS} | dict.fromkeys(CALL_COLUMNS, [None] * RUNS)
+    document = dump(problem)
+    solved = LoadedProblem(document).solve("fine-grained")
+    plan = plan_from_solution(solved, "fan_out-0.1.0", created_at=0.0, expires_at=1.0)
+    (first, *_) = find_trade_offs(document, plan, 0).points
+    assert first.is_the_plans
+    other = {"us-east-1": "ca-central-1", "ca-central-1": "us-east-1"}
+    hour = plan.hours[0]
+    moved = replace(hour, placement={**hour.placement, LABEL: other[hour.placement[LABEL]]})
+    found = find_trade_offs(document, replace(plan, hours=(moved, *plan.hours[1:])), 0)
+    assert found.plan == first.metrics
+    assert [point.is_the_plans for point in found.points].count(True) == 1
 
 
 def test_a_frontier_of_many_points_is_found_more_coarsely(monkeypatch: pytest.MonkeyPatch) -> None:

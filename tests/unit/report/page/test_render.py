@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from multi_x_serverless.model.plan import Certificate
 from multi_x_serverless.report.page.markup import Markup
 from multi_x_serverless.report.page.render import CONTENTS, render_page
 from multi_x_serverless.report.page.report_data import ReportData
+from multi_x_serverless.report.savings_tables import WAITING
 from tests.unit.report.page.parsed import Parsed, parse
 from tests.unit.report.page.reports import (
     ATTRIBUTE,
@@ -221,9 +223,73 @@ def test_savings_are_worded_as_on_a_terminal() -> None:
         "Data that the expected figures rest on",
         "Every placement is matched, within 1.0 % in each of the three, by one of these.",
         "Contains information from Electricity Maps",
-        "feasible at hours 0, 7, 14, 21, at most 2.0 % above the lower bound",
+        "feasible, at most 2.0 % of its carbon above the least possible (hours 0, 7, 14, 21)",
     ):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    ("certificate", "words"),
+    [
+        # A value of 2 over a bound of 1 is twice the bound, and half of it is above it.
+        (
+            Certificate("feasible", "cost", 2.0, 1.0, 0.5),
+            "feasible, at most 50.0 % of its cost above the least possible",
+        ),
+        (Certificate("optimal", "carbon", 2.0, 2.0, 0.0), "optimal"),
+        (
+            Certificate("infeasible", "carbon", 2.0, 0.2, 0.9),
+            "nothing was found that keeps the hard limits, so everything is home",
+        ),
+    ],
+)
+def test_a_proof_says_no_more_than_is_known(certificate: Certificate, words: str) -> None:
+    report = report_of()
+    hours = tuple(replace(entry, certificate=certificate) for entry in report.plan.hours)
+    savings = replace(report.savings, plan=replace(report.plan, hours=hours))
+    text = parse(render_page(replace(report, savings=savings))).text
+    assert f"{words} (all hours)" in text.split("\n")
+
+
+def test_runs_of_a_plan_that_is_in_one_other_region_are_not_denied() -> None:
+    text = parse(render_page(report_of(place=lambda node, hour: "ca-central-1"))).text
+    assert "No run was in" not in text
+    assert "No run is sent to a single other region for comparison" in text
+
+
+def test_the_page_says_one_thing_about_waiting_for_calls() -> None:
+    text = parse(render_page(report_of())).text
+    assert text.count(WAITING) == 2, "below the observed figures and among the limits"
+    assert text.count("accepted") == 2
+
+
+def test_bars_have_the_interval_that_few_runs_have() -> None:
+    text = parse(render_page(report_of())).text
+    assert "500 ug ± 100 ug, modelled from observed runs" in text
+    assert "200 ug ± 25 ug, modelled from observed runs" in text
+
+
+def test_the_best_single_region_is_not_called_the_cleanest_where_cost_comes_first() -> None:
+    report = report_of()
+    assert "carbon vs best single region (ca-central-1)" in parse(render_page(report)).text
+    certificate = Certificate("optimal", "cost", 2e-6, 2e-6, 0.0)
+    hours = tuple(replace(entry, certificate=certificate) for entry in report.plan.hours)
+    cheap = replace(report, savings=replace(report.savings, plan=replace(report.plan, hours=hours)))
+    assert "carbon vs best single region by cost (ca-central-1)" in parse(render_page(cheap)).text
+
+
+def test_further_regions_are_named_where_their_intensities_are_in_figures() -> None:
+    report = report_of()
+    assert "eu-north-1" not in report.plan.regions
+    parsed = parse(render_page(report))
+    assert [line["class"] for line in parsed.named("path") if line.get("class") == "line other"] == ["line other"] * 2
+    table = parsed.text[parsed.text.index("Carbon intensity by hour (UTC), gCO2eq/kWh") :].split("\n")
+    assert table[1:8] == ["hour", "us-east-1", "ca-central-1", "us-west-1", "us-west-2", "eu-north-1", "us-east-2"]
+    intensity = report.region("eu-north-1").intensity_gco2eq_per_kwh
+    assert intensity is not None
+    assert table[8] == "00:00"
+    assert table[13] == f"{intensity[0]:.0f}"
+    assert f"eu-north-1: {intensity[3]:.0f} gCO2eq/kWh" in parsed.text
 
 
 def test_the_plan_is_held_against_the_best_single_region_as_well() -> None:
