@@ -17,6 +17,7 @@ from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.collection.hours import hour_of_day
+from multi_x_serverless.errors import CorruptedStateError, InvalidDocumentError, NewerSchemaError
 from multi_x_serverless.model.check_state import CheckState
 from multi_x_serverless.model.plan import Metrics, Plan
 from multi_x_serverless.model.run import ObservedRun
@@ -174,10 +175,26 @@ def read_check_state(cloud: Cloud, workflow_id: str) -> CheckState | None:
 
     Raises:
         InvalidDocumentError: What is stored is no such document.
+        CorruptedStateError: What is stored is no document.
         CloudError: The table cannot be read.
     """
     stored = _table(cloud).get(Key(workflow_id, _STATE))
     return None if stored is None else stored.value
+
+
+def readable_check_state(cloud: Cloud, workflow_id: str) -> CheckState | None:
+    """The state of a workflow's checks; `None` also if it is damaged for good: the next check writes it anew.
+
+    Raises:
+        NewerSchemaError: A newer program wrote it; it is not overwritten with an older one's.
+        CloudError: The table cannot be read.
+    """
+    try:
+        return read_check_state(cloud, workflow_id)
+    except NewerSchemaError:
+        raise
+    except (InvalidDocumentError, CorruptedStateError):
+        return None
 
 
 def write_check_state(cloud: Cloud, workflow_id: str, state: CheckState) -> None:

@@ -14,7 +14,7 @@ from multi_x_serverless.adaptation.balance import (
     next_check,
     next_count,
     next_try,
-    read_check_state,
+    readable_check_state,
     write_check_state,
 )
 from multi_x_serverless.adaptation.check_work import CheckWork
@@ -26,15 +26,16 @@ from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.adaptation.spent import cold_starts_on, spent_with
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
-from multi_x_serverless.errors import ConflictError, InvalidDocumentError, NewerSchemaError, OutOfTimeError
+from multi_x_serverless.errors import ConflictError, OutOfTimeError, UnknownWorkflowError
 from multi_x_serverless.model.check_state import CheckState
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.solving.model_constants import TransmissionPreset
 
-NO_FAILURES = (ConflictError, OutOfTimeError)
-"""Errors after which the next check is not put off: somebody else is at work, or it goes on from there."""
+NO_FAILURES = (ConflictError, OutOfTimeError, UnknownWorkflowError)
+"""Errors after which the next check is not put off: somebody else is at work, or it goes on from there, or the workflow
+is gone."""
 
 
 @dataclass(frozen=True)
@@ -151,12 +152,7 @@ class CheckClosing:
             NewerSchemaError: A newer program wrote it; it is not overwritten with an older one's.
             CloudError: The table cannot be read.
         """
-        try:
-            before = read_check_state(self._cloud, self._record.workflow_id)
-        except NewerSchemaError:
-            raise
-        except InvalidDocumentError:
-            return None  # Unreadable for good: this check writes it anew.
+        before = readable_check_state(self._cloud, self._record.workflow_id)
         return before if before is not None and before.deployment == self._record.deployment else None
 
 

@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias
 from multi_x_serverless.adaptation.failure import sentence_and_code
 from multi_x_serverless.adaptation.upkeep import note_effort
 from multi_x_serverless.adaptation.workflows import UnreadableWorkflow, deployed_workflow, each_deployed_workflow
+from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.deploy import HOME_PLAN_LIFETIME_S
@@ -115,7 +116,9 @@ def _handle(
                 return MigrationOutcome(workflow_id, "unchanged", in_force, (), deleted, message)
             return MigrationOutcome(workflow_id, "would migrate", in_force, (), deleted, message)
         if expired is not None:
-            staged = plans.stage_if_none_is(_everything_home(record, cloud.now())) or plans.staged(workflow_id)
+            with lock(cloud, workflow_id):
+                deployed_workflow(cloud, workflow_id)  # For one that was removed meanwhile nothing is staged.
+                staged = plans.stage_if_none_is(_everything_home(record, cloud.now())) or plans.staged(workflow_id)
         if staged is not None:
             effort, before_s, is_done = EffortLog(), time.process_time(), False
             try:

@@ -8,7 +8,8 @@ Every workflow is handled on its own: what goes wrong with one is in its decisio
 3. Choose how many placements a day the new plan has, and which, switches included (`adaptation.day_schedule`).
 4. Hold the new plan and the plan in force against today's limits, over the same scenarios. A plan that breaks fewer
    hard limits, or as many and fewer soft ones, is staged at once: limits are not weighed against gains. On the last day
-   of the plan in force, home, where runs will go, is held against them and weighed as well.
+   of the plan in force, home, where runs will go, is held against them and weighed as well: it is enough to break fewer
+   than home.
 5. Otherwise stage the new plan if the first objective (in order of priority) in which the two differ by more than
    `hysteresis` falls, and if the gain over the plan's life exceeds the overhead of getting there.
 
@@ -61,7 +62,7 @@ from multi_x_serverless.adaptation.workflows import (
     model_of,
     runs_of_graph,
 )
-from multi_x_serverless.cloud.locks import Lease, lock
+from multi_x_serverless.cloud.locks import Lease, check_lock, lock
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import OutOfTimeError
@@ -138,7 +139,10 @@ def _decide_safely(
     check = _Check(cloud, record, settings, time_left_s, is_dry_run=dry_run)
     try:
         # Two at once, of whatever caller, would both solve, and stage the same plan twice. A dry run stages nothing.
-        with nullcontext() if dry_run else lock(cloud, f"{record.workflow_id} (update_check_solver)") as lease:
+        with nullcontext() if dry_run else lock(cloud, check_lock(record.workflow_id)) as lease:
+            # It may have been removed or deployed anew since it was read; while the lock is held it is not removed.
+            current = deployed_workflow(cloud, record.workflow_id)
+            check = _Check(cloud, current, settings, time_left_s, is_dry_run=dry_run)
             return check.close(check.decide(lease))
     except Exception as error:  # noqa: BLE001  # also a defect that the data of one workflow meets stops no other
         return check.failed(error)
@@ -372,7 +376,7 @@ class _Check:
             return self._decision("would stage", reason, gain, overhead)
         self._keep_lock()
         self._warn(overruled(self._cloud, plan.workflow_id))
-        staged = stage_plan(self._cloud, plan, self._problem, by_check=True)
+        staged = stage_plan(self._cloud, self._record, plan, self._problem, by_check=True)
         self._warn(*staged.warnings)
         return self._decision("staged", reason, gain, overhead, staged.plan.version)
 

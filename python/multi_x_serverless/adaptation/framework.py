@@ -31,7 +31,7 @@ from typing import Any, Literal, TypeAlias
 
 import orjson
 
-from multi_x_serverless.adaptation.balance import read_check_state
+from multi_x_serverless.adaptation.balance import readable_check_state
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.collection_warnings import warning_lines
@@ -306,7 +306,7 @@ to begin, so that an hourly check would come every second hour."""
 
 
 def _update_check_solver(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:
-    state = read_check_state(cloud, workflow_id)
+    state = readable_check_state(cloud, workflow_id)
     # A deployment since then changes what was decided on; the migration to the plan that was staged then does not.
     is_as_it_was = state is not None and deployed_workflow(cloud, workflow_id).deployment == state.deployment
     # A state of the future is of a clock that was set back since; by it the check might not be due for years.

@@ -67,7 +67,10 @@ class Spending:
 
 
 class Ledger:
-    """Entries of all workflows of a cloud; those older than the history are forgotten."""
+    """Entries of all workflows of a cloud; those older than the history are forgotten.
+
+    What ends when its workflow has been removed meanwhile is not noted: nothing may be left of it.
+    """
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -100,13 +103,20 @@ class Ledger:
         for _ in range(_ATTEMPTS):
             stored = self._table.get(key)
             if stored is None:
-                # With the first of a day, and not with every one.
+                # With the first of a day, and not with every one; of a workflow that is gone each would be the first.
+                if not self._is_recorded(entry.workflow_id):
+                    return
                 self._forget(entry)
             total = entry if stored is None else stored.value.plus(entry)
             condition = ABSENT if stored is None else Condition(stored.version)
             if self._table.put(key, total, condition=condition) is not None:
                 return
         raise ConflictError(f"the ledger of '{entry.workflow_id}' is being written by somebody else; try again.")
+
+    def _is_recorded(self, workflow_id: str) -> bool:
+        """Whether there is a record, be it one that cannot be read: that is of a workflow all the same."""
+        workflows, key = physical_name("workflows"), Key(workflow_id)
+        return self._cloud.key_value.get(self._cloud.system_region, workflows, key) is not None
 
     def _forget(self, entry: LedgerEntry) -> None:
         """Forget what is older than the history."""

@@ -79,11 +79,21 @@ def estimate_overhead(
 ) -> Overhead:
     """Overhead of solving a plan and of creating its functions in regions where they are not yet.
 
-    A copy of the package per new region and a cold probe per new function: those that are there answer theirs from a
-    warm container, in milliseconds.
-
     Args:
         solve_cpu_s: Processor time that the solver took on all its threads, in seconds; it ran where this program does.
+    """
+    solved = solve_spending(record, solve_cpu_s, signals, at=plan.created_at)
+    moved = effort_spending(record, "migration", expected_effort(record, plan), signals, at=plan.created_at)
+    return Overhead(
+        solved.carbon_gco2eq + moved.carbon_gco2eq + copied_gco2eq(moved, preset), solved.cost_usd + moved.cost_usd
+    )
+
+
+def expected_effort(record: WorkflowRecord, plan: Plan) -> EffortLog:
+    """What a migration to a plan is expected to copy and to probe.
+
+    A copy of the package per region that has it not yet, and a cold probe per new function: those that are there answer
+    theirs from a warm container, in milliseconds.
     """
     present = {(resource.function, resource.region) for resource in record.resources if resource.kind == "function"}
     places = {
@@ -91,17 +101,17 @@ def estimate_overhead(
         for function, regions in plan.regions_of_functions(record.graph).items()
         for region in regions
     }
-    new = sorted(places - present)
-    regions = sorted({region for _, region in new} - {record.home_region})
+    with_package = {
+        resource.region
+        for resource in record.resources
+        if resource.kind in ("package", "image") and resource.name == record.package.key
+    }
+    regions = sorted({region for _, region in places} - {record.home_region} - with_package)
     expected = EffortLog([Copy(region, record.package.size_bytes) for region in regions])
-    for function, region in new:
+    for function, region in sorted(places - present):
         provider = record.functions[function].provider
         expected.probed(Probe(function, region, 0.0, PROBE_DURATION_S, provider.memory_mb, provider.architecture))
-    solved = solve_spending(record, solve_cpu_s, signals, at=plan.created_at)
-    moved = effort_spending(record, "migration", expected, signals, at=plan.created_at)
-    return Overhead(
-        solved.carbon_gco2eq + moved.carbon_gco2eq + copied_gco2eq(moved, preset), solved.cost_usd + moved.cost_usd
-    )
+    return expected
 
 
 def copied_gco2eq(entry: LedgerEntry, preset: TransmissionPreset) -> float:

@@ -113,7 +113,8 @@ def solve_workflow(
         trade_offs: Adds the Pareto frontier of one hour, and stages a point of it if one is picked.
 
     Raises:
-        UnknownWorkflowError: There is no such workflow.
+        UnknownWorkflowError: There is no such workflow, or it was removed meanwhile.
+        ConflictError: Another command works on the workflow, or it was deployed anew meanwhile: nothing was staged.
         NotEnoughDataError: There is no run or no signal yet, or a signal is too old.
         UsageError: There is no such hour or point.
         LimitsNotMetError: The point that was picked breaks a hard limit at some hour.
@@ -138,7 +139,7 @@ def solve_workflow(
         picked = pick_point(problem.document, plan, of_hour, trade_offs.pick)
         plan = picked.plan
     is_staged = stage and not solution.is_infeasible_at_all_hours
-    staged = stage_plan(cloud, plan, problem.document) if is_staged else StagedPlan(plan, ())
+    staged = stage_plan(cloud, record, plan, problem.document) if is_staged else StagedPlan(plan, ())
     return SolveOutcome(
         record=record,
         problem=problem.document,

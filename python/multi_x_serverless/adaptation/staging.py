@@ -1,7 +1,8 @@
 """Staging a plan together with the problem document that it was made of, so that it can be explained later.
 
-What is staged waits for `update_check_deployment`. A check that decides otherwise meanwhile withdraws what an earlier
-one staged; what no check staged is left.
+A plan is staged under the workflow's lock and only for what it was made for: a solve takes minutes, in which the
+workflow may be removed or deployed anew. What is staged waits for `update_check_deployment`. A check that decides
+otherwise meanwhile withdraws what an earlier one staged; what no check staged is left.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from multi_x_serverless.adaptation.renewal import renewal_at
+from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.problems import ProblemStore
@@ -16,6 +18,7 @@ from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import CloudError, ConflictError
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY
+from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS
 
 KEEP_PLANS = 20
@@ -38,15 +41,32 @@ class StagedPlan:
     warnings: tuple[str, ...]
 
 
-def stage_plan(cloud: Cloud, plan: Plan, problem: bytes, *, by_check: bool = False) -> StagedPlan:
+def stage_plan(
+    cloud: Cloud, record: WorkflowRecord, plan: Plan, problem: bytes, *, by_check: bool = False
+) -> StagedPlan:
     """Stage a plan, keep its problem document and forget old plans with theirs.
 
     A plan is as good without its document, which only `explain` reads: where it cannot be kept, a warning says so. The
     plan is stored first: of what cannot be stored no document is left that no plan names.
 
     Args:
+        record: Of the workflow as it was when the plan was made.
         by_check: Whether a check stages it, so that a later one may withdraw it.
+
+    Raises:
+        UnknownWorkflowError: The workflow was removed meanwhile.
+        ConflictError: Another command works on it, or it was deployed anew meanwhile.
     """
+    with lock(cloud, record.workflow_id):
+        if deployed_workflow(cloud, record.workflow_id).deployment != record.deployment:
+            raise ConflictError(
+                f"'{record.workflow_id}' was deployed anew while a plan was made for it: nothing was staged; run the "
+                "command again."
+            )
+        return _stage(cloud, plan, problem, by_check=by_check)
+
+
+def _stage(cloud: Cloud, plan: Plan, problem: bytes, *, by_check: bool) -> StagedPlan:
     plans = PlanStore(cloud)
     staged = plans.stage(plan, by_check=by_check)
     warnings = []

@@ -6,12 +6,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from multi_x_serverless.adaptation.failure import sentence_and_code
 from multi_x_serverless.adaptation.noting import note
 from multi_x_serverless.adaptation.overhead import cpu_spending
 from multi_x_serverless.adaptation.statistics import store_statistics
-from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows
+from multi_x_serverless.adaptation.workflows import UnreadableWorkflow, deployed_workflow, each_deployed_workflow
 from multi_x_serverless.cloud.ports import Cloud
-from multi_x_serverless.errors import MultiXServerlessError
 from multi_x_serverless.model.statistics import WorkflowStatistics
 from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.model.workflow import WorkflowRecord
@@ -36,12 +36,12 @@ class CollectedStatistics:
 
     Attributes:
         refreshed: Statistics that were computed and stored.
-        failures: Workflow id -> why its were not; what was stored of it before stays.
+        failures: Workflow id -> why its were not, in a sentence; what was stored of it before stays.
         warnings: Sentences about what could not be noted in the ledger.
     """
 
     refreshed: tuple[WorkflowStatistics, ...]
-    failures: Mapping[str, MultiXServerlessError]
+    failures: Mapping[str, str]
     warnings: tuple[str, ...] = ()
 
 
@@ -53,12 +53,15 @@ def collect_statistics(cloud: Cloud, workflow_ids: Sequence[str] = ()) -> Collec
     """
     named = [deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids]
     refreshed: list[RefreshedStatistics] = []
-    failures: dict[str, MultiXServerlessError] = {}
-    for record in named or deployed_workflows(cloud):
+    failures: dict[str, str] = {}
+    for record in named or each_deployed_workflow(cloud):
+        if isinstance(record, UnreadableWorkflow):
+            failures[record.workflow_id] = record.why
+            continue
         try:
             refreshed.append(refresh_statistics(cloud, record))
-        except MultiXServerlessError as error:
-            failures[record.workflow_id] = error
+        except Exception as error:  # noqa: BLE001  # also a defect that the data of one workflow meets stops no other
+            failures[record.workflow_id] = sentence_and_code(error)[0]
     warnings = dict.fromkeys(entry.warning for entry in refreshed if entry.warning)
     return CollectedStatistics(tuple(entry.statistics for entry in refreshed), failures, tuple(warnings))
 

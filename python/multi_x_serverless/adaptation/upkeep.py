@@ -45,7 +45,12 @@ class Synced:
 
 
 def sync_workflow(cloud: Cloud, record: WorkflowRecord, *, should_stop: Callable[[], bool] = _never) -> Synced:
-    """Read what is new in the logs of a workflow into its history; see `sync_logs`."""
+    """Read what is new in the logs of a workflow into its history; see `sync_logs`.
+
+    Raises:
+        UnknownWorkflowError: It was removed meanwhile.
+        ConflictError: Another sync of the workflow, or its removal, is under way.
+    """
     before_s = time.process_time()
     report = sync_logs(
         cloud,
@@ -54,6 +59,7 @@ def sync_workflow(cloud: Cloud, record: WorkflowRecord, *, should_stop: Callable
         log_sources(cloud, record),
         earlier={manifest_id: origin.graph for manifest_id, origin in record.origins.items()},
         should_stop=should_stop,
+        confirm=lambda: deployed_workflow(cloud, record.workflow_id),
     )
     cpu_s, now = time.process_time() - before_s, cloud.now()
     return Synced(

@@ -1,7 +1,8 @@
 """Whether one plan is worth leaving another for: limits first, then the objectives, then the overhead.
 
 1. The plan that breaks fewer hard limits over the planned hours wins, then the one that breaks fewer soft ones: limits
-   are not weighed against gains. If nothing keeps the hard limits at any hour, everything goes home.
+   are not weighed against gains. If nothing keeps the hard limits at any hour, everything goes home. A plan on its last
+   day gives way to one that breaks fewer limits than home, where runs would go.
 2. The first objective (in order of priority) in which the two differ by more than the hysteresis decides.
 3. What is gained of it over the plan's life must exceed the overhead of getting there; time is not weighed so.
 """
@@ -119,19 +120,29 @@ def standing(simulator: Simulator, placements: Mapping[int, Placement], day: Day
 def weigh_limits(before: Standing, after: Standing, home: Standing | None = None) -> Verdict | None:
     """What the limits say of leaving a plan for another; `None` if both break as many.
 
+    A plan that is about to end is also left for one that breaks more than it does, but fewer than home: to keep it
+    would be to go home within a day, until another plan follows.
+
     Args:
         before: The plan in force.
         after: The new one.
         home: Everything home, if the plan in force is about to end: runs go there then.
     """
-    others = [("the plan in force", before)]
-    if home is not None:
-        others.append(("home, where runs go when the plan in force ends,", home))
-    for name, other in others:
-        for kind, broken_now, broken_then in (("hard", other.hard, after.hard), ("soft", other.soft, after.soft)):
-            if broken_now != broken_then:
-                counts = f"{name} breaks {broken_now} {kind} limits over the hours, the new one {broken_then}"
-                return Verdict(broken_then < broken_now, f"{counts}.")
+    at_once = _against("the plan in force", before, after)
+    if home is None or (at_once is not None and at_once.changes):
+        return at_once
+    at_its_end = _against("home, where runs go when the plan in force ends,", home, after)
+    if at_its_end is not None and at_its_end.changes:
+        return at_its_end
+    return at_once or at_its_end
+
+
+def _against(name: str, other: Standing, after: Standing) -> Verdict | None:
+    """Whether the new plan breaks fewer limits than another one; `None` if it breaks as many."""
+    for kind, broken_now, broken_then in (("hard", other.hard, after.hard), ("soft", other.soft, after.soft)):
+        if broken_now != broken_then:
+            counts = f"{name} breaks {broken_now} {kind} limits over the hours, the new one {broken_then}"
+            return Verdict(broken_then < broken_now, f"{counts}.")
     return None
 
 

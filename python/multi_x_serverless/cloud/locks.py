@@ -2,6 +2,10 @@
 
 Whoever dies with a lock keeps others out until the lease ends. Whoever is slow keeps it by renewing; one who lost it
 all the same (a machine that slept) is told so at the next step, before it touches what is somebody else's by then.
+
+The lock that is named as a workflow is its own: who changes what is deployed or planned holds it. Checks and syncs of a
+workflow have locks besides, so that a check may solve for minutes while the workflow is changed. Whoever takes several
+takes them in this order: that of its checks, that of its syncs, its own.
 """
 
 from __future__ import annotations
@@ -21,6 +25,16 @@ LEASE_S = 900.0
 
 RENEWAL_SHARE = 0.1
 """Share of a lease after which it is renewed, so that a step begins with nearly all of it."""
+
+
+def check_lock(workflow_id: str) -> str:
+    """Name of the lock of a workflow's checks by `update_check_solver`."""
+    return f"{workflow_id} (update_check_solver)"
+
+
+def sync_lock(workflow_id: str) -> str:
+    """Name of the lock of a workflow's syncs."""
+    return f"{workflow_id} (data_sync)"
 
 
 class Lease:

@@ -9,7 +9,7 @@ system table    key (partition, sort)        document
 workflows       workflow id, ""              `model.workflow.WorkflowRecord`
 plans           workflow id, "v<version>"    `model.plan.Plan`
 plan_pointers   workflow id, "active" etc.   version of the active and of the staged plan (and if a check staged it),
-                                             number of the last
+                                             number of the last, which outlives the workflow
 history         workflow id, day and chunk   `model.run.HistoryChunk`
 statistics      workflow id, kind and run    `model.sync_state`: the cursor, open runs, counted runs;
                                              `model.statistics.WorkflowStatistics`
@@ -235,9 +235,10 @@ class PlanStore:
         return tuple(stored.value for stored in self._plans.query(workflow_id))
 
     def remove(self, workflow_id: str) -> None:
-        """Forget all plans of a workflow; the number of the last one goes last, so that none is used twice.
+        """Forget all plans of a workflow but for the number of the last one, so that none is ever used twice.
 
-        The problem documents that they were made of go first: nothing would name them afterwards.
+        Logs that are kept tell of runs by the numbers of their plans: the next workflow of that id has other ones. The
+        problem documents that plans were made of go first: nothing would name them afterwards.
         """
         self._problems.remove(workflow_id)
         table = physical_name("plan_pointers")
@@ -245,7 +246,6 @@ class PlanStore:
             self._store.delete(self._region, table, Key(workflow_id, pointer))
         for stored in list(self._plans.query(workflow_id)):
             self._plans.delete(stored.key)
-        self._store.delete(self._region, table, Key(workflow_id, self._LAST))
 
     def prune(self, workflow_id: str, *, keep: int, created_before: float = math.inf) -> int:
         """Delete plans, but not the last ones, nor those that are active or staged; returns how many.

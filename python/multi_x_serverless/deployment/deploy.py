@@ -345,6 +345,10 @@ def _put_plan_in_force(
     cloud: Cloud, record: WorkflowRecord, state: WorkflowState, intent: _Intent, regions: set[str]
 ) -> None:
     plans = PlanStore(cloud)
+    if state.record is None:
+        # Plans of a workflow of this id that was removed, or of a first deployment that did not reach its end: none of
+        # them may come into force.
+        plans.remove(record.workflow_id)
     if state.staged is not None and not plan_fits(state.staged, record):
         plans.unstage(record.workflow_id, state.staged.version)
     if intent.plan is not None:

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from multi_x_serverless.model.workflow import Resource
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class RemoveResult:
     """What a removal did.
@@ -72,6 +76,7 @@ def remove(
     *,
     keep_logs: bool = False,
     delete_objects: bool = False,
+    forget: Callable[[], None] = _nothing,
     progress: Progress = SILENT,
     sleep: Callable[[float], None] = time.sleep,
 ) -> RemoveResult:
@@ -79,6 +84,10 @@ def remove(
 
     What cannot be deleted stays recorded, so that the same command tries again. The workflow takes no more runs from
     the moment on at which the removal begins.
+
+    Args:
+        forget: Forgets what others keep of the workflow. Called when every resource is gone and while the record is
+            still there, so that what it leaves is left to the same command.
 
     Raises:
         UnknownWorkflowError: Nothing of that id is recorded.
@@ -122,7 +131,7 @@ def remove(
         left += [] if problem is None else [problem]
         remaining = tuple(resource for resource in resources if resource.key in failed_keys)
         lease.keep()  # what follows would erase a deployment that another command has made since it was lost
-        left += _forget(cloud, workflow_id, remaining, is_complete=not left)
+        left += _forget(cloud, workflow_id, remaining, forget if not left else None)
     return RemoveResult(workflow_id, tuple(deleted), tuple(left), objects_deleted, objects_left)
 
 
@@ -179,13 +188,16 @@ def _delete_objects(
     return deleted, left, None
 
 
-def _forget(cloud: Cloud, workflow_id: str, remaining: tuple[Resource, ...], *, is_complete: bool) -> list[str]:
-    """Delete plans and record, or note in the record and the journal what is left."""
+def _forget(
+    cloud: Cloud, workflow_id: str, remaining: tuple[Resource, ...], forget: Callable[[], None] | None
+) -> list[str]:
+    """Delete plans, what others keep and the record, or note in the record and the journal what is left."""
     try:
         journal = Journal(cloud, workflow_id)
         stored = read_state(cloud, workflow_id).stored
-        if is_complete:
+        if forget is not None:
             PlanStore(cloud).remove(workflow_id)
+            forget()
             journal.clear()
             workflow_table(cloud).delete(Key(workflow_id))
         elif stored is not None:

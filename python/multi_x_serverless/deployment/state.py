@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from multi_x_serverless.cloud.documents import is_small_enough
 from multi_x_serverless.cloud.locks import LEASE_S
 from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key
 from multi_x_serverless.cloud.tables import (
@@ -32,6 +34,10 @@ IMAGE_LEASE_S = 7200.0
 """Images have gigabytes where zips have megabytes: half of this is longer than a push or a copy by crane may take."""
 
 
+DROPPED_SHARE = 0.05
+"""Part of the past deployments that is dropped at once from a record that is too large."""
+
+
 @dataclass(frozen=True)
 class WorkflowState:
     """What is known of a workflow.
@@ -39,8 +45,8 @@ class WorkflowState:
     Attributes:
         stored: Its record, `None` before its first deployment has reached the end.
         journal: What an operation that did not reach its end may have made or changed.
-        plan: The plan in force.
-        staged: The plan that waits for a migration.
+        plan: The plan in force; `None` without a record, whatever is left of a workflow that was removed.
+        staged: The plan that waits for a migration; as above.
         read_at: When it was read, seconds since the epoch.
     """
 
@@ -67,11 +73,12 @@ EMPTY_STATE = WorkflowState(None, (), None, None, 0.0)
 def read_state(cloud: Cloud, workflow_id: str) -> WorkflowState:
     """Read all that is known of a workflow."""
     plans = PlanStore(cloud)
+    stored = workflow_table(cloud).get(Key(workflow_id))
     return WorkflowState(
-        stored=workflow_table(cloud).get(Key(workflow_id)),
+        stored=stored,
         journal=Journal(cloud, workflow_id).read(),
-        plan=plans.active(workflow_id),
-        staged=plans.staged(workflow_id),
+        plan=None if stored is None else plans.active(workflow_id),
+        staged=None if stored is None else plans.staged(workflow_id),
         read_at=cloud.now(),
     )
 
@@ -79,14 +86,29 @@ def read_state(cloud: Cloud, workflow_id: str) -> WorkflowState:
 def write_record(cloud: Cloud, record: WorkflowRecord, replaces: Stored[WorkflowRecord] | None) -> int:
     """Write a workflow's record over the one that was read; returns the version of its item.
 
+    Past deployments that have no room beside the rest are left out, the oldest first: without them fewer runs are
+    learned from, but the record must be written.
+
     Raises:
+        DocumentTooLargeError: It has no room even without them.
         ConflictError: Another command wrote it meanwhile.
     """
     condition = ABSENT if replaces is None else Condition(replaces.version)
-    version = workflow_table(cloud).put(Key(record.workflow_id), record, condition=condition)
+    version = workflow_table(cloud).put(Key(record.workflow_id), _that_fits(record), condition=condition)
     if version is None:
         raise ConflictError(f"another command changed '{record.workflow_id}' meanwhile; run the command again.")
     return version
+
+
+def _that_fits(record: WorkflowRecord) -> WorkflowRecord:
+    """The record with as many past deployments as an item has room for, or a few less: each try packs all of it."""
+    while not is_small_enough(record.to_document()):
+        kept = len(record.deployments.entries)
+        if kept <= 1:
+            break
+        step = math.ceil(kept * DROPPED_SHARE)
+        record = replace(record, deployments=record.deployments.without_oldest(step))
+    return record
 
 
 def trusted_resources(cloud: Cloud, state: WorkflowState) -> tuple[Resource, ...]:

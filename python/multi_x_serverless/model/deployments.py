@@ -22,7 +22,8 @@ KEEP_DEPLOYMENTS_S = 31 * 86_400.0
 """A day longer than runs are kept: one that was started before its code was replaced ends within hours."""
 
 MAXIMUM_DEPLOYMENTS = 300
-"""Newest ones that are kept, ten a day as long as runs are kept: bounds the record of a workflow."""
+"""Newest ones that are kept, ten a day as long as runs are kept. Of large graphs fewer may fit into the record of a
+workflow: whoever writes it drops the oldest (`Deployments.without_oldest`)."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,11 @@ class Deployments:
         entries = entries[first:][-MAXIMUM_DEPLOYMENTS:]
         graphs = {**self.graphs, entry.graph_id: graph.without_lines()}
         return Deployments(entries, {kept.graph_id: graphs[kept.graph_id] for kept in entries})
+
+    def without_oldest(self, count: int) -> Deployments:
+        """These without the oldest ones, and without graphs that only those had; the one in force always stays."""
+        entries = self.entries[min(count, len(self.entries) - 1) :] if self.entries else ()
+        return Deployments(entries, {kept.graph_id: self.graphs[kept.graph_id] for kept in entries})
 
     @property
     def origins(self) -> dict[str, Origin]:

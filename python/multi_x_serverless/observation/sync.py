@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 
 from multi_x_serverless.cloud.documents import DocumentTable
-from multi_x_serverless.cloud.locks import lock
+from multi_x_serverless.cloud.locks import lock, sync_lock
 from multi_x_serverless.cloud.ports import ABSENT, Cloud, Condition, Key, LogEvent
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.errors import CloudError, ConflictError
@@ -141,6 +141,10 @@ def _never() -> bool:
     return False
 
 
+def _nothing() -> None:
+    pass
+
+
 def sync_logs(
     cloud: Cloud,
     workflow_id: str,
@@ -149,6 +153,7 @@ def sync_logs(
     *,
     earlier: Mapping[str, Graph] | None = None,
     should_stop: Callable[[], bool] = _never,
+    confirm: Callable[[], object] = _nothing,
 ) -> SyncReport:
     """Read what is new in the logs of a workflow and add the runs that ended to its history.
 
@@ -159,11 +164,14 @@ def sync_logs(
         sources: Its logs.
         earlier: Manifest id -> graph, of earlier deployments; runs of manifests that are not among them are `graph`'s.
         should_stop: Asked between lines; when it says so, what was read is saved and the rest left to the next sync.
+        confirm: Called when no removal can be under way any more, before anything is written; raises if the workflow
+            is gone by then.
 
     Raises:
         ConflictError: Another sync of the workflow is under way.
     """
-    with lock(cloud, f"{workflow_id} (data_sync)"):
+    with lock(cloud, sync_lock(workflow_id)):
+        confirm()
         return _Sync(cloud, workflow_id, graph, earlier or {}).read(sources, cloud.now(), should_stop)
 
 

@@ -24,6 +24,7 @@ from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solv
 from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.adaptation.staging import KEEP_PLANS, KEEP_PLANS_S, stage_plan
+from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.ports import Key
 from multi_x_serverless.cloud.tables import PlanStore, physical_name
 from multi_x_serverless.deployment.progress import SILENT
@@ -147,13 +148,18 @@ def test_plans_that_routed_runs_of_the_history_are_kept_for_what_they_earned(tmp
     add_runs(cloud, 7, region="ca-central-1", plan_version=first.version, started_at=cloud.now())
     for _ in range(KEEP_PLANS + 5):
         cloud.time += 3_600.0
-        stage_plan(cloud, replace(first, created_at=cloud.now()), b"{}")
+        stage_plan(cloud, deployed_workflow(cloud, WORKFLOW_ID), replace(first, created_at=cloud.now()), b"{}")
         check_deployment(cloud, progress=SILENT)
     (decision,) = check_solver(cloud, SETTINGS)
     assert decision.balance is not None
     assert decision.balance.routed_runs == 7
     cloud.time += KEEP_PLANS_S
-    stage_plan(cloud, replace(first, created_at=cloud.now(), expires_at=cloud.now() + MONTH_S), b"{}")
+    stage_plan(
+        cloud,
+        deployed_workflow(cloud, WORKFLOW_ID),
+        replace(first, created_at=cloud.now(), expires_at=cloud.now() + MONTH_S),
+        b"{}",
+    )
     assert len(PlanStore(cloud).versions(WORKFLOW_ID)) == KEEP_PLANS + 2, "besides those in force and staged"
 
 

@@ -454,6 +454,36 @@ def test_an_hourly_check_comes_every_hour_though_it_takes_a_minute(tmp_path: Pat
     assert function.run(check, request="4").outcome == "not due"
 
 
+@pytest.mark.parametrize("damaged", [{"document": "{}"}, {"note": "no document"}, {"document_zlib": b"no zlib"}])
+def test_a_damaged_state_of_checks_makes_one_due_which_writes_it_anew(
+    tmp_path: Path, damaged: dict[str, str | bytes]
+) -> None:
+    cloud = deployed_example(tmp_path, runs=5)
+    function = Function(cloud)
+    check = FrameworkEvent("update_check_solver", WORKFLOW_ID)
+    key = Key(WORKFLOW_ID, "check")
+    cloud.key_value.put(cloud.system_region, physical_name("statistics"), key, damaged)
+    assert function.run(check, request="1").outcome == "done"
+    state = read_check_state(cloud, WORKFLOW_ID)
+    assert state is not None
+    assert (state.verdict, state.checked_at) == ("wait", cloud.now())
+    assert function.run(check, request="2").outcome == "not due"
+
+
+def test_a_state_of_checks_of_a_newer_program_is_left_to_it(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=5)
+    function = Function(cloud)
+    check = FrameworkEvent("update_check_solver", WORKFLOW_ID)
+    table, key = physical_name("statistics"), Key(WORKFLOW_ID, "check")
+    newer = {"document": '{"schema": "multi-x-serverless/check-state", "version": 99}'}
+    cloud.key_value.put(cloud.system_region, table, key, newer)
+    with pytest.raises(NewerSchemaError):
+        function.run(check, request="1")
+    item = cloud.key_value.get(cloud.system_region, table, key)
+    assert item is not None
+    assert item.attributes == newer
+
+
 def test_a_migration_and_its_sweep_make_no_check_due(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path, runs=120)
     function = Function(cloud)

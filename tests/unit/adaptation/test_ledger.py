@@ -11,7 +11,12 @@ import pytest
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.ledger import Ledger, Spending
-from multi_x_serverless.adaptation.overhead import effort_spending, estimate_overhead, solve_spending
+from multi_x_serverless.adaptation.overhead import (
+    effort_spending,
+    estimate_overhead,
+    expected_effort,
+    solve_spending,
+)
 from multi_x_serverless.adaptation.removal import remove_workflow
 from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.adaptation.solve import solve_workflow
@@ -21,12 +26,15 @@ from multi_x_serverless.adaptation.upkeep import (
     deploy_workflow,
     sync_workflow,
 )
-from multi_x_serverless.cloud.ports import InvocationResult
-from multi_x_serverless.cloud.tables import PlanStore, physical_name
+from multi_x_serverless.adaptation.workflows import deployed_workflow
+from multi_x_serverless.cloud.ports import InvocationResult, Key
+from multi_x_serverless.cloud.tables import PlanStore, physical_name, workflow_table
 from multi_x_serverless.deployment.effort import Copy, EffortLog, Probe
+from multi_x_serverless.deployment.migrate import migrate
 from multi_x_serverless.deployment.progress import SILENT
 from multi_x_serverless.errors import CloudError, InvalidDocumentError
 from multi_x_serverless.model.ledger import LedgerEntry
+from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.solving.model_constants import PUE_DEFAULT, VCPU_MAXIMUM_KW
 from multi_x_serverless.solving.problem import Signals, SolveSettings
 from tests.fakes import Call, FakeCloud
@@ -36,6 +44,16 @@ from tests.unit.deployment.projects import SOURCE, WORKFLOW_ID, make_project, re
 SETTINGS = CheckSettings(solve=SolveSettings(hours=(0, 12), scenarios=100, validation_scenarios=100))
 DOCUMENTS = Path(__file__).parents[2] / "data" / "documents"
 NOTHING = Spending(0, 0, 0.0, 0.0, 0.0)
+
+
+def recorded(cloud: FakeCloud, *workflow_ids: str) -> tuple[WorkflowRecord, ...]:
+    """Records of further workflows, which are as the example is."""
+    record = record_of(cloud)
+    assert record is not None
+    records = tuple(replace(record, workflow_id=workflow_id) for workflow_id in workflow_ids)
+    for other in records:
+        workflow_table(cloud).put(Key(other.workflow_id), other)
+    return records
 
 
 def refuse_ledger(call: Call) -> Exception | None:
@@ -231,7 +249,7 @@ def test_a_ledger_that_cannot_be_read_for_one_is_written_for_the_others(tmp_path
     cloud = deployed_example(tmp_path)
     record = record_of(cloud)
     assert record is not None
-    first, second = (replace(record, workflow_id=name) for name in ("aaa-0.0.1", "zzz-0.0.1"))
+    first, second = recorded(cloud, "aaa-0.0.1", "zzz-0.0.1")
     collect_for_workflows(cloud, ("carbon",), record.regions, (first,))
     table = physical_name("ledger")
     (item,) = cloud.key_value.query(cloud.system_region, table, first.workflow_id)
@@ -248,7 +266,7 @@ def test_a_ledger_that_is_away_is_not_tried_for_each_of_thousands(tmp_path: Path
     cloud = deployed_example(tmp_path)
     record = record_of(cloud)
     assert record is not None
-    records = tuple(replace(record, workflow_id=f"w-{number:04d}") for number in range(1_000))
+    records = recorded(cloud, *(f"w-{number:04d}" for number in range(1_000)))
     cloud.key_value.faults.before = refuse_ledger
     cloud.key_value.faults.calls.clear()
     collected = collect_for_workflows(cloud, ("carbon",), record.regions, records)
@@ -341,6 +359,35 @@ def test_functions_that_are_there_cost_nothing(tmp_path: Path) -> None:
     assert away.cost_usd > 0.0
 
 
+def test_what_is_expected_of_a_migration_is_what_it_copies(tmp_path: Path) -> None:
+    """A region that has the package gets none again with one function more."""
+    cloud = deployed_example(tmp_path)
+    cloud.functions.times_s = (0.01, 0.2)
+    expected_regions: tuple[list[str], ...] = (["ca-central-1"], [], ["us-west-1"])
+    plans = {"left": "ca-central-1"}, {"left": "ca-central-1", "right": "ca-central-1"}, {"left": "us-west-1"}
+    for places, regions in zip(plans, expected_regions, strict=True):
+        record = deployed_workflow(cloud, WORKFLOW_ID)
+        plan = stage(cloud, **places)
+        there = {(resource.function, resource.region) for resource in record.resources}
+        made = EffortLog()
+        migrate(cloud, WORKFLOW_ID, effort=made)
+        expected = expected_effort(record, plan)
+        assert [copy.region for copy in expected.copies] == regions
+        assert expected.copies == made.copies
+        new = [(probe.function, probe.region) for probe in made.probes]
+        assert [(probe.function, probe.region) for probe in expected.probes] == [at for at in new if at not in there]
+
+
+def test_new_code_is_expected_where_only_the_old_is(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path)
+    plan = stage(cloud, left="ca-central-1")
+    check_deployment(cloud, progress=SILENT)
+    record = deployed_workflow(cloud, WORKFLOW_ID)
+    assert expected_effort(record, plan).copies == []
+    other = replace(record, package=replace(record.package, key="packages/other.zip"))
+    assert expected_effort(other, plan).copies == [Copy("ca-central-1", record.package.size_bytes)]
+
+
 def test_damaged_entries_are_named() -> None:
     entry = LedgerEntry(WORKFLOW_ID, "solve", 1.0, 1.0, 0.0, 0, 0.1, 0.0)
     assert LedgerEntry.from_document(entry.to_document()) == entry
@@ -377,7 +424,7 @@ def test_a_collection_for_several_is_shared_by_them(tmp_path: Path, monkeypatch:
     assert record is not None
     clock = iter([10.0, 16.0])
     monkeypatch.setattr("multi_x_serverless.adaptation.upkeep.time.process_time", lambda: next(clock))
-    others = [replace(record, workflow_id=f"other{number}-0.0.1") for number in range(2)]
+    others = recorded(cloud, "other0-0.0.1", "other1-0.0.1")
     collect_for_workflows(cloud, ("carbon",), record.regions, (record, *others))
     spent = [Ledger(cloud).spending(entry.workflow_id) for entry in (record, *others)]
     assert [entry.cpu_s for entry in spent] == [2.0, 2.0, 2.0]

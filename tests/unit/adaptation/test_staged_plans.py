@@ -13,6 +13,7 @@ from multi_x_serverless.adaptation.check_solver import check_solver
 from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, solve_workflow
 from multi_x_serverless.adaptation.staging import KEEP_PLANS, KEEP_PLANS_S, stage_plan
+from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import PlanStore, Waiting, physical_name
@@ -150,7 +151,7 @@ def test_plans_do_not_pile_up_while_migrations_fail(cloud: FakeCloud) -> None:
     for day in range(100):
         cloud.time += 86_400.0
         new = replace(plan, created_at=cloud.now(), expires_at=cloud.now() + PLAN_LIFETIME_S, problem_hash=HASHES[day])
-        assert stage_plan(cloud, new, DOCUMENTS[day]).warnings == ()
+        assert stage_plan(cloud, deployed_workflow(cloud, WORKFLOW_ID), new, DOCUMENTS[day]).warnings == ()
     young = round(KEEP_PLANS_S / 86_400.0)
     assert young > KEEP_PLANS
     assert len(PlanStore(cloud).versions(WORKFLOW_ID)) == young + 2, "that in force, and that of this very moment"
@@ -176,7 +177,7 @@ def test_a_plan_is_staged_although_old_ones_cannot_be_forgotten(cloud: FakeCloud
     plan = PlanStore(cloud).active(WORKFLOW_ID)
     assert plan is not None
     cloud.key_value.faults.before = refuse
-    staged = stage_plan(cloud, plan, b"{}")
+    staged = stage_plan(cloud, deployed_workflow(cloud, WORKFLOW_ID), plan, b"{}")
     assert staged.warnings == ("old plans could not be forgotten: throttled.",)
     cloud.key_value.faults.reset()
     assert PlanStore(cloud).staged(WORKFLOW_ID) == staged.plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +10,16 @@ import pytest
 
 from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.signals import collect_signals, read_signals
-from multi_x_serverless.adaptation.statistics import read_statistics
+from multi_x_serverless.adaptation.statistics import read_statistics, store_statistics
 from multi_x_serverless.adaptation.statistics_work import collect_statistics
 from multi_x_serverless.adaptation.status import workflow_status
-from multi_x_serverless.cloud.ports import Key
-from multi_x_serverless.cloud.tables import physical_name
+from multi_x_serverless.adaptation.workflows import deployed_workflow
+from multi_x_serverless.cloud.ports import Cloud, Key
+from multi_x_serverless.cloud.tables import physical_name, workflow_table
 from multi_x_serverless.errors import CloudError, UnknownWorkflowError
-from multi_x_serverless.model.statistics import Gap
+from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.model.statistics import Gap, WorkflowStatistics
+from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.observation.sync import forget_sync
 from tests.fakes import FakeCloud
@@ -77,8 +81,30 @@ def test_a_history_that_cannot_be_read_keeps_the_last_statistics(cloud: FakeClou
     )
     collected = collect_statistics(cloud)
     assert collected.refreshed == ()
-    assert str(collected.failures[WORKFLOW_ID]) == "throttled."
+    assert collected.failures == {WORKFLOW_ID: "throttled."}
     assert read_statistics(cloud, WORKFLOW_ID) == before
+
+
+def test_a_workflow_that_fails_in_whatever_way_loses_no_other(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = deployed_workflow(cloud, WORKFLOW_ID)
+    table = workflow_table(cloud)
+    table.put(Key("aaa-0.0.1"), replace(record, workflow_id="aaa-0.0.1"))
+    cloud.key_value.put(cloud.system_region, physical_name("workflows"), Key("bbb-0.0.1"), {"document": "{}"})
+
+    def defective(cloud: Cloud, record: WorkflowRecord, history: Sequence[ObservedRun]) -> WorkflowStatistics:
+        if record.workflow_id == "aaa-0.0.1":
+            raise KeyError("edge")
+        return store_statistics(cloud, record, history)
+
+    monkeypatch.setattr("multi_x_serverless.adaptation.statistics_work.store_statistics", defective)
+    collected = collect_statistics(cloud)
+    assert [found.workflow_id for found in collected.refreshed] == [WORKFLOW_ID]
+    assert list(collected.failures) == ["aaa-0.0.1", "bbb-0.0.1"]
+    assert "a defect of the program met it" in collected.failures["aaa-0.0.1"]
+    assert "KeyError: 'edge'" in collected.failures["aaa-0.0.1"]
+    assert "schema" in collected.failures["bbb-0.0.1"]
 
 
 def test_summarising_is_in_the_ledger_with_the_collections_of_the_day(

@@ -42,7 +42,11 @@ def test_equal_limits_decide_nothing() -> None:
     ("before", "after", "home", "changes", "said"),
     [
         (plan(hard=2), plan(), plan(), True, "the plan in force breaks 2 hard"),
-        (plan(), plan(hard=1), plan(hard=3), False, "the plan in force breaks 0 hard"),
+        (plan(hard=2), plan(hard=1), plan(), True, "the plan in force breaks 2 hard"),
+        (plan(), plan(hard=1), plan(hard=3), True, "the plan in force ends, breaks 3 hard"),
+        (plan(), plan(soft=1), plan(soft=5), True, "the plan in force ends, breaks 5 soft"),
+        (plan(), plan(soft=1), plan(soft=1), False, "the plan in force breaks 0 soft"),
+        (plan(), plan(soft=1), plan(), False, "the plan in force breaks 0 soft"),
         (
             plan(soft=1),
             plan(soft=1),

@@ -178,6 +178,16 @@ def writes_of(cloud: FakeCloud, table: str) -> set[str]:
     }
 
 
+def test_a_workflow_whose_record_cannot_be_read_is_told_and_hides_no_other(
+    terminal: Terminal, cloud: FakeCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.key_value.put(cloud.system_region, physical_name("workflows"), Key("broken-0.0.1"), {"document": "{}"})
+    assert terminal.run("workflow") == 1
+    output = capsys.readouterr()
+    assert WORKFLOW_ID in output.out
+    assert "statistics of broken-0.0.1 were not refreshed: " in output.err
+
+
 def test_json_has_what_the_tables_have(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
     assert terminal.run("all", output="json") == 0
     document = json.loads(capsys.readouterr().out)

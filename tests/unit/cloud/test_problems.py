@@ -7,28 +7,32 @@ from dataclasses import replace
 import pytest
 
 from multi_x_serverless.adaptation.staging import stage_plan
+from multi_x_serverless.cloud.ports import Key
 from multi_x_serverless.cloud.problems import ProblemStore
-from multi_x_serverless.cloud.tables import PlanStore, create_tables
+from multi_x_serverless.cloud.tables import PlanStore, create_tables, workflow_table
 from multi_x_serverless.errors import CloudError, CorruptedStateError
 from multi_x_serverless.model.plan import Plan, home_plan
 from tests.fakes import FakeCloud
+from tests.unit.model.test_workflow_record import RECORD as EXAMPLE
 from tests.unit.observation.records import diamond
 
 WORKFLOW_ID = "text-0.0.1"
 HOME = "us-east-1"
+RECORD = replace(EXAMPLE, workflow_id=WORKFLOW_ID)
 
 
 @pytest.fixture
 def cloud() -> FakeCloud:
     cloud = FakeCloud()
     create_tables(cloud, cloud.regions)
+    workflow_table(cloud).put(Key(WORKFLOW_ID), RECORD)
     return cloud
 
 
 def stage(cloud: FakeCloud, document: bytes) -> Plan:
     plan = home_plan(WORKFLOW_ID, diamond(), HOME, version=0, created_at=1.0, expires_at=2.0)
     problem_hash = ProblemStore(cloud).put(WORKFLOW_ID, document)
-    staged = stage_plan(cloud, replace(plan, solver="fine-grained", problem_hash=problem_hash), document)
+    staged = stage_plan(cloud, RECORD, replace(plan, solver="fine-grained", problem_hash=problem_hash), document)
     assert staged.warnings == ()
     return staged.plan
 
@@ -78,7 +82,7 @@ def test_nothing_of_a_removed_workflow_stays_and_nothing_of_another_goes(cloud: 
 def test_a_plan_is_staged_although_its_document_cannot_be_kept(cloud: FakeCloud) -> None:
     plan = home_plan(WORKFLOW_ID, diamond(), HOME, version=0, created_at=1.0, expires_at=2.0)
     cloud.faults.before = lambda call: CloudError("no room.") if call.operation == "put_object" else None
-    staged = stage_plan(cloud, plan, b"{}")
+    staged = stage_plan(cloud, RECORD, plan, b"{}")
     assert PlanStore(cloud).staged(WORKFLOW_ID) == staged.plan
     (warning,) = staged.warnings
     assert "could not be kept" in warning

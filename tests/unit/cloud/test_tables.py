@@ -74,6 +74,7 @@ def test_removed_workflow_leaves_no_plan(cloud: FakeCloud) -> None:
     assert plans.active("text-0.0.1") is None
     assert plans.staged("text-0.0.1") is None
     assert plans.versions("text-0.0.1") == ()
+    assert plans.add(plan()).version == 2, "no number is used again: logs that were kept tell of runs by it"
 
 
 def test_lock_is_exclusive_until_released_or_expired(cloud: FakeCloud) -> None:

@@ -133,7 +133,12 @@ def replica_of(cloud: FakeCloud, record: WorkflowRecord, region: str) -> PlanRep
 
 
 def left_behind(cloud: FakeCloud) -> dict[str, dict[str, object]]:
-    """Everything there is but the tables themselves and a lock that could not be given back."""
+    """Everything there is but the tables themselves, a lock that could not be given back, and numbers of last plans."""
     contents = cloud.contents()
-    items = {key: item for key, item in contents.pop("items", {}).items() if " multi-x-serverless-locks " not in key}
+    items = {
+        key: item
+        for key, item in contents.pop("items", {}).items()
+        if " multi-x-serverless-locks " not in key
+        and not (" multi-x-serverless-plan_pointers " in key and key.endswith(" last"))
+    }
     return {**contents, **({"items": items} if items else {})}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import replace
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +26,8 @@ from multi_x_serverless.errors import (
     InvalidConfigurationError,
     InvalidWorkflowError,
 )
-from multi_x_serverless.model.deployments import Deployments
+from multi_x_serverless.model.deployments import Deployment, Deployments
+from multi_x_serverless.model.graph import CallStep, Edge, Graph, Node
 from multi_x_serverless.sdk.environment import ACCOUNT, BUCKET_PREFIX, FUNCTION, TABLE_PREFIX
 from tests.fakes import FakeCloud
 from tests.unit.deployment.conftest import no_sleep
@@ -226,6 +229,38 @@ def test_only_functions_that_changed_at_home_are_kept_with_a_deployment(cloud: F
     assert deployments_of(cloud) == [*before, (cloud.now(), before[0][1], ("left",))]
     deploy(cloud, make_project(project, source, CONFIGURATION + "solver: heuristic\n"))
     assert deployments_of(cloud)[-1][2] == ("first", "join", "left"), "one package for all"
+
+
+def test_a_record_that_is_full_of_past_deployments_drops_the_oldest(
+    cloud: FakeCloud, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Graphs that change with each deployment, up to what an item can hold."""
+    deploy(cloud, project)
+    full, random = check_consistent(cloud), Random(1)
+    deployments = full.deployments
+    for number in range(40):
+        names = [f"step_{random.getrandbits(64):x}" for _ in range(20)]
+        nodes = tuple(Node(f"{name}:x:{at}", name, False) for at, name in enumerate(names))
+        edges = tuple(Edge(0, at, (CallStep("app.py", at, at),), conditional=False) for at in range(1, len(names)))
+        graph = Graph(nodes, edges)
+        entry = Deployment(cloud.now(), f"m{number}", graph.id, "us-east-1", 0.1, tuple(names))
+        deployments = deployments.followed_by(entry, graph)
+    full = replace(full, deployments=deployments)
+    room = len(zlib.compress(full.to_document(), 6))
+    monkeypatch.setattr("multi_x_serverless.cloud.documents.MAXIMUM_STORED_BYTES", room)
+    workflow_table(cloud).put(Key(WORKFLOW_ID), full)
+
+    (project / "app.py").write_text((project / "app.py").read_text() + "\n# other\n")
+    deploy(cloud, project)
+    record = check_consistent(cloud)
+    kept = record.deployments.entries
+    assert kept[-1].manifest_id == record.manifest_id
+    assert 0 < len(kept) < len(deployments.entries)
+    assert kept[:-1] == deployments.entries[-len(kept) + 1 :], "the newest"
+    assert set(record.deployments.graphs) == {entry.graph_id for entry in kept}
+    stage(cloud, left="ca-central-1")
+    migrate(cloud, WORKFLOW_ID)
+    check_consistent(cloud)
 
 
 def test_nothing_of_another_graph_or_home_counts_but_all_is_known(cloud: FakeCloud, project: Path) -> None:

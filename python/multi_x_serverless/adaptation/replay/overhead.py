@@ -109,7 +109,7 @@ class OverheadModel:
     def copies(
         self, new: Iterable[FunctionPlace], present: Iterable[FunctionPlace], intensity: Mapping[str, float]
     ) -> Overhead:
-        """Copies of the package to regions that had no function yet."""
+        """Copies of the package to regions that had no function, and so no package, yet."""
         gigabytes = self.package_bytes / BYTES_PER_GB
         regions = {region for _, region in new} - {region for _, region in present}
         return total(

@@ -66,7 +66,7 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...], forget
             )
     reports = collected.reports
     refreshed = () if statistics is None or collector == "performance" else statistics.refreshed
-    failures = {} if statistics is None else {name: str(error) for name, error in statistics.failures.items()}
+    failures = {} if statistics is None else dict(statistics.failures)
     if settings.is_json:
         members = {
             "collectors": [asdict(report) for report in reports],

@@ -25,6 +25,8 @@ def command(settings: Settings, workflow_id: str, keep_logs: bool, delete_object
     """Delete the workflow WORKFLOW_ID with everything it made, and its history.
 
     Its objects are data and stay, unless --objects is given; 'objects delete WORKFLOW_ID --all' deletes them later.
+
+    While a check, a sync or another command works on it, nothing is removed; try again when that has ended.
     """
     with settings.open_cloud() as cloud:
         from multi_x_serverless.adaptation.removal import remove_workflow
