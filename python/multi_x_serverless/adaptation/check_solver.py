@@ -29,6 +29,7 @@ from multi_x_serverless.adaptation.check_closing import CheckClosing, SeenRuns
 from multi_x_serverless.adaptation.check_work import CheckWork
 from multi_x_serverless.adaptation.collection_warnings import warning_lines
 from multi_x_serverless.adaptation.day_schedule import (
+    SOME_RUNS,
     Day,
     DaySchedule,
     SignalPrices,
@@ -76,10 +77,8 @@ from multi_x_serverless.solving.problem import Signals, SolveSettings
 from multi_x_serverless.solving.simulation import Simulator
 from multi_x_serverless.solving.solution import plan_from_solution
 
-SHORTEST_RATE_S = 86_400.0
+SHORTEST_RATE_S = DAY_S
 """A rate is read from a day of history at least: a burst of tests in an hour is not the rate of a week."""
-
-_SOME_RUNS = 1e-9
 
 TIME_TO_CLOSE_S = 60.0
 """What is left of a caller's time is kept for what follows a solve: two plans compared over 24 hours, some writes."""
@@ -206,7 +205,7 @@ class _Check:
         self._lease = lease
         cloud, record, workflow_id = self._cloud, self._record, self._record.workflow_id
         self._sync()
-        since = cloud.now() - KEEP_DAYS * 86_400.0
+        since = cloud.now() - KEEP_DAYS * DAY_S
         recent = History(cloud).runs(workflow_id, since=since)
         # The collectors learn from them, and whoever looks at the workflow sees what the decision rests on.
         store_statistics(cloud, record, recent)
@@ -327,8 +326,7 @@ class _Check:
         complete = [run for run in history if run.status == "complete"]
         routed = expected_runs * DAY_S / PLAN_LIFETIME_S * (1.0 - record.configuration.home_share)
         return Day(
-            # Where no run follows a plan, its hours are compared all the same.
-            runs_by_hour(history, max(routed, _SOME_RUNS)),
+            runs_by_hour(history, max(routed, SOME_RUNS)),
             SwitchingPrices(node_loads(model_of(record), complete), SignalPrices(signals)),
         )
 
@@ -350,7 +348,7 @@ class _Check:
         """
         observed_s = min(PLAN_LIFETIME_S, now - history[0].started_at)
         if observed_s < SHORTEST_RATE_S:
-            return self._record.configuration.estimated_invocations_per_month * PLAN_LIFETIME_S / (30.0 * 86_400.0)
+            return self._record.configuration.estimated_invocations_per_month * PLAN_LIFETIME_S / (30.0 * DAY_S)
         lately = number_of_runs(run for run in history if run.started_at >= now - observed_s)
         return lately / observed_s * PLAN_LIFETIME_S
 

@@ -35,6 +35,9 @@ _ROUNDING = 1e-9
 _TIE = 1e-7
 """Weight of an objective against the one before it: it decides where that one leaves a tie."""
 
+SOME_RUNS = 1e-9
+"""Runs of an hour in which none follows a plan: its placements are compared all the same."""
+
 
 @dataclass(frozen=True)
 class NodeLoad:

@@ -36,6 +36,7 @@ from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.plan import Metrics, Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.solving.accounting import Accounting
 from multi_x_serverless.solving.model_constants import TransmissionPreset
@@ -146,7 +147,7 @@ def savings_report(cloud: Cloud, workflow_id: str, preset: TransmissionPreset) -
     plan = PlanStore(cloud).active(workflow_id)
     if plan is None:
         raise NotEnoughDataError(f"'{workflow_id}' has no active plan: deploy it first.")
-    recent = History(cloud).runs(workflow_id, since=cloud.now() - KEEP_DAYS * 86_400.0)
+    recent = History(cloud).runs(workflow_id, since=cloud.now() - KEEP_DAYS * DAY_S)
     experiment = experiment_of(record, recent)
     accounting = accounting_of(cloud, record, experiment.runs, read_signals(cloud), preset)
     observed = observed_savings(experiment.runs, plan.version, record.home_region, accounting)

@@ -15,6 +15,7 @@ from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.solving.engine import LoadedProblem
@@ -22,7 +23,7 @@ from multi_x_serverless.solving.frontier import HourFrontier
 from multi_x_serverless.solving.problem import SolveSettings, build_problem, regions_of
 from multi_x_serverless.solving.solution import Solution, plan_from_solution
 
-PLAN_LIFETIME_S = 7 * 86_400.0
+PLAN_LIFETIME_S = 7 * DAY_S
 """A plan rests on the intensities of a day like those of the week before; after a week it is out of date."""
 
 
@@ -69,7 +70,7 @@ def build_workflow_problem(
         NotEnoughDataError: There is no run or no signal yet, or a signal is too old.
     """
     if runs is None:
-        runs = History(cloud).runs(record.workflow_id, since=cloud.now() - KEEP_DAYS * 86_400.0)
+        runs = History(cloud).runs(record.workflow_id, since=cloud.now() - KEEP_DAYS * DAY_S)
     signals = read_signals(cloud)
     model = model_of(record)
     warnings = check_ages(signals, regions_of(model), cloud.now())

@@ -16,6 +16,7 @@ from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.statistics import WorkflowStatistics
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.solving.problem import SolveSettings
@@ -75,7 +76,7 @@ def workflow_status(cloud: Cloud, workflow_id: str, *, last: int = 5) -> Workflo
     """
     record = deployed_workflow(cloud, workflow_id)
     plans = PlanStore(cloud)
-    recent = History(cloud).runs(workflow_id, since=cloud.now() - KEEP_DAYS * 86_400.0)
+    recent = History(cloud).runs(workflow_id, since=cloud.now() - KEEP_DAYS * DAY_S)
     runs = runs_of_graph(record, recent)
     by_plan: dict[int, list[ObservedRun]] = {}
     for run in runs:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from multi_x_serverless.adaptation.day_schedule import Day, SwitchingPrices, choose_day_schedule
+from multi_x_serverless.adaptation.day_schedule import SOME_RUNS, Day, SwitchingPrices, choose_day_schedule
 from multi_x_serverless.adaptation.renewal import RENEW_BEFORE_S
 from multi_x_serverless.adaptation.replay.expectation import expected_day
 from multi_x_serverless.adaptation.replay.overhead import ExpectedStarts, FunctionPlace, OverheadModel, total
@@ -32,8 +32,6 @@ LIFETIME_HOURS = round(PLAN_LIFETIME_S / SECONDS_PER_HOUR)
 RENEW_BEFORE_HOURS = round(RENEW_BEFORE_S / SECONDS_PER_HOUR)
 
 HOURS_OF_THE_DAY = range(HOURS_PER_DAY)
-
-SOME_RUNS = 1e-9
 
 
 @dataclass(frozen=True)
@@ -227,7 +225,6 @@ class Weighing:
         current = all_home if in_force is None else in_force.plan.by_hour
         routed = 1.0 - self.home_share
         day = Day(
-            # Where no run follows a plan, its hours are compared all the same.
             tuple(max(runs * routed, SOME_RUNS) for runs in known.runs_by_hour),
             SwitchingPrices(self.overhead.loads, ExpectedStarts(self.overhead, expected)),
         )

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
 from multi_x_serverless.model.plan import Plan
+from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.report.page.markup import Markup, element, join
-from multi_x_serverless.report.page.report_data import HOURS, ReportData
+from multi_x_serverless.report.page.report_data import ReportData
 from multi_x_serverless.report.page.table_markup import table
 from multi_x_serverless.report.savings_tables import EXPECTED_DATA, OBSERVED_DATA, WAITING
 from multi_x_serverless.report.tables import Column, Table
@@ -67,7 +68,7 @@ def moment(value: float) -> str:
 def _proof(plan: Plan) -> str:
     """How good the placements are known to be, by hours."""
     hours: dict[str, list[int]] = {}
-    for hour in range(HOURS):
+    for hour in range(HOURS_PER_DAY):
         hours.setdefault(plan.at(hour).certificate.status, []).append(hour)
     if set(hours) == {"declared"}:
         return ""
@@ -75,7 +76,7 @@ def _proof(plan: Plan) -> str:
     for members in hours.values():
         certificates = [plan.at(hour).certificate for hour in members]
         found = proof([(entry.status, entry.gap) for entry in certificates], of=f"its {certificates[0].objective}")
-        when = "all hours" if len(members) == HOURS else f"hours {hour_ranges(members)}"
+        when = "all hours" if len(members) == HOURS_PER_DAY else f"hours {hour_ranges(members)}"
         parts.append(f"{found} ({when})")
     return "; ".join(parts)
 

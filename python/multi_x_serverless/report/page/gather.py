@@ -20,7 +20,8 @@ from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import as_number
 from multi_x_serverless.model.plan import Metrics, Plan
 from multi_x_serverless.model.signals import Region
-from multi_x_serverless.report.page.report_data import HOURS, ReportData, ReportRegion, TradeOffPoint, TradeOffs
+from multi_x_serverless.model.units import HOURS_PER_DAY
+from multi_x_serverless.report.page.report_data import ReportData, ReportRegion, TradeOffPoint, TradeOffs
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
 
@@ -57,7 +58,7 @@ def gather_report(cloud: Cloud, savings: SavingsReport) -> ReportData:
     trade_offs = None
     if problem is not None:
         try:
-            trade_offs = find_trade_offs(problem, plan, int(made_at // 3600) % HOURS)
+            trade_offs = find_trade_offs(problem, plan, int(made_at // 3600) % HOURS_PER_DAY)
         except MultiXServerlessError as error:
             obstacle = f"What plan {plan.version} was made of cannot be solved again: {error}"
     map_source = data.source_of("land_outlines.json")

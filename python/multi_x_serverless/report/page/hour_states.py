@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import orjson
 
+from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.report.page.map_drawing import Pair, crossings
 from multi_x_serverless.report.page.markup import unbroken
 from multi_x_serverless.report.page.region_keys import RegionKey
-from multi_x_serverless.report.page.report_data import HOURS, ReportData
+from multi_x_serverless.report.page.report_data import ReportData
 from multi_x_serverless.report.wording import counted, grams, relative
 
 MOST_NAMED = 5
@@ -29,7 +30,9 @@ def crossed_pairs(report: ReportData, keys: Sequence[RegionKey]) -> tuple[Pair, 
     """Pairs of regions between which calls go at some hour."""
     order = {key.region: index for index, key in enumerate(keys)}
     return tuple(
-        sorted({pair for hour in range(HOURS) for pair in crossings(report.graph, report.placement(hour), order)})
+        sorted(
+            {pair for hour in range(HOURS_PER_DAY) for pair in crossings(report.graph, report.placement(hour), order)}
+        )
     )
 
 
@@ -86,7 +89,7 @@ def hour_document(report: ReportData, keys: Sequence[RegionKey], pairs: Sequence
                     if pair in crossings(report.graph, report.placement(hour), order)
                 ],
             }
-            for hour in range(HOURS)
+            for hour in range(HOURS_PER_DAY)
         ],
     }
     # "<" only occurs in strings, where it can as well be written so: no "</script" or "<!--" is left.

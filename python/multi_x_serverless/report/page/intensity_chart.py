@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.report.page.markup import Markup, element, number
 from multi_x_serverless.report.page.region_keys import RegionKey
-from multi_x_serverless.report.page.report_data import HOURS, ReportData, ReportRegion
+from multi_x_serverless.report.page.report_data import ReportData, ReportRegion
 from multi_x_serverless.report.page.scales import Scale, ticks
 
 WIDTH, HEIGHT = 640.0, 382.0
@@ -15,7 +16,7 @@ _LEFT, _RIGHT, _TOP = 74.0, 42.0, 14.0
 _LINES_END, _BARS_START, _BARS_END = 222.0, 240.0, 338.0
 _LABEL_HEIGHT = 17.0
 _LEAST_FOR_LETTER = 13.0  # height of a part of a column
-_HOUR_WIDTH = (WIDTH - _LEFT - _RIGHT) / HOURS
+_HOUR_WIDTH = (WIDTH - _LEFT - _RIGHT) / HOURS_PER_DAY
 _EVERY = 6  # hours between two marks
 
 
@@ -64,7 +65,10 @@ def draw_intensities(report: ReportData, keys: Sequence[RegionKey], hour: int) -
         *_letters([(key, scale(values[-1])) for key, values in known]),
         *_columns(report, keys),
         *_hours(),
-        *(_hover(report, [report.region(key.region) for key, _ in known], others, index) for index in range(HOURS)),
+        *(
+            _hover(report, [report.region(key.region) for key, _ in known], others, index)
+            for index in range(HOURS_PER_DAY)
+        ),
         class_="chart",
         role="img",
         aria_labelledby="intensity-title intensity-description",
@@ -114,7 +118,7 @@ def _letters(ends: Sequence[tuple[RegionKey, float]]) -> list[Markup]:
 def _columns(report: ReportData, keys: Sequence[RegionKey]) -> list[Markup]:
     parts = []
     nodes = len(report.graph.nodes)
-    for hour in range(HOURS):
+    for hour in range(HOURS_PER_DAY):
         counts = Counter(report.placement(hour))
         bottom = _BARS_END
         for key in keys:
@@ -149,12 +153,12 @@ def _columns(report: ReportData, keys: Sequence[RegionKey]) -> list[Markup]:
 def _hours() -> list[Markup]:
     return [
         element("text", f"{hour:02}:00", x=hour_x(hour), y=_BARS_END + 22, class_=_anchor(hour))
-        for hour in range(0, HOURS + 1, _EVERY)
+        for hour in range(0, HOURS_PER_DAY + 1, _EVERY)
     ]
 
 
 def _anchor(hour: int) -> str:
-    return "tick start" if hour == 0 else "tick end" if hour == HOURS else "tick"
+    return "tick start" if hour == 0 else "tick end" if hour == HOURS_PER_DAY else "tick"
 
 
 def _hover(report: ReportData, known: Sequence[ReportRegion], others: Sequence[ReportRegion], hour: int) -> Markup:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.report.page.graph_drawing import draw_graph
 from multi_x_serverless.report.page.hour_states import clock, hour_sentence
 from multi_x_serverless.report.page.intensity_chart import further_regions
 from multi_x_serverless.report.page.map_drawing import Pair, draw_map
 from multi_x_serverless.report.page.markup import Markup, element
 from multi_x_serverless.report.page.region_keys import RegionKey
-from multi_x_serverless.report.page.report_data import HOURS, ReportData
+from multi_x_serverless.report.page.report_data import ReportData
 from multi_x_serverless.report.page.table_markup import table
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import hour_ranges
@@ -55,7 +56,7 @@ def _controls(hour: int) -> Markup:
             type="range",
             id="hour",
             min=0,
-            max=HOURS - 1,
+            max=HOURS_PER_DAY - 1,
             step=1,
             value=hour,
             aria_valuetext=clock(hour),
@@ -140,7 +141,7 @@ def _map_note(report: ReportData, keys: Sequence[RegionKey]) -> Markup | None:
 def placement_table(report: ReportData) -> Table:
     """Region of every node at all hours; hours that place alike share a column."""
     groups: dict[tuple[str, ...], list[int]] = {}
-    for hour in range(HOURS):
+    for hour in range(HOURS_PER_DAY):
         groups.setdefault(report.placement(hour), []).append(hour)
     return Table(
         "Region per node and hours (UTC)",
@@ -160,5 +161,7 @@ def intensity_table(report: ReportData, keys: Sequence[RegionKey]) -> Table:
     return Table(
         "Carbon intensity by hour (UTC), gCO2eq/kWh",
         (Column("hour", is_whole=True), *(Column(region, is_number=True) for region in known)),
-        tuple((f"{hour:02}:00", *(f"{values[hour]:.0f}" for values in known.values())) for hour in range(HOURS)),
+        tuple(
+            (f"{hour:02}:00", *(f"{values[hour]:.0f}" for values in known.values())) for hour in range(HOURS_PER_DAY)
+        ),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from multi_x_serverless.errors import InvalidDocumentError
+from multi_x_serverless.model.units import HOURS_PER_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from multi_x_serverless.model.graph import Graph
     from multi_x_serverless.model.ledger import LedgerEntry
     from multi_x_serverless.model.plan import Metrics, Plan
-
-HOURS = 24
 
 IntensityOrigin: TypeAlias = Literal["problem", "signals"]
 """``problem``: what the plan was made with. ``signals``: what was collected last, as that was not kept."""
@@ -41,7 +40,7 @@ class ReportRegion:
 
     def __post_init__(self) -> None:
         intensity = self.intensity_gco2eq_per_kwh
-        if intensity is not None and len(intensity) != HOURS:
+        if intensity is not None and len(intensity) != HOURS_PER_DAY:
             raise InvalidDocumentError("report", self.code, f"has {len(intensity)} hours of carbon intensity")
         if (self.latitude is None) != (self.longitude is None):
             raise InvalidDocumentError("report", self.code, "has one half of a place")
@@ -139,4 +138,4 @@ class ReportData:
     @property
     def hour_made(self) -> int:
         """UTC hour (0-23) in which this was put together."""
-        return int(self.made_at // 3600) % HOURS
+        return int(self.made_at // 3600) % HOURS_PER_DAY
