@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from multi_x_serverless.adaptation import statistics_work
-from multi_x_serverless.adaptation.comparison import Interval, Saving
+from multi_x_serverless.adaptation.comparison import Interval
 from multi_x_serverless.adaptation.dead_letters import GivenUpMessage
 from multi_x_serverless.adaptation.ledger import Ledger, Spending
 from multi_x_serverless.adaptation.net_savings import Amount, MeasuredAmount, NetSaving, OverheadItem, Predicted
@@ -44,7 +44,7 @@ from tests.unit.cli.golden import check_golden, table_settings
 from tests.unit.core.documents import ENTRY, JOIN, LABEL, RESIZE, dump, fan_out_problem
 from tests.unit.deployment.projects import WORKFLOW_ID, stage
 from tests.unit.observation.records import diamond
-from tests.unit.report.page.reports import sample
+from tests.unit.report.page.reports import OBSERVED
 from tests.unit.solving.workflows import embedded_signals, observed_runs, workflow
 
 SETTINGS = SolveSettings(hours=(3, 12), scenarios=200, validation_scenarios=400)
@@ -196,26 +196,6 @@ def test_attempts_before_the_one_that_finished_are_called_so_and_traced_to_the_d
 def test_dead_letters(capsys: pytest.CaptureFixture[str]) -> None:
     show_letters([LETTER])
     check_golden("dead_letters", capsys.readouterr().out)
-
-
-OBSERVED = Observed(
-    plan=sample(108, Average(0.0002, 2.1e-6, 1.31), Average(1e-5, 1e-8, 0.01)),
-    control=sample(12, Average(0.0005, 2.0e-6, 1.25), Average(4e-5, 3e-8, 0.03)),
-    other_home=sample(120, Average(0.00052, 2.0e-6, 1.24), Average(1e-5, 1e-8, 0.01)),
-    plan_runs=108,
-    control_runs=12,
-    failed_plan_runs=2,
-    failed_control_runs=0,
-    strata=2,
-    carbon=Saving(0.6, 0.52, 0.67),
-    cost=Saving(-0.05, -0.08, -0.02),
-    runtime=Saving(-0.048, -0.1, 0.002),
-    obstacle="",
-    provenance={
-        "energy": "modelled from observed durations, memory, CPU time and bytes; no meter was read",
-        "carbon": "made up, 2023; of the hour in which each run started",
-    },
-)
 
 
 SPENT = Spending(solves=3, migrations=2, cpu_s=0.4, carbon_gco2eq=0.00291, cost_usd=0.000152)
