@@ -26,8 +26,9 @@ from multi_x_serverless.observation.trace import NodeTrace, RunTrace
 from multi_x_serverless.report.tables import Column
 from tests.unit.adaptation.deployed import add_runs, deployed_example
 from tests.unit.cli.golden import table_settings
-from tests.unit.cli.test_golden_output import OBSERVED, report
+from tests.unit.cli.test_golden_output import report
 from tests.unit.deployment.projects import WORKFLOW_ID
+from tests.unit.report.page.reports import OBSERVED
 
 WIDTHS = (60, 80, 100, 110)
 RUN_IDS = ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210")
