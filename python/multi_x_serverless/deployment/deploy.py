@@ -63,6 +63,7 @@ from multi_x_serverless.deployment.state import (
 from multi_x_serverless.errors import DeploymentError, MultiXServerlessError
 from multi_x_serverless.model.deployments import Deployments
 from multi_x_serverless.model.plan import Plan, home_plan
+from multi_x_serverless.model.units import DAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,7 @@ if TYPE_CHECKING:
         WorkflowRecord,
     )
 
-HOME_PLAN_LIFETIME_S = 10 * 365 * 24 * 3600.0
+HOME_PLAN_LIFETIME_S = 10 * 365 * DAY_S
 """The home-only plan rests on no data that could grow old; what it says also holds when it has expired."""
 
 
