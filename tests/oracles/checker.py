@@ -36,6 +36,7 @@ class Fate:
     received_bytes: Mapping[str, Mapping[str, float]]
     payload_bytes: tuple[float, ...]
     offset_fraction: tuple[float, ...]
+    awaited_round_trips: tuple[float, ...]
     trigger_bytes: float
 
 
@@ -220,6 +221,9 @@ class Checker:
             offset_fraction=tuple(
                 edge["offset_fraction"][run] if called[index] else 1.0 for index, edge in enumerate(edges)
             ),
+            awaited_round_trips=tuple(
+                (edge.get("awaited_round_trips") or [None] * self.runs)[run] or 0.0 for edge in edges
+            ),
             trigger_bytes=self.problem["observations"]["trigger_bytes"][run],
         )
 
@@ -292,6 +296,7 @@ class Checker:
             offset_fraction=tuple(
                 prior["offset_fraction"] if flag else 1.0 for prior, flag in zip(priors["edges"], called, strict=True)
             ),
+            awaited_round_trips=(0.0,) * len(self.edges),
             trigger_bytes=priors["trigger_bytes"],
         )
 
@@ -404,9 +409,13 @@ class Checker:
 
     def edge_cost(self, fate: Fate, edge: int, source: str, target: str) -> float:
         """USD that depend on the regions of both ends of one edge."""
+        caller = self.nodes[self.edges[edge]["from"]]
+        gb_second: float = self.problem["prices"][source]["lambda_usd_per_gb_s"][caller["architecture"]]
+        memory_gb: float = caller["memory_mb"] / 1024.0
+        waiting = self._waited(fate, edge, source, target) * gb_second * memory_gb
         if not fate.called[edge]:
-            return 0.0
-        total = self._moved_gb(fate, edge) * self._egress(source, target)
+            return waiting
+        total = waiting + self._moved_gb(fate, edge) * self._egress(source, target)
         if not self.joins[self.edges[edge]["to"]]:
             total += self._message_cost(target, fate.payload_bytes[edge])
         return total
@@ -490,7 +499,26 @@ class Checker:
 
     def edge_carbon(self, fate: Fate, edge: int, source: str, target: str, hour: int) -> float:
         """gCO2eq that depend on the regions of both ends of one edge."""
-        return self._moved_gb(fate, edge) * self._route(source, target, hour) if fate.called[edge] else 0.0
+        waited = self._waited(fate, edge, source, target)
+        total = self._energy(self.edges[edge]["from"], source, waited, 0.0) * self._intensity(source, hour)
+        if fate.called[edge]:
+            total += self._moved_gb(fate, edge) * self._route(source, target, hour)
+        return total
+
+    def _waited(self, fate: Fate, edge: int, source: str, target: str) -> float:
+        """Seconds that the caller only waits for the other region to accept the call; equal parts of what overlaps."""
+        trips = fate.awaited_round_trips[edge]
+        if source == target or not trips:
+            return 0.0
+        caller = self.edges[edge]["from"]
+        overlapping = sum(
+            1
+            for other, count in zip(self.edges, fate.awaited_round_trips, strict=True)
+            if other["from"] == caller and count
+        )
+        longer = max(0.0, self._round_trip(source, target) - self._round_trip(source, source))
+        size = self._sent_bytes(edge, fate.payload_bytes[edge]) if fate.called[edge] else 0.0
+        return (trips * longer + self._transfer(source, target, size)) / overlapping
 
     def _trigger_carbon(self, fate: Fate, region: str, hour: int) -> float:
         trigger = self.problem["trigger"]

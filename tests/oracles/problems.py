@@ -167,7 +167,7 @@ def _random_observations(
         }
         for name in names
     }
-    edge_columns: list[dict[str, list[float | None]]] = [
+    edge_columns: list[dict[str, Any]] = [
         {"called": [], "payload_bytes": [], "offset_fraction": [], "latency_s": []} for _ in edges
     ]
     median = {name: source.uniform(0.05, 2.0) for name in names}
@@ -207,6 +207,8 @@ def _random_observations(
                 )
                 entries["offset_fraction"].append(source.choice([1.0, source.random()]) if called else None)
                 entries["latency_s"].append(source.uniform(0.001, 0.3) if called and source.random() < 0.9 else None)
+    if source.random() < 0.5:
+        _make_callers_wait(source, columns, edges, edge_columns)
     weights = {"weights": [source.choice([1.0, 2.5, 40.0]) for _ in range(runs)]} if source.random() < 0.4 else {}
     return {
         "runs": runs,
@@ -215,6 +217,18 @@ def _random_observations(
         "nodes": columns,
         "edges": edge_columns,
     }
+
+
+def _make_callers_wait(
+    source: random.Random,
+    columns: dict[str, Any],
+    edges: list[dict[str, Any]],
+    edge_columns: list[dict[str, Any]],
+) -> None:
+    for edge, entries in zip(edges, edge_columns, strict=True):
+        if source.random() < 0.8:
+            ran = columns[edge["from"]]["ran"]
+            entries["awaited_round_trips"] = [source.choice([0.0, 1.0, 2.0, None]) if flag else None for flag in ran]
 
 
 def _execution_order(names: list[str], edges: list[dict[str, Any]]) -> list[str]:

@@ -26,7 +26,7 @@ def _small_problems(count: int) -> list[tuple[int, dict[str, Any]]]:
     return [next(small) for _ in range(count)]
 
 
-PROBLEMS = _small_problems(80)
+PROBLEMS = _small_problems(120)
 
 
 @pytest.mark.parametrize("problem", [entry[1] for entry in PROBLEMS], ids=[str(entry[0]) for entry in PROBLEMS])

@@ -19,7 +19,8 @@ from multi_x_serverless.model.units import BYTES_PER_GB, MB_PER_GB, SECONDS_PER_
 from multi_x_serverless.solving import model_constants as constants
 from multi_x_serverless.solving.intensity import IntensityHistory
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
-from multi_x_serverless.solving.problem import MEGA, WorkflowModel, exchanged_data, regions_of
+from multi_x_serverless.solving.observations import exchanged_data
+from multi_x_serverless.solving.problem import MEGA, WorkflowModel, regions_of
 
 ENERGY_METHOD = "modelled from observed durations, memory, CPU time and bytes; no meter was read"
 

@@ -16,19 +16,17 @@ from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model import shared_constants
 from multi_x_serverless.model.config import FunctionConfiguration, Limits, WorkflowConfiguration
 from multi_x_serverless.model.graph import Graph
-from multi_x_serverless.model.run import NodeObservation, ObservedRun
+from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.signals import CarbonSignal, PerformanceSignal, PriceSignal
 from multi_x_serverless.solving import model_constants as constants
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
+from multi_x_serverless.solving.observations import observations
 from multi_x_serverless.solving.provenance import provenance
 
 PROBLEM_SCHEMA = "multi-x-serverless/problem"
 PROBLEM_VERSION = 1
 
 MEGA = 1_000_000.0
-
-OUTSIDE = "outside"
-"""Name of everything that is not one of the problem's regions."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +98,7 @@ def build_problem(
     regions = regions_of(workflow)
     _require_signals(regions, signals)
     transmission = TRANSMISSION_PRESETS[settings.transmission]
+    round_trips = _round_trips(regions, signals)
     document: dict[str, Any] = {
         "schema": PROBLEM_SCHEMA,
         "version": PROBLEM_VERSION,
@@ -141,7 +140,7 @@ def build_problem(
         },
         "prices": {region: _prices(region, regions, signals.prices[region]) for region in regions},
         "latency": {
-            "round_trip_s": _round_trips(regions, signals),
+            "round_trip_s": round_trips,
             "bandwidth_bytes_per_s": shared_constants.BANDWIDTH_BYTES_PER_S,
         },
         "protocol": {
@@ -156,7 +155,14 @@ def build_problem(
             region: signals.performance[home].relative_speed / signals.performance[region].relative_speed
             for region in regions
         },
-        "observations": _observations(workflow, regions, usable),
+        "observations": observations(
+            workflow.graph,
+            {name: function.provider.memory_mb for name, function in workflow.functions.items()},
+            workflow.configuration.data_regions,
+            regions,
+            round_trips,
+            usable,
+        ),
         "priors": None,
         "constraints": {
             "hard": _limits(workflow.configuration.constraints.hard),
@@ -255,132 +261,6 @@ def _round_trips(regions: tuple[str, ...], signals: Signals) -> list[list[float]
             row.append(trip.seconds)
         matrix.append(row)
     return matrix
-
-
-def _observations(workflow: WorkflowModel, regions: tuple[str, ...], runs: tuple[ObservedRun, ...]) -> dict[str, Any]:
-    graph = workflow.graph
-    return {
-        "runs": len(runs),
-        # Left out where there is nothing to say, as documents did before runs could stand for several.
-        **({"weights": [run.weight for run in runs]} if any(run.weight != 1.0 for run in runs) else {}),
-        "trigger_bytes": [run.trigger_bytes for run in runs],
-        "nodes": {
-            node.name: _node_columns(
-                index,
-                regions,
-                workflow.functions[node.function].provider.memory_mb,
-                workflow.configuration.data_regions.get(node.function),
-                runs,
-            )
-            for index, node in enumerate(graph.nodes)
-        },
-        "edges": [_edge_columns(index, edge.source, runs) for index, edge in enumerate(graph.edges)],
-    }
-
-
-def _node_columns(
-    node: int,
-    regions: tuple[str, ...],
-    memory_mb: int,
-    data_region: str | None,
-    runs: tuple[ObservedRun, ...],
-) -> dict[str, Any]:
-    position = {region: index for index, region in enumerate(regions)}
-    vcpus = memory_mb / shared_constants.MEMORY_MB_PER_VCPU
-    ran: list[int] = []
-    region: list[int] = []
-    duration: list[float | None] = []
-    utilization: list[float | None] = []
-    data: list[float | None] = []
-    sent: dict[str, list[float]] = {}
-    received: dict[str, list[float]] = {}
-    for run_index, run in enumerate(runs):
-        observed = run.nodes.get(node)
-        # A region that is no longer allowed has no index; its duration would be taken for another region's.
-        usable = observed is not None and observed.region in position
-        ran.append(int(observed is not None))
-        region.append(position[observed.region] if observed is not None and usable else -1)
-        duration.append(observed.duration_s if observed is not None else None)
-        utilization.append(
-            min(1.0, observed.cpu_s / (observed.duration_s * vcpus))
-            if observed is not None and observed.duration_s > 0
-            else None
-        )
-        if observed is None:
-            data.append(None)
-            continue
-        exchanged = exchanged_data(observed, data_region)
-        data.append(exchanged.other)
-        for columns, sizes in ((sent, exchanged.sent), (received, exchanged.received)):
-            for place, size in sizes.items():
-                # Data may lie where the workflow may not run; the engine prices such a place as outside.
-                end = place if place in position else OUTSIDE
-                columns.setdefault(end, [0.0] * len(runs))[run_index] += size
-    return {
-        "ran": ran,
-        "region": region,
-        "duration_s": duration,
-        "cpu_utilization": utilization,
-        "data_bytes": data,
-        "sent_bytes": dict(sorted(sent.items())),
-        "received_bytes": dict(sorted(received.items())),
-    }
-
-
-@dataclass(frozen=True)
-class ExchangedData:
-    """Bytes that a node's own code moved.
-
-    Attributes:
-        sent: Region -> bytes sent there.
-        received: Region -> bytes received from there.
-        other: Bytes to or from nobody knows where.
-    """
-
-    sent: Mapping[str, float]
-    received: Mapping[str, float]
-    other: float
-
-
-def exchanged_data(observed: NodeObservation, data_region: str | None) -> ExchangedData:
-    """What a node moved; bytes of unknown places belong to the region that its function declares for data, if any."""
-    if data_region is None:
-        return ExchangedData(
-            observed.sent_bytes, observed.received_bytes, observed.other_sent_bytes + observed.other_received_bytes
-        )
-    return ExchangedData(
-        _plus(observed.sent_bytes, data_region, observed.other_sent_bytes),
-        _plus(observed.received_bytes, data_region, observed.other_received_bytes),
-        0.0,
-    )
-
-
-def _plus(sizes: Mapping[str, float], region: str, more: float) -> dict[str, float]:
-    return {**sizes, region: sizes.get(region, 0.0) + more}
-
-
-def _edge_columns(edge: int, source: int, runs: tuple[ObservedRun, ...]) -> dict[str, Any]:
-    called: list[int | None] = []
-    payload: list[float | None] = []
-    offset: list[float | None] = []
-    latency: list[float | None] = []
-    for run in runs:
-        node = run.nodes.get(source)
-        observed = run.edges.get(edge)
-        if node is None or observed is None:
-            for column in (called, payload, offset, latency):
-                column.append(None)
-            continue
-        called.append(int(observed.called))
-        payload.append(observed.payload_bytes if observed.called else None)
-        fraction = (
-            1.0
-            if observed.offset_s is None or node.duration_s <= 0
-            else min(1.0, max(0.0, observed.offset_s / node.duration_s))
-        )
-        offset.append(fraction)
-        latency.append(observed.latency_s)
-    return {"called": called, "payload_bytes": payload, "offset_fraction": offset, "latency_s": latency}
 
 
 def _limits(limits: Limits) -> dict[str, Any]:

@@ -43,7 +43,7 @@ fn evaluate(bencher: Bencher<'_, '_>, metric: Metric) {
     let Prepared { problem, lanes } = prepare(&Shape::YARDSTICK);
     let cost = Additive::cost(&problem, &lanes);
     let model = HourModel::new(&problem, &lanes, &cost, 0);
-    let structure = Arc::new(Structure::new(&problem.graph, problem.domains(), &lanes.means.edge_gb));
+    let structure = Arc::new(Structure::new(&problem.graph, problem.domains(), |edge| lanes.means.couples(edge)));
     let placement = Elimination::new(&structure, &problem.graph, &model.carbon).best_placement();
     let mut scratch = Scratch::default();
     bencher.bench_local(|| {
@@ -89,7 +89,7 @@ fn eliminate(bencher: Bencher<'_, '_>, size: &str) {
     let shape = if size.starts_with("12") { Shape::YARDSTICK } else { Shape::LARGE };
     let Prepared { problem, lanes } = prepare(&Shape { pin_every: 0, ..shape });
     let cost = Additive::cost(&problem, &lanes);
-    let structure = Arc::new(Structure::new(&problem.graph, problem.domains(), &lanes.means.edge_gb));
+    let structure = Arc::new(Structure::new(&problem.graph, problem.domains(), |edge| lanes.means.couples(edge)));
     bencher.bench_local(|| Elimination::new(&structure, &problem.graph, black_box(&cost)).minimum);
 }
 

@@ -1,12 +1,14 @@
 //! What one scenario costs, draws and moves, part by part: the formulas of the model.
 
+use crate::estimates::moved_bytes;
 use crate::problem::{Problem, Region};
 use crate::scenarios::Scenarios;
 
 /// Bytes in a GB of the model.
 pub const BYTES_PER_GB: f64 = 1_073_741_824.0;
 const MB_PER_GB: f64 = 1024.0;
-const SECONDS_PER_HOUR: f64 = 3600.0;
+/// Seconds in an hour.
+pub(crate) const SECONDS_PER_HOUR: f64 = 3600.0;
 const BYTES_PER_MESSAGE_UNIT: f64 = 65_536.0;
 const BYTES_PER_WRITE_UNIT: f64 = 1024.0;
 const BYTES_PER_READ_UNIT: f64 = 4096.0;
@@ -31,6 +33,11 @@ fn kilowatts(problem: &Problem, node: usize, utilization: f64) -> f64 {
     let vcpu = memory_mb / power.memory_mb_per_vcpu;
     let per_vcpu = power.vcpu_min_kw + utilization * (power.vcpu_max_kw - power.vcpu_min_kw);
     vcpu * per_vcpu + memory_mb / MB_PER_GB * power.memory_kw_per_gb
+}
+
+/// kW drawn by a node that waits, without power usage effectiveness.
+pub(crate) fn idle_kilowatts(problem: &Problem, node: usize) -> f64 {
+    kilowatts(problem, node, 0.0)
 }
 
 /// kWh per second of a node's execution in every scenario, without power usage effectiveness.
@@ -62,6 +69,35 @@ pub(crate) fn edge_gigabytes(problem: &Problem, scenarios: &Scenarios, edge: usi
             (payload + envelope / callers as f64) / BYTES_PER_GB
         })
         .collect()
+}
+
+/// Round trips that the caller of an edge has nothing to do but wait for, and seconds that its bytes then take to another
+/// region. Calls are waited for together: each counts an equal part, exactly if all go equally far.
+pub(crate) fn awaited(problem: &Problem, scenarios: &Scenarios, edge: usize) -> Option<(Vec<f64>, Vec<f64>)> {
+    let trips = &scenarios.awaited_round_trips;
+    if trips[edge].iter().all(|&trips| trips == 0.0) {
+        return None;
+    }
+    let siblings = &problem.graph.outgoing[problem.graph.edges[edge].from];
+    let part = |scenario: usize| {
+        if trips[edge][scenario] == 0.0 {
+            return (0.0, 0.0);
+        }
+        let together = siblings.iter().filter(|&&other| trips[other][scenario] > 0.0).count() as f64;
+        let bytes = if scenarios.called[edge][scenario] {
+            moved_bytes(problem, edge, scenarios.payload_bytes[edge][scenario])
+        } else {
+            0.0
+        };
+        (trips[edge][scenario] / together, bytes / problem.bandwidth_bytes_per_s / together)
+    };
+    Some((0..scenarios.count).map(part).unzip())
+}
+
+/// USD per second of a node's execution in a region.
+pub(crate) fn execution_usd_per_second(problem: &Problem, node: usize, region: Region) -> f64 {
+    let properties = &problem.nodes[node];
+    properties.memory_mb / MB_PER_GB * problem.prices[usize::from(region)].execution(properties.architecture)
 }
 
 /// USD of executing a node once: time, request, logs, and the bytes it exchanges with known ends.

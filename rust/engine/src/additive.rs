@@ -1,5 +1,6 @@
 //! Mean cost and mean carbon as an exact sum over nodes and edges.
 
+use crate::edge_terms::{carbon_rate, cost_rate, Quantity};
 use crate::graph::Graph;
 use crate::lanes::Lanes;
 use crate::problem::{Problem, Region};
@@ -16,6 +17,8 @@ pub struct Additive {
     pub rate: Vec<f64>,
     /// GB by edge.
     pub edge_gb: Vec<f64>,
+    /// What a caller's waiting adds, by edge and pair of regions; empty if none waits.
+    pub waiting: Vec<f64>,
 }
 
 impl Additive {
@@ -27,6 +30,7 @@ impl Additive {
             node: lanes.means.node_cost.clone(),
             rate: problem.prices.iter().flat_map(|prices| prices.egress.iter().copied()).collect(),
             edge_gb: lanes.means.edge_gb.clone(),
+            waiting: waiting(problem, lanes, |quantity, edge, from, to| cost_rate(problem, quantity, edge, from, to)),
         }
     }
 
@@ -50,7 +54,15 @@ impl Additive {
                 node_terms.push(carbon);
             }
         }
-        Self { regions, node: node_terms, rate: signals.routes().to_vec(), edge_gb: lanes.means.edge_gb.clone() }
+        Self {
+            regions,
+            node: node_terms,
+            rate: signals.routes().to_vec(),
+            edge_gb: lanes.means.edge_gb.clone(),
+            waiting: waiting(problem, lanes, |quantity, edge, from, to| {
+                carbon_rate(problem, signals, quantity, edge, from, to)
+            }),
+        }
     }
 
     /// `self + weight * other`, both over the same edges.
@@ -62,6 +74,7 @@ impl Additive {
             node: add(&self.node, &other.node),
             rate: add(&self.rate, &other.rate),
             edge_gb: self.edge_gb.clone(),
+            waiting: add(&self.waiting, &other.waiting),
         }
     }
 
@@ -74,7 +87,10 @@ impl Additive {
     /// Term of an edge between two regions.
     #[must_use]
     pub fn edge_term(&self, edge: usize, from: Region, to: Region) -> f64 {
-        self.edge_gb[edge] * self.rate[usize::from(from) * self.regions + usize::from(to)]
+        let pair = usize::from(from) * self.regions + usize::from(to);
+        let moved = self.edge_gb[edge] * self.rate[pair];
+        // Most problems of benchmarks know of no waiting.
+        self.waiting.get(edge * self.regions * self.regions + pair).map_or(moved, |waiting| moved + waiting)
     }
 
     /// Mean of a placement.
@@ -105,4 +121,25 @@ impl Additive {
         }
         change
     }
+}
+
+/// Mean of what waiting adds, by edge and pair of regions; empty if no caller waits.
+fn waiting(problem: &Problem, lanes: &Lanes, rate: impl Fn(Quantity, usize, Region, Region) -> f64) -> Vec<f64> {
+    if lanes.means.awaited.iter().all(Option::is_none) {
+        return Vec::new();
+    }
+    let regions = problem.region_count() as Region;
+    let mut terms = Vec::with_capacity(lanes.means.awaited.len() * usize::from(regions) * usize::from(regions));
+    for (edge, awaited) in lanes.means.awaited.iter().enumerate() {
+        let (trips, transfer) = awaited.unwrap_or((0.0, 0.0));
+        for from in 0..regions {
+            for to in 0..regions {
+                terms.push(
+                    trips * rate(Quantity::AwaitedRoundTrips, edge, from, to)
+                        + transfer * rate(Quantity::AwaitedTransfer, edge, from, to),
+                );
+            }
+        }
+    }
+    terms
 }

@@ -4,6 +4,7 @@
 //! every open part its smallest value in that scenario bounds every completion from below, and order statistics
 //! and means of the bounds bound those of the completions.
 
+use crate::edge_terms::{carbon_rate, cost_rate, Quantity};
 use crate::evaluation::{add_node_carbon, add_scaled, Scratch, TimeColumns};
 use crate::kernels::{self, add, lower};
 use crate::lanes::{Identity, Lanes, LatencyColumn};
@@ -25,8 +26,11 @@ pub struct Minima {
     latency_free: Vec<f32>,
     latency_from: Vec<f32>,
     latency_to: Vec<f32>,
-    egress_free: Vec<f64>,
+    cost_rate_free: Vec<LeastRates>,
 }
+
+/// Smallest rate of each quantity of an edge, in the order of `Quantity::ALL`.
+type LeastRates = [f64; Quantity::ALL.len()];
 
 /// Lowers a column by the latencies of an edge between pairs of regions. Pairs that differ by their distance only
 /// share a column, of which the nearest decides.
@@ -69,7 +73,7 @@ impl Minima {
             latency_free: infinite(edges),
             latency_from: infinite(edges * regions),
             latency_to: infinite(edges * regions),
-            egress_free: Vec::with_capacity(edges),
+            cost_rate_free: Vec::with_capacity(edges),
         };
         for (node, domain) in domains.iter().enumerate() {
             for &region in domain {
@@ -84,7 +88,8 @@ impl Minima {
             minima.add_latencies(problem, lanes, domains, edge);
             let ends = &problem.graph.edges[edge];
             let (from, to) = (&domains[ends.from], &domains[ends.to]);
-            minima.egress_free.push(least_rate(from, to, |from, to| egress(problem, from, to)));
+            let rate = |quantity, from, to| cost_rate(problem, quantity, edge, from, to);
+            minima.cost_rate_free.push(least_rates(from, to, rate));
         }
         minima
     }
@@ -118,8 +123,8 @@ impl Minima {
     }
 }
 
-fn egress(problem: &Problem, from: Region, to: Region) -> f64 {
-    problem.prices[usize::from(from)].egress[usize::from(to)]
+fn least_rates(from: &[Region], to: &[Region], rate: impl Fn(Quantity, Region, Region) -> f64) -> LeastRates {
+    Quantity::ALL.map(|quantity| least_rate(from, to, |from, to| rate(quantity, from, to)))
 }
 
 /// Smallest rate between regions of two domains.
@@ -173,7 +178,7 @@ impl TimeColumns for PartialTime<'_> {
 #[derive(Debug)]
 pub struct CarbonMinima {
     node: Vec<f32>,
-    route_free: Vec<f64>,
+    rate_free: Vec<LeastRates>,
 }
 
 impl CarbonMinima {
@@ -189,16 +194,17 @@ impl CarbonMinima {
                 lower(&mut node_minima[node * lanes.count..][..lanes.count], &column);
             }
         }
-        let route_free = problem
+        let rate_free = problem
             .graph
             .edges
             .iter()
-            .map(|ends| {
+            .enumerate()
+            .map(|(edge, ends)| {
                 let (from, to) = (&domains[ends.from], &domains[ends.to]);
-                least_rate(from, to, |from, to| signals.route(from, to))
+                least_rates(from, to, |quantity, from, to| carbon_rate(problem, signals, quantity, edge, from, to))
             })
             .collect();
-        Self { node: node_minima, route_free }
+        Self { node: node_minima, rate_free }
     }
 }
 
@@ -238,8 +244,8 @@ impl LowerBounds<'_> {
                         None => add(sum, self.minima.column(&self.minima.cost, node)),
                     }
                 }
-                let rate = |from, to| egress(self.problem, from, to);
-                self.add_edges(sum, partial, &self.minima.egress_free, rate);
+                let rate = |quantity, edge, from, to| cost_rate(self.problem, quantity, edge, from, to);
+                self.add_edges(sum, partial, &self.minima.cost_rate_free, rate);
             }
             Metric::Carbon => {
                 let carbon = self.carbon.expect("carbon minima of the hour");
@@ -252,7 +258,8 @@ impl LowerBounds<'_> {
                         None => add(sum, self.minima.column(&carbon.node, node)),
                     }
                 }
-                self.add_edges(sum, partial, &carbon.route_free, |from, to| self.signals.route(from, to));
+                let rate = |quantity, edge, from, to| carbon_rate(self.problem, self.signals, quantity, edge, from, to);
+                self.add_edges(sum, partial, &carbon.rate_free, rate);
             }
         }
     }
@@ -261,18 +268,21 @@ impl LowerBounds<'_> {
         &self,
         sum: &mut [f32],
         partial: &PartialPlacement,
-        free: &[f64],
-        rate: impl Fn(Region, Region) -> f64,
+        free: &[LeastRates],
+        rate: impl Fn(Quantity, usize, Region, Region) -> f64,
     ) {
         for (edge, ends) in self.problem.graph.edges.iter().enumerate() {
             let (from_domain, to_domain) = (&self.domains[ends.from], &self.domains[ends.to]);
-            let least = match (partial[ends.from], partial[ends.to]) {
-                (Some(from), Some(to)) => rate(from, to),
-                (Some(from), None) => least_rate(&[from], to_domain, &rate),
-                (None, Some(to)) => least_rate(from_domain, &[to], &rate),
-                (None, None) => free[edge],
-            };
-            add_scaled(sum, self.lanes.edge_gb(edge), least as f32);
+            for (quantity, column) in self.lanes.edge_columns(edge) {
+                let rate = |from, to| rate(quantity, edge, from, to);
+                let least = match (partial[ends.from], partial[ends.to]) {
+                    (Some(from), Some(to)) => rate(from, to),
+                    (Some(from), None) => least_rate(&[from], to_domain, rate),
+                    (None, Some(to)) => least_rate(from_domain, &[to], rate),
+                    (None, None) => free[edge][quantity as usize],
+                };
+                add_scaled(sum, column, least as f32);
+            }
         }
     }
 }

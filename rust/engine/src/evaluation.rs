@@ -1,6 +1,7 @@
 //! Cost, carbon and time of placements, scenario by scenario.
 
 use crate::additive::Additive;
+use crate::edge_terms::{carbon_rate, cost_rate};
 use crate::graph::Graph;
 use crate::kernels;
 use crate::lanes::{Identity, Lanes, LatencyColumn};
@@ -186,8 +187,9 @@ impl Scratch {
         }
         for (edge, ends) in problem.graph.edges.iter().enumerate() {
             let (from, to) = (placement[ends.from], placement[ends.to]);
-            let rate = problem.prices[usize::from(from)].egress[usize::from(to)];
-            add_scaled(&mut self.sample, lanes.edge_gb(edge), rate as f32);
+            for (quantity, column) in lanes.edge_columns(edge) {
+                add_scaled(&mut self.sample, column, cost_rate(problem, quantity, edge, from, to) as f32);
+            }
         }
         &self.sample
     }
@@ -200,8 +202,10 @@ impl Scratch {
             add_node_carbon(&mut self.sample, problem, lanes, signals, node, region);
         }
         for (edge, ends) in problem.graph.edges.iter().enumerate() {
-            let rate = signals.route(placement[ends.from], placement[ends.to]);
-            add_scaled(&mut self.sample, lanes.edge_gb(edge), rate as f32);
+            let (from, to) = (placement[ends.from], placement[ends.to]);
+            for (quantity, column) in lanes.edge_columns(edge) {
+                add_scaled(&mut self.sample, column, carbon_rate(problem, signals, quantity, edge, from, to) as f32);
+            }
         }
         &self.sample
     }

@@ -81,6 +81,8 @@ pub struct EdgeObservations {
     pub payload_bytes: Vec<f64>,
     pub offset_fraction: Vec<f64>,
     pub latency_s: Vec<Option<f64>>,
+    /// Also of declined edges: a decline is reported to a join.
+    pub awaited_round_trips: Vec<f64>,
 }
 
 /// Declared estimates, by node and edge index.
@@ -340,6 +342,7 @@ fn check_edge(
         payload_bytes: Vec::with_capacity(runs),
         offset_fraction: Vec::with_capacity(runs),
         latency_s: Vec::with_capacity(runs),
+        awaited_round_trips: check_awaited(path, document, runs, caller_ran)?,
     };
     for (run, &caller_ran) in caller_ran.iter().enumerate() {
         let called_path = format!("{path}.called[{run}]");
@@ -368,6 +371,24 @@ fn check_edge(
         edge.latency_s.push(latency);
     }
     Ok(edge)
+}
+
+/// Round trips that the caller had nothing to do but wait for; none in documents that do not say.
+fn check_awaited(
+    path: &str,
+    document: &EdgeObservationsDocument,
+    runs: usize,
+    caller_ran: &[bool],
+) -> Result<Vec<f64>> {
+    let Some(column) = &document.awaited_round_trips else { return Ok(vec![0.0; runs]) };
+    let path = format!("{path}.awaited_round_trips");
+    check_length(&path, column.len(), runs)?;
+    let trips = column.iter().zip(caller_ran).enumerate().map(|(run, (value, &ran))| match (value, ran) {
+        (Some(trips), true) => non_negative(&format!("{path}[{run}]"), *trips),
+        (None, _) => Ok(0.0),
+        (Some(_), false) => Err(inconsistent(format!("{path}[{run}]"), "the calling node did not run: must be null")),
+    });
+    trips.collect()
 }
 
 /// A node ran exactly when it is the entry or one of its edges was called.

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::prelude::*;
 
 use crate::accounting::{
-    edge_gigabytes, execution_cost, execution_power, forward_energy, receiving_cost, BYTES_PER_GB,
+    awaited, edge_gigabytes, execution_cost, execution_power, forward_energy, receiving_cost, BYTES_PER_GB,
 };
+use crate::edge_terms::Quantity;
 use crate::estimates::{distance_shift, moved_bytes, transfer_time, Estimates};
 use crate::evidence::End;
 use crate::problem::{Problem, Region};
@@ -39,8 +40,18 @@ pub struct Means {
     pub attributed_gb: Vec<Vec<(End, f64)>>,
     /// GB an edge moves.
     pub edge_gb: Vec<f64>,
+    /// Round trips and seconds of transfer that an edge's caller waits for; `None` if it never does.
+    pub awaited: Vec<Option<(f64, f64)>>,
     /// GB of the request that starts a run, with its envelope.
     pub trigger_gb: f64,
+}
+
+impl Means {
+    /// Whether it matters to the means in which regions both ends of an edge are.
+    #[must_use]
+    pub fn couples(&self, edge: usize) -> bool {
+        self.edge_gb[edge] > 0.0 || self.awaited[edge].is_some()
+    }
 }
 
 /// Tells one set of columns from every other that was ever made, wherever in memory they lie.
@@ -81,6 +92,7 @@ pub struct Lanes {
     data_gb: Vec<Option<Vec<f32>>>,
     attributed_gb: Vec<Vec<(End, Vec<f32>)>>,
     edge_gb: Vec<f32>,
+    awaited: Vec<Option<(Vec<f32>, Vec<f32>)>>,
     trigger_gb: Vec<f32>,
     offset: Vec<f32>,
     latency_near: Vec<f32>,
@@ -124,6 +136,7 @@ impl Lanes {
             data_gb: Vec::new(),
             attributed_gb: Vec::new(),
             edge_gb: Vec::new(),
+            awaited: Vec::new(),
             trigger_gb: Vec::new(),
             offset: Vec::new(),
             latency_near: Vec::new(),
@@ -182,6 +195,9 @@ impl Lanes {
             let gb = edge_gigabytes(problem, scenarios, edge);
             self.means.edge_gb.push(mean(&gb));
             self.edge_gb.extend(narrow(&gb));
+            let awaited = awaited(problem, scenarios, edge);
+            self.means.awaited.push(awaited.as_ref().map(|(trips, transfer)| (mean(trips), mean(transfer))));
+            self.awaited.push(awaited.map(|(trips, transfer)| (narrow(&trips), narrow(&transfer))));
             self.offset.extend(narrow(&scenarios.offset_fraction[edge]));
             let latency = &estimates.latencies[edge];
             let positions = &scenarios.latency_position[edge];
@@ -287,10 +303,13 @@ impl Lanes {
         self.attributed_gb[node].iter().map(|(end, gb)| (*end, gb.as_slice()))
     }
 
-    /// GB the edge moves.
-    #[must_use]
-    pub fn edge_gb(&self, edge: usize) -> &[f32] {
-        self.column(&self.edge_gb, edge)
+    /// The quantities of an edge; those that are always zero are left out.
+    pub fn edge_columns(&self, edge: usize) -> impl Iterator<Item = (Quantity, &[f32])> {
+        let gb = (Quantity::Gigabytes, self.column(&self.edge_gb, edge));
+        let awaited = self.awaited[edge].as_ref().into_iter().flat_map(|(trips, transfer)| {
+            [(Quantity::AwaitedRoundTrips, trips.as_slice()), (Quantity::AwaitedTransfer, transfer.as_slice())]
+        });
+        std::iter::once(gb).chain(awaited)
     }
 
     /// GB of the request that starts a run.

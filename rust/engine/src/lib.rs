@@ -18,6 +18,7 @@ pub mod additive;
 pub mod bounds;
 pub mod distribution;
 pub mod document;
+pub mod edge_terms;
 pub mod elimination;
 pub mod error;
 pub mod estimates;

@@ -36,6 +36,8 @@ pub struct Scenarios {
     pub payload_bytes: Vec<Vec<f64>>,
     /// Fraction of the caller's duration after which the edge leaves; one when declined.
     pub offset_fraction: Vec<Vec<f64>>,
+    /// Round trips to the called node's region that the caller waits for when its work is done.
+    pub awaited_round_trips: Vec<Vec<f64>>,
     /// Bytes of the request that starts the run.
     pub trigger_bytes: Vec<f64>,
 }
@@ -141,6 +143,7 @@ fn repeat_runs(
         received_bytes: nodes.iter().map(|node| by_end(&node.received_bytes)).collect(),
         payload_bytes: edges.iter().map(|edge| pick(&edge.payload_bytes)).collect(),
         offset_fraction: edges.iter().map(|edge| pick(&edge.offset_fraction)).collect(),
+        awaited_round_trips: edges.iter().map(|edge| pick(&edge.awaited_round_trips)).collect(),
         trigger_bytes: pick(&observations.trigger_bytes),
     }
 }
@@ -194,6 +197,7 @@ fn imagine_runs(problem: &Problem, priors: &Priors, seed: u64, first: u64, count
             .zip(&called)
             .map(|(edge, flag)| when(flag, edge.offset_fraction, 1.0))
             .collect(),
+        awaited_round_trips: vec![vec![0.0; count]; graph.edges.len()],
         trigger_bytes: vec![priors.trigger_bytes; count],
         ran,
         called,

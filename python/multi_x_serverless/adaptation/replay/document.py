@@ -16,7 +16,8 @@ from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import Fields
 from multi_x_serverless.model.plan import Objective
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
-from multi_x_serverless.solving.problem import OUTSIDE, PROBLEM_SCHEMA, PROBLEM_VERSION
+from multi_x_serverless.solving.observations import OUTSIDE
+from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
 from multi_x_serverless.solving.simulation import DEFAULT_TAIL, METRICS
 
 

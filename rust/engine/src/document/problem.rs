@@ -238,6 +238,8 @@ pub struct EdgeObservationsDocument {
     pub payload_bytes: Vec<Option<f64>>,
     pub offset_fraction: Vec<Option<f64>>,
     pub latency_s: Vec<Option<f64>>,
+    #[serde(default)]
+    pub awaited_round_trips: Option<Vec<Option<f64>>>,
 }
 
 /// Declared estimates for a workflow without runs.

@@ -60,13 +60,14 @@ pub struct Structure {
 }
 
 impl Structure {
-    /// Orders the nodes by min-fill and lays out the buckets. Edges that never move a byte are left out.
+    /// Orders the nodes by min-fill and lays out the buckets. Edges that couple nothing, as they never move a byte,
+    /// are left out.
     #[must_use]
-    pub fn new(graph: &Graph, domains: Vec<Vec<Region>>, edge_gb: &[f64]) -> Self {
+    pub fn new(graph: &Graph, domains: Vec<Vec<Region>>, couples: impl Fn(usize) -> bool) -> Self {
         let count = domains.len();
         let mut pairs = std::collections::BTreeMap::<(usize, usize), Vec<usize>>::new();
         for (edge, ends) in graph.edges.iter().enumerate() {
-            if edge_gb[edge] > 0.0 && domains[ends.from].len() > 1 && domains[ends.to].len() > 1 {
+            if couples(edge) && domains[ends.from].len() > 1 && domains[ends.to].len() > 1 {
                 pairs.entry((ends.from.min(ends.to), ends.from.max(ends.to))).or_default().push(edge);
             }
         }

@@ -5,6 +5,7 @@
 //! (Desmet et al., Nature 356, 1992): time, and tails of cost and carbon, are compared scenario by scenario.
 
 use crate::additive::Additive;
+use crate::edge_terms::{carbon_rate, cost_rate, Quantity};
 use crate::evaluation::add_node_carbon;
 use crate::lanes::{Lanes, LatencyColumn};
 use crate::problem::{Metric, Region};
@@ -98,8 +99,8 @@ impl<'a> Comparison<'a> {
     }
 
     fn cost_is_no_higher(&self, domains: &[Vec<Region>], node: usize, better: Region, worse: Region) -> bool {
-        let prices = &self.context.problem().prices;
-        let rate = |from: Region, to: Region| prices[usize::from(from)].egress[usize::from(to)];
+        let problem = self.context.problem();
+        let rate = |quantity, edge, from, to| cost_rate(problem, quantity, edge, from, to);
         let lanes = self.context.model.lanes;
         self.rates_are_no_higher(domains, node, better, worse, rate)
             && is_nowhere_above(lanes.cost(node, better), lanes.cost(node, worse))
@@ -107,7 +108,8 @@ impl<'a> Comparison<'a> {
 
     fn carbon_is_no_higher(&self, domains: &[Vec<Region>], node: usize, better: Region, worse: Region) -> bool {
         let model = &self.context.model;
-        if !self.rates_are_no_higher(domains, node, better, worse, |from, to| model.signals.route(from, to)) {
+        let rate = |quantity, edge, from, to| carbon_rate(model.problem, &model.signals, quantity, edge, from, to);
+        if !self.rates_are_no_higher(domains, node, better, worse, rate) {
             return false;
         }
         let column = |region| {
@@ -124,13 +126,24 @@ impl<'a> Comparison<'a> {
         node: usize,
         better: Region,
         worse: Region,
-        rate: impl Fn(Region, Region) -> f64,
+        rate: impl Fn(Quantity, usize, Region, Region) -> f64,
     ) -> bool {
         let graph = &self.context.problem().graph;
-        let arriving = graph.incoming[node].iter().flat_map(|&edge| &domains[graph.edges[edge].from]);
-        let leaving = graph.outgoing[node].iter().flat_map(|&edge| &domains[graph.edges[edge].to]);
-        arriving.into_iter().all(|&other| rate(other, better) <= rate(other, worse))
-            && leaving.into_iter().all(|&other| rate(better, other) <= rate(worse, other))
+        let lanes = self.context.model.lanes;
+        let holds = |edge: usize, neighbour: usize, is_no_higher: &dyn Fn(Quantity, Region) -> bool| {
+            lanes
+                .edge_columns(edge)
+                .all(|(quantity, _)| domains[neighbour].iter().all(|&other| is_no_higher(quantity, other)))
+        };
+        graph.incoming[node].iter().all(|&edge| {
+            holds(edge, graph.edges[edge].from, &|quantity, other| {
+                rate(quantity, edge, other, better) <= rate(quantity, edge, other, worse)
+            })
+        }) && graph.outgoing[node].iter().all(|&edge| {
+            holds(edge, graph.edges[edge].to, &|quantity, other| {
+                rate(quantity, edge, better, other) <= rate(quantity, edge, worse, other)
+            })
+        })
     }
 
     fn time_is_no_longer(&self, domains: &[Vec<Region>], node: usize, better: Region, worse: Region) -> bool {

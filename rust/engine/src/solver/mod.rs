@@ -172,7 +172,8 @@ impl Engine {
             let nodes = model.carbon.node.iter().chain(&means.node_cost).filter(|value| !value.is_nan());
             let rates = model.carbon.rate.iter().chain(&self.planning.cost.rate);
             let most_gb = means.edge_gb.iter().copied().fold(means.trigger_gb, f64::max);
-            largest = nodes.copied().chain(rates.map(|rate| rate * most_gb)).fold(largest, f64::max);
+            let waiting = model.carbon.waiting.iter().chain(&self.planning.cost.waiting).copied();
+            largest = nodes.copied().chain(rates.map(|rate| rate * most_gb)).chain(waiting).fold(largest, f64::max);
         }
         if largest * self.problem.settings.scenarios as f64 <= LARGEST_VALUE {
             return Ok(());

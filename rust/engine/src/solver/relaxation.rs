@@ -34,7 +34,7 @@ impl TimelessRelaxation {
     #[must_use]
     pub fn new(model: &HourModel<'_>, domains: Vec<Vec<Region>>) -> Self {
         let graph = &model.problem.graph;
-        let structure = Arc::new(Structure::new(graph, domains, &model.lanes.means.edge_gb));
+        let structure = Arc::new(Structure::new(graph, domains, |edge| model.lanes.means.couples(edge)));
         let cost = Arc::new(Elimination::new(&structure, graph, model.cost));
         Self { structure, cost, minima: Arc::new(OnceLock::new()) }
     }
