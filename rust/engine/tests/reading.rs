@@ -21,6 +21,11 @@ static DOCUMENTS: LazyLock<[Value; 2]> = LazyLock::new(|| {
         "priority_order": ["carbon", "cost"], "priority_tolerance": 0.01,
     });
     observed["intensity_interval"] = json!({"low_factor": 0.9, "high_factor": 1.1});
+    for edge in observed["observations"]["edges"].as_array_mut().expect("edges") {
+        let called = edge["called"].as_array().expect("a column");
+        edge["awaited_round_trips"] =
+            called.iter().map(|flag| if flag.is_null() { json!(null) } else { json!(1.5) }).collect();
+    }
     let mut declared = observed.clone();
     let edges = declared["edges"].as_array().expect("edges").len();
     let node = json!({
@@ -302,4 +307,27 @@ fn what_does_not_fit_into_memory_is_refused_before_it_is_tried() {
     document["settings"]["scenarios"] = json!(200_000);
     let error = read(document.to_string().as_bytes()).expect("400 million values of each quantity");
     assert_eq!((error.code, error.path.as_str()), (ErrorCode::OutOfRange, "settings.scenarios"));
+}
+
+#[test]
+fn what_callers_wait_for_fits_the_runs() {
+    let edge = "observations.edges[0].awaited_round_trips";
+    for (entry, path, code) in [
+        (json!([1.0]), edge.to_owned(), ErrorCode::InconsistentObservations),
+        (json!([-1.0, 0, 0, 0, 0]), format!("{edge}[0]"), ErrorCode::OutOfRange),
+        (json!([1.0, 0, "two", 0, 0]), format!("{edge}[2]"), ErrorCode::InvalidField),
+    ] {
+        let mut document = DOCUMENTS[0].clone();
+        document["observations"]["edges"][0]["awaited_round_trips"] = entry;
+        let error = read(document.to_string().as_bytes()).expect("refused");
+        assert_eq!((error.path, error.code), (path, code));
+    }
+    let mut document = DOCUMENTS[0].clone();
+    let edges = document["observations"]["edges"].as_array_mut().expect("edges");
+    let silent = |edge: &Value| edge["called"].as_array().expect("a column").iter().position(Value::is_null);
+    let (place, run) =
+        edges.iter().enumerate().find_map(|(place, edge)| silent(edge).map(|run| (place, run))).expect("a dead branch");
+    edges[place]["awaited_round_trips"][run] = json!(0);
+    let error = read(document.to_string().as_bytes()).expect("refused");
+    assert_eq!(error.path, format!("observations.edges[{place}].awaited_round_trips[{run}]"));
 }
