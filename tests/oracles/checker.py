@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from statistics import NormalDist
 from typing import Any, TypeAlias
@@ -386,7 +387,8 @@ class Checker:
         """USD of a run: the terms of its nodes and edges."""
         nodes = (self.node_cost(fate, node, region) for node, region in placement.items())
         edges = (self.edge_cost(fate, *ends) for ends in self._placed_edges(placement))
-        return sum(nodes) + sum(edges)
+        waits = (self.waiting_cost(fate, *ends) for ends in self._placed_waits(placement))
+        return sum(nodes) + sum(edges) + sum(waits)
 
     def _placed_edges(self, placement: Mapping[str, str]) -> list[tuple[int, str, str]]:
         return [(index, placement[edge["from"]], placement[edge["to"]]) for index, edge in enumerate(self.edges)]
@@ -409,13 +411,9 @@ class Checker:
 
     def edge_cost(self, fate: Fate, edge: int, source: str, target: str) -> float:
         """USD that depend on the regions of both ends of one edge."""
-        caller = self.nodes[self.edges[edge]["from"]]
-        gb_second: float = self.problem["prices"][source]["lambda_usd_per_gb_s"][caller["architecture"]]
-        memory_gb: float = caller["memory_mb"] / 1024.0
-        waiting = self._waited(fate, edge, source, target) * gb_second * memory_gb
         if not fate.called[edge]:
-            return waiting
-        total = waiting + self._moved_gb(fate, edge) * self._egress(source, target)
+            return 0.0
+        total = self._moved_gb(fate, edge) * self._egress(source, target)
         if not self.joins[self.edges[edge]["to"]]:
             total += self._message_cost(target, fate.payload_bytes[edge])
         return total
@@ -479,7 +477,8 @@ class Checker:
         """gCO2eq of a run: the terms of its nodes and edges."""
         nodes = (self.node_carbon(fate, node, region, hour) for node, region in placement.items())
         edges = (self.edge_carbon(fate, *ends, hour) for ends in self._placed_edges(placement))
-        return sum(nodes) + sum(edges)
+        waits = (self.waiting_carbon(fate, *ends, hour) for ends in self._placed_waits(placement))
+        return sum(nodes) + sum(edges) + sum(waits)
 
     def node_carbon(self, fate: Fate, node: str, region: str, hour: int) -> float:
         """gCO2eq that depend on the region of one node only; the trigger counts to the entry."""
@@ -499,26 +498,65 @@ class Checker:
 
     def edge_carbon(self, fate: Fate, edge: int, source: str, target: str, hour: int) -> float:
         """gCO2eq that depend on the regions of both ends of one edge."""
-        waited = self._waited(fate, edge, source, target)
-        total = self._energy(self.edges[edge]["from"], source, waited, 0.0) * self._intensity(source, hour)
-        if fate.called[edge]:
-            total += self._moved_gb(fate, edge) * self._route(source, target, hour)
-        return total
+        return self._moved_gb(fate, edge) * self._route(source, target, hour) if fate.called[edge] else 0.0
 
-    def _waited(self, fate: Fate, edge: int, source: str, target: str) -> float:
-        """Seconds that the caller only waits for the other region to accept the call; equal parts of what overlaps."""
-        trips = fate.awaited_round_trips[edge]
-        if source == target or not trips:
+    # -- what is waited for ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def waiting_pairs(self) -> list[tuple[str, str]]:
+        """Nodes that may wait for another one's region, each with that one."""
+        found = {
+            (waits, edge["to"])
+            for fate in self.fates
+            for index, edge in enumerate(self.edges)
+            if (waits := self._waits_for(fate, index)) is not None
+        }
+        return sorted(found)
+
+    def _placed_waits(self, placement: Mapping[str, str]) -> list[tuple[str, str, str, str]]:
+        return [(waits, other, placement[waits], placement[other]) for waits, other in self.waiting_pairs]
+
+    def waiting_cost(self, fate: Fate, waits: str, other: str, source: str, target: str) -> float:
+        """USD of a node while it waits for another region to take what it sends to a node there."""
+        properties = self.nodes[waits]
+        price: float = self.problem["prices"][source]["lambda_usd_per_gb_s"][properties["architecture"]]
+        memory_gb: float = properties["memory_mb"] / 1024.0
+        return self._waited(fate, waits, other, source, target) * price * memory_gb
+
+    def waiting_carbon(self, fate: Fate, waits: str, other: str, source: str, target: str, hour: int) -> float:
+        """gCO2eq of a node while it waits for another region to take what it sends to a node there."""
+        waited = self._waited(fate, waits, other, source, target)
+        return self._energy(waits, source, waited, 0.0) * self._intensity(source, hour)
+
+    def _waits_for(self, fate: Fate, edge: int) -> str | None:
+        """The node that waits until a call or decline over an edge is accepted; `None` if none does."""
+        if not fate.awaited_round_trips[edge]:
+            return None
+        node: str = self.edges[edge]["from"]
+        while not fate.ran[node]:
+            if self.joins[node]:
+                return None
+            node = self.edges[self.incoming[node][0]]["from"]
+        return node
+
+    def _waited(self, fate: Fate, waits: str, other: str, source: str, target: str) -> float:
+        """Seconds; first all calls go out together, then all declines, and each counts an equal part of its kind."""
+        if source == target:
             return 0.0
-        caller = self.edges[edge]["from"]
-        overlapping = sum(
-            1
-            for other, count in zip(self.edges, fate.awaited_round_trips, strict=True)
-            if other["from"] == caller and count
-        )
         longer = max(0.0, self._round_trip(source, target) - self._round_trip(source, source))
-        size = self._sent_bytes(edge, fate.payload_bytes[edge]) if fate.called[edge] else 0.0
-        return (trips * longer + self._transfer(source, target, size)) / overlapping
+        seconds = 0.0
+        for kind in (True, False):
+            mine = [
+                index
+                for index, called in enumerate(fate.called)
+                if called == kind and self._waits_for(fate, index) == waits
+            ]
+            for index in mine:
+                if self.edges[index]["to"] == other:
+                    size = self._sent_bytes(index, fate.payload_bytes[index]) if kind else 0.0
+                    trips = fate.awaited_round_trips[index]
+                    seconds += (trips * longer + self._transfer(source, target, size)) / len(mine)
+        return seconds
 
     def _trigger_carbon(self, fate: Fate, region: str, hour: int) -> float:
         trigger = self.problem["trigger"]

@@ -91,9 +91,8 @@ class PlacementProgram:
             for name, by_region in terms.nodes.items()
             for region, value in by_region.items()
         ]
-        for index, by_ends in terms.edges.items():
-            edge = self.checker.edges[index]
-            both = self._pair(edge["from"], edge["to"])
+        for pair, by_ends in terms.pairs.items():
+            both = self._pair(*pair)
             parts.extend(both[ends] * (value * scale) for ends, value in by_ends.items() if value > 0.0)
         return qsum(parts)
 

@@ -208,7 +208,7 @@ def _random_observations(
                 entries["offset_fraction"].append(source.choice([1.0, source.random()]) if called else None)
                 entries["latency_s"].append(source.uniform(0.001, 0.3) if called and source.random() < 0.9 else None)
     if source.random() < 0.5:
-        _make_callers_wait(source, columns, edges, edge_columns)
+        _make_nodes_wait(source, edge_columns, runs)
     weights = {"weights": [source.choice([1.0, 2.5, 40.0]) for _ in range(runs)]} if source.random() < 0.4 else {}
     return {
         "runs": runs,
@@ -219,16 +219,11 @@ def _random_observations(
     }
 
 
-def _make_callers_wait(
-    source: random.Random,
-    columns: dict[str, Any],
-    edges: list[dict[str, Any]],
-    edge_columns: list[dict[str, Any]],
-) -> None:
-    for edge, entries in zip(edges, edge_columns, strict=True):
+def _make_nodes_wait(source: random.Random, edge_columns: list[dict[str, Any]], runs: int) -> None:
+    """Calls, declines, and edges of dead nodes are waited for, or not."""
+    for entries in edge_columns:
         if source.random() < 0.8:
-            ran = columns[edge["from"]]["ran"]
-            entries["awaited_round_trips"] = [source.choice([0.0, 1.0, 2.0, None]) if flag else None for flag in ran]
+            entries["awaited_round_trips"] = [source.choice([0.0, 1.0, 2.0, None]) for _ in range(runs)]
 
 
 def _execution_order(names: list[str], edges: list[dict[str, Any]]) -> list[str]:

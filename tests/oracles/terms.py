@@ -1,10 +1,11 @@
-"""Mean cost and carbon as sums of terms of nodes and edges, from the independent checker."""
+"""Mean cost and carbon as sums of terms of nodes and of pairs of them, from the independent checker."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from tests.oracles.checker import Checker, Fate
 
@@ -15,17 +16,18 @@ class Terms:
 
     Attributes:
         nodes: node -> region -> term, over the regions it may run in.
-        edges: index of the edge -> (region of its caller, region of its callee) -> term.
+        pairs: (node, other node) -> (region of the one, region of the other) -> term. Pairs are the ends of edges, and
+            nodes that wait for another one's region.
     """
 
     nodes: Mapping[str, Mapping[str, float]]
-    edges: Mapping[int, Mapping[tuple[str, str], float]]
+    pairs: Mapping[tuple[str, str], Mapping[tuple[str, str], float]]
 
     @property
     def tables(self) -> list[list[float]]:
-        """The terms of each node and each edge."""
+        """The terms of each node and each pair."""
         nodes = [list(by_region.values()) for by_region in self.nodes.values()]
-        return [*nodes, *(list(by_ends.values()) for by_ends in self.edges.values())]
+        return [*nodes, *(list(by_ends.values()) for by_ends in self.pairs.values())]
 
 
 def allowed_pairs(checker: Checker, source: str, target: str) -> list[tuple[str, str]]:
@@ -35,32 +37,37 @@ def allowed_pairs(checker: Checker, source: str, target: str) -> list[tuple[str,
 
 def terms_of(checker: Checker, fate: Fate, metric: str, hour: int) -> Terms:
     """Terms of carbon (gCO2eq) or cost (USD) in one scenario."""
-    if metric == "carbon":
-        return Terms(
-            {
-                name: {region: checker.node_carbon(fate, name, region, hour) for region in node["allowed"]}
-                for name, node in checker.nodes.items()
-            },
-            {
-                index: {
-                    ends: checker.edge_carbon(fate, index, *ends, hour)
-                    for ends in allowed_pairs(checker, edge["from"], edge["to"])
-                }
-                for index, edge in enumerate(checker.edges)
-            },
-        )
-    return Terms(
-        {
-            name: {region: checker.node_cost(fate, name, region) for region in node["allowed"]}
-            for name, node in checker.nodes.items()
-        },
-        {
-            index: {
-                ends: checker.edge_cost(fate, index, *ends) for ends in allowed_pairs(checker, edge["from"], edge["to"])
-            }
-            for index, edge in enumerate(checker.edges)
-        },
-    )
+
+    def of_node(name: str, region: str) -> float:
+        if metric == "carbon":
+            return checker.node_carbon(fate, name, region, hour)
+        return checker.node_cost(fate, name, region)
+
+    def of_edge(index: int, source: str, target: str) -> float:
+        if metric == "carbon":
+            return checker.edge_carbon(fate, index, source, target, hour)
+        return checker.edge_cost(fate, index, source, target)
+
+    def of_waiting(waits: str, other: str, source: str, target: str) -> float:
+        if metric == "carbon":
+            return checker.waiting_carbon(fate, waits, other, source, target, hour)
+        return checker.waiting_cost(fate, waits, other, source, target)
+
+    pairs: dict[tuple[str, str], dict[tuple[str, str], float]] = {}
+
+    def add(one: str, other: str, term: Callable[[str, str], float]) -> None:
+        table = pairs.setdefault((one, other), {})
+        for ends in allowed_pairs(checker, one, other):
+            table[ends] = table.get(ends, 0.0) + term(*ends)
+
+    for index, edge in enumerate(checker.edges):
+        add(edge["from"], edge["to"], partial(of_edge, index))
+    for waits, other in checker.waiting_pairs:
+        add(waits, other, partial(of_waiting, waits, other))
+    nodes = {
+        name: {region: of_node(name, region) for region in node["allowed"]} for name, node in checker.nodes.items()
+    }
+    return Terms(nodes, pairs)
 
 
 def mean_terms(checker: Checker, metric: str, hour: int) -> Terms:
@@ -73,15 +80,13 @@ def mean_terms(checker: Checker, metric: str, hour: int) -> Terms:
             for name, by_region in first.nodes.items()
         },
         {
-            index: {ends: math.fsum(terms.edges[index][ends] for terms in every) / len(every) for ends in by_ends}
-            for index, by_ends in first.edges.items()
+            pair: {ends: math.fsum(terms.pairs[pair][ends] for terms in every) / len(every) for ends in by_ends}
+            for pair, by_ends in first.pairs.items()
         },
     )
 
 
-def value_of(checker: Checker, terms: Terms, placement: Mapping[str, str]) -> float:
+def value_of(terms: Terms, placement: Mapping[str, str]) -> float:
     """The sum of the terms of a placement."""
-    edges = (
-        terms.edges[index][placement[edge["from"]], placement[edge["to"]]] for index, edge in enumerate(checker.edges)
-    )
-    return math.fsum([*(terms.nodes[name][region] for name, region in placement.items()), *edges])
+    pairs = (by_ends[placement[one], placement[other]] for (one, other), by_ends in terms.pairs.items())
+    return math.fsum([*(terms.nodes[name][region] for name, region in placement.items()), *pairs])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pytoulbar2 import CFN
 
-from tests.oracles.checker import Checker
 from tests.oracles.terms import Terms, value_of
 
 DECIMALS = 9
@@ -14,7 +13,7 @@ ROUNDING = 1e-7
 """Relative error of an optimum by that rounding; generous."""
 
 
-def least_placement(checker: Checker, terms: Terms) -> tuple[dict[str, str], float]:
+def least_placement(terms: Terms) -> tuple[dict[str, str], float]:
     """A placement of least value, proven by toulbar2, and its value in the unit of the terms."""
     tables = terms.tables
     largest = max(map(max, tables))
@@ -24,10 +23,9 @@ def least_placement(checker: Checker, terms: Terms) -> tuple[dict[str, str], flo
         regions = list(by_region)
         network.AddVariable(name, regions)
         network.AddFunction([name], [by_region[region] * scale for region in regions])
-    for index, by_ends in terms.edges.items():
-        edge = checker.edges[index]
+    for pair, by_ends in terms.pairs.items():
         # Row by row: allowed_pairs runs through the caller's regions first, like the cost tables of toulbar2.
-        network.AddFunction([edge["from"], edge["to"]], [value * scale for value in by_ends.values()])
+        network.AddFunction(list(pair), [value * scale for value in by_ends.values()])
     answer = network.Solve()
     assert answer is not None
     chosen = answer[0]
@@ -35,4 +33,4 @@ def least_placement(checker: Checker, terms: Terms) -> tuple[dict[str, str], flo
         name: list(by_region)[int(position)]
         for (name, by_region), position in zip(terms.nodes.items(), chosen, strict=True)
     }
-    return placement, value_of(checker, terms, placement)
+    return placement, value_of(terms, placement)

@@ -58,10 +58,10 @@ def test_the_optimum_without_limits_is_that_of_toulbar2(seed: int, metric: str, 
     checker = Checker(problem)
     hour = problem["hours"][0]
     terms = mean_terms(checker, metric, hour)
-    _, best = least_placement(checker, terms)
+    _, best = least_placement(terms)
     found = _solve(problem)
     assert found["status"] == "optimal"
-    assert value_of(checker, terms, found["placement"]) == pytest.approx(best, rel=CSP_ROUNDING)
+    assert value_of(terms, found["placement"]) == pytest.approx(best, rel=CSP_ROUNDING)
     assert found["objective"]["value"] == pytest.approx(best, rel=CSP_ROUNDING)
     assert found["objective"]["lower_bound"] <= best * (1.0 + CSP_ROUNDING)
 
@@ -78,7 +78,7 @@ def test_best_values_with_a_node_held_are_those_of_toulbar2(metric: str) -> None
             held = {**problem, "nodes": [dict(entry) for entry in problem["nodes"]]}
             next(entry for entry in held["nodes"] if entry["name"] == node)["allowed"] = [region]
             judge = Checker(held)
-            _, best = least_placement(judge, mean_terms(judge, metric, problem["hours"][0]))
+            _, best = least_placement(mean_terms(judge, metric, problem["hours"][0]))
             assert value == pytest.approx(best, rel=CSP_ROUNDING), (node, region)
     assert checker.nodes.keys() == found["min_marginals"].keys()
 
@@ -90,10 +90,10 @@ def test_those_problems_have_something_to_weigh(metric: str) -> None:
         problem = _additive_problem(seed, 3)
         checker = Checker(problem)
         terms = mean_terms(checker, metric, problem["hours"][0])
-        placement, best = least_placement(checker, terms)
+        placement, best = least_placement(terms)
         alone = {name: min(by_region, key=by_region.__getitem__) for name, by_region in terms.nodes.items()}
         spread += len(set(placement.values())) > 1
-        myopic += value_of(checker, terms, alone) > best * 1.001
+        myopic += value_of(terms, alone) > best * 1.001
     assert spread >= 10
     assert myopic >= 10
 

@@ -9,7 +9,7 @@ from typing import Any
 from multi_x_serverless.model import shared_constants
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.run import NodeObservation, ObservedRun
-from multi_x_serverless.solving.waiting import Waiting
+from multi_x_serverless.solving.waiting import Distances, Waiting
 
 OUTSIDE = "outside"
 """Name of everything that is not one of the problem's regions."""
@@ -33,7 +33,8 @@ def observations(
         round_trip_s: Seconds by index of a region and of another.
         runs: Finished runs of this graph.
     """
-    waiting = Waiting(graph, regions, round_trip_s)
+    distances = Distances(regions, round_trip_s)
+    waits = [Waiting(graph, distances, run) for run in runs]
     return {
         "runs": len(runs),
         # Left out where there is nothing to say, as documents did before runs could stand for several.
@@ -41,11 +42,11 @@ def observations(
         "trigger_bytes": [run.trigger_bytes for run in runs],
         "nodes": {
             node.name: _node_columns(
-                index, regions, memory_mb[node.function], data_regions.get(node.function), waiting, runs
+                index, regions, memory_mb[node.function], data_regions.get(node.function), runs, waits
             )
             for index, node in enumerate(graph.nodes)
         },
-        "edges": [_edge_columns(index, edge.source, waiting, runs) for index, edge in enumerate(graph.edges)],
+        "edges": [_edge_columns(index, edge.source, runs, waits) for index, edge in enumerate(graph.edges)],
     }
 
 
@@ -54,8 +55,8 @@ def _node_columns(
     regions: Sequence[str],
     memory_mb: int,
     data_region: str | None,
-    waiting: Waiting,
     runs: Sequence[ObservedRun],
+    waits: Sequence[Waiting],
 ) -> dict[str, Any]:
     position = {region: index for index, region in enumerate(regions)}
     vcpus = memory_mb / shared_constants.MEMORY_MB_PER_VCPU
@@ -66,7 +67,7 @@ def _node_columns(
     data: list[float | None] = []
     sent: dict[str, list[float]] = {}
     received: dict[str, list[float]] = {}
-    for run_index, run in enumerate(runs):
+    for run_index, (run, waiting) in enumerate(zip(runs, waits, strict=True)):
         observed = run.nodes.get(node)
         # A region that is no longer allowed has no index; its duration would be taken for another region's.
         usable = observed is not None and observed.region in position
@@ -76,7 +77,7 @@ def _node_columns(
             for column in (duration, utilization, data):
                 column.append(None)
             continue
-        own_s = waiting.own_duration_s(node, run)
+        own_s = waiting.own_duration_s(node)
         duration.append(own_s)
         utilization.append(min(1.0, observed.cpu_s / (own_s * vcpus)) if own_s > 0 else None)
         exchanged = exchanged_data(observed, data_region)
@@ -129,26 +130,28 @@ def _plus(sizes: Mapping[str, float], region: str, more: float) -> dict[str, flo
     return {**sizes, region: sizes.get(region, 0.0) + more}
 
 
-def _edge_columns(edge: int, source: int, waiting: Waiting, runs: Sequence[ObservedRun]) -> dict[str, Any]:
+def _edge_columns(edge: int, source: int, runs: Sequence[ObservedRun], waits: Sequence[Waiting]) -> dict[str, Any]:
     called: list[int | None] = []
     payload: list[float | None] = []
     offset: list[float | None] = []
     latency: list[float | None] = []
     awaited: list[float | None] = []
-    for run in runs:
+    for run, waiting in zip(runs, waits, strict=True):
         node = run.nodes.get(source)
         observed = run.edges.get(edge)
         if node is None or observed is None:
-            for column in (called, payload, offset, latency, awaited):
+            for column in (called, payload, offset, latency):
                 column.append(None)
+            # Of a dead node's declines some are reported all the same.
+            awaited.append(waiting.round_trips(edge))
             continue
         called.append(int(observed.called))
         payload.append(observed.payload_bytes if observed.called else None)
-        own_s = waiting.own_duration_s(source, run)
+        own_s = waiting.own_duration_s(source)
         fraction = 1.0 if observed.offset_s is None or own_s <= 0 else min(1.0, max(0.0, observed.offset_s / own_s))
         offset.append(fraction)
         latency.append(observed.latency_s)
-        awaited.append(waiting.round_trips(edge, run))
+        awaited.append(waiting.round_trips(edge))
     return {
         "called": called,
         "payload_bytes": payload,

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from multi_x_serverless.model.graph import Graph
-from multi_x_serverless.model.run import EdgeObservation, ObservedRun
+from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.shared_constants import BANDWIDTH_BYTES_PER_S, MESSAGE_ENVELOPE_BYTES
 from multi_x_serverless.solving import model_constants as constants
 
@@ -24,73 +24,108 @@ AT_THE_END_S = 0.005
 """A call that is accepted so shortly before its node ends was waited for: what follows is the writing of a log line."""
 
 
-class Waiting:
-    """What callers waited for in observed runs of a graph.
+class Distances:
+    """How much longer it takes until another region has answered than until the own one has.
 
     Args:
-        graph: Nodes and edges.
         regions: Codes of the regions whose distances are known.
         round_trip_s: Seconds by index of a region and of another.
     """
 
-    def __init__(self, graph: Graph, regions: Sequence[str], round_trip_s: Sequence[Sequence[float]]) -> None:
-        self._graph = graph
+    def __init__(self, regions: Sequence[str], round_trip_s: Sequence[Sequence[float]]) -> None:
         self._position = {region: index for index, region in enumerate(regions)}
         self._round_trip_s = round_trip_s
 
-    def round_trips(self, edge: int, run: ObservedRun) -> float:
-        """Round trips to the called node's region that the caller had nothing to do but wait for.
-
-        Zero if it worked on for longer, or if it was not logged when the call was accepted.
-        """
-        ends, observed = self._graph.edges[edge], run.edges.get(edge)
-        caller = run.nodes.get(ends.source)
-        if observed is None or caller is None:
+    def longer_s(self, source: str, target: str, round_trips: float, size_bytes: float) -> float:
+        """Seconds that some round trips and bytes add between two regions; 0 if their distance is not known."""
+        if source == target or not {source, target} <= self._position.keys():
             return 0.0
+        here, there = self._position[source], self._position[target]
+        added_s = max(0.0, self._round_trip_s[here][there] - self._round_trip_s[here][here])
+        return round_trips * added_s + size_bytes / BANDWIDTH_BYTES_PER_S
+
+
+class Waiting:
+    """What the nodes of one run waited for."""
+
+    def __init__(self, graph: Graph, distances: Distances, run: ObservedRun) -> None:
+        self._graph = graph
+        self._distances = distances
+        self._run = run
+        # Runs recorded before it was logged when calls are accepted say nothing of what was waited for.
+        self._is_known = any(edge.publish_s is not None for edge in run.edges.values())
+
+    def round_trips(self, edge: int) -> float:
+        """Round trips to the called node's region that somebody had nothing to do but wait for.
+
+        That is the caller, or for the decline of a node that is dead the one at which its branch died. Zero if the
+        caller worked on for longer, or if it was not logged when the call was accepted.
+        """
+        if not self._is_known:
+            return 0.0
+        ends, observed = self._graph.edges[edge], self._run.edges.get(edge)
         is_report = self._graph.nodes[ends.target].sync
         closing = constants.ROUND_TRIPS_CLOSING_JOIN / len(self._graph.incoming[ends.target]) if is_report else 0.0
-        if not observed.called:
+        if ends.source not in self._run.nodes or (observed is not None and not observed.called):
             # Declines are reported when the function has returned, so nothing hides the way.
             return constants.ROUND_TRIPS_REPORT + closing if is_report else 0.0
-        if observed.publish_s is None or observed.offset_s is None:
+        if observed is None or observed.publish_s is None or observed.offset_s is None:
             return 0.0
-        if observed.offset_s + observed.publish_s < caller.duration_s - AT_THE_END_S:
+        if observed.offset_s + observed.publish_s < self._settled_s(ends.source) - AT_THE_END_S:
             return 0.0
         if is_report:
             return constants.ROUND_TRIPS_PAYLOAD + constants.ROUND_TRIPS_REPORT + closing
         return constants.ROUND_TRIPS_PLAIN_EDGE
 
-    def own_duration_s(self, node: int, run: ObservedRun) -> float:
+    def own_duration_s(self, node: int) -> float:
         """Seconds that a node which ran would have taken with all that it called in its own region.
 
-        Calls are waited for together. As in the engine each counts an equal part, which is exact if all go equally far;
-        so what is taken away for the regions of the run is what the engine adds for them. Never less than until the
-        last call left.
+        Calls are waited for together, and then what is reported of branches that died. As in the engine each counts an
+        equal part of its kind, which is exact if all go equally far; so what is taken away for the regions of the run
+        is what the engine adds for them. Never less than until the last call left.
         """
-        observed = run.nodes[node]
-        longer_s, awaited, worked_s = 0.0, 0, 0.0
-        for edge in self._graph.outgoing[node]:
-            call = run.edges.get(edge)
-            if call is None:
-                continue
-            if call.called and call.offset_s is not None:
-                worked_s = max(worked_s, call.offset_s)
-            trips = self.round_trips(edge, run)
-            if trips:
-                awaited += 1
-                longer_s += self._longer_s(edge, run, trips, call)
-        if not longer_s:
-            return observed.duration_s
-        return max(min(worked_s, observed.duration_s), observed.duration_s - longer_s / awaited)
+        duration_s, edges = self._run.nodes[node].duration_s, self._run.edges
+        calls = [edge for edge in self._graph.outgoing[node] if edge in edges and edges[edge].called]
+        waited_s = self._longer_s(node, calls) + self._longer_s(node, self._declines(node))
+        if not waited_s:
+            return duration_s
+        worked_s = max((edges[edge].offset_s or 0.0 for edge in calls), default=0.0)
+        return max(min(worked_s, duration_s), duration_s - waited_s)
 
-    def _longer_s(self, edge: int, run: ObservedRun, trips: float, call: EdgeObservation) -> float:
-        """Seconds that a call was accepted later, in another region, than it would have been in the caller's."""
-        ends = self._graph.edges[edge]
-        source, target = run.nodes[ends.source].region, run.nodes.get(ends.target)
-        if target is None or target.region == source or not {source, target.region} <= self._position.keys():
+    def _declines(self, node: int) -> list[int]:
+        """Edges that are declined at a node which ran: its own, and those of branches that died there."""
+        declined: list[int] = []
+        edges = self._run.edges
+        waiting = [edge for edge in self._graph.outgoing[node] if edge in edges and not edges[edge].called]
+        while waiting:
+            edge = waiting.pop()
+            declined.append(edge)
+            target = self._graph.edges[edge].target
+            # Who reports for a join that is dead itself is not known: whoever was the last.
+            if target not in self._run.nodes and not self._graph.nodes[target].sync:
+                waiting += self._graph.outgoing[target]
+        return declined
+
+    def _settled_s(self, node: int) -> float:
+        """When all calls of a node had been accepted, in seconds from its start: declines are logged right after."""
+        outgoing = (self._run.edges.get(edge) for edge in self._graph.outgoing[node])
+        declines = (edge.offset_s for edge in outgoing if edge is not None and not edge.called)
+        ends = (offset_s for offset_s in declines if offset_s is not None)
+        return min(ends, default=self._run.nodes[node].duration_s)
+
+    def _longer_s(self, node: int, edges: Sequence[int]) -> float:
+        """Seconds that a node waited for these edges beyond what it had waited with all that it called beside it."""
+        trips = {edge: count for edge in edges if (count := self.round_trips(edge))}
+        return sum(self._added_s(node, edge, count) for edge, count in trips.items()) / max(1, len(trips))
+
+    def _added_s(self, node: int, edge: int, trips: float) -> float:
+        target = self._graph.edges[edge].target
+        if target not in self._run.nodes:
             return 0.0
-        here, there = self._position[source], self._position[target.region]
-        round_trip_s = max(0.0, self._round_trip_s[here][there] - self._round_trip_s[here][here])
-        envelope = 0.0 if self._graph.nodes[ends.target].sync else MESSAGE_ENVELOPE_BYTES
-        size = call.payload_bytes + envelope if call.called else 0.0
-        return trips * round_trip_s + size / BANDWIDTH_BYTES_PER_S
+        call, size_bytes = self._run.edges.get(edge), 0.0
+        if call is not None and call.called:
+            # The payload goes to a join as it is, to a plain node in its message.
+            envelope = 0.0 if self._graph.nodes[target].sync else MESSAGE_ENVELOPE_BYTES
+            size_bytes = call.payload_bytes + envelope
+        regions = self._run.nodes[node].region, self._run.nodes[target].region
+        return self._distances.longer_s(*regions, trips, size_bytes)

@@ -71,27 +71,54 @@ pub(crate) fn edge_gigabytes(problem: &Problem, scenarios: &Scenarios, edge: usi
         .collect()
 }
 
-/// Round trips that the caller of an edge has nothing to do but wait for, and seconds that its bytes then take to another
-/// region. Calls are waited for together: each counts an equal part, exactly if all go equally far.
-pub(crate) fn awaited(problem: &Problem, scenarios: &Scenarios, edge: usize) -> Option<(Vec<f64>, Vec<f64>)> {
+/// What the near end of a link waits for, by scenario.
+pub(crate) struct Awaited {
+    /// Round trips between the regions of its ends.
+    pub round_trips: Vec<f64>,
+    /// Seconds that bytes take between these, if they differ.
+    pub transfer_s: Vec<f64>,
+}
+
+/// What is waited for over each link; `None` where it never is.
+///
+/// Calls are waited for together, and then what is reported of the branches that died: within each of the two every one
+/// counts an equal part, which is exact if all go equally far.
+pub(crate) fn awaited(problem: &Problem, scenarios: &Scenarios) -> Vec<Option<Awaited>> {
+    let graph = &problem.graph;
+    let mut found: Vec<Option<Awaited>> = graph.links.iter().map(|_| None).collect();
     let trips = &scenarios.awaited_round_trips;
-    if trips[edge].iter().all(|&trips| trips == 0.0) {
-        return None;
+    if trips.iter().flatten().all(|&trips| trips == 0.0) {
+        return found;
     }
-    let siblings = &problem.graph.outgoing[problem.graph.edges[edge].from];
-    let part = |scenario: usize| {
-        if trips[edge][scenario] == 0.0 {
-            return (0.0, 0.0);
+    // By node: links that it waits for, each with its edge.
+    let (mut calls, mut reports) = (vec![Vec::new(); graph.node_count()], vec![Vec::new(); graph.node_count()]);
+    for scenario in 0..scenarios.count {
+        let ran = |node: usize| scenarios.ran[node][scenario];
+        for (edge, ends) in graph.edges.iter().enumerate().filter(|(edge, _)| trips[*edge][scenario] > 0.0) {
+            if scenarios.called[edge][scenario] {
+                calls[ends.from].push((edge, edge));
+                continue;
+            }
+            let origin = graph.origin(ends.from, ran);
+            // Whoever reports for a join that is dead itself is not known.
+            if let Some(link) = graph.link(origin, ends.to).filter(|_| ran(origin)) {
+                reports[origin].push((if origin == ends.from { edge } else { link }, edge));
+            }
         }
-        let together = siblings.iter().filter(|&&other| trips[other][scenario] > 0.0).count() as f64;
-        let bytes = if scenarios.called[edge][scenario] {
-            moved_bytes(problem, edge, scenarios.payload_bytes[edge][scenario])
-        } else {
-            0.0
-        };
-        (trips[edge][scenario] / together, bytes / problem.bandwidth_bytes_per_s / together)
-    };
-    Some((0..scenarios.count).map(part).unzip())
+        for together in calls.iter_mut().chain(&mut reports) {
+            let part = 1.0 / together.len() as f64;
+            for (link, edge) in together.drain(..) {
+                let zeros = || vec![0.0; scenarios.count];
+                let awaited = found[link].get_or_insert_with(|| Awaited { round_trips: zeros(), transfer_s: zeros() });
+                awaited.round_trips[scenario] += part * trips[edge][scenario];
+                if scenarios.called[edge][scenario] {
+                    let bytes = moved_bytes(problem, edge, scenarios.payload_bytes[edge][scenario]);
+                    awaited.transfer_s[scenario] += part * bytes / problem.bandwidth_bytes_per_s;
+                }
+            }
+        }
+    }
+    found
 }
 
 /// USD per second of a node's execution in a region.

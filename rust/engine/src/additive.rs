@@ -1,12 +1,13 @@
-//! Mean cost and mean carbon as an exact sum over nodes and edges.
+//! Mean cost and mean carbon as an exact sum over nodes and links.
 
-use crate::edge_terms::{carbon_rate, cost_rate, Quantity};
 use crate::graph::Graph;
 use crate::lanes::Lanes;
+use crate::link_terms::{carbon_rate, cost_rate, Quantity};
 use crate::problem::{Problem, Region};
 use crate::signals::Signals;
 
-/// A mean that is a term per node in its region plus, per edge, its GB times a rate between two regions.
+/// A mean that is a term per node in its region plus, per link, its GB times a rate between two regions and what is
+/// waited for.
 #[derive(Clone, Debug)]
 pub struct Additive {
     /// Number of regions.
@@ -15,9 +16,9 @@ pub struct Additive {
     pub node: Vec<f64>,
     /// Per GB, by pair of regions.
     pub rate: Vec<f64>,
-    /// GB by edge.
-    pub edge_gb: Vec<f64>,
-    /// What a caller's waiting adds, by edge and pair of regions; empty if none waits.
+    /// GB by link.
+    pub link_gb: Vec<f64>,
+    /// What waiting adds, by link and pair of regions; empty if none waits.
     pub waiting: Vec<f64>,
 }
 
@@ -29,8 +30,8 @@ impl Additive {
             regions: problem.region_count(),
             node: lanes.means.node_cost.clone(),
             rate: problem.prices.iter().flat_map(|prices| prices.egress.iter().copied()).collect(),
-            edge_gb: lanes.means.edge_gb.clone(),
-            waiting: waiting(problem, lanes, |quantity, edge, from, to| cost_rate(problem, quantity, edge, from, to)),
+            link_gb: lanes.means.link_gb.clone(),
+            waiting: waiting(problem, lanes, |quantity, link, from, to| cost_rate(problem, quantity, link, from, to)),
         }
     }
 
@@ -58,14 +59,14 @@ impl Additive {
             regions,
             node: node_terms,
             rate: signals.routes().to_vec(),
-            edge_gb: lanes.means.edge_gb.clone(),
-            waiting: waiting(problem, lanes, |quantity, edge, from, to| {
-                carbon_rate(problem, signals, quantity, edge, from, to)
+            link_gb: lanes.means.link_gb.clone(),
+            waiting: waiting(problem, lanes, |quantity, link, from, to| {
+                carbon_rate(problem, signals, quantity, link, from, to)
             }),
         }
     }
 
-    /// `self + weight * other`, both over the same edges.
+    /// `self + weight * other`, both over the same links.
     #[must_use]
     pub fn plus(&self, weight: f64, other: &Self) -> Self {
         let add = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a + weight * b).collect();
@@ -73,7 +74,7 @@ impl Additive {
             regions: self.regions,
             node: add(&self.node, &other.node),
             rate: add(&self.rate, &other.rate),
-            edge_gb: self.edge_gb.clone(),
+            link_gb: self.link_gb.clone(),
             waiting: add(&self.waiting, &other.waiting),
         }
     }
@@ -84,26 +85,26 @@ impl Additive {
         self.node[node * self.regions + usize::from(region)]
     }
 
-    /// Term of an edge between two regions.
+    /// Term of a link between two regions.
     #[must_use]
-    pub fn edge_term(&self, edge: usize, from: Region, to: Region) -> f64 {
+    pub fn link_term(&self, link: usize, from: Region, to: Region) -> f64 {
         let pair = usize::from(from) * self.regions + usize::from(to);
-        let moved = self.edge_gb[edge] * self.rate[pair];
+        let moved = self.link_gb[link] * self.rate[pair];
         // Most problems of benchmarks know of no waiting.
-        self.waiting.get(edge * self.regions * self.regions + pair).map_or(moved, |waiting| moved + waiting)
+        self.waiting.get(link * self.regions * self.regions + pair).map_or(moved, |waiting| moved + waiting)
     }
 
     /// Mean of a placement.
     #[must_use]
     pub fn evaluate(&self, graph: &Graph, placement: &[Region]) -> f64 {
         let nodes: f64 = placement.iter().enumerate().map(|(node, &region)| self.node_term(node, region)).sum();
-        let edges: f64 = graph
-            .edges
+        let links: f64 = graph
+            .links
             .iter()
             .enumerate()
-            .map(|(edge, ends)| self.edge_term(edge, placement[ends.from], placement[ends.to]))
+            .map(|(link, ends)| self.link_term(link, placement[ends.from], placement[ends.to]))
             .sum();
-        nodes + edges
+        nodes + links
     }
 
     /// How the mean changes when one node moves.
@@ -111,32 +112,32 @@ impl Additive {
     pub fn change(&self, graph: &Graph, placement: &[Region], node: usize, to: Region) -> f64 {
         let from = placement[node];
         let mut change = self.node_term(node, to) - self.node_term(node, from);
-        for &edge in &graph.incoming[node] {
-            let other = placement[graph.edges[edge].from];
-            change += self.edge_term(edge, other, to) - self.edge_term(edge, other, from);
+        for &link in &graph.arriving[node] {
+            let other = placement[graph.links[link].from];
+            change += self.link_term(link, other, to) - self.link_term(link, other, from);
         }
-        for &edge in &graph.outgoing[node] {
-            let other = placement[graph.edges[edge].to];
-            change += self.edge_term(edge, to, other) - self.edge_term(edge, from, other);
+        for &link in &graph.leaving[node] {
+            let other = placement[graph.links[link].to];
+            change += self.link_term(link, to, other) - self.link_term(link, from, other);
         }
         change
     }
 }
 
-/// Mean of what waiting adds, by edge and pair of regions; empty if no caller waits.
+/// Mean of what waiting adds, by link and pair of regions; empty if nobody waits.
 fn waiting(problem: &Problem, lanes: &Lanes, rate: impl Fn(Quantity, usize, Region, Region) -> f64) -> Vec<f64> {
     if lanes.means.awaited.iter().all(Option::is_none) {
         return Vec::new();
     }
     let regions = problem.region_count() as Region;
     let mut terms = Vec::with_capacity(lanes.means.awaited.len() * usize::from(regions) * usize::from(regions));
-    for (edge, awaited) in lanes.means.awaited.iter().enumerate() {
+    for (link, awaited) in lanes.means.awaited.iter().enumerate() {
         let (trips, transfer) = awaited.unwrap_or((0.0, 0.0));
         for from in 0..regions {
             for to in 0..regions {
                 terms.push(
-                    trips * rate(Quantity::AwaitedRoundTrips, edge, from, to)
-                        + transfer * rate(Quantity::AwaitedTransfer, edge, from, to),
+                    trips * rate(Quantity::AwaitedRoundTrips, link, from, to)
+                        + transfer * rate(Quantity::AwaitedTransfer, link, from, to),
                 );
             }
         }

@@ -4,10 +4,10 @@
 //! every open part its smallest value in that scenario bounds every completion from below, and order statistics
 //! and means of the bounds bound those of the completions.
 
-use crate::edge_terms::{carbon_rate, cost_rate, Quantity};
 use crate::evaluation::{add_node_carbon, add_scaled, Scratch, TimeColumns};
 use crate::kernels::{self, add, lower};
 use crate::lanes::{Identity, Lanes, LatencyColumn};
+use crate::link_terms::{carbon_rate, cost_rate, Quantity};
 use crate::problem::{Metric, Problem, Region};
 use crate::signals::Signals;
 
@@ -29,7 +29,7 @@ pub struct Minima {
     cost_rate_free: Vec<LeastRates>,
 }
 
-/// Smallest rate of each quantity of an edge, in the order of `Quantity::ALL`.
+/// Smallest rate of each quantity of a link, in the order of `Quantity::ALL`.
 type LeastRates = [f64; Quantity::ALL.len()];
 
 /// Lowers a column by the latencies of an edge between pairs of regions. Pairs that differ by their distance only
@@ -73,7 +73,7 @@ impl Minima {
             latency_free: infinite(edges),
             latency_from: infinite(edges * regions),
             latency_to: infinite(edges * regions),
-            cost_rate_free: Vec::with_capacity(edges),
+            cost_rate_free: Vec::with_capacity(problem.graph.links.len()),
         };
         for (node, domain) in domains.iter().enumerate() {
             for &region in domain {
@@ -86,9 +86,10 @@ impl Minima {
         }
         for edge in 0..edges {
             minima.add_latencies(problem, lanes, domains, edge);
-            let ends = &problem.graph.edges[edge];
+        }
+        for (link, ends) in problem.graph.links.iter().enumerate() {
             let (from, to) = (&domains[ends.from], &domains[ends.to]);
-            let rate = |quantity, from, to| cost_rate(problem, quantity, edge, from, to);
+            let rate = |quantity, from, to| cost_rate(problem, quantity, link, from, to);
             minima.cost_rate_free.push(least_rates(from, to, rate));
         }
         minima
@@ -196,12 +197,12 @@ impl CarbonMinima {
         }
         let rate_free = problem
             .graph
-            .edges
+            .links
             .iter()
             .enumerate()
-            .map(|(edge, ends)| {
+            .map(|(link, ends)| {
                 let (from, to) = (&domains[ends.from], &domains[ends.to]);
-                least_rates(from, to, |quantity, from, to| carbon_rate(problem, signals, quantity, edge, from, to))
+                least_rates(from, to, |quantity, from, to| carbon_rate(problem, signals, quantity, link, from, to))
             })
             .collect();
         Self { node: node_minima, rate_free }
@@ -244,8 +245,8 @@ impl LowerBounds<'_> {
                         None => add(sum, self.minima.column(&self.minima.cost, node)),
                     }
                 }
-                let rate = |quantity, edge, from, to| cost_rate(self.problem, quantity, edge, from, to);
-                self.add_edges(sum, partial, &self.minima.cost_rate_free, rate);
+                let rate = |quantity, link, from, to| cost_rate(self.problem, quantity, link, from, to);
+                self.add_links(sum, partial, &self.minima.cost_rate_free, rate);
             }
             Metric::Carbon => {
                 let carbon = self.carbon.expect("carbon minima of the hour");
@@ -258,28 +259,28 @@ impl LowerBounds<'_> {
                         None => add(sum, self.minima.column(&carbon.node, node)),
                     }
                 }
-                let rate = |quantity, edge, from, to| carbon_rate(self.problem, self.signals, quantity, edge, from, to);
-                self.add_edges(sum, partial, &carbon.rate_free, rate);
+                let rate = |quantity, link, from, to| carbon_rate(self.problem, self.signals, quantity, link, from, to);
+                self.add_links(sum, partial, &carbon.rate_free, rate);
             }
         }
     }
 
-    fn add_edges(
+    fn add_links(
         &self,
         sum: &mut [f32],
         partial: &PartialPlacement,
         free: &[LeastRates],
         rate: impl Fn(Quantity, usize, Region, Region) -> f64,
     ) {
-        for (edge, ends) in self.problem.graph.edges.iter().enumerate() {
+        for (link, ends) in self.problem.graph.links.iter().enumerate() {
             let (from_domain, to_domain) = (&self.domains[ends.from], &self.domains[ends.to]);
-            for (quantity, column) in self.lanes.edge_columns(edge) {
-                let rate = |from, to| rate(quantity, edge, from, to);
+            for (quantity, column) in self.lanes.link_columns(link) {
+                let rate = |from, to| rate(quantity, link, from, to);
                 let least = match (partial[ends.from], partial[ends.to]) {
                     (Some(from), Some(to)) => rate(from, to),
                     (Some(from), None) => least_rate(&[from], to_domain, rate),
                     (None, Some(to)) => least_rate(from_domain, &[to], rate),
-                    (None, None) => free[edge][quantity as usize],
+                    (None, None) => free[link][quantity as usize],
                 };
                 add_scaled(sum, column, least as f32);
             }

@@ -1,10 +1,10 @@
 //! Cost, carbon and time of placements, scenario by scenario.
 
 use crate::additive::Additive;
-use crate::edge_terms::{carbon_rate, cost_rate};
 use crate::graph::Graph;
 use crate::kernels;
 use crate::lanes::{Identity, Lanes, LatencyColumn};
+use crate::link_terms::{carbon_rate, cost_rate};
 use crate::order_statistics::{OrderStatistics, Ordered, Statistic};
 use crate::problem::{Metric, Problem, Region};
 use crate::signals::Signals;
@@ -185,10 +185,10 @@ impl Scratch {
         for (node, &region) in placement.iter().enumerate() {
             kernels::add(&mut self.sample, lanes.cost(node, region));
         }
-        for (edge, ends) in problem.graph.edges.iter().enumerate() {
+        for (link, ends) in problem.graph.links.iter().enumerate() {
             let (from, to) = (placement[ends.from], placement[ends.to]);
-            for (quantity, column) in lanes.edge_columns(edge) {
-                add_scaled(&mut self.sample, column, cost_rate(problem, quantity, edge, from, to) as f32);
+            for (quantity, column) in lanes.link_columns(link) {
+                add_scaled(&mut self.sample, column, cost_rate(problem, quantity, link, from, to) as f32);
             }
         }
         &self.sample
@@ -201,10 +201,10 @@ impl Scratch {
         for (node, &region) in placement.iter().enumerate() {
             add_node_carbon(&mut self.sample, problem, lanes, signals, node, region);
         }
-        for (edge, ends) in problem.graph.edges.iter().enumerate() {
+        for (link, ends) in problem.graph.links.iter().enumerate() {
             let (from, to) = (placement[ends.from], placement[ends.to]);
-            for (quantity, column) in lanes.edge_columns(edge) {
-                add_scaled(&mut self.sample, column, carbon_rate(problem, signals, quantity, edge, from, to) as f32);
+            for (quantity, column) in lanes.link_columns(link) {
+                add_scaled(&mut self.sample, column, carbon_rate(problem, signals, quantity, link, from, to) as f32);
             }
         }
         &self.sample

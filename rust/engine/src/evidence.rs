@@ -81,7 +81,7 @@ pub struct EdgeObservations {
     pub payload_bytes: Vec<f64>,
     pub offset_fraction: Vec<f64>,
     pub latency_s: Vec<Option<f64>>,
-    /// Also of declined edges: a decline is reported to a join.
+    /// Also of declined edges: a decline is reported to a join, that of a dead node by the one at which its branch died.
     pub awaited_round_trips: Vec<f64>,
 }
 
@@ -342,7 +342,7 @@ fn check_edge(
         payload_bytes: Vec::with_capacity(runs),
         offset_fraction: Vec::with_capacity(runs),
         latency_s: Vec::with_capacity(runs),
-        awaited_round_trips: check_awaited(path, document, runs, caller_ran)?,
+        awaited_round_trips: check_awaited(path, document, runs)?,
     };
     for (run, &caller_ran) in caller_ran.iter().enumerate() {
         let called_path = format!("{path}.called[{run}]");
@@ -373,22 +373,33 @@ fn check_edge(
     Ok(edge)
 }
 
-/// Round trips that the caller had nothing to do but wait for; none in documents that do not say.
-fn check_awaited(
-    path: &str,
-    document: &EdgeObservationsDocument,
-    runs: usize,
-    caller_ran: &[bool],
-) -> Result<Vec<f64>> {
+/// Round trips that somebody had nothing to do but wait for; none in documents that do not say.
+fn check_awaited(path: &str, document: &EdgeObservationsDocument, runs: usize) -> Result<Vec<f64>> {
     let Some(column) = &document.awaited_round_trips else { return Ok(vec![0.0; runs]) };
     let path = format!("{path}.awaited_round_trips");
     check_length(&path, column.len(), runs)?;
-    let trips = column.iter().zip(caller_ran).enumerate().map(|(run, (value, &ran))| match (value, ran) {
-        (Some(trips), true) => non_negative(&format!("{path}[{run}]"), *trips),
-        (None, _) => Ok(0.0),
-        (Some(_), false) => Err(inconsistent(format!("{path}[{run}]"), "the calling node did not run: must be null")),
+    let trips = column.iter().enumerate().map(|(run, value)| match value {
+        Some(trips) => non_negative(&format!("{path}[{run}]"), *trips),
+        None => Ok(0.0),
     });
     trips.collect()
+}
+
+/// Links nodes with the joins that they waited for when they reported branches that had died at them.
+pub(crate) fn link_reporters(graph: &mut Graph, evidence: &Evidence) {
+    let Evidence::Observed(observations) = evidence else { return };
+    for edge in 0..graph.edges.len() {
+        let (from, to) = (graph.edges[edge].from, graph.edges[edge].to);
+        for (run, &trips) in observations.edges[edge].awaited_round_trips.iter().enumerate() {
+            let ran = |node: usize| observations.nodes[node].ran[run];
+            if trips > 0.0 && !ran(from) {
+                let origin = graph.origin(from, ran);
+                if ran(origin) {
+                    graph.connect(origin, to);
+                }
+            }
+        }
+    }
 }
 
 /// A node ran exactly when it is the entry or one of its edges was called.

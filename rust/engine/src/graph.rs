@@ -1,4 +1,4 @@
-//! The workflow graph by index, checked once and never changed.
+//! The workflow graph by index, checked once.
 
 use std::collections::HashMap;
 
@@ -19,6 +19,15 @@ pub struct Edge {
     pub key: u64,
 }
 
+/// Two nodes whose regions matter to each other: one calls the other, or reports to it for a branch that died.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    /// Index of the node that calls or reports.
+    pub from: usize,
+    /// Index of the node that is called or reported to.
+    pub to: usize,
+}
+
 /// A directed acyclic graph with one entry, from which every node is reached.
 #[derive(Clone, Debug)]
 pub struct Graph {
@@ -30,6 +39,12 @@ pub struct Graph {
     pub incoming: Vec<Vec<usize>>,
     /// Outgoing edges of each node, by edge index.
     pub outgoing: Vec<Vec<usize>>,
+    /// One link per edge, with its index; then those of nodes that report for others.
+    pub links: Vec<Link>,
+    /// Links that lead to each node, by index.
+    pub arriving: Vec<Vec<usize>>,
+    /// Links that lead from each node, by index.
+    pub leaving: Vec<Vec<usize>>,
     /// Whether a node joins its edges.
     pub joins: Vec<bool>,
     /// Nodes so that every edge leads to a later one; the entry is first.
@@ -78,13 +93,39 @@ impl Graph {
             position[node] = place;
         }
         let names = nodes.iter().map(|node| node.name.clone()).collect();
-        Ok(Self { names, edges, incoming, outgoing, joins, order, position, entry })
+        let links = edges.iter().map(|edge| Link { from: edge.from, to: edge.to }).collect();
+        let (arriving, leaving) = (incoming.clone(), outgoing.clone());
+        Ok(Self { names, edges, incoming, outgoing, links, arriving, leaving, joins, order, position, entry })
     }
 
     /// Number of nodes.
     #[must_use]
     pub fn node_count(&self) -> usize {
         self.names.len()
+    }
+
+    /// The link between two nodes; of several edges the first.
+    #[must_use]
+    pub fn link(&self, from: usize, to: usize) -> Option<usize> {
+        self.leaving[from].iter().copied().find(|&link| self.links[link].to == to)
+    }
+
+    /// Links two nodes unless they are.
+    pub fn connect(&mut self, from: usize, to: usize) {
+        if self.link(from, to).is_none() {
+            self.arriving[to].push(self.links.len());
+            self.leaving[from].push(self.links.len());
+            self.links.push(Link { from, to });
+        }
+    }
+
+    /// The node from which the declines of a node leave: itself if it ran, else where its branch died, which may be a
+    /// join that is dead itself.
+    pub fn origin(&self, mut node: usize, ran: impl Fn(usize) -> bool) -> usize {
+        while !ran(node) && !self.joins[node] {
+            node = self.edges[self.incoming[node][0]].from;
+        }
+        node
     }
 
     /// Whether the edge leads to a sync node.

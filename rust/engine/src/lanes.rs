@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::prelude::*;
 
 use crate::accounting::{
-    awaited, edge_gigabytes, execution_cost, execution_power, forward_energy, receiving_cost, BYTES_PER_GB,
+    awaited, edge_gigabytes, execution_cost, execution_power, forward_energy, receiving_cost, Awaited, BYTES_PER_GB,
 };
-use crate::edge_terms::Quantity;
 use crate::estimates::{distance_shift, moved_bytes, transfer_time, Estimates};
 use crate::evidence::End;
+use crate::link_terms::Quantity;
 use crate::problem::{Problem, Region};
 use crate::scenarios::Scenarios;
 
@@ -40,17 +40,19 @@ pub struct Means {
     pub attributed_gb: Vec<Vec<(End, f64)>>,
     /// GB an edge moves.
     pub edge_gb: Vec<f64>,
-    /// Round trips and seconds of transfer that an edge's caller waits for; `None` if it never does.
+    /// GB that a link's edge moves, if it is one.
+    pub link_gb: Vec<f64>,
+    /// Round trips and seconds of transfer that the node at the near end of a link waits for; `None` if it never does.
     pub awaited: Vec<Option<(f64, f64)>>,
     /// GB of the request that starts a run, with its envelope.
     pub trigger_gb: f64,
 }
 
 impl Means {
-    /// Whether it matters to the means in which regions both ends of an edge are.
+    /// Whether it matters to the means in which regions both ends of a link are.
     #[must_use]
-    pub fn couples(&self, edge: usize) -> bool {
-        self.edge_gb[edge] > 0.0 || self.awaited[edge].is_some()
+    pub fn couples(&self, link: usize) -> bool {
+        self.link_gb[link] > 0.0 || self.awaited[link].is_some()
     }
 }
 
@@ -150,6 +152,7 @@ impl Lanes {
         };
         lanes.add_nodes(problem, estimates, scenarios, used);
         lanes.add_edges(problem, estimates, scenarios, used);
+        lanes.add_waiting(problem, scenarios);
         lanes.add_trigger(problem, scenarios);
         lanes.detours = find_detours(problem, scenarios);
         lanes
@@ -195,9 +198,6 @@ impl Lanes {
             let gb = edge_gigabytes(problem, scenarios, edge);
             self.means.edge_gb.push(mean(&gb));
             self.edge_gb.extend(narrow(&gb));
-            let awaited = awaited(problem, scenarios, edge);
-            self.means.awaited.push(awaited.as_ref().map(|(trips, transfer)| (mean(trips), mean(transfer))));
-            self.awaited.push(awaited.map(|(trips, transfer)| (narrow(&trips), narrow(&transfer))));
             self.offset.extend(narrow(&scenarios.offset_fraction[edge]));
             let latency = &estimates.latencies[edge];
             let positions = &scenarios.latency_position[edge];
@@ -233,6 +233,16 @@ impl Lanes {
                     ((1.0 - weight) * far + weight * sample.quantile(positions[scenario])) as f32
                 }));
             }
+        }
+    }
+
+    fn add_waiting(&mut self, problem: &Problem, scenarios: &Scenarios) {
+        self.means.link_gb = self.means.edge_gb.clone();
+        self.means.link_gb.resize(problem.graph.links.len(), 0.0);
+        for awaited in awaited(problem, scenarios) {
+            let means = |awaited: &Awaited| (mean(&awaited.round_trips), mean(&awaited.transfer_s));
+            self.means.awaited.push(awaited.as_ref().map(means));
+            self.awaited.push(awaited.map(|awaited| (narrow(&awaited.round_trips), narrow(&awaited.transfer_s))));
         }
     }
 
@@ -303,13 +313,14 @@ impl Lanes {
         self.attributed_gb[node].iter().map(|(end, gb)| (*end, gb.as_slice()))
     }
 
-    /// The quantities of an edge; those that are always zero are left out.
-    pub fn edge_columns(&self, edge: usize) -> impl Iterator<Item = (Quantity, &[f32])> {
-        let gb = (Quantity::Gigabytes, self.column(&self.edge_gb, edge));
-        let awaited = self.awaited[edge].as_ref().into_iter().flat_map(|(trips, transfer)| {
+    /// The quantities of a link; those that are always zero are left out.
+    pub fn link_columns(&self, link: usize) -> impl Iterator<Item = (Quantity, &[f32])> {
+        let is_edge = link < self.means.edge_gb.len();
+        let gb = is_edge.then(|| (Quantity::Gigabytes, self.column(&self.edge_gb, link)));
+        let awaited = self.awaited[link].as_ref().into_iter().flat_map(|(trips, transfer)| {
             [(Quantity::AwaitedRoundTrips, trips.as_slice()), (Quantity::AwaitedTransfer, transfer.as_slice())]
         });
-        std::iter::once(gb).chain(awaited)
+        gb.into_iter().chain(awaited)
     }
 
     /// GB of the request that starts a run.
@@ -421,19 +432,13 @@ fn node_columns(
 /// died. A dead join declines for itself, when its last report has arrived.
 fn find_detours(problem: &Problem, scenarios: &Scenarios) -> Vec<Vec<Detour>> {
     let graph = &problem.graph;
-    let origin_of = |mut node: usize, scenario: usize| {
-        while !scenarios.ran[node][scenario] && !graph.joins[node] {
-            node = graph.edges[graph.incoming[node][0]].from;
-        }
-        node
-    };
     (0..graph.edges.len())
         .map(|edge| {
             let caller = graph.edges[edge].from;
             let mut by_origin = std::collections::BTreeMap::<usize, Vec<u32>>::new();
             if graph.is_report(edge) {
                 for scenario in 0..scenarios.count {
-                    let origin = origin_of(caller, scenario);
+                    let origin = graph.origin(caller, |node| scenarios.ran[node][scenario]);
                     if origin != caller {
                         by_origin.entry(origin).or_default().push(scenario as u32);
                     }

@@ -18,7 +18,7 @@ pub mod additive;
 pub mod bounds;
 pub mod distribution;
 pub mod document;
-pub mod edge_terms;
+
 pub mod elimination;
 pub mod error;
 pub mod estimates;
@@ -28,6 +28,7 @@ pub mod graph;
 pub mod kernels;
 pub mod lanes;
 pub mod limits;
+pub mod link_terms;
 pub mod order_statistics;
 pub mod problem;
 pub mod random;

@@ -13,7 +13,7 @@ from multi_x_serverless.model.run import EdgeObservation, NodeObservation, Obser
 from multi_x_serverless.model.shared_constants import BANDWIDTH_BYTES_PER_S, MESSAGE_ENVELOPE_BYTES
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import SolveSettings, build_problem
-from multi_x_serverless.solving.waiting import AT_THE_END_S, Waiting
+from multi_x_serverless.solving.waiting import AT_THE_END_S, Distances, Waiting
 from tests.unit.solving.workflows import HOME, embedded_signals, observed_runs, workflow
 
 NEAR, FAR = "here", "there"
@@ -22,7 +22,7 @@ GRAPH = Graph(
     (Node("a", "a", False), Node("b", "b", False), Node("c", "c", False), Node("join", "join", True)),
     (Edge(0, 1, (), False), Edge(0, 2, (), True), Edge(1, 3, (), False), Edge(2, 3, (), False)),
 )
-WAITING = Waiting(GRAPH, (NEAR, FAR), ROUND_TRIP_S)
+DISTANCES = Distances((NEAR, FAR), ROUND_TRIP_S)
 
 
 def node(duration_s: float, region: str = NEAR) -> NodeObservation:
@@ -36,65 +36,86 @@ def call(offset_s: float | None, publish_s: float | None, payload_bytes: float =
 DECLINED = EdgeObservation(False, 0.0, None, None)
 
 
-def run(nodes: dict[int, NodeObservation], edges: dict[int, EdgeObservation]) -> ObservedRun:
-    return replace(observed_runs(1)[0], nodes=nodes, edges=edges)
+def waiting(nodes: dict[int, NodeObservation], edges: dict[int, EdgeObservation]) -> Waiting:
+    """Of a run in which it was logged when calls are accepted: a call from b is there to say so."""
+    logged = {2: call(0.0, 0.0)}
+    return Waiting(GRAPH, DISTANCES, replace(observed_runs(1)[0], nodes=nodes, edges={**logged, **edges}))
 
 
 def test_a_call_that_is_accepted_when_its_node_ends_is_waited_for() -> None:
-    ends = run({0: node(0.5), 1: node(0.1)}, {0: call(0.4, 0.1 - AT_THE_END_S / 2)})
-    assert WAITING.round_trips(0, ends) == 1.0
+    ends = waiting({0: node(0.5), 1: node(0.1)}, {0: call(0.4, 0.1 - AT_THE_END_S / 2)})
+    assert ends.round_trips(0) == 1.0
 
 
 def test_a_call_under_work_that_goes_on_is_not_waited_for() -> None:
-    works_on = run({0: node(0.5), 1: node(0.1, FAR)}, {0: call(0.1, 0.1)})
-    assert WAITING.round_trips(0, works_on) == 0.0
-    assert WAITING.own_duration_s(0, works_on) == 0.5
+    works_on = waiting({0: node(0.5), 1: node(0.1, FAR)}, {0: call(0.1, 0.1)})
+    assert works_on.round_trips(0) == 0.0
+    assert works_on.own_duration_s(0) == 0.5
 
 
 @pytest.mark.parametrize("edge", [call(None, 0.1), call(0.4, None)], ids=["no offset", "no acceptance"])
 def test_what_was_not_logged_is_not_waited_for(edge: EdgeObservation) -> None:
-    silent = run({0: node(0.5), 1: node(0.1, FAR)}, {0: edge})
-    assert WAITING.round_trips(0, silent) == 0.0
-    assert WAITING.own_duration_s(0, silent) == 0.5
+    silent = waiting({0: node(0.5), 1: node(0.1, FAR)}, {0: edge})
+    assert silent.round_trips(0) == 0.0
+    assert silent.own_duration_s(0) == 0.5
 
 
 def test_reports_to_a_join_take_more_round_trips() -> None:
     """Payload and report; to close the join takes two more, which fall to one of its two edges."""
-    reports = run({1: node(0.2), 2: node(0.2), 3: node(0.1)}, {2: call(0.1, 0.1), 3: DECLINED})
-    assert WAITING.round_trips(2, reports) == 1.0 + 1.0 + 2.0 / 2
-    assert WAITING.round_trips(3, reports) == 1.0 + 2.0 / 2
+    reports = waiting({1: node(0.2), 2: node(0.2), 3: node(0.1)}, {2: call(0.1, 0.1), 3: DECLINED})
+    assert reports.round_trips(2) == 1.0 + 1.0 + 2.0 / 2
+    assert reports.round_trips(3) == 1.0 + 2.0 / 2
 
 
 def test_declining_a_plain_node_needs_nobody() -> None:
-    assert WAITING.round_trips(1, run({0: node(0.5)}, {1: DECLINED})) == 0.0
+    assert waiting({0: node(0.5)}, {1: DECLINED}).round_trips(1) == 0.0
 
 
-def test_an_edge_whose_caller_did_not_run_is_not_waited_for() -> None:
-    assert WAITING.round_trips(2, run({0: node(0.5)}, {2: DECLINED})) == 0.0
+def test_a_branch_that_died_is_reported_by_the_node_at_which_it_died() -> None:
+    """In the run a calls b and declines c; b and, for c, a report to the join, which is far away."""
+    dead = waiting(
+        {0: node(0.5), 1: node(0.1), 3: node(0.1, FAR)}, {0: call(0.1, 0.1), 1: DECLINED, 2: call(0.05, 0.05)}
+    )
+    assert dead.round_trips(1) == 0.0
+    assert dead.round_trips(3) == 1.0 + 2.0 / 2
+    assert dead.own_duration_s(0) == pytest.approx(0.5 - 2 * 0.080)
+
+
+def test_calls_are_over_when_declines_begin() -> None:
+    nodes = {0: node(0.5), 1: node(0.1), 3: node(0.1, FAR)}
+    calls = {0: call(0.1, 0.299)}
+    logged = EdgeObservation(False, 0.0, 0.4, None)
+    assert waiting(nodes, {**calls, 1: logged}).round_trips(0) == 1.0
+    assert waiting(nodes, {**calls, 1: DECLINED}).round_trips(0) == 0.0
+
+
+def test_runs_that_do_not_say_when_calls_were_accepted_say_nothing_of_waiting() -> None:
+    silent = waiting({0: node(0.5), 1: node(0.1), 3: node(0.1)}, {0: call(0.5, None), 1: DECLINED, 2: call(0.1, None)})
+    assert [silent.round_trips(edge) for edge in range(4)] == [0.0] * 4
 
 
 def test_waiting_for_another_region_is_no_part_of_a_node() -> None:
-    away = run({0: node(0.5), 1: node(0.1, FAR)}, {0: call(0.4, 0.1, payload_bytes=1e6)})
+    away = waiting({0: node(0.5), 1: node(0.1, FAR)}, {0: call(0.4, 0.1, payload_bytes=1e6)})
     transfer_s = (1e6 + MESSAGE_ENVELOPE_BYTES) / BANDWIDTH_BYTES_PER_S
-    assert WAITING.own_duration_s(0, away) == pytest.approx(max(0.4, 0.5 - 0.080 - transfer_s))
-    beside = run({0: node(0.5), 1: node(0.1)}, {0: call(0.4, 0.1, payload_bytes=1e6)})
-    assert WAITING.own_duration_s(0, beside) == 0.5
+    assert away.own_duration_s(0) == pytest.approx(max(0.4, 0.5 - 0.080 - transfer_s))
+    beside = waiting({0: node(0.5), 1: node(0.1)}, {0: call(0.4, 0.1, payload_bytes=1e6)})
+    assert beside.own_duration_s(0) == 0.5
 
 
 def test_calls_are_waited_for_together() -> None:
-    both = run({0: node(0.5), 1: node(0.1, FAR), 2: node(0.1)}, {0: call(0.3, 0.2), 1: call(0.3, 0.2)})
+    both = waiting({0: node(0.5), 1: node(0.1, FAR), 2: node(0.1)}, {0: call(0.3, 0.2), 1: call(0.3, 0.2)})
     half_s = (0.080 + MESSAGE_ENVELOPE_BYTES / BANDWIDTH_BYTES_PER_S) / 2
-    assert WAITING.own_duration_s(0, both) == pytest.approx(0.5 - half_s)
+    assert both.own_duration_s(0) == pytest.approx(0.5 - half_s)
 
 
 def test_a_node_is_never_shorter_than_until_its_last_call() -> None:
-    quick = run({0: node(0.45), 1: node(0.1, FAR)}, {0: call(0.4, 0.05)})
-    assert WAITING.own_duration_s(0, quick) == 0.4
+    quick = waiting({0: node(0.45), 1: node(0.1, FAR)}, {0: call(0.4, 0.05)})
+    assert quick.own_duration_s(0) == 0.4
 
 
 def test_regions_without_distances_take_nothing_away() -> None:
-    unknown = run({0: node(0.5, "elsewhere"), 1: node(0.1, FAR)}, {0: call(0.4, 0.1)})
-    assert WAITING.own_duration_s(0, unknown) == 0.5
+    unknown = waiting({0: node(0.5, "elsewhere"), 1: node(0.1, FAR)}, {0: call(0.4, 0.1)})
+    assert unknown.own_duration_s(0) == 0.5
 
 
 def waiting_runs() -> tuple[ObservedRun, ...]:
@@ -126,8 +147,8 @@ def without_waiting(problem: bytes) -> bytes:
 def test_the_document_says_what_was_waited_for() -> None:
     edges = orjson.loads(document(waiting_runs()))["observations"]["edges"]
     assert set(edges[0]["awaited_round_trips"]) == {0.0, 1.0}  # called, and declined to a plain node
-    # The branch that would report was declined with it: then its node did not run.
-    assert set(edges[2]["awaited_round_trips"]) == {None, 3.0}
+    # Payload, report, and half of what closes the join; where the branch died, the report without a payload.
+    assert set(edges[2]["awaited_round_trips"]) == {3.0, 2.0}
     assert "awaited_round_trips" not in orjson.loads(document(observed_runs()))["observations"]["edges"][0]
 
 

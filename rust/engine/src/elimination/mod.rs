@@ -183,33 +183,33 @@ fn fill(structure: &Structure, graph: &Graph, objective: &Additive, factor: &str
         Source::Message(_) => Vec::new(),
         &Source::Node(node) => {
             let to_fixed = |region: Region| {
-                let incoming = graph.incoming[node].iter().map(|&edge| (edge, graph.edges[edge].from, true));
-                let outgoing = graph.outgoing[node].iter().map(|&edge| (edge, graph.edges[edge].to, false));
+                let arriving = graph.arriving[node].iter().map(|&link| (link, graph.links[link].from, true));
+                let leaving = graph.leaving[node].iter().map(|&link| (link, graph.links[link].to, false));
                 let fixed = |&(_, other, arrives): &(usize, usize, bool)| {
-                    // An edge between two fixed nodes is counted once, at its target.
+                    // A link between two fixed nodes is counted once, at its target.
                     structure.domains[other].len() == 1 && (structure.domains[node].len() > 1 || arrives)
                 };
-                let term = |(edge, other, arrives): (usize, usize, bool)| {
+                let term = |(link, other, arrives): (usize, usize, bool)| {
                     let there = structure.domains[other][0];
                     let (from, to) = if arrives { (there, region) } else { (region, there) };
-                    objective.edge_term(edge, from, to)
+                    objective.link_term(link, from, to)
                 };
-                incoming.chain(outgoing).filter(fixed).map(term).sum::<f64>()
+                arriving.chain(leaving).filter(fixed).map(term).sum::<f64>()
             };
             let domain = &structure.domains[node];
             domain.iter().map(|&region| objective.node_term(node, region) + to_fixed(region)).collect()
         }
-        Source::Pair(edges) => {
+        Source::Pair(links) => {
             let (early, late) = (factor.scope[0], factor.scope[1]);
             let mut table = Vec::with_capacity(structure.domains[early].len() * structure.domains[late].len());
             for &first in &structure.domains[early] {
                 for &second in &structure.domains[late] {
-                    let term = |&edge: &usize| {
-                        let forwards = graph.edges[edge].from == early;
+                    let term = |&link: &usize| {
+                        let forwards = graph.links[link].from == early;
                         let (from, to) = if forwards { (first, second) } else { (second, first) };
-                        objective.edge_term(edge, from, to)
+                        objective.link_term(link, from, to)
                     };
-                    table.push(edges.iter().map(term).sum());
+                    table.push(links.iter().map(term).sum());
                 }
             }
             table

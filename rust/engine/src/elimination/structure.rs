@@ -21,9 +21,9 @@ pub struct Factor {
 /// Origin of a factor's numbers.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// Node terms of a variable, with the edges to nodes that cannot move.
+    /// Node terms of a variable, with the links to nodes that cannot move.
     Node(usize),
-    /// Edges between two variables.
+    /// Links between two variables.
     Pair(Vec<usize>),
     /// Minimum of the group with this index.
     Message(usize),
@@ -60,15 +60,15 @@ pub struct Structure {
 }
 
 impl Structure {
-    /// Orders the nodes by min-fill and lays out the buckets. Edges that couple nothing, as they never move a byte,
-    /// are left out.
+    /// Orders the nodes by min-fill and lays out the buckets. Links that couple nothing, as those of edges
+    /// that never move a byte, are left out.
     #[must_use]
     pub fn new(graph: &Graph, domains: Vec<Vec<Region>>, couples: impl Fn(usize) -> bool) -> Self {
         let count = domains.len();
         let mut pairs = std::collections::BTreeMap::<(usize, usize), Vec<usize>>::new();
-        for (edge, ends) in graph.edges.iter().enumerate() {
-            if couples(edge) && domains[ends.from].len() > 1 && domains[ends.to].len() > 1 {
-                pairs.entry((ends.from.min(ends.to), ends.from.max(ends.to))).or_default().push(edge);
+        for (link, ends) in graph.links.iter().enumerate() {
+            if couples(link) && domains[ends.from].len() > 1 && domains[ends.to].len() > 1 {
+                pairs.entry((ends.from.min(ends.to), ends.from.max(ends.to))).or_default().push(link);
             }
         }
         let elimination_order = min_fill(count, pairs.keys().copied(), &domains);
@@ -89,9 +89,9 @@ impl Structure {
         for (variable, bucket) in buckets.iter_mut().enumerate() {
             bucket.push(structure.add_factor(vec![variable], Source::Node(variable)));
         }
-        for ((first, second), edges) in pairs {
+        for ((first, second), links) in pairs {
             let (early, late) = if place[first] < place[second] { (first, second) } else { (second, first) };
-            let factor = structure.add_factor(vec![early, late], Source::Pair(edges));
+            let factor = structure.add_factor(vec![early, late], Source::Pair(links));
             buckets[late].push(factor);
         }
         for variable in elimination_order {

@@ -12,7 +12,7 @@ use crate::document::problem::{
 };
 pub use crate::document::problem::{LimitKind, Metric};
 use crate::error::{EngineError, ErrorCode, Result};
-use crate::evidence::{End, Evidence};
+use crate::evidence::{link_reporters, End, Evidence};
 use crate::graph::Graph;
 use crate::order_statistics::OrderStatistics;
 use checks::{
@@ -180,7 +180,7 @@ impl Problem {
         let regions = RegionNames::new(document.regions)?;
         let home = regions.find("home", &document.home)?;
         let hours = check_hours(&document.hours)?;
-        let graph = Graph::new(&document.nodes, &document.edges)?;
+        let mut graph = Graph::new(&document.nodes, &document.edges)?;
         let nodes = document
             .nodes
             .iter()
@@ -212,6 +212,7 @@ impl Problem {
         let settings = check_settings(&document.settings)?;
         check_size(&settings, &nodes)?;
         let evidence = Arc::new(Evidence::new(document.observations, document.priors, &graph, &regions)?);
+        link_reporters(&mut graph, &evidence);
         let (hard_limits, soft_limits, priority_order) = check_constraints(&document.constraints, &settings)?;
         Ok(Self {
             workflow: document.workflow,

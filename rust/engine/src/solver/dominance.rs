@@ -5,9 +5,9 @@
 //! (Desmet et al., Nature 356, 1992): time, and tails of cost and carbon, are compared scenario by scenario.
 
 use crate::additive::Additive;
-use crate::edge_terms::{carbon_rate, cost_rate, Quantity};
 use crate::evaluation::add_node_carbon;
 use crate::lanes::{Lanes, LatencyColumn};
+use crate::link_terms::{carbon_rate, cost_rate, Quantity};
 use crate::problem::{Metric, Region};
 use crate::solver::stage::{HourContext, Stage};
 
@@ -87,20 +87,20 @@ impl<'a> Comparison<'a> {
             domains[neighbour].iter().map(|&other| difference(other)).fold(f64::NEG_INFINITY, f64::max)
         };
         let mut difference = means.node_term(node, better) - means.node_term(node, worse);
-        for &edge in &graph.incoming[node] {
-            let change = |other| means.edge_term(edge, other, better) - means.edge_term(edge, other, worse);
-            difference += highest(graph.edges[edge].from, &change);
+        for &link in &graph.arriving[node] {
+            let change = |other| means.link_term(link, other, better) - means.link_term(link, other, worse);
+            difference += highest(graph.links[link].from, &change);
         }
-        for &edge in &graph.outgoing[node] {
-            let change = |other| means.edge_term(edge, better, other) - means.edge_term(edge, worse, other);
-            difference += highest(graph.edges[edge].to, &change);
+        for &link in &graph.leaving[node] {
+            let change = |other| means.link_term(link, better, other) - means.link_term(link, worse, other);
+            difference += highest(graph.links[link].to, &change);
         }
         difference <= 0.0
     }
 
     fn cost_is_no_higher(&self, domains: &[Vec<Region>], node: usize, better: Region, worse: Region) -> bool {
         let problem = self.context.problem();
-        let rate = |quantity, edge, from, to| cost_rate(problem, quantity, edge, from, to);
+        let rate = |quantity, link, from, to| cost_rate(problem, quantity, link, from, to);
         let lanes = self.context.model.lanes;
         self.rates_are_no_higher(domains, node, better, worse, rate)
             && is_nowhere_above(lanes.cost(node, better), lanes.cost(node, worse))
@@ -108,7 +108,7 @@ impl<'a> Comparison<'a> {
 
     fn carbon_is_no_higher(&self, domains: &[Vec<Region>], node: usize, better: Region, worse: Region) -> bool {
         let model = &self.context.model;
-        let rate = |quantity, edge, from, to| carbon_rate(model.problem, &model.signals, quantity, edge, from, to);
+        let rate = |quantity, link, from, to| carbon_rate(model.problem, &model.signals, quantity, link, from, to);
         if !self.rates_are_no_higher(domains, node, better, worse, rate) {
             return false;
         }
@@ -130,18 +130,18 @@ impl<'a> Comparison<'a> {
     ) -> bool {
         let graph = &self.context.problem().graph;
         let lanes = self.context.model.lanes;
-        let holds = |edge: usize, neighbour: usize, is_no_higher: &dyn Fn(Quantity, Region) -> bool| {
+        let holds = |link: usize, neighbour: usize, is_no_higher: &dyn Fn(Quantity, Region) -> bool| {
             lanes
-                .edge_columns(edge)
+                .link_columns(link)
                 .all(|(quantity, _)| domains[neighbour].iter().all(|&other| is_no_higher(quantity, other)))
         };
-        graph.incoming[node].iter().all(|&edge| {
-            holds(edge, graph.edges[edge].from, &|quantity, other| {
-                rate(quantity, edge, other, better) <= rate(quantity, edge, other, worse)
+        graph.arriving[node].iter().all(|&link| {
+            holds(link, graph.links[link].from, &|quantity, other| {
+                rate(quantity, link, other, better) <= rate(quantity, link, other, worse)
             })
-        }) && graph.outgoing[node].iter().all(|&edge| {
-            holds(edge, graph.edges[edge].to, &|quantity, other| {
-                rate(quantity, edge, better, other) <= rate(quantity, edge, worse, other)
+        }) && graph.leaving[node].iter().all(|&link| {
+            holds(link, graph.links[link].to, &|quantity, other| {
+                rate(quantity, link, better, other) <= rate(quantity, link, worse, other)
             })
         })
     }
