@@ -32,8 +32,8 @@ EXPECTED_DATA = "Data that the expected figures rest on"
 OBSERVED_DATA = "Data that the observed figures rest on"
 
 WAITING = (
-    "A function waits until its calls to other regions are accepted. Observed figures contain this; expected ones have "
-    "it in the time of the called branches only."
+    "A function waits until its calls to other regions are accepted. Expected figures count this with connections that "
+    "are open; to open one takes two or three round trips more, which is in the observed figures only."
 )
 """How far the model and what happened differ by design, wherever both are shown."""
 
