@@ -11,7 +11,13 @@ from multi_x_serverless.adaptation.net_savings import NetSaving
 from multi_x_serverless.adaptation.overhead import copied_gco2eq
 from multi_x_serverless.adaptation.savings import Average
 from multi_x_serverless.model.ledger import LedgerEntry
-from multi_x_serverless.report.page.frontier_chart import draw_frontier
+from multi_x_serverless.report.page.frontier_chart import (
+    can_be_drawn,
+    describe_range,
+    describe_stretching,
+    draw_frontier,
+    is_flat,
+)
 from multi_x_serverless.report.page.markup import Markup, element, join
 from multi_x_serverless.report.page.report_data import ReportData, TradeOffs
 from multi_x_serverless.report.page.table_markup import show, table
@@ -218,16 +224,27 @@ def trade_offs_section(report: ReportData) -> Markup:
     elif not found.points:
         body = element("p", describe_completeness(found.epsilon, is_complete=found.is_complete, has_points=False))
     else:
-        body = join(
-            (
-                element("div", draw_frontier(found), class_="picture"),
-                element(
-                    "p", "Points are the larger, the longer their p95 time. All figures are simulated.", class_="note"
-                ),
-                table(_frontier_table(found)),
+        body = join((_frontier_charts(found), table(_frontier_table(found))))
+    return element("section", element("h2", "Trade-offs", id="trade-offs"), body, aria_labelledby="trade-offs")
+
+
+def _frontier_charts(found: TradeOffs) -> Markup:
+    if not can_be_drawn(found):
+        return element("p", "At home there is no carbon or no cost that others could be compared with: no chart.")
+    parts = [
+        element("div", draw_frontier(found), class_="picture"),
+        element("p", describe_range(found), class_="note"),
+    ]
+    if is_flat(found):
+        parts.append(
+            element(
+                "details",
+                element("summary", "Stretched, to tell the points apart"),
+                element("div", draw_frontier(found, is_stretched=True), class_="picture"),
+                element("p", describe_stretching(found), class_="note"),
             )
         )
-    return element("section", element("h2", "Trade-offs", id="trade-offs"), body, aria_labelledby="trade-offs")
+    return join(parts)
 
 
 def _frontier_table(found: TradeOffs) -> Table:
