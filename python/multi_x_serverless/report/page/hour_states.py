@@ -54,7 +54,7 @@ def hour_sentence(report: ReportData, hour: int) -> str:
         where = ", ".join(f"{counted(counts[region], 'node')} in {_named(report, region)}" for region in shown)
         if rest:
             nodes = counted(sum(counts[region] for region in rest), "node")
-            where += f", {nodes} in {len(rest)} other regions"
+            where += f", {nodes} in {counted(len(rest), 'other region')}"
     sentence = f"{clock(hour)}: {where}."
     if entry.certificate.status == "infeasible":
         sentence += " No placement meets the hard limits at this hour: everything stays home."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -18,6 +18,7 @@ from multi_x_serverless.report.page.frontier_chart import (
     draw_frontier,
     is_flat,
 )
+from multi_x_serverless.report.page.hour_states import MOST_NAMED
 from multi_x_serverless.report.page.markup import Markup, element, join
 from multi_x_serverless.report.page.report_data import ReportData, TradeOffs
 from multi_x_serverless.report.page.table_markup import show, table
@@ -252,7 +253,7 @@ def _frontier_table(found: TradeOffs) -> Table:
     points = [
         (
             f"{rank}{' (this plan)' if point.is_the_plans else ''}",
-            ", ".join(f"{count} in {region}" for region, count in sorted(point.nodes.items())),
+            _where(point.nodes),
             point.metrics,
         )
         for rank, point in enumerate(found.points, start=1)
@@ -280,6 +281,16 @@ def _frontier_table(found: TradeOffs) -> Table:
         ),
         note=describe_completeness(found.epsilon, is_complete=found.is_complete, has_points=True),
     )
+
+
+def _where(nodes: Mapping[str, int]) -> str:
+    """How many nodes are in each region; of many regions those with the most."""
+    ordered = sorted(nodes, key=lambda region: (-nodes[region], region))
+    shown, rest = ordered[:MOST_NAMED], ordered[MOST_NAMED:]
+    parts = [f"{nodes[region]} in {region}" for region in shown]
+    if rest:
+        parts.append(f"{sum(nodes[region] for region in rest)} in {counted(len(rest), 'other region')}")
+    return ", ".join(parts)
 
 
 def ledger_section(report: ReportData) -> Markup:

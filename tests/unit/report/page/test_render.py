@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from multi_x_serverless.adaptation.comparison import Interval, Saving
 from multi_x_serverless.adaptation.net_savings import MeasuredAmount
 from multi_x_serverless.model.plan import Certificate
 from multi_x_serverless.report.page.markup import Markup
+from multi_x_serverless.report.page.placement_section import placement_tables
 from multi_x_serverless.report.page.render import CONTENTS, render_page
 from multi_x_serverless.report.page.report_data import ReportData
 from multi_x_serverless.report.savings_tables import WAITING
@@ -194,8 +195,8 @@ def test_without_the_script_the_hour_of_the_report_is_shown_and_all_hours_are_in
     table = parsed.text[
         parsed.text.index("Region per node and hours (UTC)") : parsed.text.index("Carbon intensities and")
     ]
-    assert table.split("\n")[1:5] == ["node", "0-5", "6-13", "14-23"]
-    assert table.split("\n")[13:17] == ["count_words:2", "us-west-2", "ca-central-1", "us-west-1"]
+    assert table.split("\n")[2:6] == ["node", "0-5", "6-13", "14-23"]
+    assert table.split("\n")[14:18] == ["count_words:2", "us-west-2", "ca-central-1", "us-west-1"]
 
 
 @pytest.mark.parametrize("make", REPORTS)
@@ -291,19 +292,62 @@ def test_further_regions_are_named_where_their_intensities_are_in_figures() -> N
     parsed = parse(render_page(report))
     assert [line["class"] for line in parsed.named("path") if line.get("class") == "line other"] == ["line other"] * 2
     table = parsed.text[parsed.text.index("Carbon intensity by hour (UTC), gCO2eq/kWh") :].split("\n")
-    assert table[1:8] == ["hour", "us-east-1", "ca-central-1", "us-west-1", "us-west-2", "eu-north-1", "us-east-2"]
+    assert table[2:9] == ["hour", "us-east-1", "ca-central-1", "us-west-1", "us-west-2", "eu-north-1", "us-east-2"]
     intensity = report.region("eu-north-1").intensity_gco2eq_per_kwh
     assert intensity is not None
-    assert table[8] == "00:00"
-    assert table[13] == f"{intensity[0]:.0f}"
+    assert table[9] == "00:00"
+    assert table[14] == f"{intensity[0]:.0f}"
     assert f"eu-north-1: {intensity[3]:.0f} gCO2eq/kWh" in parsed.text
+
+
+def test_hours_are_in_as_many_tables_as_paper_is_wide_for() -> None:
+    assert [found.title for found in placement_tables(report_of())] == ["Region per node and hours (UTC)"]
+    report = large_report()
+    tables = placement_tables(report)
+    assert [found.title for found in tables] == [f"Region per node and hours (UTC), part {n} of 4" for n in range(1, 5)]
+    hours = [column.name for found in tables for column in found.columns[1:]]
+    assert hours == [str(hour) for hour in range(24)]
+    for rank, node in enumerate(report.graph.nodes):
+        assert {found.rows[rank][0] for found in tables} == {node.name}
+        placed = [cell for found in tables for cell in found.rows[rank][1:]]
+        assert placed == [report.placement(hour)[rank] for hour in range(24)]
+
+
+def test_letters_of_many_lines_do_not_hide_each_other() -> None:
+    parsed = parse(render_page(large_report()))
+    places = [
+        (float(text["x"] or ""), float(text["y"] or ""))
+        for text in parsed.named("text")
+        if (text.get("class") or "").startswith("line-letter")
+    ]
+    assert len(places) == len(large_report().plan.regions | {HOME})
+    for (x, y), (other_x, other_y) in combinations(places, 2):
+        assert abs(x - other_x) >= 30 or abs(y - other_y) >= 19
+    width = next(
+        float((chart["viewbox"] or "").split()[2]) for chart in parsed.named("svg") if chart.get("class") == "chart"
+    )
+    assert max(x for x, _ in places) + 30 <= width
+
+
+def test_of_many_regions_of_a_point_those_with_the_most_nodes_are_named() -> None:
+    report = report_of()
+    assert report.trade_offs is not None
+    nodes = {f"region-{number}": number for number in range(1, 9)}
+    points = tuple(replace(point, nodes=nodes) for point in report.trade_offs.points)
+    text = parse(render_page(replace(report, trade_offs=replace(report.trade_offs, points=points)))).text
+    assert "8 in region-8, 7 in region-7, 6 in region-6, 5 in region-5, 4 in region-4, 6 in 3 other regions\n" in text
 
 
 def test_the_plan_is_held_against_the_best_single_region_as_well() -> None:
     text = parse(render_page(report_of())).text
     table = text[text.index("What the plan is expected to take against") :].split("\n")
-    assert table[1:5] == ["against", "CO2eq", "USD", "time"]
-    assert table[9:13] == ["best single region for all hours (ca-central-1)", "30.0 % less", "4.5 % less", "3.8 % less"]
+    assert table[2:6] == ["against", "CO2eq", "USD", "time"]
+    assert table[10:14] == [
+        "best single region for all hours (ca-central-1)",
+        "30.0 % less",
+        "4.5 % less",
+        "3.8 % less",
+    ]
 
 
 def cards_of(report: ReportData) -> list[list[str]]:
