@@ -24,6 +24,7 @@ DRIVERS = ("chromedriver",)
 DESK = (1280, 900)
 TABLET = (768, 1024)
 PHONE = (360, 740)
+SMALL_TABLET = (600, 960)
 PAPER = (718, 1040)
 """A4 without margins, in CSS pixels."""
 

@@ -10,8 +10,10 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
-from integration_tests.browser import DESK, PAPER, PHONE, TABLET, Browser, open_browser
+from integration_tests import report_picture
+from integration_tests.browser import DESK, PAPER, PHONE, SMALL_TABLET, TABLET, Browser, open_browser
 from integration_tests.conftest import CommandLine
+from integration_tests.report_picture import WIDTH, draw
 from multi_x_serverless.report.page.render import CONTENTS, render_page
 from tests.unit.report.page.reports import home_report, hostile_report, large_report, report_of
 
@@ -118,7 +120,7 @@ def test_the_page_of_the_demo(browser: Browser, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", REPORTS)
-@pytest.mark.parametrize("size", [DESK, TABLET, PHONE], ids=["desk", "tablet", "phone"])
+@pytest.mark.parametrize("size", [DESK, TABLET, SMALL_TABLET, PHONE], ids=["desk", "tablet", "small tablet", "phone"])
 def test_pages_load_without_complaints_and_fit_their_window(
     browser: Browser, pages: dict[str, Path], name: str, size: tuple[int, int]
 ) -> None:
@@ -191,10 +193,11 @@ def test_the_edges_beyond_which_there_is_more_have_a_shadow(
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_on_a_phone_the_rows_of_tables_stand_one_below_the_other(
-    browser: Browser, pages: dict[str, Path], name: str
+@pytest.mark.parametrize("size", [SMALL_TABLET, PHONE], ids=["small tablet", "phone"])
+def test_on_small_screens_the_rows_of_tables_stand_one_below_the_other(
+    browser: Browser, pages: dict[str, Path], name: str, size: tuple[int, int]
 ) -> None:
-    browser.show(pages[name], size=PHONE)
+    browser.show(pages[name], size=size)
     wide = browser.ask(
         'Array.from(document.querySelectorAll(".stacks .scroll")).filter(box => box.scrollWidth > box.clientWidth + 1)'
         ".map(box => box.getAttribute('aria-label'))"
@@ -328,3 +331,25 @@ def test_it_prints_whole_and_without_controls(browser: Browser, pages: dict[str,
     )
     assert cut == []
     assert len(browser.driver.print_page()) > 0
+
+
+def test_the_picture_for_the_guide_ends_below_the_graph(browser: Browser, pages: dict[str, Path]) -> None:
+    """What `report_picture.py` makes of the page of the demo."""
+    picture = draw(browser, pages["moving"])
+    assert picture.startswith(b"\x89PNG")
+    width, height = (int.from_bytes(picture[start : start + 4], "big") for start in (16, 20))
+    assert width == WIDTH
+    graph, heading = browser.ask(
+        """[document.querySelector(".graph").getBoundingClientRect().bottom,
+          document.querySelector(".graph").closest("section").querySelector("h3:nth-of-type(3)").textContent]"""
+    )
+    assert heading == "All hours"
+    assert graph < height < graph + 100
+
+
+def test_a_picture_that_is_too_large_is_refused(
+    browser: Browser, pages: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_picture, "LARGEST_BYTES", 1000)
+    with pytest.raises(ValueError, match="more than 1000"):
+        draw(browser, pages["home"])

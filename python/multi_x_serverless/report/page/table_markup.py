@@ -1,8 +1,8 @@
 """Tables as HTML.
 
-On a phone the rows of most tables stand one below the other, each cell with the name of its column before it. Tables
-whose columns are alike (hours, regions) stay tables, in a box that scrolls beside their first column. For those who
-listen both are tables: roles say so where the style has made something else of the elements.
+On small screens the rows of most tables stand one below the other, each cell with the name of its column before it.
+Tables whose columns are alike (hours, regions) stay tables, in a box that scrolls beside their first column. For those
+who listen both are tables: roles say so where the style has made something else of the elements.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from multi_x_serverless.report.page.scroll_box import scroll_box
 from multi_x_serverless.report.tables import Column, Table
 
 LONG_CELL = 14
-"""Characters of a text that gets a column of some width, in a box that scrolls, rather than many short lines."""
+"""Characters of a text, or of the name of its column, from which on it gets a column of some width in a box that
+scrolls, rather than many short lines, and a line of its own on a phone."""
 
 
 def show(parts: Iterable[Table | str]) -> Markup:
@@ -68,7 +69,7 @@ def _heading(column: Column) -> Markup:
 
 def _cell(column: Column, cell: str, index: int) -> Markup:
     content = element("bdi", cell) if cell else None
-    style = _style(column) or ("long" if len(cell) > LONG_CELL else None)
+    style = _style(column) or ("long" if max(len(cell), len(column.name)) > LONG_CELL else None)
     if index == 0:
         return element("th", content, scope="row", role="rowheader", class_=style)
     return element("td", content, role="cell", class_=style, data_label=column.name or None)
