@@ -79,7 +79,7 @@ def expected_parts(report: SavingsReport, change: Change = relative) -> Sequence
     rows.append(("best single region of each hour", *_cells(expected.best_single, expected.home, change)))
     rows.append(("this plan", *_cells(expected.plan, expected.home, change)))
     scenarios = "" if plan.observed_runs is None else f", in fresh scenarios {drawn_from(plan.observed_runs)}"
-    notes = _explain_signs(change, "home")
+    notes = _explain_signs(change, "home", "home")
     if expected.best_static is None:
         notes.append(
             "Of a single region for all hours nothing is expected: none keeps the hard limits all day, or the plan is "
@@ -179,9 +179,9 @@ def _columns(baseline: str) -> tuple[Column, ...]:
     return (Column(""), *(column for quantity in quantities for column in (quantity, against)))
 
 
-def _explain_signs(change: Change, baseline: str) -> list[str]:
+def _explain_signs(change: Change, heading: str, baseline: str) -> list[str]:
     """A line on what signs mean, if changes are shown by them."""
-    return [f"vs {baseline}: - is less than {baseline}, + is more."] if change is relative else []
+    return [f"vs {heading}: - is less than {baseline}, + is more."] if change is relative else []
 
 
 def _cells(average: Average, baseline: Average | None, change: Change) -> tuple[str, ...]:
@@ -209,7 +209,11 @@ def changes(average: Average, baseline: Average, change: Change) -> tuple[str, s
 
 
 def _note_of_observed(observed: Observed, change: Change) -> str:
-    notes = _explain_signs(change, "control") if observed.plan is not None and observed.control is not None else []
+    notes = (
+        _explain_signs(change, "control", "the home share")
+        if observed.plan is not None and observed.control is not None
+        else []
+    )
     if observed.other_home is not None:
         notes.append("other home: other runs at home, at the intensity of their hours; no control for the plan's runs.")
     if observed.strata:
