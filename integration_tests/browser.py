@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -21,7 +22,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 DRIVERS = ("chromedriver",)
 
 DESK = (1280, 900)
+TABLET = (768, 1024)
 PHONE = (360, 740)
+SMALL_TABLET = (600, 960)
 PAPER = (718, 1040)
 """A4 without margins, in CSS pixels."""
 
@@ -63,6 +66,30 @@ class Browser:
         answer = self.command("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
+
+    def picture(self, left: float, top: float, width: float, height: float) -> bytes:
+        """A part of the page as it looks, as PNG; from the top left corner of the page, not of the window."""
+        clip = {"x": left, "y": top, "width": width, "height": height, "scale": 1}
+        taken = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        return base64.b64decode(taken["data"])
+
+    def lightness(self, left: float, top: float, width: float, height: float) -> float:
+        """Mean lightness of a part of the page, from 0 (black) to 255."""
+        picture = base64.b64encode(self.picture(left, top, width, height)).decode()
+        mean: float = self.ask(
+            f"""(async () => {{
+              const image = new Image();
+              image.src = "data:image/png;base64,{picture}";
+              await image.decode();
+              const canvas = document.createElement("canvas");
+              [canvas.width, canvas.height] = [image.width, image.height];
+              const context = canvas.getContext("2d");
+              context.drawImage(image, 0, 0);
+              const parts = context.getImageData(0, 0, image.width, image.height).data;
+              return parts.reduce((sum, part, index) => sum + (index % 4 === 3 ? 0 : part), 0) / parts.length * 4 / 3;
+            }})()"""
+        )
+        return mean
 
     def find(self, selector: str) -> WebElement:
         """The first element of a CSS selector."""

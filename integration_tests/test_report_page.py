@@ -10,8 +10,10 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
-from integration_tests.browser import DESK, PAPER, PHONE, Browser, open_browser
+from integration_tests import report_picture
+from integration_tests.browser import DESK, PAPER, PHONE, SMALL_TABLET, TABLET, Browser, open_browser
 from integration_tests.conftest import CommandLine
+from integration_tests.report_picture import WIDTH, draw
 from multi_x_serverless.report.page.render import CONTENTS, render_page
 from tests.unit.report.page.reports import home_report, hostile_report, large_report, report_of
 
@@ -118,7 +120,7 @@ def test_the_page_of_the_demo(browser: Browser, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", REPORTS)
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("size", [DESK, TABLET, SMALL_TABLET, PHONE], ids=["desk", "tablet", "small tablet", "phone"])
 def test_pages_load_without_complaints_and_fit_their_window(
     browser: Browser, pages: dict[str, Path], name: str, size: tuple[int, int]
 ) -> None:
@@ -126,7 +128,7 @@ def test_pages_load_without_complaints_and_fit_their_window(
     assert browser.complaints() == []
     assert browser.requests() == [pages[name].as_uri()]
     assert browser.ask("document.documentElement.scrollWidth") <= size[0]
-    # What is wider than the window is in a box that scrolls, which a keyboard can reach.
+    # What is wider than the window is in a box that scrolls.
     beyond = browser.ask(
         """Array.from(document.querySelectorAll("body *:not(svg *)")).filter(
           element => !element.closest(".scroll, .hidden, .skip")
@@ -135,7 +137,94 @@ def test_pages_load_without_complaints_and_fit_their_window(
     )
     assert beyond == []
     assert browser.ask(CUT_TEXTS) == []
-    assert browser.ask('Array.from(document.querySelectorAll(".scroll")).every(box => box.tabIndex === 0)')
+
+
+@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("size", [DESK, TABLET, PHONE], ids=["desk", "tablet", "phone"])
+def test_boxes_that_scroll_say_so_and_can_be_reached_by_keyboard(
+    browser: Browser, pages: dict[str, Path], name: str, size: tuple[int, int]
+) -> None:
+    browser.show(pages[name], size=size)
+    browser.ask('document.querySelectorAll("details").forEach(part => { part.open = true; })')
+    browser.ask("new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
+    boxes = browser.ask(
+        """Array.from(document.querySelectorAll(".scroll"), box => [
+          box.getAttribute("aria-label"), box.scrollWidth > box.clientWidth + 1,
+          box.previousElementSibling.checkVisibility(), box.tabIndex === 0, box.getAttribute("role"),
+        ])"""
+    )
+    for label, scrolls, hints, is_reached, role in boxes:
+        assert (hints, is_reached, role) == (scrolls, scrolls, "region"), label
+        assert label
+    names = {label for label, scrolls, *_ in boxes if scrolls}
+    if name == "moving":
+        assert ("Graph of the workflow" in names) == (size == PHONE)
+        assert ("Region per node and hours (UTC)" in names) == (size == PHONE)
+    if name == "large":
+        assert "Graph of the workflow" in names
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_edges_beyond_which_there_is_more_have_a_shadow(
+    browser: Browser, pages: dict[str, Path], dark: bool
+) -> None:
+    """By the style alone, so that it is there without scripts too."""
+    browser.show(pages["moving"], size=PHONE, dark=dark, script=False)
+    left, top, width, height = browser.ask(
+        """(() => {
+          const box = document.querySelector(".matrix .scroll");
+          box.firstElementChild.style.visibility = "hidden";
+          const place = box.getBoundingClientRect();
+          return [place.left, place.top + scrollY, place.width, place.height];
+        })()"""
+    )
+
+    def edges() -> list[float]:
+        """How far the left and the right edge are from the paper."""
+        paper = browser.lightness(0.0, top, 4.0, height)
+        return [abs(browser.lightness(x, top, 4.0, height) - paper) for x in (left, left + width - 4.0)]
+
+    at_start = edges()
+    browser.ask('document.querySelector(".matrix .scroll").scrollLeft = 1e6')
+    at_end = edges()
+    assert at_start[0] < 1.0
+    assert at_end[1] < 1.0
+    assert min(at_start[1], at_end[0]) > 20.0
+
+
+@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("size", [SMALL_TABLET, PHONE], ids=["small tablet", "phone"])
+def test_on_small_screens_the_rows_of_tables_stand_one_below_the_other(
+    browser: Browser, pages: dict[str, Path], name: str, size: tuple[int, int]
+) -> None:
+    browser.show(pages[name], size=size)
+    wide = browser.ask(
+        'Array.from(document.querySelectorAll(".stacks .scroll")).filter(box => box.scrollWidth > box.clientWidth + 1)'
+        ".map(box => box.getAttribute('aria-label'))"
+    )
+    assert wide == []
+    unnamed = browser.ask(
+        """Array.from(document.querySelectorAll(".stacks:not(.prose) tbody td")).filter(cell => cell.checkVisibility()
+          && !getComputedStyle(cell, "::before").content.startsWith(`"${cell.dataset.label}"`)
+        ).map(cell => cell.outerHTML)"""
+    )
+    assert unnamed == []
+
+
+def test_a_table_that_is_taken_apart_is_still_one_to_those_who_listen(browser: Browser, pages: dict[str, Path]) -> None:
+    browser.show(pages["moving"], size=PHONE)
+    assert browser.ask("""getComputedStyle(document.querySelector("#savings ~ .stacks tr")).display""") == "grid"
+    roles = {
+        selector: browser.find(f"#savings ~ .stacks {selector}").aria_role
+        for selector in ("table", "tbody tr", "tbody th", "tbody td", "thead th")
+    }
+    assert roles == {
+        "table": "table",
+        "tbody tr": "row",
+        "tbody th": "rowheader",
+        "tbody td": "cell",
+        "thead th": "columnheader",
+    }
 
 
 def test_the_slider_shows_each_hour_of_the_plan(browser: Browser, pages: dict[str, Path]) -> None:
@@ -227,13 +316,40 @@ def test_texts_stand_out_from_what_is_behind_them(
     assert (paper == "rgb(255, 255, 255)") == (media == "print" or not dark)
 
 
-def test_it_prints_whole_and_without_controls(browser: Browser, pages: dict[str, Path]) -> None:
-    browser.show(pages["moving"], size=PAPER, media="print")
-    for selector in ("nav", "#controls", "details"):
-        assert browser.ask(f'document.querySelector("{selector}").checkVisibility()') is False
+@pytest.mark.parametrize("name", REPORTS)
+def test_it_prints_whole_and_without_controls(browser: Browser, pages: dict[str, Path], name: str) -> None:
+    browser.show(pages[name], size=PAPER, media="print")
+    shown = browser.ask(
+        """Array.from(document.querySelectorAll("nav, #controls, details, .scroll-hint")).filter(
+          part => part.checkVisibility()).map(part => part.outerHTML)"""
+    )
+    assert shown == []
+    assert browser.ask("document.documentElement.scrollWidth") <= PAPER[0]
     cut = browser.ask(
         'Array.from(document.querySelectorAll(".scroll")).filter(box => box.scrollWidth > box.clientWidth + 1)'
         ".map(box => box.getAttribute('aria-label'))"
     )
     assert cut == []
     assert len(browser.driver.print_page()) > 0
+
+
+def test_the_picture_for_the_guide_ends_below_the_graph(browser: Browser, pages: dict[str, Path]) -> None:
+    """What `report_picture.py` makes of the page of the demo."""
+    picture = draw(browser, pages["moving"])
+    assert picture.startswith(b"\x89PNG")
+    width, height = (int.from_bytes(picture[start : start + 4], "big") for start in (16, 20))
+    assert width == WIDTH
+    graph, heading = browser.ask(
+        """[document.querySelector(".graph").getBoundingClientRect().bottom,
+          document.querySelector(".graph").closest("section").querySelector("h3:nth-of-type(3)").textContent]"""
+    )
+    assert heading == "All hours"
+    assert graph < height < graph + 100
+
+
+def test_a_picture_that_is_too_large_is_refused(
+    browser: Browser, pages: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_picture, "LARGEST_BYTES", 1000)
+    with pytest.raises(ValueError, match="more than 1000"):
+        draw(browser, pages["home"])

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from multi_x_serverless.observation.history import KEEP_DAYS
-from multi_x_serverless.report.page import gather, map_drawing, savings_section
+from multi_x_serverless.report.page import gather, map_drawing, placement_section, savings_section
 from multi_x_serverless.report.page.data_section import KINDS_OF_FIGURES
 from multi_x_serverless.report.page.render import CONTENTS
 
@@ -38,9 +38,15 @@ def test_numbers_are_those_of_the_code() -> None:
     assert f"(within {second * 100:g} %, then {third * 100:g} %)" in WORDS
     assert f"the newest {savings_section.NEWEST_ENTRIES} are listed" in WORDS
     assert f"Above {map_drawing.MOST_LABELS} regions" in WORDS
+    assert f"of more than {placement_section.MOST_COLUMNS} different hours" in WORDS
     assert f"in the last {KEEP_DAYS} days" in WORDS
 
 
 def test_its_picture_is_there() -> None:
     for target in re.findall(r"\]\(([^)#]+)", GUIDE):
         assert (DOCS / "guide" / target).is_file(), target
+
+
+def test_its_picture_is_small() -> None:
+    """`integration_tests/report_picture.py` draws no larger one; this holds for one that was made by hand too."""
+    assert (DOCS / "images" / "report-page.png").stat().st_size < 300_000

@@ -6,17 +6,20 @@ words are the same wherever these tables are shown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import (
+    compared_span,
+    compared_with,
     counted,
     dollars,
     dollars_per_million,
     drawn_from,
     grams,
-    percent,
+    more_or_less,
+    more_or_less_span,
     relative,
     seconds,
     size,
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 
 EXPECTED_DATA = "Data that the expected figures rest on"
 OBSERVED_DATA = "Data that the observed figures rest on"
+
+Change: TypeAlias = "Callable[[float | None], str]"
+"""How a change is shown: in words (`compared`) where there is room, else by a sign (`relative`)."""
 
 WAITING = (
     "A function waits until its calls to other regions are accepted. Expected figures count this with connections that "
@@ -58,50 +64,55 @@ ASSUMED_NAMES: Mapping[Assumed, str] = {
     "probes": "number of probes",
 }
 
+_SHOWN: Mapping[str, Callable[[float], str]] = {"CO2eq": grams, "USD": dollars}
 
-def expected_parts(report: SavingsReport) -> Sequence[Table | str]:
+
+def expected_parts(report: SavingsReport, change: Change = relative) -> Sequence[Table | str]:
     """What the plan is expected to save."""
     expected, plan = report.expected, report.plan
     if expected is None:
         return (f"Plan {plan.version} sends everything home: nothing is expected to be saved.",)
-    rows = [("home", *_cells(expected.home, expected.home))]
+    rows = [("home", *_cells(expected.home, expected.home, change))]
     if expected.best_static is not None:
         name = f"best single region for all hours ({expected.best_static_region})"
-        rows.append((name, *_cells(expected.best_static, expected.home)))
-    rows.append(("best single region of each hour", *_cells(expected.best_single, expected.home)))
-    rows.append(("this plan", *_cells(expected.plan, expected.home)))
+        rows.append((name, *_cells(expected.best_static, expected.home, change)))
+    rows.append(("best single region of each hour", *_cells(expected.best_single, expected.home, change)))
+    rows.append(("this plan", *_cells(expected.plan, expected.home, change)))
     scenarios = "" if plan.observed_runs is None else f", in fresh scenarios {drawn_from(plan.observed_runs)}"
+    notes = _explain_signs(change, "home", "home")
+    if expected.best_static is None:
+        notes.append(
+            "Of a single region for all hours nothing is expected: none keeps the hard limits all day, or the plan is "
+            "of an older version."
+        )
     return (
         Table(
             f"Expected of plan {plan.version}: mean per run over the day{scenarios}",
             _columns("home"),
             tuple(rows),
-            note=""
-            if expected.best_static is not None
-            else "Of a single region for all hours nothing is expected: none "
-            "keeps the hard limits all day, or the plan is of an older version.",
+            note="\n".join(notes),
         ),
     )
 
 
-def observed_parts(observed: Observed, plan_version: int) -> Sequence[Table | str]:
+def observed_parts(observed: Observed, plan_version: int, change: Change = relative) -> Sequence[Table | str]:
     """What runs by the plan had, beside those at home, and what follows from that."""
     parts: list[Table | str] = []
     rows = []
     if observed.control is not None:
         name = f"home share ({counted(observed.control.runs, 'run')})"
-        rows.append((name, *_cells(observed.control.mean, observed.control.mean)))
+        rows.append((name, *_cells(observed.control.mean, observed.control.mean, change)))
     if observed.plan is not None and observed.control is not None:
         name = f"plan {plan_version} ({counted(observed.plan.runs, 'run')})"
-        rows.append((name, *_cells(observed.plan.mean, observed.control.mean)))
+        rows.append((name, *_cells(observed.plan.mean, observed.control.mean, change)))
     elif observed.plan_runs:
         rows.append((f"plan {plan_version} ({counted(observed.plan_runs, 'run')}, too few to compare)", *["-"] * 6))
     if observed.other_home is not None:
         name = f"other home ({counted(observed.other_home.runs, 'run')})"
-        rows.append((name, *_cells(observed.other_home.mean, None)))
+        rows.append((name, *_cells(observed.other_home.mean, None, change)))
     if rows:
         title = f"Observed runs of plan {plan_version}, per run: time measured, carbon and cost modelled from the runs"
-        parts.append(Table(title, _columns("control"), tuple(rows), note=_note_of_observed(observed)))
+        parts.append(Table(title, _columns("control"), tuple(rows), note=_note_of_observed(observed, change)))
     if observed.obstacle:
         parts.append(f"No saving is stated from observed runs: {observed.obstacle}")
     for name, saving, method in (
@@ -110,7 +121,7 @@ def observed_parts(observed: Observed, plan_version: int) -> Sequence[Table | st
         ("time", observed.runtime, "measured"),
     ):
         if saving is not None:
-            parts.append(f"{name} saved, {method}: {_interval(saving)}")
+            parts.append(f"{name}, {method}: {_interval(saving)}")
     return parts
 
 
@@ -120,12 +131,12 @@ def net_parts(net: NetSaving) -> Sequence[Table | str]:
         return (f"In the last {net.days} days no plan has routed a run away, and planning has spent nothing.",)
     return (
         Table(
-            f"Saved against home by all plans of the last {net.days} days, and what that took",
+            f"All plans of the last {net.days} days against home, and what planning took",
             (
                 Column("", is_whole=True),
                 Column("expected", is_number=True),
                 Column("observed", is_number=True),
-                Column("95 % confidence", is_number=True),
+                Column("95 % confidence"),
             ),
             (*_rows("CO2eq", net), *_rows("USD", net)),
             note=_note_of_net(net),
@@ -168,9 +179,14 @@ def _columns(baseline: str) -> tuple[Column, ...]:
     return (Column(""), *(column for quantity in quantities for column in (quantity, against)))
 
 
-def _cells(average: Average, baseline: Average | None) -> tuple[str, ...]:
+def _explain_signs(change: Change, heading: str, baseline: str) -> list[str]:
+    """A line on what signs mean, if changes are shown by them."""
+    return [f"vs {heading}: - is less than {baseline}, + is more."] if change is relative else []
+
+
+def _cells(average: Average, baseline: Average | None, change: Change) -> tuple[str, ...]:
     """Each quantity and how it stands to the baseline's, if there is one."""
-    carbon, cost, time = ("-", "-", "-") if baseline is None else changes(average, baseline)
+    carbon, cost, time = ("-", "-", "-") if baseline is None else changes(average, baseline, change)
     return (
         grams(average.carbon_gco2eq),
         carbon,
@@ -181,19 +197,23 @@ def _cells(average: Average, baseline: Average | None) -> tuple[str, ...]:
     )
 
 
-def changes(average: Average, baseline: Average) -> tuple[str, str, str]:
+def changes(average: Average, baseline: Average, change: Change) -> tuple[str, str, str]:
     """How carbon, cost and time stand to a baseline's."""
     pairs = (
         (average.carbon_gco2eq, baseline.carbon_gco2eq),
         (average.cost_usd, baseline.cost_usd),
         (average.runtime_s, baseline.runtime_s),
     )
-    carbon, cost, time = (relative(value / base - 1.0 if base > 0 else None) for value, base in pairs)
+    carbon, cost, time = (change(value / base - 1.0 if base > 0 else None) for value, base in pairs)
     return carbon, cost, time
 
 
-def _note_of_observed(observed: Observed) -> str:
-    notes = []
+def _note_of_observed(observed: Observed, change: Change) -> str:
+    notes = (
+        _explain_signs(change, "control", "the home share")
+        if observed.plan is not None and observed.control is not None
+        else []
+    )
     if observed.other_home is not None:
         notes.append("other home: other runs at home, at the intensity of their hours; no control for the plan's runs.")
     if observed.strata:
@@ -213,34 +233,36 @@ def _note_of_observed(observed: Observed) -> str:
 
 def _interval(saving: Saving) -> str:
     return (
-        f"{percent(saving.fraction, signed=True)} (95 % confidence: {percent(saving.low, signed=True)} to "
-        f"{percent(saving.high, signed=True)})"
+        f"{compared_with(-saving.fraction, 'the home share')} "
+        f"(95 % confidence: {compared_span(-saving.high, -saving.low)})"
     )
 
 
 def _rows(unit: str, net: NetSaving) -> tuple[tuple[str, ...], ...]:
-    overhead = _shown(unit, net.overhead_total)
+    overhead = more_or_less(_quantity(unit, net.overhead_total), _SHOWN[unit])
     return (
-        (f"{unit} gross", _shown(unit, net.expected.gross), *_measured(unit, net.observed_gross)),
+        (f"{unit} gross", _saved(unit, net.expected.gross), *_measured(unit, net.observed_gross)),
         (f"{unit} overhead", overhead, "-" if net.observed_gross is None else overhead, ""),
-        (f"{unit} net", _shown(unit, net.expected_net), *_measured(unit, net.observed_net)),
+        (f"{unit} net", _saved(unit, net.expected_net), *_measured(unit, net.observed_net)),
     )
 
 
-def _show(unit: str, value: float) -> str:
-    return grams(value) if unit == "CO2eq" else dollars(value)
+def _quantity(unit: str, amount: Amount) -> float:
+    return amount.carbon_gco2eq if unit == "CO2eq" else amount.cost_usd
 
 
-def _shown(unit: str, amount: Amount) -> str:
-    return _show(unit, amount.carbon_gco2eq if unit == "CO2eq" else amount.cost_usd)
+def _saved(unit: str, amount: Amount) -> str:
+    """What is saved is less than at home."""
+    return more_or_less(-_quantity(unit, amount), _SHOWN[unit])
 
 
 def _measured(unit: str, amount: MeasuredAmount | None) -> tuple[str, str]:
     """The value and its interval."""
     if amount is None:
         return ("-", "-")
-    interval: Interval = amount.carbon_gco2eq if unit == "CO2eq" else amount.cost_usd
-    return (_show(unit, interval.value), f"{_show(unit, interval.low)} to {_show(unit, interval.high)}")
+    saved: Interval = amount.carbon_gco2eq if unit == "CO2eq" else amount.cost_usd
+    show = _SHOWN[unit]
+    return (more_or_less(-saved.value, show), more_or_less_span(-saved.high, -saved.low, show))
 
 
 def _note_of_net(net: NetSaving) -> str:
@@ -257,7 +279,7 @@ def _note_of_net(net: NetSaving) -> str:
         )
         if net.compared.runs != net.expected.runs:
             gross = net.compared.gross
-            observed += f"; of these {grams(gross.carbon_gco2eq)} and {dollars(gross.cost_usd)} were expected"
+            observed += f"; of these {_saved('CO2eq', gross)} and {_saved('USD', gross)} were expected"
         notes.insert(1, f"{observed}.")
     return "\n".join(notes)
 

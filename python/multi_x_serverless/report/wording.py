@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from multi_x_serverless.model.units import DAY_S, SECONDS_PER_HOUR
 
@@ -61,6 +61,63 @@ def relative(change: float | None) -> str:
     if change is None:
         return "-"
     return percent(change, signed=True) if abs(change) < 1.0 else f"{change * 100:+.0f} %"
+
+
+SAME = "the same"
+"""A change that is rounded away."""
+
+
+def compared(change: float | None) -> str:
+    """A change in words: ``12.0 % less``, ``3.0 % more``, ``the same``; ``-`` if not known."""
+    if change is None:
+        return "-"
+    return _directed(change) or SAME
+
+
+def compared_with(change: float | None, what: str) -> str:
+    """A change from something: ``12.0 % less than home``, ``the same as home``; ``- vs home`` if not known."""
+    if change is None:
+        return f"- vs {what}"
+    directed = _directed(change)
+    return f"{directed} than {what}" if directed else f"{SAME} as {what}"
+
+
+def compared_span(low: float, high: float) -> str:
+    """A span of changes in words: ``2.0 % to 5.0 % less``, ``1.0 % less to 3.0 % more``."""
+    return _span(low, high, _magnitude)
+
+
+def more_or_less(value: float, show: Callable[[float], str]) -> str:
+    """An amount that is more or less than another: ``12 ug less`` for -12e-6; nothing has no direction."""
+    return f"{show(abs(value))} {_direction(value)}" if value else show(0.0)
+
+
+def more_or_less_span(low: float, high: float, show: Callable[[float], str]) -> str:
+    """A span of such amounts: ``2 ug to 5 ug less``, ``1 ug less to 3 ug more``."""
+    return _span(low, high, show)
+
+
+def _span(low: float, high: float, show: Callable[[float], str]) -> str:
+    nothing = show(0.0)
+    if low < 0.0 < high and show(-low) != nothing != show(high):
+        return f"{show(-low)} less to {show(high)} more"
+    near, far = sorted((low, high), key=abs)
+    if show(abs(far)) == nothing:
+        return SAME
+    return f"{show(abs(near))} to {show(abs(far))} {_direction(far)}"
+
+
+def _directed(change: float) -> str:
+    """Empty for what is rounded away."""
+    return "" if abs(change) < ROUNDED_AWAY else f"{_magnitude(change)} {_direction(change)}"
+
+
+def _magnitude(change: float) -> str:
+    return relative(abs(change)).removeprefix("+")
+
+
+def _direction(change: float) -> str:
+    return "less" if change < 0.0 else "more"
 
 
 def grams(value: float) -> str:

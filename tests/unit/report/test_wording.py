@@ -7,7 +7,20 @@ from typing import Any
 
 import pytest
 
-from multi_x_serverless.report.wording import dollars, grams, percent, proof, relative, seconds, size
+from multi_x_serverless.report.wording import (
+    compared,
+    compared_span,
+    compared_with,
+    dollars,
+    grams,
+    more_or_less,
+    more_or_less_span,
+    percent,
+    proof,
+    relative,
+    seconds,
+    size,
+)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +64,47 @@ def test_amounts_are_in_the_prefix_of_what_is_shown(show: Callable[[Any], str], 
 
 def test_a_change_that_is_rounded_away_has_no_sign() -> None:
     assert [percent(part, signed=True) for part in (-0.0, -0.0004, 0.0004, 0.0006)] == ["0.0 %"] * 3 + ["+0.1 %"]
+
+
+@pytest.mark.parametrize(
+    ("change", "alone", "against"),
+    [
+        (-0.683, "68.3 % less", "68.3 % less than home"),
+        (0.018, "1.8 % more", "1.8 % more than home"),
+        (3.5, "350 % more", "350 % more than home"),
+        (-1.0, "100 % less", "100 % less than home"),
+        (0.0004, "the same", "the same as home"),
+        (-0.0004, "the same", "the same as home"),
+        (None, "-", "- vs home"),
+    ],
+)
+def test_the_direction_of_a_change_is_a_word(change: float | None, alone: str, against: str) -> None:
+    assert compared(change) == alone
+    assert compared_with(change, "home") == against
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (-0.67, -0.52, "52.0 % to 67.0 % less"),
+        (0.02, 0.08, "2.0 % to 8.0 % more"),
+        (-0.252, 0.426, "25.2 % less to 42.6 % more"),
+        (-0.1, 0.0, "0.0 % to 10.0 % less"),
+        (-0.1, 0.0002, "0.0 % to 10.0 % less"),
+        (-0.0002, 0.1, "0.0 % to 10.0 % more"),
+        (-0.0002, 0.0002, "the same"),
+    ],
+)
+def test_a_span_of_changes_has_the_directions_of_its_ends(low: float, high: float, text: str) -> None:
+    assert compared_span(low, high) == text
+
+
+def test_an_amount_is_more_or_less_and_nothing_is_neither() -> None:
+    assert [more_or_less(value, grams) for value in (-2.76e-4, 1.31e-4, 0.0)] == ["276 ug less", "131 ug more", "0 g"]
+    assert more_or_less_span(-3.93e-4, -1.59e-4, grams) == "159 ug to 393 ug less"
+    assert more_or_less_span(3.68e-5, 1.3e-4, dollars) == "36.8 uUSD to 130 uUSD more"
+    assert more_or_less_span(-1e-3, 2e-6, grams) == "1 mg less to 2 ug more"
+    assert more_or_less_span(0.0, 0.0, grams) == "the same"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from multi_x_serverless.report.page.map_drawing import Pair, crossings
 from multi_x_serverless.report.page.markup import unbroken
 from multi_x_serverless.report.page.region_keys import RegionKey
 from multi_x_serverless.report.page.report_data import ReportData
-from multi_x_serverless.report.wording import counted, grams, relative
+from multi_x_serverless.report.wording import compared_with, counted, grams
 
 MOST_NAMED = 5
 """Regions that a sentence names; the table has all."""
@@ -54,14 +54,14 @@ def hour_sentence(report: ReportData, hour: int) -> str:
         where = ", ".join(f"{counted(counts[region], 'node')} in {_named(report, region)}" for region in shown)
         if rest:
             nodes = counted(sum(counts[region] for region in rest), "node")
-            where += f", {nodes} in {len(rest)} other regions"
+            where += f", {nodes} in {counted(len(rest), 'other region')}"
     sentence = f"{clock(hour)}: {where}."
     if entry.certificate.status == "infeasible":
         sentence += " No placement meets the hard limits at this hour: everything stays home."
     if entry.metrics is not None and entry.home_metrics is not None:
         carbon, home = entry.metrics.carbon.mean, entry.home_metrics.carbon.mean
-        change = relative(carbon / home - 1.0) if home > 0 else "-"
-        sentence += f" Expected per run, simulated: {grams(carbon)} CO2eq, {change} vs home."
+        change = compared_with(carbon / home - 1.0 if home > 0 else None, "home")
+        sentence += f" Expected per run, simulated: {grams(carbon)} CO2eq, {change}."
     return sentence
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,10 +12,10 @@ from multi_x_serverless.report.page.region_keys import RegionKey
 from multi_x_serverless.report.page.report_data import ReportData, ReportRegion
 from multi_x_serverless.report.page.scales import Scale, ticks
 
-WIDTH, HEIGHT = 640.0, 382.0
-_LEFT, _RIGHT, _TOP = 74.0, 42.0, 14.0
-_LINES_END, _BARS_START, _BARS_END = 222.0, 240.0, 338.0
-_LABEL_HEIGHT = 17.0
+WIDTH, HEIGHT = 640.0, 412.0
+_LEFT, _RIGHT, _TOP = 74.0, 42.0, 44.0
+_LINES_END, _BARS_START, _BARS_END = 252.0, 270.0, 368.0
+_LABEL_WIDTH, _LABEL_HEIGHT = 36.0, 19.0  # of letters at the ends of lines, as large as they are on a phone
 _LEAST_FOR_LETTER = 13.0  # height of a part of a column
 _HOUR_WIDTH = (WIDTH - _LEFT - _RIGHT) / HOURS_PER_DAY
 _EVERY = 6  # hours between two marks
@@ -72,7 +73,7 @@ def draw_intensities(report: ReportData, keys: Sequence[RegionKey], hour: int) -
         class_="chart",
         role="img",
         aria_labelledby="intensity-title intensity-description",
-        viewBox=f"0 0 {number(WIDTH)} {number(HEIGHT)}",
+        viewBox=f"0 0 {number(WIDTH + _LABEL_WIDTH * (_letter_columns(len(known)) - 1))} {number(HEIGHT)}",
     )
 
 
@@ -82,7 +83,7 @@ def hour_x(hour: float) -> float:
 
 
 def _axis(scale: Scale, marks: Sequence[float]) -> list[Markup]:
-    parts = []
+    parts = [element("text", "gCO2eq/kWh", x=6, y=22, class_="axis start")]
     for mark in marks:
         y = scale(mark)
         parts.append(element("path", d=f"M{number(_LEFT)} {number(y)}H{number(WIDTH - _RIGHT)}", class_="grid"))
@@ -99,20 +100,26 @@ def _line(values: Sequence[float], scale: Scale, style: str, dashes: str = "") -
 
 
 def _letters(ends: Sequence[tuple[RegionKey, float]]) -> list[Markup]:
-    """The letter of each line at its end, pushed apart where lines end together."""
+    """The letter of each line at its end, pushed apart where lines end together; in columns if there are many."""
     parts = []
-    below = -1e9
     ordered = sorted(ends, key=lambda end: end[1])
-    room = _LINES_END + 8 - (_TOP + _LABEL_HEIGHT * (len(ordered) - 1))
-    step = _LABEL_HEIGHT if room > 0 else (_LINES_END + 8 - _TOP) / max(len(ordered), 1)
-    highest = [_LINES_END + 8 - step * (len(ordered) - 1 - rank) for rank in range(len(ordered))]
-    for (key, y), limit in zip(ordered, highest, strict=True):
-        at = min(max(y, below + step), limit)
-        below = at
-        parts.append(
-            element("text", key.letter, x=WIDTH - _RIGHT + 6, y=at + 5, class_=f"line-letter {key.style_class}")
-        )
+    columns = _letter_columns(len(ordered))
+    for column in range(columns):
+        own = ordered[column::columns]
+        below = -1e9
+        highest = [_LINES_END + 8 - _LABEL_HEIGHT * (len(own) - 1 - rank) for rank in range(len(own))]
+        for (key, y), limit in zip(own, highest, strict=True):
+            at = min(max(y, below + _LABEL_HEIGHT), limit)
+            below = at
+            x = WIDTH - _RIGHT + 6 + _LABEL_WIDTH * column
+            parts.append(element("text", key.letter, x=x, y=at + 5, class_=f"line-letter {key.style_class}"))
     return parts
+
+
+def _letter_columns(lines: int) -> int:
+    """So many that the letters of each fit one below the other."""
+    rows = int((_LINES_END + 8 - _TOP) // _LABEL_HEIGHT)
+    return max(1, math.ceil(lines / rows))
 
 
 def _columns(report: ReportData, keys: Sequence[RegionKey]) -> list[Markup]:

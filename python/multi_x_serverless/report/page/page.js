@@ -1,5 +1,22 @@
 "use strict";
 (function () {
+  // Boxes that are wider than the page say so, and are stops of the tab key; others need not be.
+  const watch = new ResizeObserver(function (entries) {
+    for (const { target: box } of entries) {
+      const scrolls = box.scrollWidth > box.clientWidth + 1;
+      box.previousElementSibling.hidden = !scrolls;
+      box.tabIndex = scrolls ? 0 : -1;
+    }
+  });
+  for (const box of document.querySelectorAll(".scroll")) {
+    watch.observe(box);
+    if (box.classList.contains("picture")) {
+      // The entry of the graph is in its middle.
+      box.scrollLeft = (box.scrollWidth - box.clientWidth) / 2;
+    }
+  }
+})();
+(function () {
   const data = JSON.parse(document.getElementById("hours").textContent);
   const slider = document.getElementById("hour");
   const clock = document.getElementById("hour-clock");

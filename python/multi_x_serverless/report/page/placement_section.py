@@ -12,9 +12,13 @@ from multi_x_serverless.report.page.map_drawing import Pair, draw_map
 from multi_x_serverless.report.page.markup import Markup, element
 from multi_x_serverless.report.page.region_keys import RegionKey
 from multi_x_serverless.report.page.report_data import ReportData
+from multi_x_serverless.report.page.scroll_box import scroll_box
 from multi_x_serverless.report.page.table_markup import table
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import hour_ranges
+
+MOST_COLUMNS = 6
+"""Columns of hours for which a sheet of paper is wide enough beside the names of nodes."""
 
 
 def placement_section(report: ReportData, keys: Sequence[RegionKey], pairs: Sequence[Pair]) -> Markup:
@@ -31,17 +35,12 @@ def placement_section(report: ReportData, keys: Sequence[RegionKey], pairs: Sequ
         element("div", draw_map(report, keys, pairs, hour), class_="picture"),
         _map_note(report, keys),
         element("h3", "Graph"),
-        element(
-            "div",
-            draw_graph(report.graph, report.placement(hour), by_region),
-            class_="scroll picture",
-            role="region",
-            aria_label="Graph of the workflow",
-            tabindex=0,
+        scroll_box(
+            draw_graph(report.graph, report.placement(hour), by_region), "Graph of the workflow", style="picture"
         ),
         _graph_note(report),
         element("h3", "All hours"),
-        table(placement_table(report)),
+        *(table(part, is_matrix=True) for part in placement_tables(report)),
         aria_labelledby="placement",
     )
 
@@ -138,17 +137,23 @@ def _map_note(report: ReportData, keys: Sequence[RegionKey]) -> Markup | None:
     return element("p", " ".join(notes), class_="note") if notes else None
 
 
-def placement_table(report: ReportData) -> Table:
-    """Region of every node at all hours; hours that place alike share a column."""
+def placement_tables(report: ReportData) -> tuple[Table, ...]:
+    """Region of every node at all hours; hours that place alike share a column. As many tables as paper is wide for."""
     groups: dict[tuple[str, ...], list[int]] = {}
     for hour in range(HOURS_PER_DAY):
         groups.setdefault(report.placement(hour), []).append(hour)
-    return Table(
-        "Region per node and hours (UTC)",
-        (Column("node", is_name=True), *(Column(hour_ranges(members), is_whole=True) for members in groups.values())),
-        tuple(
-            (node.name, *(placement[index] for placement in groups)) for index, node in enumerate(report.graph.nodes)
-        ),
+    columns = list(groups.items())
+    parts = [columns[start : start + MOST_COLUMNS] for start in range(0, len(columns), MOST_COLUMNS)]
+    return tuple(
+        Table(
+            "Region per node and hours (UTC)" + (f", part {number} of {len(parts)}" if len(parts) > 1 else ""),
+            (Column("node", is_name=True), *(Column(hour_ranges(hours), is_whole=True) for _, hours in part)),
+            tuple(
+                (node.name, *(placement[index] for placement, _ in part))
+                for index, node in enumerate(report.graph.nodes)
+            ),
+        )
+        for number, part in enumerate(parts, start=1)
     )
 
 

@@ -133,10 +133,12 @@ def _intensities_section(report: ReportData, keys: tuple[RegionKey, ...]) -> Mar
                 legend(report, keys),
                 element(
                     "p",
-                    f"{origin} gCO2eq/kWh; thin grey lines are further regions that it may use, see the table.",
+                    f"{origin} Thin grey lines are further regions that it may use, see the table.",
                     class_="note",
                 ),
-                element("details", element("summary", "As a table"), table(intensity_table(report, keys))),
+                element(
+                    "details", element("summary", "As a table"), table(intensity_table(report, keys), is_matrix=True)
+                ),
             )
         )
     else:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from multi_x_serverless.adaptation.net_savings import NetSaving
 from multi_x_serverless.adaptation.overhead import copied_gco2eq
+from multi_x_serverless.adaptation.savings import Average
 from multi_x_serverless.model.ledger import LedgerEntry
-from multi_x_serverless.report.page.frontier_chart import draw_frontier
+from multi_x_serverless.report.page.frontier_chart import (
+    can_be_drawn,
+    describe_range,
+    describe_stretching,
+    draw_frontier,
+    is_flat,
+)
+from multi_x_serverless.report.page.hour_states import MOST_NAMED
 from multi_x_serverless.report.page.markup import Markup, element, join
 from multi_x_serverless.report.page.report_data import ReportData, TradeOffs
 from multi_x_serverless.report.page.table_markup import show, table
@@ -24,12 +33,16 @@ from multi_x_serverless.report.savings_tables import (
 )
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import (
+    SAME,
+    compared,
+    compared_span,
     counted,
     describe_completeness,
     dollars,
     dollars_per_million,
     grams,
-    percent,
+    more_or_less,
+    more_or_less_span,
     seconds,
 )
 from multi_x_serverless.solving.model_constants import TransmissionPreset
@@ -49,40 +62,58 @@ class _Bar:
 
 
 def key_figures(report: ReportData) -> Markup:
-    """The few figures that most readers came for, each with what kind of figure it is."""
+    """The few figures that most readers came for, each with what kind of figure it is.
+
+    All say in words whether it is more or less, and than what: a minus would be good news in one and bad in the next.
+    """
     savings, figures = report.savings, []
     expected, observed, net = savings.expected, savings.observed, savings.net
     if expected is not None:
-        figures.append(_figure("carbon vs home", changes(expected.plan, expected.home)[0], "simulated"))
+        figures.append(_change("carbon per run", changed_carbon(expected.plan, expected.home), "home", "simulated"))
         if expected.best_static is not None:
             first = report.plan.hours[0].certificate.objective
-            best = "best single region" if first == "carbon" else f"best single region by {first}"
-            label = f"carbon vs {best} ({expected.best_static_region})"
-            figures.append(_figure(label, changes(expected.plan, expected.best_static)[0], "simulated"))
+            best = "the best single region" if first == "carbon" else f"the best single region by {first}"
+            change = changed_carbon(expected.plan, expected.best_static)
+            figures.append(_change("carbon per run", change, f"{best} ({expected.best_static_region})", "simulated"))
     if observed.carbon is not None:
         saving = observed.carbon
-        spread = f"95 % confidence: {percent(-saving.high, signed=True)} to {percent(-saving.low, signed=True)}"
-        figures.append(
-            _figure(
-                "carbon vs home share", percent(-saving.fraction, signed=True), "modelled from observed runs", spread
-            )
-        )
+        spread = f"95 % confidence: {compared_span(-saving.high, -saving.low)}"
+        kind = "modelled from observed runs"
+        figures.append(_change("carbon per run", -saving.fraction, "the home share", kind, spread))
     if net.observed_net is not None:
-        interval = net.observed_net.carbon_gco2eq
-        spread = f"95 % confidence: {grams(interval.low)} to {grams(interval.high)}"
-        label = f"CO2eq saved in {net.days} days, net of overhead"
-        figures.append(_figure(label, grams(interval.value), "modelled from observed runs", spread))
+        saved = net.observed_net.carbon_gco2eq
+        spread = f"95 % confidence: {more_or_less_span(-saved.high, -saved.low, grams)}"
+        figures.append(_left(net, saved.value, "modelled from observed runs", spread))
     elif net.expected.runs:
-        label = f"CO2eq expected to be saved in {net.days} days, net of overhead"
-        figures.append(_figure(label, grams(net.expected_net.carbon_gco2eq), "simulated, less overhead modelled"))
+        figures.append(_left(net, net.expected_net.carbon_gco2eq, "simulated, less overhead modelled"))
     return element("ul", *figures, class_="figures") if figures else Markup()
 
 
-def _figure(label: str, value: str, kind: str, spread: str = "") -> Markup:
+def changed_carbon(average: Average, baseline: Average) -> float | None:
+    """Change of carbon as a fraction; `None` if the baseline has none."""
+    return average.carbon_gco2eq / baseline.carbon_gco2eq - 1.0 if baseline.carbon_gco2eq > 0 else None
+
+
+def _change(label: str, change: float | None, baseline: str, kind: str, spread: str = "") -> Markup:
+    words = compared(change)
+    joint = "vs" if change is None else "as" if words == SAME else "than"
+    return _figure(label, words, f"{joint} {baseline}", kind, spread)
+
+
+def _left(net: NetSaving, saved_gco2eq: float, kind: str, spread: str = "") -> Markup:
+    """What is left of what was saved once the overhead is counted, or by how much that is greater."""
+    label, home = f"CO2eq in {net.days} days, with all overhead", "everything at home"
+    if not saved_gco2eq:
+        return _figure(label, SAME, f"as {home}", kind, spread)
+    return _figure(label, more_or_less(-saved_gco2eq, grams), f"than {home}", kind, spread)
+
+
+def _figure(label: str, value: str, against: str, kind: str, spread: str = "") -> Markup:
     return element(
         "li",
         element("span", label, class_="label"),
         element("strong", value),
+        element("span", against, class_="against"),
         element("span", kind, class_="kind"),
         element("span", spread, class_="kind") if spread else None,
     )
@@ -97,10 +128,10 @@ def savings_section(report: ReportData) -> Markup:
         element("h2", "What is saved", id="savings"),
         _bar_chart(bars) if bars else None,
         element("h3", "Expected: simulated"),
-        show(expected_parts(savings)),
+        show(expected_parts(savings, compared)),
         _against(report),
         element("h3", "Observed: measured and modelled from runs"),
-        show(observed_parts(savings.observed, savings.plan.version)),
+        show(observed_parts(savings.observed, savings.plan.version, compared)),
         element(
             "p",
             "No run is sent to a single other region for comparison: against those there is only what is expected.",
@@ -125,14 +156,14 @@ def _against(report: ReportData) -> Markup | None:
     baselines.append(("best single region of each hour", expected.best_single))
     return table(
         Table(
-            "Expected change by the plan against each of these, per run and without overhead",
+            "What the plan is expected to take against each of these, per run and without overhead",
             (
                 Column("against"),
                 Column("CO2eq", is_number=True),
                 Column("USD", is_number=True),
                 Column("time", is_number=True),
             ),
-            tuple((name, *changes(expected.plan, baseline)) for name, baseline in baselines),
+            tuple((name, *changes(expected.plan, baseline, compared)) for name, baseline in baselines),
         )
     )
 
@@ -194,16 +225,27 @@ def trade_offs_section(report: ReportData) -> Markup:
     elif not found.points:
         body = element("p", describe_completeness(found.epsilon, is_complete=found.is_complete, has_points=False))
     else:
-        body = join(
-            (
-                element("div", draw_frontier(found), class_="picture"),
-                element(
-                    "p", "Points are the larger, the longer their p95 time. All figures are simulated.", class_="note"
-                ),
-                table(_frontier_table(found)),
+        body = join((_frontier_charts(found), table(_frontier_table(found))))
+    return element("section", element("h2", "Trade-offs", id="trade-offs"), body, aria_labelledby="trade-offs")
+
+
+def _frontier_charts(found: TradeOffs) -> Markup:
+    if not can_be_drawn(found):
+        return element("p", "At home there is no carbon or no cost that others could be compared with: no chart.")
+    parts = [
+        element("div", draw_frontier(found), class_="picture"),
+        element("p", describe_range(found), class_="note"),
+    ]
+    if is_flat(found):
+        parts.append(
+            element(
+                "details",
+                element("summary", "Stretched, to tell the points apart"),
+                element("div", draw_frontier(found, is_stretched=True), class_="picture"),
+                element("p", describe_stretching(found), class_="note"),
             )
         )
-    return element("section", element("h2", "Trade-offs", id="trade-offs"), body, aria_labelledby="trade-offs")
+    return join(parts)
 
 
 def _frontier_table(found: TradeOffs) -> Table:
@@ -211,7 +253,7 @@ def _frontier_table(found: TradeOffs) -> Table:
     points = [
         (
             f"{rank}{' (this plan)' if point.is_the_plans else ''}",
-            ", ".join(f"{count} in {region}" for region, count in sorted(point.nodes.items())),
+            _where(point.nodes),
             point.metrics,
         )
         for rank, point in enumerate(found.points, start=1)
@@ -239,6 +281,16 @@ def _frontier_table(found: TradeOffs) -> Table:
         ),
         note=describe_completeness(found.epsilon, is_complete=found.is_complete, has_points=True),
     )
+
+
+def _where(nodes: Mapping[str, int]) -> str:
+    """How many nodes are in each region; of many regions those with the most."""
+    ordered = sorted(nodes, key=lambda region: (-nodes[region], region))
+    shown, rest = ordered[:MOST_NAMED], ordered[MOST_NAMED:]
+    parts = [f"{nodes[region]} in {region}" for region in shown]
+    if rest:
+        parts.append(f"{sum(nodes[region] for region in rest)} in {counted(len(rest), 'other region')}")
+    return ", ".join(parts)
 
 
 def ledger_section(report: ReportData) -> Markup:

@@ -1,14 +1,21 @@
-"""Tables as HTML, each in a box of its own that scrolls where the page is too narrow for it."""
+"""Tables as HTML.
+
+On small screens the rows of most tables stand one below the other, each cell with the name of its column before it.
+Tables whose columns are alike (hours, regions) stay tables, in a box that scrolls beside their first column. For those
+who listen both are tables: roles say so where the style has made something else of the elements.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from multi_x_serverless.report.page.markup import Markup, element, join
+from multi_x_serverless.report.page.scroll_box import scroll_box
 from multi_x_serverless.report.tables import Column, Table
 
 LONG_CELL = 14
-"""Characters of a text that gets a column of some width, in a box that scrolls, rather than many short lines."""
+"""Characters of a text, or of the name of its column, from which on it gets a column of some width in a box that
+scrolls, rather than many short lines, and a line of its own on a phone."""
 
 
 def show(parts: Iterable[Table | str]) -> Markup:
@@ -16,9 +23,14 @@ def show(parts: Iterable[Table | str]) -> Markup:
     return join(element("p", part) if isinstance(part, str) else table(part) for part in parts)
 
 
-def table(content: Table, *, style: str | None = None) -> Markup:
-    """A table with its title and the note under it."""
-    head = element("tr", *(_heading(column) for column in content.columns))
+def table(content: Table, *, style: str = "", is_matrix: bool = False) -> Markup:
+    """A table with its title and the note under it.
+
+    Args:
+        style: Further class of it.
+        is_matrix: Whether its columns are alike, so that they are read across: it is never taken apart.
+    """
+    head = element("tr", *(_heading(column) for column in content.columns), role="row")
     body = (
         element(
             "tr",
@@ -26,39 +38,41 @@ def table(content: Table, *, style: str | None = None) -> Markup:
                 _cell(column, cell, index)
                 for index, (column, cell) in enumerate(zip(content.columns, row, strict=True))
             ),
+            role="row",
         )
         for row in content.rows
     )
-    box = element(
-        "div",
-        element("table", element("thead", head), element("tbody", *body), aria_label=content.title),
-        class_="scroll",
-        role="region",
+    parts = element(
+        "table",
+        element("thead", head, role="rowgroup"),
+        element("tbody", *body, role="rowgroup"),
+        role="table",
         aria_label=content.title,
-        tabindex=0,
     )
     lines = (element("p", line, class_="note") for line in content.note.splitlines())
     return element(
         "figure",
         # Not a caption in the table, which would be as wide as that and scroll with it.
         element("figcaption", content.title),
-        box,
+        scroll_box(parts, content.title),
         *lines,
-        class_=f"table {style}" if style else "table",
+        class_=f"table {'matrix' if is_matrix else 'stacks'} {style}".rstrip(),
     )
 
 
 def _heading(column: Column) -> Markup:
     # A column of names or marks needs no heading, but an empty one is none for those who listen.
-    return element("th", column.name, scope="col", class_=_style(column)) if column.name else element("td")
+    if not column.name:
+        return element("td", role="cell")
+    return element("th", column.name, scope="col", role="columnheader", class_=_style(column))
 
 
 def _cell(column: Column, cell: str, index: int) -> Markup:
-    content = element("bdi", cell)
-    style = _style(column) or ("long" if len(cell) > LONG_CELL else None)
+    content = element("bdi", cell) if cell else None
+    style = _style(column) or ("long" if max(len(cell), len(column.name)) > LONG_CELL else None)
     if index == 0:
-        return element("th", content, scope="row", class_=style)
-    return element("td", content, class_=style)
+        return element("th", content, scope="row", role="rowheader", class_=style)
+    return element("td", content, role="cell", class_=style, data_label=column.name or None)
 
 
 def _style(column: Column) -> str | None:

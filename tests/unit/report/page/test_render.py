@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
 
+from multi_x_serverless.adaptation.comparison import Interval, Saving
+from multi_x_serverless.adaptation.net_savings import MeasuredAmount
 from multi_x_serverless.model.plan import Certificate
 from multi_x_serverless.report.page.markup import Markup
+from multi_x_serverless.report.page.placement_section import placement_tables
 from multi_x_serverless.report.page.render import CONTENTS, render_page
 from multi_x_serverless.report.page.report_data import ReportData
 from multi_x_serverless.report.savings_tables import WAITING
@@ -21,10 +25,13 @@ from tests.unit.report.page.parsed import Parsed, parse
 from tests.unit.report.page.reports import (
     ATTRIBUTE,
     CLOSING,
+    EXPECTED,
     HOME,
     HOSTILE,
     LONG,
     MADE_AT,
+    NET,
+    OBSERVED,
     RIGHT_TO_LEFT,
     home_report,
     hostile_report,
@@ -173,7 +180,7 @@ def test_the_data_of_the_script_is_the_plan_of_every_hour() -> None:
         assert state["sentence"].startswith(state["clock"])
     assert data["hours"][7]["sentence"].startswith("07:00 UTC: 6 nodes in ca-central-1, 1 node in us-east-1 (home).")
     assert data["hours"][7]["pairs"] == [0]
-    assert "Expected per run, simulated: 204 ug CO2eq, -59.2 % vs home." in data["hours"][7]["sentence"]
+    assert "Expected per run, simulated: 204 ug CO2eq, 59.2 % less than home." in data["hours"][7]["sentence"]
 
 
 def test_without_the_script_the_hour_of_the_report_is_shown_and_all_hours_are_in_a_table() -> None:
@@ -188,8 +195,8 @@ def test_without_the_script_the_hour_of_the_report_is_shown_and_all_hours_are_in
     table = parsed.text[
         parsed.text.index("Region per node and hours (UTC)") : parsed.text.index("Carbon intensities and")
     ]
-    assert table.split("\n")[1:5] == ["node", "0-5", "6-13", "14-23"]
-    assert table.split("\n")[13:17] == ["count_words:2", "us-west-2", "ca-central-1", "us-west-1"]
+    assert table.split("\n")[2:6] == ["node", "0-5", "6-13", "14-23"]
+    assert table.split("\n")[14:18] == ["count_words:2", "us-west-2", "ca-central-1", "us-west-1"]
 
 
 @pytest.mark.parametrize("make", REPORTS)
@@ -216,8 +223,9 @@ def test_savings_are_worded_as_on_a_terminal() -> None:
     for words in (
         "Expected of plan 4: mean per run over the day, in fresh scenarios drawn from 480 observed runs",
         "Observed runs of plan 4, per run: time measured, carbon and cost modelled from the runs",
-        "carbon saved, modelled from observed runs: +60.0 % (95 % confidence: +52.0 % to +67.0 %)",
-        "Saved against home by all plans of the last 30 days, and what that took",
+        "carbon, modelled from observed runs: 60.0 % less than the home share (95 % confidence: 52.0 % to 67.0 % less)",
+        "time, measured: 4.8 % more than the home share (95 % confidence: 0.2 % less to 10.0 % more)",
+        "All plans of the last 30 days against home, and what planning took",
         "Overhead: modelled from what was measured where it happened.",
         "Overhead of the last 30 days by kind",
         "Data that the expected figures rest on",
@@ -271,11 +279,11 @@ def test_bars_have_the_interval_that_few_runs_have() -> None:
 
 def test_the_best_single_region_is_not_called_the_cleanest_where_cost_comes_first() -> None:
     report = report_of()
-    assert "carbon vs best single region (ca-central-1)" in parse(render_page(report)).text
+    assert "than the best single region (ca-central-1)" in parse(render_page(report)).text
     certificate = Certificate("optimal", "cost", 2e-6, 2e-6, 0.0)
     hours = tuple(replace(entry, certificate=certificate) for entry in report.plan.hours)
     cheap = replace(report, savings=replace(report.savings, plan=replace(report.plan, hours=hours)))
-    assert "carbon vs best single region by cost (ca-central-1)" in parse(render_page(cheap)).text
+    assert "than the best single region by cost (ca-central-1)" in parse(render_page(cheap)).text
 
 
 def test_further_regions_are_named_where_their_intensities_are_in_figures() -> None:
@@ -284,19 +292,110 @@ def test_further_regions_are_named_where_their_intensities_are_in_figures() -> N
     parsed = parse(render_page(report))
     assert [line["class"] for line in parsed.named("path") if line.get("class") == "line other"] == ["line other"] * 2
     table = parsed.text[parsed.text.index("Carbon intensity by hour (UTC), gCO2eq/kWh") :].split("\n")
-    assert table[1:8] == ["hour", "us-east-1", "ca-central-1", "us-west-1", "us-west-2", "eu-north-1", "us-east-2"]
+    assert table[2:9] == ["hour", "us-east-1", "ca-central-1", "us-west-1", "us-west-2", "eu-north-1", "us-east-2"]
     intensity = report.region("eu-north-1").intensity_gco2eq_per_kwh
     assert intensity is not None
-    assert table[8] == "00:00"
-    assert table[13] == f"{intensity[0]:.0f}"
+    assert table[9] == "00:00"
+    assert table[14] == f"{intensity[0]:.0f}"
     assert f"eu-north-1: {intensity[3]:.0f} gCO2eq/kWh" in parsed.text
+
+
+def test_hours_are_in_as_many_tables_as_paper_is_wide_for() -> None:
+    assert [found.title for found in placement_tables(report_of())] == ["Region per node and hours (UTC)"]
+    report = large_report()
+    tables = placement_tables(report)
+    assert [found.title for found in tables] == [f"Region per node and hours (UTC), part {n} of 4" for n in range(1, 5)]
+    hours = [column.name for found in tables for column in found.columns[1:]]
+    assert hours == [str(hour) for hour in range(24)]
+    for rank, node in enumerate(report.graph.nodes):
+        assert {found.rows[rank][0] for found in tables} == {node.name}
+        placed = [cell for found in tables for cell in found.rows[rank][1:]]
+        assert placed == [report.placement(hour)[rank] for hour in range(24)]
+
+
+def test_letters_of_many_lines_do_not_hide_each_other() -> None:
+    parsed = parse(render_page(large_report()))
+    places = [
+        (float(text["x"] or ""), float(text["y"] or ""))
+        for text in parsed.named("text")
+        if (text.get("class") or "").startswith("line-letter")
+    ]
+    assert len(places) == len(large_report().plan.regions | {HOME})
+    for (x, y), (other_x, other_y) in combinations(places, 2):
+        assert abs(x - other_x) >= 30 or abs(y - other_y) >= 19
+    width = next(
+        float((chart["viewbox"] or "").split()[2]) for chart in parsed.named("svg") if chart.get("class") == "chart"
+    )
+    assert max(x for x, _ in places) + 30 <= width
+
+
+def test_of_many_regions_of_a_point_those_with_the_most_nodes_are_named() -> None:
+    report = report_of()
+    assert report.trade_offs is not None
+    nodes = {f"region-{number}": number for number in range(1, 9)}
+    points = tuple(replace(point, nodes=nodes) for point in report.trade_offs.points)
+    text = parse(render_page(replace(report, trade_offs=replace(report.trade_offs, points=points)))).text
+    assert "8 in region-8, 7 in region-7, 6 in region-6, 5 in region-5, 4 in region-4, 6 in 3 other regions\n" in text
 
 
 def test_the_plan_is_held_against_the_best_single_region_as_well() -> None:
     text = parse(render_page(report_of())).text
-    table = text[text.index("Expected change by the plan against") :].split("\n")
-    assert table[1:5] == ["against", "CO2eq", "USD", "time"]
-    assert table[9:13] == ["best single region for all hours (ca-central-1)", "-30.0 %", "-4.5 %", "-3.8 %"]
+    table = text[text.index("What the plan is expected to take against") :].split("\n")
+    assert table[2:6] == ["against", "CO2eq", "USD", "time"]
+    assert table[10:14] == [
+        "best single region for all hours (ca-central-1)",
+        "30.0 % less",
+        "4.5 % less",
+        "3.8 % less",
+    ]
+
+
+def cards_of(report: ReportData) -> list[list[str]]:
+    """The texts of each key figure."""
+    parsed = parse(render_page(report))
+    texts = parsed.text[: parsed.text.index("Where nodes run\nHour of the day")].split("\n")
+    starts = [place for place, text in enumerate(texts) if text.startswith(("carbon per run", "CO2eq in"))]
+    return [texts[start:end] for start, end in pairwise([*starts, len(texts)])]
+
+
+def test_key_figures_say_in_words_whether_they_are_more_or_less_and_than_what() -> None:
+    assert [card[1:3] for card in cards_of(report_of())] == [
+        ["58.0 % less", "than home"],
+        ["30.0 % less", "than the best single region (ca-central-1)"],
+        ["60.0 % less", "than the home share"],
+        ["29.5 mg less", "than everything at home"],
+    ]
+
+
+def test_key_figures_of_a_plan_that_is_worse_say_more() -> None:
+    """A minus would be good news on three of the cards and bad news on the fourth."""
+    report = report_of()
+    worse = replace(EXPECTED, plan=replace(EXPECTED.home, carbon_gco2eq=6e-4), best_static=EXPECTED.home)
+    lost = MeasuredAmount(Interval(-0.002, -0.004, 0.001), Interval(0.0, 0.0, 0.0))
+    savings = replace(
+        report.savings,
+        expected=worse,
+        observed=replace(OBSERVED, carbon=Saving(-0.2, -0.3, 0.05)),
+        net=replace(NET, observed_net=lost),
+    )
+    cards = cards_of(replace(report, savings=savings))
+    assert [card[1:3] for card in cards] == [
+        ["20.0 % more", "than home"],
+        ["20.0 % more", "than the best single region (ca-central-1)"],
+        ["20.0 % more", "than the home share"],
+        ["2 mg more", "than everything at home"],
+    ]
+    assert cards[2][4] == "95 % confidence: 5.0 % less to 30.0 % more"
+    assert cards[3][4] == "95 % confidence: 1 mg less to 4 mg more"
+    unmoved = replace(report.savings, expected=replace(EXPECTED, plan=EXPECTED.home))
+    assert cards_of(replace(report, savings=unmoved))[0][1:3] == ["the same", "as home"]
+
+
+@pytest.mark.parametrize("make", REPORTS)
+def test_no_change_on_the_page_is_told_by_a_sign(make: Callable[[], ReportData]) -> None:
+    page = parse(render_page(make()))
+    data = json.dumps(hours_of(page))
+    assert re.findall(r"[-+\N{MINUS SIGN}][0-9.]+ %", page.text + data) == []
 
 
 def test_a_deployment_without_runs_says_what_is_missing_and_why() -> None:
@@ -314,9 +413,7 @@ def test_warnings_come_first_and_an_expired_plan_is_one() -> None:
     late = replace(report, savings=savings, made_at=MADE_AT + 7 * 86_400.0)
     text = parse(render_page(late)).text
     assert "EXPIRED (runs go home)" in text
-    assert (
-        text.index("warning: All figures rest on 3") < text.index("The plan has expired") < text.index("carbon vs home")
-    )
+    assert text.index("warning: All figures rest on 3") < text.index("The plan has expired") < text.index("than home")
 
 
 def test_a_frontier_that_holds_nothing_says_why() -> None:
