@@ -352,3 +352,15 @@ class UnsupportedError(MultiXServerlessError):
 
     code = "unsupported"
     remedy = "Do what the message names instead."
+
+
+class WorkInterruptedError(KeyboardInterrupt):
+    """Ctrl-C while something was changed. Not in the tree: it is no error, and nobody but the roof handles it.
+
+    Attributes:
+        left: In which state things are now and how to go on, as the rest of a sentence.
+    """
+
+    def __init__(self, left: str) -> None:
+        self.left = left
+        super().__init__(left)

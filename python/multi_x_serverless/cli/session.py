@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from multi_x_serverless.cli.output import write_error
-from multi_x_serverless.errors import NotConfirmedError
+from multi_x_serverless.errors import NotConfirmedError, WorkInterruptedError
 
 if TYPE_CHECKING:
     from multi_x_serverless.cloud.aws import AwsCloud
@@ -131,6 +131,7 @@ class Settings:
         Raises:
             click.UsageError: There is no terminal to ask on.
             NotConfirmedError: The answer was no.
+            WorkInterruptedError: There was no answer, but Ctrl-C or the end of the input.
         """
         if self.assume_yes:
             return
@@ -138,7 +139,11 @@ class Settings:
 
         if not sys.stdin.isatty():
             raise click.UsageError(f"{question} There is no terminal to ask on: add --yes before the command.")
-        if not click.confirm(question, err=True):
+        try:
+            is_wanted = click.confirm(question, err=True)
+        except click.Abort:
+            raise WorkInterruptedError("nothing was changed.") from None
+        if not is_wanted:
             raise NotConfirmedError("the answer was no; nothing was deleted.")
 
 
