@@ -98,8 +98,8 @@ def left_of_removal(cloud: Cloud, workflow_id: str) -> str:
         return f"{workflow_id} is removed."
     if state.record is None:
         return (
-            f"what was made of {workflow_id}, which is not deployed, may be deleted in part: 'multi_x_serverless remove "
-            f"{workflow_id}' deletes the rest."
+            f"what was made of {workflow_id}, which is not deployed, may be deleted in part: "
+            f"'multi_x_serverless remove {workflow_id}' deletes the rest."
         )
     if state.record.status != "removing":
         return f"nothing of {workflow_id} was deleted."
