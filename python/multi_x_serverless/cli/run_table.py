@@ -33,7 +33,7 @@ def show_run(settings: Settings, run: RunStatus) -> None:
     write_text(f"Run {trace.run_id} of {run.workflow_id}: {trace.status}{took}")
     if run.started_at is not None:
         started = datetime.fromtimestamp(run.started_at, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
-        write_text(f"started {started} UTC, {_placement(run)}")
+        write_wrapped(f"started {started} UTC, {_placement(run)}", hanging="  ")
     columns = [
         Column("node", is_name=True),
         Column("state", is_whole=True),
@@ -69,7 +69,7 @@ def _placement(run: RunStatus) -> str:
     trace = run.trace
     if run.is_all_home:
         why = "" if trace.reason == "plan" else f" ({describe_reason(trace.reason)})"
-        return f"under plan {run.plan_version}, which has everything at home{why}"
+        return f"plan {run.plan_version}, everything home{why}"
     if trace.placement_key == "home":
         return f"plan {run.plan_version}, placed at home ({describe_reason(trace.reason)})"
     return f"plan {run.plan_version}, placed by plan (as from {int(trace.placement_key):02}:00)"

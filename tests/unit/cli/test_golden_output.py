@@ -129,7 +129,8 @@ def test_runs_under_a_plan_that_has_everything_home_are_not_called_planned(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     cloud = deployed_example(tmp_path, runs=3)
-    add_runs(cloud, 2, reason="home_share", status="failed", started_at=cloud.now() - 30.0)
+    add_runs(cloud, 1, status="failed", started_at=cloud.now() - 40.0)
+    add_runs(cloud, 1, reason="home_share", status="failed", started_at=cloud.now() - 30.0)
     add_runs(cloud, 1, reason="expired", started_at=cloud.now() - 20.0)
     settings = table_settings(monkeypatch)
     show_status(settings, workflow_status(cloud, WORKFLOW_ID, last=3), cloud.now())
@@ -137,7 +138,8 @@ def test_runs_under_a_plan_that_has_everything_home_are_not_called_planned(
     assert "\nRuns under plan 1 (everything home): 6 (1 plan expired, 2 failed)\n" in shown
     assert "by plan" not in shown
     assert " plan expired " in shown.partition("Last runs")[2]
-    assert shown.count(" plan 1 (home) ") == 2
+    assert shown.count(" home share ") == 1
+    assert shown.count(" plan 1 (home) ") == 1
     plans = PlanStore(cloud)
     assert [use.is_all_home for use in workflow_status(cloud, WORKFLOW_ID).uses] == [True]
     plans.activate(WORKFLOW_ID, plans.add(stage(cloud, left="ca-central-1")).version, replaces=1)
@@ -198,8 +200,8 @@ def test_status_of_a_run_that_failed(capsys: pytest.CaptureFixture[str], monkeyp
 @pytest.mark.parametrize(
     ("reason", "key", "is_all_home", "told"),
     [
-        ("plan", "0", True, "under plan 1, which has everything at home"),
-        ("home_share", "home", True, "under plan 1, which has everything at home (home share)"),
+        ("plan", "0", True, "plan 1, everything home"),
+        ("home_share", "home", True, "plan 1, everything home (home share)"),
         ("home_share", "home", False, "plan 1, placed at home (home share)"),
         ("expired", "home", None, "plan 1, placed at home (plan expired)"),
         ("plan", "7", False, "plan 1, placed by plan (as from 07:00)"),

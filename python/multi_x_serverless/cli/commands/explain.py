@@ -32,7 +32,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Solve this problem document and explain that, without any cloud; - reads standard input.",
 )
-@click.option("--node", metavar="NAME", help="Only this node, with every region that it may run in.")
+@click.option(
+    "--node",
+    metavar="NAME",
+    help="Only this node, or the only one of this function, with every region that it may run in.",
+)
 @click.option(
     "--hour", type=click.IntRange(0, 23), help="Only what is in force at this UTC hour.  [default: all hours]"
 )

@@ -147,11 +147,11 @@ def _regions_of(run: ObservedRun) -> list[str]:
 
 
 def _placed_by(run: ObservedRun, home_plans: Set[int]) -> str:
-    if run.plan_version in home_plans and run.reason in _ORDINARY:
-        return f"plan {run.plan_version} (home)"
     from multi_x_serverless.cli.run_table import describe_reason
 
-    return f"plan {run.plan_version}" if run.reason == "plan" else describe_reason(run.reason)
+    if run.reason != "plan":
+        return describe_reason(run.reason)
+    return f"plan {run.plan_version}{' (home)' if run.plan_version in home_plans else ''}"
 
 
 def _started(run: ObservedRun, now: float) -> str:
