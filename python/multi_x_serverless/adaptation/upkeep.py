@@ -25,6 +25,7 @@ from multi_x_serverless.solving.problem import Signals
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from multi_x_serverless.deployment.build import CheckedProject
     from multi_x_serverless.deployment.deploy import DeployResult
     from multi_x_serverless.model.workflow import PackageFormat
 
@@ -140,6 +141,7 @@ def deploy_workflow(
     project: Path,
     *,
     package_format: PackageFormat | None = None,
+    checked: CheckedProject | None = None,
     dry_run: bool = False,
     progress: Progress = SILENT,
 ) -> Deployed:
@@ -162,7 +164,13 @@ def deploy_workflow(
     left = partial(left_of_deployment, cloud, project, since=cloud.now())
     with nullcontext() if dry_run else telling_what_is_left(left):
         result = deploy(
-            cloud, project, package_format=package_format, dry_run=dry_run, progress=progress, effort=effort
+            cloud,
+            project,
+            package_format=package_format,
+            checked=checked,
+            dry_run=dry_run,
+            progress=progress,
+            effort=effort,
         )
         if effort.is_empty:
             return Deployed(result, "")

@@ -44,7 +44,7 @@ def each_project_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(
         "multi_x_serverless.deployment.deploy.build",
-        lambda _cloud, project, _format: built((project / "app.py").read_text(encoding="utf-8"), project),
+        lambda _cloud, project, _format, **_: built((project / "app.py").read_text(encoding="utf-8"), project),
     )
 
 
