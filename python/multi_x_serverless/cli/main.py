@@ -60,11 +60,13 @@ COMMANDS: dict[str, CommandEntry] = {
     "objects": CommandEntry("objects", "Store, fetch, list or delete the objects that a workflow works with."),
     "logs": CommandEntry("logs", "Show what the functions of a workflow or of one run have logged."),
     "dead_letters": CommandEntry("dead_letters", "List the messages that were given up, or delete them."),
-    "redrive": CommandEntry("redrive", "Put messages that were given up back, so that their runs go on."),
+    "redrive": CommandEntry("redrive", "Put back messages that were given up, so that their runs go on."),
     "data_sync": CommandEntry("data_sync", "Read new function logs into the history."),
-    "data_collect": CommandEntry("data_collect", "Refresh carbon, provider, performance or workflow data."),
+    "data_collect": CommandEntry(
+        "data_collect", "Refresh the data that plans are made of: carbon, prices, round trips, runs."
+    ),
     "solve": CommandEntry("solve", "Find the best plan for a workflow and stage it."),
-    "explain": CommandEntry("explain", "Show why a plan places each node where it does, and what limits cost."),
+    "explain": CommandEntry("explain", "Show why a plan places each node where it does, and what each limit costs."),
     "simulate": CommandEntry("simulate", "Show the metrics of a placement of a problem document."),
     "replay": CommandEntry("replay", "Show what planning would have saved over past carbon intensities."),
     "update_check_solver": CommandEntry(
@@ -76,7 +78,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "deploy_framework": CommandEntry(
         "deploy_framework", "Put data_sync, data_collect and the two checks on a schedule in the cloud."
     ),
-    "remove_framework": CommandEntry("remove_framework", "Take them off it and delete what they were made of."),
+    "remove_framework": CommandEntry(
+        "remove_framework", "Take the jobs of deploy_framework off the schedule and delete what it made."
+    ),
     "report": CommandEntry("report", "Show what was saved: expected, and modelled from observed runs."),
     "doctor": CommandEntry("doctor", "Show what is wrong and the command that mends it."),
     "remove": CommandEntry("remove", "Delete a workflow and everything it made."),
@@ -173,8 +177,7 @@ def _default_color() -> bool:
     "--project-dir",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
-    show_default="the current directory",
-    help="Directory of the workflow's project.",
+    help="Directory of the workflow's project.  [default: the current directory]",
 )
 @click.option(
     "--output",
@@ -185,7 +188,7 @@ def _default_color() -> bool:
 )
 @click.option("-v", "--verbose", count=True, help="Say more on standard error; with a failure, the traceback.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on standard error but errors; these are always shown.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before something is deleted.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before something is deleted or replaced.")
 @click.option(
     "--color/--no-color",
     default=_default_color,
@@ -214,12 +217,13 @@ def cli(  # the options are documented by their help
     \b
     Exit codes:
     0  done, also where nothing is deployed that could be read or shown
-    1  failed; there is no such workflow or run
+    1  failed; there is no such workflow or run; the answer was no
     2  wrong usage or input
     3  nothing to do: update_check_solver, update_check_deployment, redrive,
        dead_letters --discard-all, objects delete --all;
        with --dry-run: something would change
-    4  no placement meets the limits
+    4  no placement meets the limits (simulate: this one does not)
+    130  interrupted
     """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
     settings = Settings(
         cloud=cloud,

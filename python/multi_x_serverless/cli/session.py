@@ -126,7 +126,7 @@ class Settings:
         write_error(f"error: {text}")
 
     def confirm(self, question: str) -> None:
-        """Ask before something is deleted; `--yes` answers, and without a terminal the answer is no.
+        """Ask before something is deleted or replaced; `--yes` answers, and without a terminal the answer is no.
 
         Raises:
             click.UsageError: There is no terminal to ask on.
@@ -144,7 +144,7 @@ class Settings:
         except click.Abort:
             raise WorkInterruptedError("nothing was changed.") from None
         if not is_wanted:
-            raise NotConfirmedError("the answer was no; nothing was deleted.")
+            raise NotConfirmedError("the answer was no; nothing was changed.")
 
 
 def _unless_ambient(option: str, value: str, variable: str, default: str) -> list[str]:

@@ -142,7 +142,7 @@ def test_answer_no_deletes_nothing(
     assert run([*state, "setup_tables"]) == 0
     monkeypatch.setattr("sys.stdin", Terminal("n\n"))
     assert run([*state, "teardown"]) == 1
-    assert "nothing was deleted" in capsys.readouterr().err
+    assert "nothing was changed" in capsys.readouterr().err
     assert run([*state, "data_collect", "carbon"]) == 0, "the tables are still there"
 
 

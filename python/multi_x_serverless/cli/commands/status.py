@@ -39,7 +39,9 @@ _ORDINARY = ("plan", "home_share")
 @click.command("status")
 @workflow_argument("identifier", metavar="WORKFLOW_ID|RUN_ID")
 @run_of_option
-@click.option("--last", type=click.IntRange(min=0), default=5, show_default=True, help="How many of the last runs.")
+@click.option(
+    "--last", type=click.IntRange(min=0), default=5, show_default=True, help="How many of the last runs to show."
+)
 @pass_settings
 def command(settings: Settings, identifier: str, workflow_id: str | None, last: int) -> None:
     """Show a workflow or one of its runs.
