@@ -60,8 +60,8 @@ MEGABYTE = 1e6
 @click.option(
     "--transmission",
     type=click.Choice(["best", "worst"]),
-    help="Energy per byte. best: 0.001 kWh/GB everywhere; worst: 0.005 between regions and 0 within one.  [default: the "
-    "document's]",
+    help="Energy per byte. best: 0.001 kWh/GB everywhere; worst: 0.005 between regions and 0 within one.  [default: "
+    "the document's]",
 )
 @click.option(
     "--package-mb",
