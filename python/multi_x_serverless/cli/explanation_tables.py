@@ -75,7 +75,7 @@ def show_explanation(settings: Settings, explanation: Explanation, *, node: str 
             write_text("")
             _show_node(settings, explanation, group)
         statistics |= _show_limits(settings, explanation, group)
-    for heading, meaning in _describe_columns(explanation, statistics).items():
+    for heading, meaning in _describe_columns(explanation, statistics, is_one_node=node is not None).items():
         write_wrapped(f"{heading}: {meaning}", hanging="  ")
     write_text("")
     if explanation.changes:
@@ -174,15 +174,22 @@ def _notes(marks: Sequence[str]) -> list[str]:
     return [note for mark, note in _NOTES.items() if mark in marks]
 
 
-def _describe_columns(explanation: Explanation, statistics: Collection[Statistic]) -> dict[str, str]:
+def _describe_columns(
+    explanation: Explanation, statistics: Collection[Statistic], *, is_one_node: bool
+) -> dict[str, str]:
     """What the columns of all tables mean, by their headings.
 
     Args:
+        is_one_node: Whether the table is of the regions of a node, instead of the nodes.
         statistics: Those that limits are the tightest on, besides the upper bound.
     """
     objective, bounded, basis = explanation.objective, explanation.bound_metric, explanation.basis
     tail, sure = f"p{basis.tail * 100:g}", f"with {basis.confidence * 100:g} % confidence"
-    meanings = {"moved alone": f"change of mean {QUALITIES[objective]} if this node alone were in the other region."}
+    meanings = (
+        {f"CO2eq, USD, time, {tail}": f"change of the mean, or of the {tail} of time, if this node alone were there."}
+        if is_one_node
+        else {"moved alone": f"change of mean {QUALITIES[objective]} if this node alone were in the other region."}
+    )
     meanings["at best"] = (
         "not known here."
         if bounded is None
