@@ -24,7 +24,7 @@ from benchmarks.suite.planning import REGION_SETS, Expected, Planned, plan_over_
 from benchmarks.suite.tables import aligned, write_json
 from multi_x_serverless.adaptation.signals import COLLECTORS, collect_signals, read_signals
 from multi_x_serverless.adaptation.workflows import deployed_workflows, model_of
-from multi_x_serverless.cli.output import dollars_per_million, grams, percent, seconds
+from multi_x_serverless.cli.output import dollars_per_million, grams, percent, seconds, write_error, write_wrapped
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, MultiXServerlessError, NotEnoughDataError
 from multi_x_serverless.model.workflow import WorkflowRecord
@@ -79,11 +79,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, found in groupby(study.planned, key=lambda one: one.benchmark):
         print(f"{name}\n\n{aligned(HEADER, [row for one in found for row in rows_of(one)], names=NAMES)}\n")
     if study.planned:
-        print(CAPTION)
+        write_wrapped(CAPTION)
     for line in notes(study.planned):
-        print(line)
+        write_wrapped(line, hanging="  ")
     for name, problem in study.problems.items():
-        print(f"error: {name}: {problem}", file=sys.stderr)
+        write_error(f"error: {name}: {problem}")
     if options.json is not None:
         members = {
             "caption": CAPTION,

@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.suite.discovery import Benchmark, find_benchmarks
 from benchmarks.suite.execution import Measured, measure
 from benchmarks.suite.tables import aligned, write_json
-from multi_x_serverless.cli.output import seconds
+from multi_x_serverless.cli.output import seconds, write_error, write_wrapped
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, MultiXServerlessError
 
 HEADER = ("benchmark", "runs", "failures", "nodes", "mean time", "cold starts")
@@ -44,10 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with state_directory(options.state_dir) as directory:
         measured = run_all(benchmarks, options.runs, Path(directory))
     print(table_of(measured))
-    print(f"\n{CAPTION}")
+    print()
+    write_wrapped(CAPTION)
     for one in measured:
         if one.problem:
-            print(f"error: {one.name}: {one.problem}", file=sys.stderr)
+            write_error(f"error: {one.name}: {one.problem}")
     if options.json is not None:
         write_json(options.json, {"caption": CAPTION, "benchmarks": measured})
     return EXIT_FAILURE if any(one.failures or one.problem for one in measured) else EXIT_OK

@@ -129,7 +129,7 @@ change.
 
 In Python these are the classes of `multi_x_serverless.errors`, all below `MultiXServerlessError`. Wrong usage of the
 command line itself (an unknown option, a missing argument) has the code `usage` and the exit code {EXIT_USAGE}, too;
-Ctrl-C ends a command with exit code {EXIT_INTERRUPTED}.
+Ctrl-C ends a command with exit code {EXIT_INTERRUPTED}, and one that was changing something says what is left.
 
 {_table(sorted(own, key=lambda entry: entry.code), with_exit_code=True)}
 ## In functions

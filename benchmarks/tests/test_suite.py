@@ -135,14 +135,16 @@ def test_the_exit_code_tells_of_a_failure(
     assert run.main(["--only", "works", "--runs", "1", "--json", str(document)]) == 0
     (one,) = json.loads(document.read_bytes())["benchmarks"]
     assert (one["name"], one["failures"]) == ("works", 0)
+    monkeypatch.setenv("COLUMNS", "80")
     assert run.main(["--only", "fails", "--only", "works", "--runs", "1"]) == 1
     answer = capsys.readouterr()
+    assert max(map(len, answer.out.splitlines())) <= 80
     assert [line.split()[:3] for line in answer.out.splitlines() if line.startswith(("fails", "works"))] == [
         ["works", "1", "0"],
         ["fails", "1", "1"],
         ["works", "1", "0"],
     ]
-    assert "error: fails: start:entry_point:0: ValueError: it was asked to fail" in answer.err
+    assert "error: fails: start:entry_point:0: ValueError: it was asked to fail" in " ".join(answer.err.split())
 
 
 @pytest.mark.parametrize("command", [run.main, plan.main])
@@ -158,6 +160,7 @@ def test_plans_rest_on_the_runs_that_are_there(
     found = (make_project(tmp_path, "ran", CALLS, DECLINES), make_project(tmp_path, "did_not", CALLS))
     monkeypatch.setattr(plan, "find_benchmarks", lambda _only: found)
     state, document = tmp_path / "state", tmp_path / "plans.json"
+    monkeypatch.setenv("COLUMNS", "80")
     assert measure(state, found[0], 4).failures == 0
     assert plan.main(["--state-dir", str(state), "--runs", "3", "--json", str(document)]) == 0
     planned = json.loads(document.read_bytes())
@@ -181,7 +184,8 @@ def test_plans_rest_on_the_runs_that_are_there(
         assert one["single"]["carbon_gco2eq"] <= one["home"]["carbon_gco2eq"] * 1.02
         assert one["provenance"]["transmission"] == f"preset '{one['transmission']}'"
     shown = capsys.readouterr().out
-    assert "All figures are simulated" in shown
+    said = shown[shown.index("All figures are simulated") :]
+    assert max(map(len, said.splitlines())) <= 80
     assert "ran: All figures rest on 4 observed runs" in shown
 
 

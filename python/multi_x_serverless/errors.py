@@ -39,7 +39,7 @@ class MultiXServerlessError(Exception):
 
 
 class InvalidConfigurationError(MultiXServerlessError):
-    """The configuration file (or a document of the same standing) is refused.
+    """The project's configuration, or a file that it names, is refused.
 
     Args:
         message: What is wrong and what would be right, without the position.
@@ -183,7 +183,7 @@ class WorkflowExistsError(MultiXServerlessError):
 
 
 class UnknownRegionError(MultiXServerlessError):
-    """A region code that the data does not know."""
+    """The code of a region that this program does not know."""
 
     code = "unknown-region"
     exit_code = EXIT_USAGE
@@ -243,7 +243,7 @@ class NothingToDoError(MultiXServerlessError):
 
 
 class NotConfirmedError(MultiXServerlessError):
-    """The answer to the question before a deletion was no; nothing was changed."""
+    """The answer to the question before something is deleted or replaced was no; nothing was changed."""
 
     code = "not-confirmed"
     remedy = "Answer yes, or give --yes before the command."
@@ -257,10 +257,13 @@ class StateDirectoryBusyError(MultiXServerlessError):
 
 
 class CorruptedStateError(MultiXServerlessError):
-    """The embedded cloud's database cannot be read."""
+    """What is stored (the embedded cloud's database, an item of a table, an object) is damaged or incomplete."""
 
     code = "corrupted-state"
-    remedy = "Restore the state directory from a backup, or use another --state-dir and deploy anew."
+    remedy = (
+        "Restore what the message names from a backup. Where there is none: on the embedded cloud use another "
+        "--state-dir and deploy anew; on AWS 'doctor' says what is affected."
+    )
 
 
 class CloudError(MultiXServerlessError):
@@ -334,7 +337,7 @@ class DeploymentError(MultiXServerlessError):
 
 
 class OutOfTimeError(MultiXServerlessError):
-    """Work was stopped before its time was over; what was done is kept, and the next call goes on from there."""
+    """The time that work may take was nearly over, so it stopped; what was done is kept, and the next call goes on."""
 
     code = "out-of-time"
     remedy = "None is needed: the next call goes on. If it never ends, give the command or the function more time."
@@ -352,3 +355,15 @@ class UnsupportedError(MultiXServerlessError):
 
     code = "unsupported"
     remedy = "Do what the message names instead."
+
+
+class WorkInterruptedError(KeyboardInterrupt):
+    """Ctrl-C while something was changed. Not in the tree: it is no error, and nobody but the roof handles it.
+
+    Attributes:
+        left: In which state things are now and how to go on, as the rest of a sentence.
+    """
+
+    def __init__(self, left: str) -> None:
+        self.left = left
+        super().__init__(left)

@@ -11,9 +11,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeAlias
 
 from multi_x_serverless.adaptation.failure import sentence_and_code
+from multi_x_serverless.adaptation.interruption import left_of_migration, telling_what_is_left
 from multi_x_serverless.adaptation.upkeep import note_effort
 from multi_x_serverless.adaptation.workflows import UnreadableWorkflow, deployed_workflow, each_deployed_workflow
 from multi_x_serverless.cloud.locks import lock
@@ -65,14 +67,23 @@ def check_deployment(
 
     Raises:
         UnknownWorkflowError: A named workflow is not deployed.
+        WorkInterruptedError: Ctrl-C; it says what is left.
     """
+
+    def handle(record: WorkflowRecord) -> MigrationOutcome:
+        if dry_run:
+            return _handle(cloud, record, progress, dry_run=True, grace_s=grace_s)
+        with telling_what_is_left(partial(left_of_migration, cloud, record.workflow_id)):
+            return _handle(cloud, record, progress, dry_run=False, grace_s=grace_s)
+
     if workflow_ids:
-        records = tuple(deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids)
-        return tuple(_handle(cloud, record, progress, dry_run=dry_run, grace_s=grace_s) for record in records)
+        return tuple(
+            handle(record) for record in [deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids]
+        )
     return tuple(
         MigrationOutcome(found.workflow_id, "failed", 0, (), (), found.why)
         if isinstance(found, UnreadableWorkflow)
-        else _handle(cloud, found, progress, dry_run=dry_run, grace_s=grace_s)
+        else handle(found)
         for found in each_deployed_workflow(cloud)
     )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from multi_x_serverless.adaptation.interruption import left_of_removal, telling_what_is_left
 from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.cloud.locks import check_lock, lock, sync_lock
 from multi_x_serverless.cloud.ports import Cloud
@@ -23,17 +26,19 @@ def remove_workflow(
     Raises:
         UnknownWorkflowError: There is none of that id.
         ConflictError: A check, a sync or another command works on the workflow; nothing was changed.
+        WorkInterruptedError: Ctrl-C; it says what is left.
     """
-    require_known(cloud, workflow_id)
-    with lock(cloud, check_lock(workflow_id)) as checks, lock(cloud, sync_lock(workflow_id)) as syncs:
+    with telling_what_is_left(partial(left_of_removal, cloud, workflow_id)):
+        require_known(cloud, workflow_id)
+        with lock(cloud, check_lock(workflow_id)) as checks, lock(cloud, sync_lock(workflow_id)) as syncs:
 
-        def forget() -> None:
-            checks.keep()
-            syncs.keep()
-            History(cloud).remove(workflow_id)
-            forget_sync(cloud, workflow_id)
-            Ledger(cloud).remove(workflow_id)
+            def forget() -> None:
+                checks.keep()
+                syncs.keep()
+                History(cloud).remove(workflow_id)
+                forget_sync(cloud, workflow_id)
+                Ledger(cloud).remove(workflow_id)
 
-        return remove(
-            cloud, workflow_id, keep_logs=keep_logs, delete_objects=delete_objects, forget=forget, progress=progress
-        )
+            return remove(
+                cloud, workflow_id, keep_logs=keep_logs, delete_objects=delete_objects, forget=forget, progress=progress
+            )

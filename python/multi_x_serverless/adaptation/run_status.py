@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from multi_x_serverless.adaptation.dead_letters import LONGEST_RUN_S, GivenUpMessage, dead_letters
 from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, log_sources
 from multi_x_serverless.cloud.ports import Cloud
+from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import UnknownRunError, UsageError
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.workflow import WorkflowRecord
@@ -71,6 +72,7 @@ class RunStatus:
     Attributes:
         trace: The run as `run` shows it, with the failures and their tracebacks.
         plan_version: Plan that placed it, 0 for none.
+        is_all_home: Whether that plan has everything at home at all hours; `None` if there is none, or not any more.
         started_at: Start of the entry node, seconds since the epoch; `None` if it has not started.
         nodes: In the order of the graph.
         kills: What the platform said of invocations that it ended.
@@ -82,6 +84,7 @@ class RunStatus:
     workflow_id: str
     trace: RunTrace
     plan_version: int
+    is_all_home: bool | None
     started_at: float | None
     nodes: tuple[NodeStatus, ...]
     kills: tuple[str, ...]
@@ -120,7 +123,7 @@ def run_status(cloud: Cloud, run_id: str, workflow_id: str | None = None) -> Run
         logged = read_runs(cloud, record.workflow_id, log_sources(cloud, record), [run_id], since)[run_id]
         letters = tuple(message for message in dead_letters(cloud, record.workflow_id) if message.run_id == run_id)
         if logged.records or letters:
-            return _status(run_id, record, logged, letters)
+            return _status(cloud, run_id, record, logged, letters)
     raise UnknownRunError(run_id, tuple(record.workflow_id for record in records))
 
 
@@ -149,7 +152,9 @@ def earliest_record(run_id: str, now: float) -> float:
     return now - LONGEST_RUN_S
 
 
-def _status(run_id: str, record: WorkflowRecord, logged: LoggedRun, letters: tuple[GivenUpMessage, ...]) -> RunStatus:
+def _status(
+    cloud: Cloud, run_id: str, record: WorkflowRecord, logged: LoggedRun, letters: tuple[GivenUpMessage, ...]
+) -> RunStatus:
     graph, records = record.graph, logged.records
     trace = trace_of(run_id, records, graph)
     given_up = {message.node for message in letters}
@@ -162,10 +167,13 @@ def _status(run_id: str, record: WorkflowRecord, logged: LoggedRun, letters: tup
         trace = replace(trace, status="failed", duration_s=duration_s)
     elif trace.status == "failed" and not letters and any(node.state == "running" for node in nodes):
         trace = replace(trace, status="running")  # what had failed was put back
+    plan_version = 0 if start is None else int(start["plan"])
+    plan = PlanStore(cloud).find(record.workflow_id, plan_version) if plan_version else None
     return RunStatus(
         workflow_id=record.workflow_id,
         trace=trace,
-        plan_version=0 if start is None else int(start["plan"]),
+        plan_version=plan_version,
+        is_all_home=None if plan is None else plan.is_all_in(record.configuration.home_region),
         started_at=None if start is None else float(start["ts"]),
         nodes=nodes,
         kills=tuple(text for _, text in logged.kills),

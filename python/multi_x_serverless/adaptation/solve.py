@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from multi_x_serverless.adaptation.interruption import telling_what_is_left
 from multi_x_serverless.adaptation.noting import note
 from multi_x_serverless.adaptation.overhead import solve_spending
 from multi_x_serverless.adaptation.picking import pick_point
@@ -119,17 +120,19 @@ def solve_workflow(
         NotEnoughDataError: There is no run or no signal yet, or a signal is too old.
         UsageError: There is no such hour or point.
         LimitsNotMetError: The point that was picked breaks a hard limit at some hour.
+        WorkInterruptedError: Ctrl-C while it was solved.
     """
     record = deployed_workflow(cloud, workflow_id)
     problem = build_workflow_problem(cloud, record, settings)
     cpu_before = time.process_time()
     loaded = LoadedProblem(problem.document)
-    solution = loaded.solve(solver or record.configuration.solver, threads=threads, frontier=frontier)
-    of_hour = (
-        None
-        if trade_offs is None
-        else loaded.frontier_beside(solution, trade_offs.hour, tolerance=trade_offs.tolerance)
-    )
+    with telling_what_is_left(lambda: "no plan was staged."):
+        solution = loaded.solve(solver or record.configuration.solver, threads=threads, frontier=frontier)
+        of_hour = (
+            None
+            if trade_offs is None
+            else loaded.frontier_beside(solution, trade_offs.hour, tolerance=trade_offs.tolerance)
+        )
     cpu_s = time.process_time() - cpu_before
     now = cloud.now()
     # Before the plan is staged: also what comes to no plan took it.

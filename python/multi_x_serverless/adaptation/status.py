@@ -30,11 +30,14 @@ class PlanUse:
     """Runs in the history that one plan routed.
 
     Attributes:
+        is_all_home: Whether the plan has everything at home at all hours, so that its runs are not there by a choice;
+            `None` if it is not stored any more.
         reasons: Why the runs had their placement (see `sdk.records`) -> how many.
         regions: Node -> region -> how many runs ran it there.
     """
 
     plan_version: int
+    is_all_home: bool | None
     runs: int
     failed: int
     reasons: Mapping[str, int]
@@ -85,7 +88,10 @@ def workflow_status(cloud: Cloud, workflow_id: str, *, last: int = 5) -> Workflo
         record=record,
         active=plans.active(workflow_id),
         staged=plans.staged(workflow_id),
-        uses=tuple(_use(version, entries, record) for version, entries in sorted(by_plan.items())),
+        uses=tuple(
+            _use(plans.find(workflow_id, version), version, entries, record)
+            for version, entries in sorted(by_plan.items())
+        ),
         last_runs=tuple(reversed(runs))[:last],
         spending=Ledger(cloud).spending(workflow_id, PRESET),
         net=net_report(cloud, record, recent, PRESET),
@@ -94,9 +100,10 @@ def workflow_status(cloud: Cloud, workflow_id: str, *, last: int = 5) -> Workflo
     )
 
 
-def _use(version: int, runs: list[ObservedRun], record: WorkflowRecord) -> PlanUse:
+def _use(plan: Plan | None, version: int, runs: list[ObservedRun], record: WorkflowRecord) -> PlanUse:
     return PlanUse(
         plan_version=version,
+        is_all_home=None if plan is None else plan.is_all_in(record.configuration.home_region),
         runs=number_of_runs(runs),
         failed=number_of_runs(run for run in runs if run.status == "failed"),
         reasons=_count((run.reason, run.weight) for run in runs),

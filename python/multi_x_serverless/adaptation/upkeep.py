@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -148,25 +149,34 @@ def deploy_workflow(
 
     Where a plan in force needs functions away from home, new code is copied there and probed there: that is overhead of
     the plan. What happens at home happens without plans, too, and is not noted; nor is a deployment that failed.
+
+    Raises:
+        WorkInterruptedError: Ctrl-C; it says what is left.
     """
     # Here and not above: jobs that only sync need none of it.
+    from multi_x_serverless.adaptation.interruption import (  # noqa: PLC0415
+        left_of_deployment,
+        telling_what_is_left,
+    )
     from multi_x_serverless.deployment.deploy import deploy  # noqa: PLC0415
 
     effort = EffortLog()
-    result = deploy(
-        cloud,
-        project,
-        package_format=package_format,
-        checked=checked,
-        dry_run=dry_run,
-        progress=progress,
-        effort=effort,
-    )
-    if effort.is_empty:
-        return Deployed(result, "")
-    record = deployed_workflow(cloud, result.workflow_id)
-    away = EffortLog(effort.copies, [probe for probe in effort.probes if probe.region != record.home_region])
-    return Deployed(result, note_effort(cloud, record, "deployment", away).strip())
+    left = partial(left_of_deployment, cloud, project, since=cloud.now())
+    with nullcontext() if dry_run else telling_what_is_left(left):
+        result = deploy(
+            cloud,
+            project,
+            package_format=package_format,
+            checked=checked,
+            dry_run=dry_run,
+            progress=progress,
+            effort=effort,
+        )
+        if effort.is_empty:
+            return Deployed(result, "")
+        record = deployed_workflow(cloud, result.workflow_id)
+        away = EffortLog(effort.copies, [probe for probe in effort.probes if probe.region != record.home_region])
+        return Deployed(result, note_effort(cloud, record, "deployment", away).strip())
 
 
 def note_effort(

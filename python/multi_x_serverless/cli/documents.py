@@ -174,7 +174,11 @@ DOCUMENTS: tuple[Document, ...] = (
             Member("nodes", "names of the nodes"),
             _map("active_plan", "the plan in force, whole; null if there is none"),
             _map("staged_plan", "the staged plan, whole; null if there is none"),
-            _list("plan_uses", "runs by plan: where each node ran", "plan_version runs failed reasons regions"),
+            _list(
+                "plan_uses",
+                "runs by plan: where each node ran; `everything_home` is null where the plan is not stored any more",
+                "plan_version everything_home runs failed reasons regions",
+            ),
             _list("statistics", "summary of the history; null before data_collect workflow", _STATISTICS),
             _SPENDING,
             _NET,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -26,12 +26,14 @@ from multi_x_serverless.cli.output import (
 )
 from multi_x_serverless.cli.solution_tables import show_provenance, statistic_name
 from multi_x_serverless.report.wording import drawn_from, proof
+from multi_x_serverless.solving.comparisons import TAIL
 
 if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
     from multi_x_serverless.model.plan import Objective
     from multi_x_serverless.report.explanation import Explanation, Optimum
     from multi_x_serverless.report.groups import AlternativeOfHours, HourGroup, NodeOfHours
+    from multi_x_serverless.solving.comparisons import Statistic
 
 MARKS = {
     "breaks-hard-limit": "!",
@@ -63,6 +65,7 @@ def show_explanation(settings: Settings, explanation: Explanation, *, node: str 
     from multi_x_serverless.report.groups import group_hours
 
     _show_plan(explanation)
+    statistics: set[Statistic] = set()
     for group in group_hours(explanation):
         write_text("")
         write_wrapped(_describe_group(explanation, group))
@@ -71,8 +74,9 @@ def show_explanation(settings: Settings, explanation: Explanation, *, node: str 
         else:
             write_text("")
             _show_node(settings, explanation, group)
-        _show_limits(settings, explanation, group)
-    write_wrapped(_describe_columns(explanation))
+        statistics |= _show_limits(settings, explanation, group)
+    for heading, meaning in _describe_columns(explanation, statistics, is_one_node=node is not None).items():
+        write_wrapped(f"{heading}: {meaning}", hanging="  ")
     write_text("")
     if explanation.changes:
         write_text("Why hours differ\n")
@@ -170,24 +174,39 @@ def _notes(marks: Sequence[str]) -> list[str]:
     return [note for mark, note in _NOTES.items() if mark in marks]
 
 
-def _describe_columns(explanation: Explanation) -> str:
-    """What the columns of all tables mean."""
+def _describe_columns(
+    explanation: Explanation, statistics: Collection[Statistic], *, is_one_node: bool
+) -> dict[str, str]:
+    """What the columns of all tables mean, by their headings.
+
+    Args:
+        is_one_node: Whether the table is of the regions of a node, instead of the nodes.
+        statistics: Those that limits are the tightest on, besides the upper bound.
+    """
     objective, bounded, basis = explanation.objective, explanation.bound_metric, explanation.basis
-    sentences = [f"moved alone: change of mean {QUALITIES[objective]} with no other node moved."]
-    if bounded is None:
-        sentences.append("at best: not known here.")
-    else:
-        sentences.append(
-            f"at best: change of mean {QUALITIES[bounded]} with all others placed anew and limits ignored; nothing is "
-            "below it."
-        )
+    tail, sure = f"p{basis.tail * 100:g}", f"with {basis.confidence * 100:g} % confidence"
+    meanings = (
+        {f"CO2eq, USD, time, {tail}": f"change of the mean, or of the {tail} of time, if this node alone were there."}
+        if is_one_node
+        else {"moved alone": f"change of mean {QUALITIES[objective]} if this node alone were in the other region."}
+    )
+    meanings["at best"] = (
+        "not known here."
+        if bounded is None
+        else f"change of mean {QUALITIES[bounded]} if all other nodes were placed anew as well and limits did not "
+        "count; no placement with the node there reaches less."
+    )
     if explanation.hours[0].limits:
-        sentences += [
-            f"sure: with {basis.confidence * 100:g} % confidence the percentile is not above it.",
-            "binds: the best placement without limits breaks it.",
-            f"without: change of the least possible {QUALITIES[objective]} if this limit alone went.",
-        ]
-    return " ".join(sentences)
+        meanings["sure"] = f"{tail} is not above it, {sure}."
+        if statistics:
+            meanings[", ".join(statistic_name(entry) for entry in TAIL if entry in statistics)] = (
+                f"a hard limit relative to home has to hold for three figures: {tail} of the scenarios (estimate), "
+                f"what {tail} is not above ('sure') and what it is not below (lower bound), both {sure}. Each is held "
+                "against the same figure of home. A row is about the one with the least slack, 'sure' if it names none."
+            )
+        meanings["binds"] = "the best placement without limits breaks it."
+        meanings["without"] = f"change of the least possible {QUALITIES[objective]} if this limit alone went."
+    return meanings
 
 
 def _show_node(settings: Settings, explanation: Explanation, group: HourGroup) -> None:
@@ -215,14 +234,15 @@ def _show_node(settings: Settings, explanation: Explanation, group: HourGroup) -
     write_text("")
 
 
-def _show_limits(settings: Settings, explanation: Explanation, group: HourGroup) -> None:
+def _show_limits(settings: Settings, explanation: Explanation, group: HourGroup) -> set[Statistic]:
+    """A table of the limits; returns the statistics, besides the upper bound, that hard ones are the tightest on."""
     count = len(group.hours[0].limits)
     if not count:
-        return
+        return set()
     tail = f"p{explanation.basis.tail * 100:g}"
     sure = f"{explanation.basis.confidence * 100:g} % sure"
     rows = []
-    others_are_tighter = False
+    others: set[Statistic] = set()
     for position in range(count):
         hour, limit = group.tightest(position)
         check, tightest = limit.check, limit.check.tightest
@@ -232,8 +252,9 @@ def _show_limits(settings: Settings, explanation: Explanation, group: HourGroup)
             for value in (check.estimate if is_sure else tightest.value, check.upper_bound, tightest.limit)
         )
         unit = ", USD per 1M" if check.metric == "cost" else ""
-        which = "" if is_sure or check.kind == "soft" else f", {statistic_name(tightest.statistic)}"
-        others_are_tighter |= bool(which)
+        is_other = check.kind == "hard" and not is_sure
+        which = f", {statistic_name(tightest.statistic)}" if is_other else ""
+        others |= {tightest.statistic} if is_other else set()
         rows.append(
             [
                 f"{check.kind}: {check.metric}{unit}{which}",
@@ -246,9 +267,6 @@ def _show_limits(settings: Settings, explanation: Explanation, group: HourGroup)
                 _without(group, position),
             ]
         )
-    notes = ["? not proven"] if any(row[-1].endswith("?") for row in rows) else []
-    if others_are_tighter:
-        notes.append(f"estimate, lower bound: where a relative limit on {tail} is tighter than at its upper bound")
     write_table(
         settings,
         f"Limits: of these hours the tightest; hard on {tail}, {sure}; soft on the mean",
@@ -263,8 +281,9 @@ def _show_limits(settings: Settings, explanation: Explanation, group: HourGroup)
             Column("without", is_number=True),
         ],
         rows,
-        note="; ".join(notes),
+        note="? not proven" if any(row[-1].endswith("?") for row in rows) else "",
     )
+    return others
 
 
 def _amount(metric: Objective, value: float) -> str:

@@ -27,7 +27,13 @@ from multi_x_serverless.cli.session import (
     STATE_VARIABLE,
     Settings,
 )
-from multi_x_serverless.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, MultiXServerlessError
+from multi_x_serverless.errors import (
+    EXIT_FAILURE,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    MultiXServerlessError,
+    WorkInterruptedError,
+)
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -54,11 +60,13 @@ COMMANDS: dict[str, CommandEntry] = {
     "objects": CommandEntry("objects", "Store, fetch, list or delete the objects that a workflow works with."),
     "logs": CommandEntry("logs", "Show what the functions of a workflow or of one run have logged."),
     "dead_letters": CommandEntry("dead_letters", "List the messages that were given up, or delete them."),
-    "redrive": CommandEntry("redrive", "Put messages that were given up back, so that their runs go on."),
+    "redrive": CommandEntry("redrive", "Put back messages that were given up, so that their runs go on."),
     "data_sync": CommandEntry("data_sync", "Read new function logs into the history."),
-    "data_collect": CommandEntry("data_collect", "Refresh carbon, provider, performance or workflow data."),
+    "data_collect": CommandEntry(
+        "data_collect", "Refresh the data that plans are made of: carbon, prices, round trips, runs."
+    ),
     "solve": CommandEntry("solve", "Find the best plan for a workflow and stage it."),
-    "explain": CommandEntry("explain", "Show why a plan places each node where it does, and what limits cost."),
+    "explain": CommandEntry("explain", "Show why a plan places each node where it does, and what each limit costs."),
     "simulate": CommandEntry("simulate", "Show the metrics of a placement of a problem document."),
     "replay": CommandEntry("replay", "Show what planning would have saved over past carbon intensities."),
     "update_check_solver": CommandEntry(
@@ -70,7 +78,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "deploy_framework": CommandEntry(
         "deploy_framework", "Put data_sync, data_collect and the two checks on a schedule in the cloud."
     ),
-    "remove_framework": CommandEntry("remove_framework", "Take them off it and delete what they were made of."),
+    "remove_framework": CommandEntry(
+        "remove_framework", "Take the jobs of deploy_framework off the schedule and delete what it made."
+    ),
     "report": CommandEntry("report", "Show what was saved: expected, and modelled from observed runs."),
     "doctor": CommandEntry("doctor", "Show what is wrong and the command that mends it."),
     "remove": CommandEntry("remove", "Delete a workflow and everything it made."),
@@ -167,8 +177,7 @@ def _default_color() -> bool:
     "--project-dir",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
-    show_default="the current directory",
-    help="Directory of the workflow's project.",
+    help="Directory of the workflow's project.  [default: the current directory]",
 )
 @click.option(
     "--output",
@@ -179,7 +188,7 @@ def _default_color() -> bool:
 )
 @click.option("-v", "--verbose", count=True, help="Say more on standard error; with a failure, the traceback.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on standard error but errors; these are always shown.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before something is deleted.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before something is deleted or replaced.")
 @click.option(
     "--color/--no-color",
     default=_default_color,
@@ -208,12 +217,13 @@ def cli(  # the options are documented by their help
     \b
     Exit codes:
     0  done, also where nothing is deployed that could be read or shown
-    1  failed; there is no such workflow or run
+    1  failed; there is no such workflow or run; the answer was no
     2  wrong usage or input
     3  nothing to do: update_check_solver, update_check_deployment, redrive,
        dead_letters --discard-all, objects delete --all;
        with --dry-run: something would change
-    4  no placement meets the limits
+    4  no placement meets the limits (simulate: this one does not)
+    130  interrupted
     """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
     settings = Settings(
         cloud=cloud,
@@ -229,14 +239,16 @@ def cli(  # the options are documented by their help
     )
     if isinstance(context.obj, _Called):
         context.obj.settings = settings
+        context.obj.command = (context.invoked_subcommand or "").replace("-", "_")
     context.obj = settings
 
 
 @dataclass
 class _Called:
-    """What is known of a call when it ends; its settings as soon as its global options are read."""
+    """What is known of a call when it ends; its settings and command as soon as its global options are read."""
 
     settings: Settings | None = None
+    command: str = ""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -261,8 +273,8 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except click.Abort:
-        click.echo("interrupted", err=True)
+    except click.Abort as abort:
+        _report_interruption(called, abort.__cause__)
         return EXIT_INTERRUPTED
     except click.NoSuchOption as error:
         message = error.format_message()
@@ -273,8 +285,8 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         _show_usage_error(error, is_json=is_json)
         return EXIT_USAGE
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
+    except KeyboardInterrupt as stop:
+        _report_interruption(called, stop)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has enough of it; nothing is left to flush to.
@@ -290,6 +302,35 @@ def run(arguments: list[str]) -> int:
         )
         return EXIT_FAILURE
     return result if isinstance(result, int) else 0
+
+
+LEFT_AFTER: dict[str, str] = {
+    "setup_tables": "tables that were made stay, 'multi_x_serverless setup_tables' makes the others.",
+    "data_sync": "what was read so far is kept, the next 'multi_x_serverless data_sync' goes on there.",
+    "data_collect": "values that were refreshed are kept, all others are those of the last collection.",
+    "redrive": "what was put back stays so, 'multi_x_serverless dead_letters' lists the rest.",
+    "update_check_solver": (
+        "what was decided for workflows so far stands, 'multi_x_serverless update_check_solver' handles the others."
+    ),
+    "update_check_deployment": (
+        "what was done for workflows so far stands, 'multi_x_serverless update_check_deployment' handles the others."
+    ),
+    "deploy_framework": (
+        "what was made so far stays: 'multi_x_serverless deploy_framework' goes on, 'multi_x_serverless "
+        "remove_framework' deletes it."
+    ),
+    "remove_framework": "what is left of it is deleted by 'multi_x_serverless remove_framework'.",
+    "teardown": "what is left is deleted by 'multi_x_serverless teardown'.",
+}
+"""What holds wherever a command was interrupted, unless what was under way says it more exactly."""
+
+
+def _report_interruption(called: _Called, stop: BaseException | None) -> None:
+    """Say that a command was stopped, and what is left if it was changing something."""
+    left = stop.left if isinstance(stop, WorkInterruptedError) else LEFT_AFTER.get(called.command, "")
+    if called.settings is not None:
+        left = called.settings.with_options(left)
+    write_error(f"interrupted: {left}" if left else "interrupted")
 
 
 _NO_ARGUMENTS: tuple[type[click.UsageError], ...] = (

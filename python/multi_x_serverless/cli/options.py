@@ -14,8 +14,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 transmission_option = click.option(
     "--transmission",
     type=click.Choice(["best", "worst"]),
-    help="Energy per byte, as Caribou takes it. best: 0.001 kWh/GB everywhere, for which moving pays most. worst: "
-    "0.005 between regions and 0 within one, for which it pays least.  [default: best]",
+    help="Energy that moving bytes takes, of which little is known: the two assumptions of Caribou (SOSP '24). best: "
+    "0.001 kWh/GB everywhere, for which moving pays most. worst: 0.005 between regions and 0 within one, for which it "
+    "pays least.  [default: best]",
 )
 """``--transmission``: the argument is `None` where it is not given."""
 
@@ -31,7 +32,7 @@ run_of_option = click.option(
     "--workflow",
     "workflow_id",
     metavar="WORKFLOW_ID",
-    help="The workflow that the run is of.",
+    help="The workflow that the run is of.  [default: looked for among all]",
     shell_complete=complete_workflow_id,
 )
 """``--workflow`` beside the id of a run: the argument is `None` where it is not given."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from multi_x_serverless.cli.console import open_console
-from multi_x_serverless.cli.table_layout import column_widths, elide, paragraphs, wrap
+from multi_x_serverless.cli.table_layout import column_widths, fold_names, paragraphs, wrap
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import (
     ROUNDED_AWAY,
@@ -106,7 +106,9 @@ def write_table(
             )
         for row in rows:
             cells = zip(columns, widths, row, strict=True)
-            table.add_row(*(escape(elide(cell, width) if column.is_name else cell) for column, width, cell in cells))
+            table.add_row(
+                *(escape(fold_names(cell, width) if column.is_name else cell) for column, width, cell in cells)
+            )
         console.print(table)
     if note:
         console.print(escape(wrap(_typeable(note), console.width)) + "\n", soft_wrap=True)

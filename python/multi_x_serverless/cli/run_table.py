@@ -33,8 +33,7 @@ def show_run(settings: Settings, run: RunStatus) -> None:
     write_text(f"Run {trace.run_id} of {run.workflow_id}: {trace.status}{took}")
     if run.started_at is not None:
         started = datetime.fromtimestamp(run.started_at, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
-        key = "home" if trace.placement_key == "home" else f"as from {int(trace.placement_key):02}:00"
-        write_text(f"started {started} UTC, plan {run.plan_version}, placed by {trace.reason} ({key})")
+        write_wrapped(f"started {started} UTC, {_placement(run)}", hanging="  ")
     columns = [
         Column("node", is_name=True),
         Column("state", is_whole=True),
@@ -63,6 +62,25 @@ def show_run(settings: Settings, run: RunStatus) -> None:
         write_wrapped(f"given up: the message to {message.node or message.letter.function} in {message.letter.region}")
     if run.letters:
         write_text(f"When the cause is removed:\n  {PROGRAM} redrive {run.workflow_id} --run {trace.run_id}")
+
+
+def _placement(run: RunStatus) -> str:
+    """Which plan a run was under and why it was placed as it was."""
+    trace = run.trace
+    if run.is_all_home:
+        why = "" if trace.reason == "plan" else f" ({describe_reason(trace.reason)})"
+        return f"plan {run.plan_version}, everything home{why}"
+    if trace.placement_key == "home":
+        return f"plan {run.plan_version}, placed at home ({describe_reason(trace.reason)})"
+    return f"plan {run.plan_version}, placed by plan (as from {int(trace.placement_key):02}:00)"
+
+
+_REASONS = {"expired": "plan expired", "other_manifest": "plan of another deployment"}
+
+
+def describe_reason(reason: str) -> str:
+    """Why a run was placed as it was (see `sdk.records`), in words."""
+    return _REASONS.get(reason, reason.replace("_", " "))
 
 
 def _row(node: NodeStatus) -> list[str]:

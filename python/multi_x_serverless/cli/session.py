@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from multi_x_serverless.cli.output import write_error
-from multi_x_serverless.errors import NotConfirmedError
+from multi_x_serverless.errors import NotConfirmedError, WorkInterruptedError
 
 if TYPE_CHECKING:
     from multi_x_serverless.cloud.aws import AwsCloud
@@ -126,11 +126,12 @@ class Settings:
         write_error(f"error: {text}")
 
     def confirm(self, question: str) -> None:
-        """Ask before something is deleted; `--yes` answers, and without a terminal the answer is no.
+        """Ask before something is deleted or replaced; `--yes` answers, and without a terminal the answer is no.
 
         Raises:
             click.UsageError: There is no terminal to ask on.
             NotConfirmedError: The answer was no.
+            WorkInterruptedError: There was no answer, but Ctrl-C or the end of the input.
         """
         if self.assume_yes:
             return
@@ -138,8 +139,12 @@ class Settings:
 
         if not sys.stdin.isatty():
             raise click.UsageError(f"{question} There is no terminal to ask on: add --yes before the command.")
-        if not click.confirm(question, err=True):
-            raise NotConfirmedError("the answer was no; nothing was deleted.")
+        try:
+            is_wanted = click.confirm(question, err=True)
+        except click.Abort:
+            raise WorkInterruptedError("nothing was changed.") from None
+        if not is_wanted:
+            raise NotConfirmedError("the answer was no; nothing was changed.")
 
 
 def _unless_ambient(option: str, value: str, variable: str, default: str) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from multi_x_serverless.report.tables import Column
 
 NARROWEST_NAME = 20
-"""Characters that a name keeps at least; longer ones are cut in the middle where there is no room."""
+"""Characters of a line of a name at least; longer ones go on in the next line where there is no room."""
 
 LONGEST_WORD = 24
 """Longest word of a text that a column is kept wide enough for; longer ones are broken."""
@@ -21,10 +21,29 @@ LONGEST_WORD = 24
 _EDGES, _BETWEEN = 2, 3  # blanks beside a table and between two columns
 _INDENT = "    "
 _ELLIPSIS = "…"
+_PART_ENDS = ":_-/"
+_CONTINUED = " "  # what the further lines of a name begin with
 _GAP = " ... "
 _ASIDE = re.compile(r"\s*\([^()]*\)")  # the innermost ones
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 _COMMAND = re.compile(r"'multi_x_serverless [^']*'|^ +multi_x_serverless .*$", re.MULTILINE)
+
+
+def fold_names(text: str, width: int) -> str:
+    """A text whose words are broken into lines of at most `width` characters, behind a part of a name where one ends.
+
+    Nothing is left out: names of nodes often differ in their middle alone.
+    """
+    return re.sub(r"\S+", lambda word: _fold_word(word.group(), width), text)
+
+
+def _fold_word(word: str, width: int) -> str:
+    lines, rest = list[str](), word
+    while len(rest) > (room := max(1, width - len(_CONTINUED) * bool(lines))):
+        end = max(rest.rfind(mark, 0, room) for mark in _PART_ENDS) + 1
+        end = end if end > 0 else room
+        lines, rest = [*lines, rest[:end]], rest[end:]
+    return f"\n{_CONTINUED}".join((*lines, rest))
 
 
 def elide(text: str, width: int) -> str:

@@ -225,10 +225,15 @@ class PlanStore:
         Raises:
             CorruptedStateError: A pointer names a plan that is not stored.
         """
-        stored = self._plans.get(_plan_key(workflow_id, version))
-        if stored is None:
+        found = self.find(workflow_id, version)
+        if found is None:
             raise CorruptedStateError(f"plan {version} of '{workflow_id}' is pointed to but not stored.")
-        return stored.value
+        return found
+
+    def find(self, workflow_id: str, version: int) -> Plan | None:
+        """A plan by version, `None` if it is not stored, or not any more."""
+        stored = self._plans.get(_plan_key(workflow_id, version))
+        return None if stored is None else stored.value
 
     def versions(self, workflow_id: str) -> tuple[Plan, ...]:
         """All stored plans of a workflow, oldest first."""

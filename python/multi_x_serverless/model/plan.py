@@ -156,6 +156,10 @@ class Plan:
         """All regions in which some node runs at some hour."""
         return frozenset(region for entry in self.hours for region in entry.placement.values())
 
+    def is_all_in(self, region: str) -> bool:
+        """Whether every node is in that region at every hour."""
+        return self.regions == {region}
+
     def regions_of_functions(self, graph: Graph) -> dict[str, frozenset[str]]:
         """Function -> regions in which it is needed."""
         needed: dict[str, set[str]] = {function: set() for function in graph.functions}

@@ -77,19 +77,19 @@ def explain_placements(
         role: Which plan of its workflow it is.
         origin: Where the document is from.
         hour: Only the placement that is in force at this UTC hour.
-        node: Only this node.
+        node: Only this node; the name of a function will do if it is one node.
         warnings: What else has to be said.
         deadline_s: Seconds for each of the solves, one and another for each limit.
 
     Raises:
         InvalidProblemError: The document is refused.
         InvalidPlacementError: The plan does not fit it.
-        UsageError: The plan has no such node.
+        UsageError: The plan has no such node, or several of that function.
     """
     entries = plan.hours if hour is None else (plan.at(hour),)
     hours = [entry.hour for entry in entries]
-    if node is not None and node not in plan.hours[0].placement:
-        raise UsageError(f"the plan has no node '{node}'; there are {', '.join(sorted(plan.hours[0].placement))}.")
+    if node is not None:
+        node = _node_meant(node, plan)
     simulator = Simulator(problem)
     solved = solve_with_and_without_limits(problem, hours, deadline_s=deadline_s)
     of = _Problem(simulator, _read_frame(problem), solved)
@@ -116,6 +116,18 @@ def explain_placements(
         changes=tuple(change for change in _changes(of, plan) if change.hour in hours),
         warnings=(*warnings, *solved.solution.warnings),
     )
+
+
+def _node_meant(name: str, plan: Plan) -> str:
+    nodes = sorted(plan.hours[0].placement)
+    if name in nodes:
+        return name
+    of_function = [node for node in nodes if node.partition(":")[0] == name]
+    if len(of_function) > 1:
+        raise UsageError(f"'{name}' is several nodes, name one of them: {', '.join(of_function)}.")
+    if not of_function:
+        raise UsageError(f"the plan has no node '{name}'; there are {', '.join(nodes)}.")
+    return of_function[0]
 
 
 def _named(plan: Plan, role: PlanRole) -> ExplainedPlan:

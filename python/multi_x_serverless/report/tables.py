@@ -13,7 +13,7 @@ class Column:
         name: Its heading, broken between words where there is no room.
         is_number: Goes right and is never broken.
         is_whole: Is never broken: ids, to be copied.
-        is_name: Names of nodes: cut in the middle where there is no room, never broken.
+        is_name: Names of nodes: shown whole, on several lines where there is no room.
     """
 
     name: str

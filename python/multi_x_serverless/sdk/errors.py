@@ -93,7 +93,7 @@ class ObjectNotFoundError(WorkflowError):
 
     Args:
         key: Its key.
-        region: Region in which it was looked for.
+        region: Region in which it was looked for; empty where none is meant.
         hint: What to do, the rest of the sentence.
     """
 
@@ -105,7 +105,8 @@ class ObjectNotFoundError(WorkflowError):
     def __init__(self, key: str, *, region: str, hint: str = "") -> None:
         self.key = key
         self.region = region
-        super().__init__(f"there is no object '{key}' in {region}" + (f"; {hint}" if hint else ""))
+        where = f" in {region}" if region else ""
+        super().__init__(f"there is no object '{key}'{where}" + (f"; {hint}" if hint else ""))
 
 
 class RejectedMessageError(WorkflowError):

@@ -12,7 +12,8 @@ from types import ModuleType
 
 from multi_x_serverless.data import regions
 from multi_x_serverless.deployment.analysis import Analysis, analyse
-from multi_x_serverless.deployment.build import check_project
+from multi_x_serverless.deployment.build import CheckedProject, check_project
+from multi_x_serverless.errors import InvalidConfigurationError
 from multi_x_serverless.model.config import (
     CONFIGURATION_DIRECTORY,
     CONFIGURATION_FILE,
@@ -22,6 +23,11 @@ from multi_x_serverless.model.config import (
 
 DEFAULT_HOME = "us-east-1"
 """Home region of a project without configuration."""
+
+_ASSUMPTION = (
+    f"Without {CONFIGURATION_DIRECTORY}/{CONFIGURATION_FILE} a test takes {DEFAULT_HOME} for the home region, and for "
+    "the only one of functions that name none: write that file, or pass a configuration to WorkflowTest."
+)
 
 
 class TestedProject:
@@ -33,6 +39,9 @@ class TestedProject:
         directory: The project.
         configuration: Used instead of the project's file.
 
+    Attributes:
+        assumption: A sentence on the home region and where it is from, if the project does not say; else empty.
+
     Raises:
         InvalidConfigurationError: The configuration is refused, as at deployment.
         InvalidWorkflowError: The source is refused, as at deployment.
@@ -42,11 +51,11 @@ class TestedProject:
 
     def __init__(self, directory: Path, configuration: WorkflowConfiguration | None = None) -> None:
         self.root = directory.resolve()
-        known = tuple(regions())
         file = self.root / CONFIGURATION_DIRECTORY / CONFIGURATION_FILE
         if configuration is None and not file.is_file():
-            configuration = _default_configuration(analyse(self.root))
-        checked = check_project(self.root, known, configuration)
+            checked, self.assumption = _check_without_configuration(self.root), _ASSUMPTION
+        else:
+            checked, self.assumption = check_project(self.root, tuple(regions()), configuration), ""
         self.configuration = checked.configuration
         self.functions = checked.functions
         self.manifest = checked.manifest
@@ -87,6 +96,18 @@ class TestedProject:
     def close(self) -> None:
         """Forget the project's modules."""
         self._modules.clear()
+
+
+def _check_without_configuration(root: Path) -> CheckedProject:
+    configuration = _default_configuration(analyse(root))
+    try:
+        return check_project(root, tuple(regions()), configuration)
+    except InvalidConfigurationError as error:
+        message = str(error).removeprefix(f"{error.file}:{error.line}: ")
+        if configuration.home_region not in message:
+            raise
+        # Nobody wrote that region anywhere.
+        raise type(error)(f"{message} {_ASSUMPTION}", file=error.file, line=error.line) from None
 
 
 def _default_configuration(analysis: Analysis) -> WorkflowConfiguration:

@@ -225,7 +225,11 @@ class WorkflowRun:
                 raise LookupError(f"there is no '{name}' to be placed; names are {', '.join(sorted(function_of))}")
             allowed = self._project.functions[function_of[name]].allowed_regions
             if region not in allowed:
-                raise LookupError(f"'{name}' cannot be placed in '{region}'; it may run in {', '.join(allowed)}")
+                assumed = self._project.assumption if allowed == (manifest.home,) else ""
+                raise LookupError(
+                    f"'{name}' cannot be placed in '{region}'; it may run in {', '.join(allowed)}"
+                    + (f". {assumed}" if assumed else "")
+                )
         chosen = tuple(
             manifest.regions.index(placement.get(node.name, placement.get(node.function, manifest.home)))
             for node in manifest.nodes

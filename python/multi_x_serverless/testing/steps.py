@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from multi_x_serverless.sdk.errors import NotASyncNodeError
+from multi_x_serverless.sdk.errors import NotASyncNodeError, ObjectNotFoundError
 from multi_x_serverless.sdk.execution import call_developers_function
 from multi_x_serverless.sdk.payload import Payload
 from multi_x_serverless.sdk.predecessors import PredecessorResult
@@ -85,8 +85,12 @@ class WatchedNode:
         self.calls.append(CallMade(function, payload.value(), conditional))
 
     def read_object(self, key: str) -> bytes:
-        """Read an object of the workflow."""
-        return self.inner.read_object(key)
+        """Read an object of the workflow; one that is missing is missing in the test, not in a region."""
+        try:
+            return self.inner.read_object(key)
+        except ObjectNotFoundError as error:
+            hint = "a test passes what is there before the run, for example objects={" + repr(key) + ": b'...'}"
+            raise ObjectNotFoundError(key, region="", hint=hint) from error
 
     def write_object(self, key: str, body: bytes) -> None:
         """Store an object of the workflow."""

@@ -16,7 +16,7 @@ class WorkflowTest:
 
     Args:
         project: The directory with `app.py`.
-        configuration: Used instead of the project's file; without either, one region and the defaults.
+        configuration: Used instead of the project's file; without either, the defaults and one region, us-east-1.
 
     Raises:
         InvalidConfigurationError: The configuration is refused, as at deployment.

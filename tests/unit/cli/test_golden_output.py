@@ -125,6 +125,29 @@ def test_status_with_runs_under_two_plans(
     check_golden("status", capsys.readouterr().out)
 
 
+def test_runs_under_a_plan_that_has_everything_home_are_not_called_planned(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cloud = deployed_example(tmp_path, runs=3)
+    add_runs(cloud, 1, status="failed", started_at=cloud.now() - 40.0)
+    add_runs(cloud, 1, reason="home_share", status="failed", started_at=cloud.now() - 30.0)
+    add_runs(cloud, 1, reason="expired", started_at=cloud.now() - 20.0)
+    settings = table_settings(monkeypatch)
+    show_status(settings, workflow_status(cloud, WORKFLOW_ID, last=3), cloud.now())
+    shown = capsys.readouterr().out
+    assert "\nRuns under plan 1 (everything home): 6 (1 plan expired, 2 failed)\n" in shown
+    assert "by plan" not in shown
+    assert " plan expired " in shown.partition("Last runs")[2]
+    assert shown.count(" home share ") == 1
+    assert shown.count(" plan 1 (home) ") == 1
+    plans = PlanStore(cloud)
+    assert [use.is_all_home for use in workflow_status(cloud, WORKFLOW_ID).uses] == [True]
+    plans.activate(WORKFLOW_ID, plans.add(stage(cloud, left="ca-central-1")).version, replaces=1)
+    plans.add(plans.versions(WORKFLOW_ID)[-1])
+    assert plans.prune(WORKFLOW_ID, keep=1) == 1
+    assert [use.is_all_home for use in workflow_status(cloud, WORKFLOW_ID).uses] == [None]
+
+
 def test_status_as_a_document_has_gross_overhead_and_net(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -158,6 +181,7 @@ def test_status_of_a_run_that_failed(capsys: pytest.CaptureFixture[str], monkeyp
         workflow_id="text-0.0.1",
         trace=RunTrace("0123456789ab", "failed", "plan", "5", 0.5, (), (failure, failure, failure), None),
         plan_version=3,
+        is_all_home=False,
         started_at=1_700_000_000.0,
         nodes=(
             NodeStatus("receive:entry_point:0", "finished", "us-east-1", 1, 0.5, is_cold=True, waits_for=()),
@@ -173,6 +197,32 @@ def test_status_of_a_run_that_failed(capsys: pytest.CaptureFixture[str], monkeyp
     check_golden("status_run", capsys.readouterr().out)
 
 
+@pytest.mark.parametrize(
+    ("reason", "key", "is_all_home", "told"),
+    [
+        ("plan", "0", True, "plan 1, everything home"),
+        ("home_share", "home", True, "plan 1, everything home (home share)"),
+        ("home_share", "home", False, "plan 1, placed at home (home share)"),
+        ("expired", "home", None, "plan 1, placed at home (plan expired)"),
+        ("plan", "7", False, "plan 1, placed by plan (as from 07:00)"),
+    ],
+)
+def test_why_a_run_was_placed_as_it_was(
+    reason: str,
+    key: str,
+    is_all_home: bool | None,
+    told: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trace = RunTrace("0123456789ab", "complete", reason, key, 0.5, (), (), None)
+    show_run(
+        table_settings(monkeypatch),
+        RunStatus("text-0.0.1", trace, 1, is_all_home, 1_700_000_000.0, (), (), 0, 0, ()),
+    )
+    assert capsys.readouterr().out.splitlines()[1] == f"started 2023-11-14 22:13:20 UTC, {told}"
+
+
 FRAME_OF_SDK = '  File "/var/task/multi_x_serverless/sdk/objects.py", line 3, in read'
 
 
@@ -183,7 +233,7 @@ def test_attempts_before_the_one_that_finished_are_called_so_and_traced_to_the_d
     failure = NodeFailure("join:sync:2", "us-east-1", "ValueError", "bad", frames)
     node = NodeStatus("join:sync:2", "finished", "us-east-1", 3, 0.5, is_cold=False, waits_for=())
     trace = RunTrace("0123456789ab", "complete", "plan", "5", 0.5, (), (failure, failure), None)
-    run = RunStatus("text-0.0.1", trace, 3, 1_700_000_000.0, (node,), (), 0, 0, ())
+    run = RunStatus("text-0.0.1", trace, 3, None, 1_700_000_000.0, (node,), (), 0, 0, ())
     settings = table_settings(monkeypatch)
     show_run(settings, run)
     output = capsys.readouterr().out

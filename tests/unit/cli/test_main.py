@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 import pytest
 
 import multi_x_serverless
+from multi_x_serverless import errors
 from multi_x_serverless.cli.main import COMMANDS, cli, run
 from multi_x_serverless.cli.output import brief, counted, grams, hour_ranges, percent, seconds
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS
@@ -131,6 +133,13 @@ def test_exit_codes_where_nothing_is_deployed_are_those_of_the_help(
         assert arguments[0] in capsys.readouterr().out.partition("3  nothing to do")[2].partition("4  ")[0]
 
 
+def test_the_help_lists_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    told = capsys.readouterr().out.partition("Exit codes:")[2].partition("Options:")[0]
+    codes = [value for name, value in vars(errors).items() if name.startswith("EXIT_")]
+    assert [int(code) for code in re.findall(r"^  (\d+)  ", told, re.MULTILINE)] == sorted(codes)
+
+
 def test_answer_no_deletes_nothing(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,7 +151,7 @@ def test_answer_no_deletes_nothing(
     assert run([*state, "setup_tables"]) == 0
     monkeypatch.setattr("sys.stdin", Terminal("n\n"))
     assert run([*state, "teardown"]) == 1
-    assert "nothing was deleted" in capsys.readouterr().err
+    assert "nothing was changed" in capsys.readouterr().err
     assert run([*state, "data_collect", "carbon"]) == 0, "the tables are still there"
 
 

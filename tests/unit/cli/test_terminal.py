@@ -237,7 +237,7 @@ def test_nothing_is_deleted_without_a_yes(
     assert run(DESTRUCTIVE[name]) == (2 if answer == "no terminal" else 1)
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert ("add --yes before the command" if answer == "no terminal" else "nothing was deleted") in captured.err
+    assert ("add --yes before the command" if answer == "no terminal" else "nothing was changed") in captured.err
     assert state_of(cloud) == before
 
 

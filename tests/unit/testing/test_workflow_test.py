@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from multi_x_serverless.errors import InvalidWorkflowError
+from multi_x_serverless.errors import InvalidConfigurationError, InvalidWorkflowError
+from multi_x_serverless.model.config import RegionSelection, WorkflowConfiguration
 from multi_x_serverless.sdk.errors import InvalidObjectKeyError, ObjectNotFoundError
 from multi_x_serverless.testing import WorkflowTest, run_workflow
 
@@ -189,10 +190,13 @@ def test_objects(tmp_path: Path) -> None:
     run = run_workflow(tmp_path, "in", objects={"in": b"xy"})
     assert run.workflow_objects == {"in": b"xy", "out/0": b"", "out/1": b"xy"}
     with WorkflowTest(tmp_path) as test:
-        with pytest.raises(ObjectNotFoundError, match="there is no object 'in'"):
+        with pytest.raises(ObjectNotFoundError) as missing:
             test.run("in")
         with pytest.raises(InvalidObjectKeyError):
             test.start("in", objects={"/in": b""})
+    assert str(missing.value) == (
+        "there is no object 'in'; a test passes what is there before the run, for example objects={'in': b'...'}"
+    )
 
 
 def test_placement() -> None:
@@ -214,6 +218,29 @@ def test_a_pinned_function_is_not_placed_elsewhere(tmp_path: Path) -> None:
             test.run("in", objects={"in": b""}, placement={"copy": "ca-central-1"})
         run = test.run("in", objects={"in": b""}, placement={"copy": "us-west-2"})
     assert run.steps[0].region == "us-west-2"
+
+
+def test_a_region_that_nobody_wrote_is_explained_where_it_is_named(tmp_path: Path) -> None:
+    assumed = "Without .multi-x-serverless/config.yml a test takes us-east-1 for the home region"
+    app, pin = tmp_path / "app.py", 'regions_and_providers={"allowed_regions": ["eu-west-1"]}'
+    app.write_text(COPY)
+    with WorkflowTest(tmp_path) as test, pytest.raises(LookupError, match=assumed):
+        test.start("in", placement={"copy": "eu-west-1"})
+    app.write_text(COPY.replace("entry_point=True", f"entry_point=True, {pin}"))
+    refusal = f"^app.py:7: 'regions_and_providers' of function 'copy' does not allow the home region .*{assumed}"
+    with pytest.raises(InvalidConfigurationError, match=refusal):
+        WorkflowTest(tmp_path)
+    app.write_text(COPY.replace("entry_point=True", "entry_point=1"))
+    with pytest.raises(InvalidWorkflowError) as other:
+        WorkflowTest(tmp_path)
+    assert "Without" not in str(other.value)
+
+
+def test_a_configured_region_is_not_explained(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(COPY)
+    configuration = WorkflowConfiguration("copies", "0.0.1", "us-east-1", regions=RegionSelection(("us-east-1",)))
+    with WorkflowTest(tmp_path, configuration) as test, pytest.raises(LookupError, match=r"may run in us-east-1$"):
+        test.start("in", placement={"copy": "eu-west-1"})
 
 
 @pytest.mark.parametrize(("first", "second", "third"), list(itertools.product([False, True], repeat=3)))

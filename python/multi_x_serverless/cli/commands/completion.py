@@ -13,7 +13,7 @@ from multi_x_serverless.errors import UnsupportedError
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
-    """Print a script that lets the SHELL complete commands, options, regions and workflow ids.
+    """Print a script that lets a shell complete commands, options, regions and workflow ids.
 
     \b
     bash  eval "$(multi_x_serverless completion bash)"   in ~/.bashrc

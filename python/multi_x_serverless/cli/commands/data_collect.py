@@ -23,7 +23,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, UsageError
 )
 @pass_settings
 def command(settings: Settings, collector: str, regions: tuple[str, ...], forget: bool) -> int:
-    """Refresh what the solver is fed with.
+    """Refresh the data that plans are made of.
 
     \b
     carbon       intensity of each region's grid for the next 24 hours
@@ -32,7 +32,7 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...], forget
     workflow     statistics of each workflow from its runs (-v before the
                  command shows nodes and edges, too)
 
-    By default the regions that deployed workflows may use. A region that fails keeps its last value and is reported,
+    By default of the regions that deployed workflows may use. A region that fails keeps its last value and is reported,
     and the exit code is 1.
     """  # noqa: D301  # a backspace, which tells click to leave a paragraph as it is
     from multi_x_serverless.adaptation.collection_warnings import warning_lines

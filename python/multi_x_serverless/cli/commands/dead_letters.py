@@ -20,8 +20,8 @@ from multi_x_serverless.errors import NothingToDoError
 def command(settings: Settings, workflow_id: str | None, letter_ids: tuple[str, ...], discard_all: bool) -> None:
     """List the messages of WORKFLOW_ID, or all there are, that were given up after their retries.
 
-    'status RUN_ID' shows why, 'redrive' puts them back. With --discard or --discard-all they are deleted instead, which
-    ends what their runs wait for; 'remove' deletes those of its workflow by itself.
+    'status RUN_ID' shows why, 'redrive' puts them back. With --discard or --discard-all they are deleted instead, and
+    their runs never go on; 'remove' deletes those of its workflow by itself.
     """
     if letter_ids and discard_all:
         raise click.UsageError("Give either --discard or --discard-all.")

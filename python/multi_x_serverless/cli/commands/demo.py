@@ -38,7 +38,11 @@ EXAMPLE_INPUTS = 120
     help="Where the demo keeps its project and its embedded cloud; made anew each time.",
 )
 @click.option(
-    "--runs", type=click.IntRange(min=20), default=EXAMPLE_INPUTS, show_default=True, help="Runs before and after."
+    "--runs",
+    type=click.IntRange(min=20),
+    default=EXAMPLE_INPUTS,
+    show_default=True,
+    help="Runs before the migration, and as many after it.",
 )
 @pass_settings
 def command(settings: Settings, directory: Path, runs: int) -> int:

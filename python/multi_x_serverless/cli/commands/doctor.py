@@ -22,7 +22,7 @@ def command(settings: Settings, regions: tuple[str, ...]) -> int:
 
     Looks at this machine, at the cloud (credentials, clock, regions, quotas, or the state directory), at the
     framework's tables and at what is deployed. Regions are those that the deployed workflows and the configuration
-    in the project directory name, or --region. Exit code 1 if there is a problem; notes are none.
+    in the project directory name, or --region. Exit code 1 if there is a problem; notes are no problems.
     """
     from multi_x_serverless.adaptation.doctor import examine
 

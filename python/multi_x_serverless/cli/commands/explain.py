@@ -32,7 +32,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Solve this problem document and explain that, without any cloud; - reads standard input.",
 )
-@click.option("--node", metavar="NAME", help="Only this node, with every region that it may run in.")
+@click.option(
+    "--node",
+    metavar="NAME",
+    help="Only this node, or the only one of this function, with every region that it may run in.",
+)
 @click.option(
     "--hour", type=click.IntRange(0, 23), help="Only what is in force at this UTC hour.  [default: all hours]"
 )
@@ -55,7 +59,7 @@ def command(
     A plan is explained by the problem document that it was made of, which is kept beside it. Nothing is staged.
     """
     if (workflow_id is None) == (problem_file is None):
-        raise click.UsageError("name a workflow, or a problem document with --problem.")
+        raise click.UsageError("Name either a workflow or, with --problem, a problem document.")
     if which is not None and (fresh or problem_file is not None):
         raise click.UsageError("--plan names a plan that is there; --fresh and --problem make one.")
     if fresh and problem_file is not None:

@@ -27,23 +27,28 @@ if TYPE_CHECKING:
 @click.command("logs")
 @workflow_argument("identifier", metavar="WORKFLOW_ID|RUN_ID")
 @run_of_option
-@click.option("--node", metavar="NODE", help="Only of this node, or of all nodes of the function of this name.")
+@click.option("--node", metavar="NODE", help="Only texts of this node, or of all nodes of this function.")
 @click.option(
     "--since",
     metavar="TIME",
-    help="From then on: so long ago (90s, 15m, 1h, 2d), or a UTC time as 2026-01-31T12:00.  "
+    help="Only texts from this time on: how long ago (90s, 15m, 1h, 2d), or a UTC time (2026-01-31T12:00).  "
     "[default: 1h; of a run, all of it]",
 )
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=1000, show_default=True, help="The newest so many texts at most."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Show the newest texts, so many at most.",
 )
 @click.option(
     "--records",
     "with_records",
     is_flag=True,
-    help="Also the records that data_sync reads, and the platform's routine; tracebacks whole.",
+    help="Also show the records that data_sync reads and what the platform says of every invocation, and tracebacks "
+    "whole.",
 )
-@click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Go on with texts that come, until Ctrl-C.")
 @pass_settings
 def command(
     settings: Settings,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from multi_x_serverless.adaptation.objects import WorkflowObject
 
 region_option = click.option(
-    "--region", metavar="REGION", help="Where they lie.  [default: the workflow's home region]"
+    "--region", metavar="REGION", help="Region of the objects.  [default: the workflow's home region]"
 )
 """Only needed for what a removed workflow has left in several regions."""
 

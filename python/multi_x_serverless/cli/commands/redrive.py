@@ -18,7 +18,9 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 @click.argument("letter_ids", metavar="[LETTER_ID]...", nargs=-1)
 @click.option("--run", "run_id", metavar="RUN_ID", help="Only messages of this run.")
 @click.option("--wait/--no-wait", default=None, help="Wait for the runs.  [default: --wait on the embedded cloud]")
-@click.option("--timeout", type=click.FloatRange(min=0.1), default=600.0, show_default=True, help="Seconds to wait.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.1), default=600.0, show_default=True, help="Seconds to wait at most."
+)
 @pass_settings
 def command(
     settings: Settings,
@@ -28,7 +30,7 @@ def command(
     wait: bool | None,
     timeout: float,
 ) -> int:
-    """Put messages of WORKFLOW_ID that were given up back on their topics: those named, or all.
+    """Put back messages of WORKFLOW_ID that were given up: those named, or all.
 
     Their runs go on from where they stopped; what was done is not done again.
     """

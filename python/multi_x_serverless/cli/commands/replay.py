@@ -61,7 +61,7 @@ MEGABYTE = 1e6
     "--transmission",
     type=click.Choice(["best", "worst"]),
     help="Energy per byte. best: 0.001 kWh/GB everywhere; worst: 0.005 between regions and 0 within one.  [default: "
-    "document's]",
+    "the document's]",
 )
 @click.option(
     "--package-mb",
@@ -89,8 +89,12 @@ MEGABYTE = 1e6
     is_flag=True,
     help="Leave out what the jobs of deploy_framework take in the system region: somebody runs the commands.",
 )
-@click.option("--seed", type=click.IntRange(min=0, max=2**64 - 1), help="Seed of the scenarios.  [default: document's]")
-@click.option("--deadline", type=click.FloatRange(min=0.01), help="Seconds of a solve at most.  [default: document's]")
+@click.option(
+    "--seed", type=click.IntRange(min=0, max=2**64 - 1), help="Seed of the scenarios.  [default: the document's]"
+)
+@click.option(
+    "--deadline", type=click.FloatRange(min=0.01), help="Seconds of a solve at most.  [default: the document's]"
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the solver.  [default: all processors]")
 @click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all hours to this CSV.")
 @click.option(

@@ -42,13 +42,15 @@ SHOWN_SINGLY = 5
     help="Start one run per line of the file, each line a JSON value; - for standard input.",
 )
 @click.option("--wait/--no-wait", default=None, help="Wait for the result.  [default: --wait on the embedded cloud]")
-@click.option("--timeout", type=click.FloatRange(min=0.1), default=600.0, show_default=True, help="Seconds to wait.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.1), default=600.0, show_default=True, help="Seconds to wait at most."
+)
 @click.option(
     "--concurrency",
     type=click.IntRange(min=1),
     default=2,
     show_default=True,
-    help="Messages under way above which the next run waits.",
+    help="Of many runs, on the embedded cloud: start the next one only while fewer messages than this are under way.",
 )
 @pass_settings
 def command(
@@ -62,8 +64,8 @@ def command(
 ) -> int:
     """Run the workflow WORKFLOW_ID (shown by 'deploy' and 'list').
 
-    The embedded cloud delivers messages only while a command runs it: with --no-wait a run is queued, durably, and
-    goes on with the next command that waits.
+    Without waiting, the run's id is printed, and 'status' shows how it goes. The embedded cloud delivers messages only
+    while a command runs it: with --no-wait a run is queued, durably, and goes on with the next command that waits.
     """
     inputs = _inputs(argument, arguments_file)
     with settings.open_cloud() as cloud:

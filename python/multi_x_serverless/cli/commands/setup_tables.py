@@ -17,7 +17,7 @@ def command(settings: Settings, regions: tuple[str, ...]) -> None:
     """Make the tables that the framework needs, in the system region and in every region.
 
     On AWS also each region's bucket and its queue of dead letters. What exists stays as it is; running it again changes
-    nothing. Regions left out now get theirs when a workflow is first deployed there.
+    nothing. It may be left out: 'deploy' and 'update_check_deployment' make what is missing in the regions they need.
     """
     with settings.open_cloud() as cloud:
         from multi_x_serverless.cloud.tables import SYSTEM_TABLES, create_tables

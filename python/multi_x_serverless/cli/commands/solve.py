@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     "-s",
     "--solver",
     type=click.Choice(["fine-grained", "coarse-grained", "heuristic"]),
-    help="fine-grained: proven optimal; coarse-grained: best single region; heuristic: local search with a gap.  "
+    help="fine-grained: proven optimal; coarse-grained: best single region; heuristic: local search, with how far "
+    "it may be from the best.  "
     "[default: the configuration's; with --problem fine-grained]",
 )
 @click.option(
@@ -49,7 +50,8 @@ if TYPE_CHECKING:
 @click.option(
     "--deadline",
     type=click.FloatRange(min=0.01),
-    help="Seconds at most.  [default: 60; with --problem the document's]",
+    help="Seconds of solving at most; then the best plan found so far counts.  [default: 60; with --problem the "
+    "document's]",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to use.  [default: all processors]")
 @click.option(
@@ -147,7 +149,7 @@ def command(
             solution_file,
         )
     if workflow_id is None:
-        raise click.UsageError("name a workflow, or a problem document with --problem.")
+        raise click.UsageError("Name a workflow, or a problem document with --problem.")
     with settings.open_cloud() as cloud:
         from multi_x_serverless.adaptation.solve import solve_workflow
         from multi_x_serverless.solving.problem import SolveSettings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -31,10 +32,16 @@ if TYPE_CHECKING:
     from multi_x_serverless.model.statistics import WorkflowStatistics
 
 
+_ORDINARY = ("plan", "home_share")
+"""Reasons for a run's placement that make no difference where the plan has everything at home."""
+
+
 @click.command("status")
 @workflow_argument("identifier", metavar="WORKFLOW_ID|RUN_ID")
 @run_of_option
-@click.option("--last", type=click.IntRange(min=0), default=5, show_default=True, help="How many of the last runs.")
+@click.option(
+    "--last", type=click.IntRange(min=0), default=5, show_default=True, help="How many of the last runs to show."
+)
 @pass_settings
 def command(settings: Settings, identifier: str, workflow_id: str | None, last: int) -> None:
     """Show a workflow or one of its runs.
@@ -114,22 +121,39 @@ def _time(moment: float, form: str) -> str:
 
 def _show_use(settings: Settings, use: PlanUse) -> None:
     regions = sorted({region for counts in use.regions.values() for region in counts})
-    reasons = ", ".join(f"{count} by {reason}" for reason, count in use.reasons.items())
-    failed = f", {use.failed} failed" if use.failed else ""
     write_table(
         settings,
-        f"Runs under plan {use.plan_version}: {use.runs} ({reasons}{failed})",
+        _describe_use(use),
         [Column("node", is_name=True), *(Column(region, is_number=True) for region in regions)],
         [[node, *(str(counts.get(region, "-")) for region in regions)] for node, counts in use.regions.items()],
     )
+
+
+def _describe_use(use: PlanUse) -> str:
+    """How many runs a plan had and why they ran where they did, which nothing chose if it has everything at home."""
+    from multi_x_serverless.cli.run_table import describe_reason
+
+    reasons = {reason: count for reason, count in use.reasons.items() if not use.is_all_home or reason not in _ORDINARY}
+    counts = [
+        f"{count} {'by ' if reason in _ORDINARY else ''}{describe_reason(reason)}" for reason, count in reasons.items()
+    ]
+    if use.failed:
+        counts.append(f"{use.failed} failed")
+    plan = f"plan {use.plan_version}" if use.plan_version else "no plan"
+    kind = " (everything home)" if use.is_all_home else ""
+    return f"Runs under {plan}{kind}: {use.runs}" + (f" ({', '.join(counts)})" if counts else "")
 
 
 def _regions_of(run: ObservedRun) -> list[str]:
     return sorted({node.region for node in run.nodes.values()})
 
 
-def _placed_by(run: ObservedRun) -> str:
-    return f"plan {run.plan_version}" if run.reason == "plan" else run.reason.replace("_", " ")
+def _placed_by(run: ObservedRun, home_plans: Set[int]) -> str:
+    from multi_x_serverless.cli.run_table import describe_reason
+
+    if run.reason != "plan":
+        return describe_reason(run.reason)
+    return f"plan {run.plan_version}{' (home)' if run.plan_version in home_plans else ''}"
 
 
 def _started(run: ObservedRun, now: float) -> str:
@@ -141,6 +165,7 @@ def _started(run: ObservedRun, now: float) -> str:
 def _show_last_runs(settings: Settings, status: WorkflowStatus, now: float) -> None:
     from multi_x_serverless.adaptation.run_status import TELLING_CHARACTERS
 
+    home_plans = {use.plan_version for use in status.uses if use.is_all_home}
     write_table(
         settings,
         "Last runs, newest first",
@@ -158,7 +183,7 @@ def _show_last_runs(settings: Settings, status: WorkflowStatus, now: float) -> N
                 run.status
                 + (f", {counted(len(run.failed_attempts), 'attempt')} failed" if run.failed_attempts else ""),
                 _started(run, now),
-                _placed_by(run),
+                _placed_by(run, home_plans),
                 seconds(run.duration_s),
                 ", ".join(_regions_of(run)) or "-",
             ]
@@ -182,6 +207,7 @@ def _members(status: WorkflowStatus) -> dict[str, Any]:
         "plan_uses": [
             {
                 "plan_version": use.plan_version,
+                "everything_home": use.is_all_home,
                 "runs": use.runs,
                 "failed": use.failed,
                 "reasons": dict(use.reasons),

@@ -36,7 +36,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_NOTHING_TO_DO, EXIT_OK
     type=click.FloatRange(min=0.0, max=1.0),
     default=0.01,
     show_default=True,
-    help="Relative gain below which the plan in force stays.",
+    help="Relative gain (0.01 is 1 %) below which the plan in force stays.",
 )
 @pass_settings
 def command(

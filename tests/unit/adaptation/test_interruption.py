@@ -1,0 +1,210 @@
+"""What is told after Ctrl-C of commands that change a workflow, wherever it is pressed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from multi_x_serverless.adaptation.check_deployment import check_deployment
+from multi_x_serverless.adaptation.interruption import telling_what_is_left
+from multi_x_serverless.adaptation.removal import remove_workflow
+from multi_x_serverless.adaptation.solve import solve_workflow
+from multi_x_serverless.adaptation.upkeep import deploy_workflow
+from multi_x_serverless.adaptation.workflows import deployed_workflow
+from multi_x_serverless.cloud.tables import PlanStore, create_tables
+from multi_x_serverless.deployment import build as build_module
+from multi_x_serverless.deployment.build import Build
+from multi_x_serverless.deployment.journal import Journal
+from multi_x_serverless.deployment.progress import SILENT
+from multi_x_serverless.errors import CloudError, WorkInterruptedError
+from multi_x_serverless.solving.engine import LoadedProblem
+from multi_x_serverless.solving.problem import SolveSettings
+from tests.fakes import Call, FakeCloud
+from tests.unit.adaptation.deployed import deployed_example
+from tests.unit.deployment.projects import (
+    SOURCE,
+    WORKFLOW_ID,
+    check_consistent,
+    functions,
+    left_behind,
+    make_project,
+    record_of,
+    stage,
+)
+
+
+@pytest.fixture(autouse=True)
+def each_project_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    @cache
+    def built(source: str, project: Path) -> Build:
+        return build_module.build(FakeCloud(), project)
+
+    monkeypatch.setattr(
+        "multi_x_serverless.deployment.deploy.build",
+        lambda _cloud, project, _format, **_: built((project / "app.py").read_text(encoding="utf-8"), project),
+    )
+
+
+def stopped(cloud: FakeCloud, work: Callable[[], object], number: int) -> str:
+    """What is told of work during whose call of that number Ctrl-C is pressed."""
+
+    def press(call: Call) -> None:
+        if call.number == number:
+            raise KeyboardInterrupt
+
+    cloud.faults.reset()
+    cloud.faults.before = press
+    with pytest.raises(WorkInterruptedError) as stop:
+        work()
+    cloud.faults.reset()
+    return stop.value.left
+
+
+def calls_of(cloud: FakeCloud, work: Callable[[], object]) -> int:
+    cloud.faults.reset()
+    work()
+    return len(cloud.faults.calls)
+
+
+def interrupted_at_each_call(
+    cloud: FakeCloud, work: Callable[[FakeCloud], object], check: Callable[[FakeCloud, str], None], *, first: int = 0
+) -> int:
+    """How many different things are told; `check` is given the cloud after each interruption, without locks."""
+    told = set()
+    reference = cloud.copy()
+    for number in range(first, calls_of(reference, lambda: work(reference))):
+        again = cloud.copy()
+        told.add(left := stopped(again, lambda again=again: work(again), number))  # type: ignore[misc]
+        again.time += 1_000.0  # the lock of one who is stopped while it is given back ends by itself
+        check(again, left)
+    return len(told)
+
+
+def test_a_first_deployment(tmp_path: Path) -> None:
+    project, cloud = make_project(tmp_path), FakeCloud()
+    create_tables(cloud, cloud.regions)
+
+    def check(again: FakeCloud, left: str) -> None:
+        is_begun, is_deployed = bool(Journal(again, WORKFLOW_ID).read()), record_of(again) is not None
+        assert left.startswith(f"nothing of {WORKFLOW_ID} was made") == (not is_begun and not is_deployed)
+        assert left.startswith(f"{WORKFLOW_ID} is not deployed yet.") == (is_begun and not is_deployed)
+        assert left.startswith(f"{WORKFLOW_ID} is deployed.") == is_deployed
+        if not is_begun and not is_deployed:
+            assert functions(again) == set()
+        if is_begun and not is_deployed:
+            assert f"'multi_x_serverless remove {WORKFLOW_ID}' deletes it." in left
+            removed = again.copy()
+            half = stopped(removed, lambda: remove_workflow(removed, WORKFLOW_ID, keep_logs=True, progress=SILENT), 12)
+            assert half.startswith(f"what was made of {WORKFLOW_ID}, which is not deployed, may be deleted in part")
+            removed.time += 1_000.0
+            remove_workflow(removed, WORKFLOW_ID, keep_logs=False, progress=SILENT)
+            assert left_behind(removed) == {}
+        deploy_workflow(again, project)
+        check_consistent(again)
+
+    assert interrupted_at_each_call(cloud, lambda again: deploy_workflow(again, project), check) == 3
+
+
+def test_an_update(tmp_path: Path) -> None:
+    project, cloud = make_project(tmp_path), FakeCloud()
+    deploy_workflow(cloud, project)
+    old = record_of(cloud)
+    assert old is not None
+    make_project(tmp_path, SOURCE + "\n# changed\n")
+
+    def check(again: FakeCloud, left: str) -> None:
+        record = record_of(again)
+        assert record is not None
+        is_begun, is_done = bool(Journal(again, WORKFLOW_ID).read()), record.package.sha256 != old.package.sha256
+        assert left.startswith(f"{WORKFLOW_ID} is deployed. ") == is_done
+        assert left.startswith(f"{WORKFLOW_ID} stays deployed, but some") == (is_begun and not is_done)
+        assert left.startswith(f"{WORKFLOW_ID} stays deployed; ") == (not is_begun and not is_done)
+        deploy_workflow(again, project)
+        assert check_consistent(again).package.sha256 != old.package.sha256
+
+    cloud.time += 60.0
+    assert interrupted_at_each_call(cloud, lambda again: deploy_workflow(again, project), check) == 3
+
+
+def test_a_dry_run_and_a_project_that_cannot_be_read_change_nothing(tmp_path: Path) -> None:
+    project, cloud = make_project(tmp_path), FakeCloud()
+    with pytest.raises(KeyboardInterrupt) as stop:
+        deploy_workflow(cloud, project, dry_run=True, progress=_Pressing())
+    assert not isinstance(stop.value, WorkInterruptedError)
+    (project / ".multi-x-serverless" / "config.yml").unlink()
+    with pytest.raises(WorkInterruptedError, match="'multi_x_serverless doctor' shows"):
+        deploy_workflow(cloud, project, progress=_Pressing())
+
+
+class _Pressing:
+    """Ctrl-C at the first step."""
+
+    def start(self, what: str, steps: int) -> None:
+        raise KeyboardInterrupt
+
+    def advance(self, step: str) -> None:
+        """Not reached."""
+
+    def finish(self) -> None:
+        """Not reached."""
+
+
+def test_a_migration(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path)
+    staged = stage(cloud, left="ca-central-1")
+
+    def check(again: FakeCloud, left: str) -> None:
+        is_waiting = PlanStore(again).staged(WORKFLOW_ID) is not None
+        assert left.startswith(f"plan {staged.version} of {WORKFLOW_ID} is still staged; runs go on") == is_waiting
+        assert functions(again) >= {"first in us-east-1", "left in us-east-1", "join in us-east-1"}
+        (outcome,) = check_deployment(again, progress=SILENT)
+        assert outcome.plan_version == staged.version
+        check_consistent(again)
+
+    def migrate(again: FakeCloud) -> None:
+        check_deployment(again, progress=SILENT, workflow_ids=(WORKFLOW_ID,))
+
+    looks = cloud.copy()
+    first = calls_of(looks, lambda: deployed_workflow(looks, WORKFLOW_ID))  # nothing is under way before
+    assert interrupted_at_each_call(cloud, migrate, check, first=first) == 2
+
+
+def test_a_removal(tmp_path: Path) -> None:
+    def remove(again: FakeCloud) -> None:
+        remove_workflow(again, WORKFLOW_ID, keep_logs=False, progress=SILENT)
+
+    def check(again: FakeCloud, left: str) -> None:
+        record = record_of(again)
+        status = "removed" if record is None else record.status
+        assert (left == f"{WORKFLOW_ID} is removed.") == (status == "removed")
+        assert (left == f"nothing of {WORKFLOW_ID} was deleted.") == (status == "deployed")
+        assert left.startswith(f"the removal of {WORKFLOW_ID} has begun") == (status == "removing")
+        if record is not None:
+            remove(again)
+        assert left_behind(again) == {}
+
+    cloud = FakeCloud()
+    deploy_workflow(cloud, make_project(tmp_path))
+    assert interrupted_at_each_call(cloud, remove, check) == 3
+
+
+def test_a_solve_stages_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def press(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    cloud = deployed_example(tmp_path, runs=30)
+    monkeypatch.setattr(LoadedProblem, "solve", press)
+    with pytest.raises(WorkInterruptedError, match=r"^no plan was staged\.$"):
+        solve_workflow(cloud, WORKFLOW_ID, settings=SolveSettings())
+    assert PlanStore(cloud).staged(WORKFLOW_ID) is None
+
+
+def test_a_cloud_that_cannot_be_asked_any_more_is_no_error_of_its_own() -> None:
+    def describe() -> str:
+        raise CloudError("no connection")
+
+    with pytest.raises(WorkInterruptedError, match="could not be looked at"), telling_what_is_left(describe):
+        raise KeyboardInterrupt
