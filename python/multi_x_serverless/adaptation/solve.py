@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from multi_x_serverless.adaptation.noting import note
+from multi_x_serverless.adaptation.other_placements import with_expectations
 from multi_x_serverless.adaptation.overhead import solve_spending
 from multi_x_serverless.adaptation.picking import pick_point
 from multi_x_serverless.adaptation.signals import check_ages, read_signals
@@ -34,7 +35,8 @@ class SolveOutcome:
     Attributes:
         problem: The problem document that was solved.
         frontier: Of the hour for which trade-offs were asked.
-        plan: The plan, of the solution or of the point that was picked; numbered if it was staged.
+        plan: The plan, of the solution or of the point that was picked; numbered if it was staged. Its metrics are what
+            is expected, also where those of the solution are of the case least favourable to moving.
         is_staged: Whether it waits for `update_check_deployment`.
         in_force: The plan that runs follow away from home now; `None` if they stay there.
         warnings: What has to be said of the data that it rests on, besides the solution's own.
@@ -68,6 +70,7 @@ def build_workflow_problem(
 
     Raises:
         NotEnoughDataError: There is no run or no signal yet, or a signal is too old.
+        UsageError: An interval does not hold what is expected.
     """
     if runs is None:
         runs = History(cloud).runs(record.workflow_id, since=cloud.now() - KEEP_DAYS * DAY_S)
@@ -117,7 +120,7 @@ def solve_workflow(
         UnknownWorkflowError: There is no such workflow, or it was removed meanwhile.
         ConflictError: Another command works on the workflow, or it was deployed anew meanwhile: nothing was staged.
         NotEnoughDataError: There is no run or no signal yet, or a signal is too old.
-        UsageError: There is no such hour or point.
+        UsageError: There is no such hour or point, or an interval does not hold what is expected.
         LimitsNotMetError: The point that was picked breaks a hard limit at some hour.
     """
     record = deployed_workflow(cloud, workflow_id)
@@ -139,6 +142,7 @@ def solve_workflow(
     if of_hour is not None and trade_offs is not None and trade_offs.pick is not None:
         picked = pick_point(problem.document, plan, of_hour, trade_offs.pick)
         plan = picked.plan
+    plan = with_expectations(plan, problem.document, settings.transmission)
     is_staged = stage and not solution.is_infeasible_at_all_hours
     staged = stage_plan(cloud, record, plan, problem.document) if is_staged else StagedPlan(plan, ())
     return SolveOutcome(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
@@ -18,6 +19,7 @@ from multi_x_serverless.report.placements import explain_placements
 from multi_x_serverless.report.relaxations import SOLVER
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import SolveSettings
+from multi_x_serverless.solving.robust import as_settings, preset_within
 from multi_x_serverless.solving.solution import plan_from_solution
 
 
@@ -55,6 +57,8 @@ def explain_workflow(
             "of today would be."
         )
     settings = SolveSettings(hours=tuple(entry.hour for entry in plan.hours))
+    if plan.robust is not None:
+        settings = replace(settings, robust=as_settings(plan.robust), transmission=preset_within(plan.robust))
     problem = build_workflow_problem(cloud, record, settings)
     return explain_placements(
         problem.document, plan, role=role, origin="rebuilt", hour=hour, node=node, warnings=problem.warnings

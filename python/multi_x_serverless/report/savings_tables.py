@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import (
     counted,
+    describe_least_favourable,
     dollars,
     dollars_per_million,
     drawn_from,
@@ -70,16 +71,21 @@ def expected_parts(report: SavingsReport) -> Sequence[Table | str]:
         rows.append((name, *_cells(expected.best_static, expected.home)))
     rows.append(("best single region of each hour", *_cells(expected.best_single, expected.home)))
     rows.append(("this plan", *_cells(expected.plan, expected.home)))
+    notes = []
+    if expected.best_static is None:
+        notes.append(
+            "Of a single region for all hours nothing is expected: none "
+            "keeps the hard limits all day, or the plan is of an older version."
+        )
+    if expected.least_favourable is not None:
+        notes.append(describe_least_favourable(plan.robust, expected.least_favourable))
     scenarios = "" if plan.observed_runs is None else f", in fresh scenarios {drawn_from(plan.observed_runs)}"
     return (
         Table(
             f"Expected of plan {plan.version}: mean per run over the day{scenarios}",
             _columns("home"),
             tuple(rows),
-            note=""
-            if expected.best_static is not None
-            else "Of a single region for all hours nothing is expected: none "
-            "keeps the hard limits all day, or the plan is of an older version.",
+            note="\n".join(notes),
         ),
     )
 

@@ -12,7 +12,7 @@ from multi_x_serverless.report.page.report_data import ReportData
 from multi_x_serverless.report.page.table_markup import table
 from multi_x_serverless.report.savings_tables import EXPECTED_DATA, OBSERVED_DATA, WAITING
 from multi_x_serverless.report.tables import Column, Table
-from multi_x_serverless.report.wording import counted, hour_ranges, proof
+from multi_x_serverless.report.wording import LEAST_FAVOURABLE, counted, hour_ranges, proof
 
 KINDS_OF_FIGURES = (
     ("simulated", "by the model, over scenarios drawn from observed runs; nothing of it happened."),
@@ -39,6 +39,7 @@ def facts(report: ReportData) -> Markup:
     plan = report.plan
     expiry = "expires" if report.made_at < plan.expires_at else "EXPIRED (runs go home)"
     kind = "everything home" if plan.solver == "none" else plan.solver
+    kind += "" if plan.robust is None else ", robust"
     entries = [
         ("Home", report.home),
         (
@@ -78,7 +79,7 @@ def _proof(plan: Plan) -> str:
         found = proof([(entry.status, entry.gap) for entry in certificates], of=f"its {certificates[0].objective}")
         when = "all hours" if len(members) == HOURS_PER_DAY else f"hours {hour_ranges(members)}"
         parts.append(f"{found} ({when})")
-    return "; ".join(parts)
+    return "; ".join(parts) + ("" if plan.robust is None else f"; {LEAST_FAVOURABLE}")
 
 
 def _basis(plan: Plan) -> str:

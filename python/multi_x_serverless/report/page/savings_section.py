@@ -24,6 +24,7 @@ from multi_x_serverless.report.savings_tables import (
 )
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import (
+    LEAST_FAVOURABLE,
     counted,
     describe_completeness,
     dollars,
@@ -198,7 +199,10 @@ def trade_offs_section(report: ReportData) -> Markup:
             (
                 element("div", draw_frontier(found), class_="picture"),
                 element(
-                    "p", "Points are the larger, the longer their p95 time. All figures are simulated.", class_="note"
+                    "p",
+                    "Points are the larger, the longer their p95 time. All figures are simulated"
+                    + (f", carbon {LEAST_FAVOURABLE}: the plan is a robust one." if found.is_robust else "."),
+                    class_="note",
                 ),
                 table(_frontier_table(found)),
             )
@@ -217,7 +221,8 @@ def _frontier_table(found: TradeOffs) -> Table:
         for rank, point in enumerate(found.points, start=1)
     ]
     return Table(
-        f"Pareto frontier of carbon, cost and p95 time, {found.hour:02}:00 UTC, in the planning scenarios",
+        f"Pareto frontier of carbon, cost and p95 time, {found.hour:02}:00 UTC, in the planning scenarios"
+        + (f", {LEAST_FAVOURABLE}" if found.is_robust else ""),
         (
             Column("point"),
             Column("CO2eq", is_number=True),
