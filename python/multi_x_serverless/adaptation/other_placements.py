@@ -47,8 +47,9 @@ def with_placements(plan: Plan, placements: Mapping[int, Placement], problem: by
 def with_expectations(plan: Plan, problem: bytes, preset: TransmissionPreset) -> Plan:
     """A plan of a problem with intervals, with what is expected beside its carbon in the least favourable case.
 
-    Its metrics become those without intervals, so that whoever reads a plan reads what is expected; the certificates
-    stay those of the case that it is made for. All is evaluated over the same fresh scenarios.
+    Its metrics become those without intervals, so that whoever reads a plan reads what is expected, and the baselines
+    those that are expected to be the best: in the other case home often is. The certificates stay those of the case
+    that it is made for. All is evaluated over the same fresh scenarios.
 
     Args:
         plan: As the engine, or whoever chose other placements, made it.
@@ -60,6 +61,14 @@ def with_expectations(plan: Plan, problem: bytes, preset: TransmissionPreset) ->
         return plan
     fresh = _with_fresh_scenarios(problem)
     cautious, expected = Simulator(fresh), Simulator(without_intervals(fresh, preset))
+    baselines = LoadedProblem(without_intervals(problem, preset)).solve("coarse-grained")
+    best_single = {entry.hour: entry.best_single_region for entry in baselines.hours}
+    plan = replace(
+        plan,
+        robust=case,
+        best_static_region=baselines.best_static_region,
+        hours=tuple(replace(entry, best_single_region=best_single[entry.hour]) for entry in plan.hours),
+    )
     hours = []
     for entry in plan.hours:
         carbon, home = (
@@ -67,7 +76,7 @@ def with_expectations(plan: Plan, problem: bytes, preset: TransmissionPreset) ->
             for placement in (entry.placement, cautious.home)
         )
         hours.append(replace(_expected(entry, expected, plan), least_favourable=CarbonBesideHome(carbon, home)))
-    return replace(plan, hours=tuple(hours), robust=case)
+    return replace(plan, hours=tuple(hours))
 
 
 def _expected(entry: HourPlan, fresh: Simulator, plan: Plan) -> HourPlan:

@@ -308,8 +308,9 @@ DOCUMENTS: tuple[Document, ...] = (
             _list(
                 "robust",
                 "with --robust, or of a problem with intervals: the intervals `{low, high, origin}` (factors; kWh/GB), "
-                "and what is expected, while the solution is of the case least favourable to moving; else null",
-                "carbon_factors transmission_kwh_per_gb expected",
+                "and what is expected of the plan, and of one made without it, while the solution is of the case least "
+                "favourable to moving; else null",
+                "carbon_factors transmission_kwh_per_gb within_region_kwh_per_gb expected without_robust",
             ),
         ),
     ),
@@ -355,7 +356,7 @@ DOCUMENTS: tuple[Document, ...] = (
                 "robust",
                 "intervals of the document, `{low, high, origin}` (factors; kWh/GB), in whose case least favourable to "
                 "moving all carbon is; else null",
-                "carbon_factors transmission_kwh_per_gb",
+                "carbon_factors transmission_kwh_per_gb within_region_kwh_per_gb",
             ),
             _list(
                 "hours",
@@ -456,7 +457,7 @@ DOCUMENTS: tuple[Document, ...] = (
             _list(
                 "robust",
                 "intervals that a robust plan is made for, `{low, high, origin}` (factors; kWh/GB); null of another",
-                "carbon_factors transmission_kwh_per_gb",
+                "carbon_factors transmission_kwh_per_gb within_region_kwh_per_gb",
             ),
             _list(
                 "observed",

@@ -25,8 +25,9 @@ from multi_x_serverless.cli.output import (
     write_wrapped,
 )
 from multi_x_serverless.cli.solution_tables import show_provenance, statistic_name
+from multi_x_serverless.model.robust import LEAST_FAVOURABLE
 from multi_x_serverless.report.explanation import relative_change
-from multi_x_serverless.report.wording import LEAST_FAVOURABLE, describe_case, drawn_from, proof
+from multi_x_serverless.report.wording import describe_case, drawn_from, proof
 
 if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings

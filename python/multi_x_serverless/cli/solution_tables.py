@@ -16,6 +16,7 @@ from multi_x_serverless.cli.output import (
     hour_ranges,
     percent,
     quantity,
+    relative,
     seconds,
     write_table,
     write_text,
@@ -24,12 +25,13 @@ from multi_x_serverless.cli.output import (
     write_wrapped,
 )
 from multi_x_serverless.cli.table_layout import in_one_line
-from multi_x_serverless.report.wording import LEAST_FAVOURABLE, describe_case, describe_completeness, drawn_from
+from multi_x_serverless.model.robust import LEAST_FAVOURABLE
+from multi_x_serverless.report.wording import describe_case, describe_completeness, drawn_from
 
 if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
     from multi_x_serverless.model.plan import Metrics, Plan
-    from multi_x_serverless.model.robust import RobustCase
+    from multi_x_serverless.model.robust import CarbonBesideHome, RobustCase
     from multi_x_serverless.solving.comparisons import Statistic
     from multi_x_serverless.solving.frontier import HourFrontier
     from multi_x_serverless.solving.solution import Constraint, HourSolution, Solution
@@ -56,11 +58,13 @@ class RobustView:
     Attributes:
         case: The case.
         plan: The plan, whose metrics are what is expected; `None` of a problem document, of which that is not known.
+        plain: What the plan would be without intervals; `None` with `plan`.
         name: What the plan is called in tables.
     """
 
     case: RobustCase
-    plan: Plan | None
+    plan: Plan | None = None
+    plain: Plan | None = None
     name: str = "this plan"
 
 
@@ -80,8 +84,8 @@ def show_solution(
         write_text("")
     _show_candidates(settings, solution, _in_case(robust))
     _show_validated(settings, solution, is_robust=robust is not None)
-    if robust is not None and robust.plan is not None:
-        _show_expected(settings, robust.plan, robust.name)
+    if robust is not None and robust.plan is not None and robust.plain is not None:
+        _show_expected(settings, robust.plan, robust.plain, robust.name)
     _show_plan(settings, nodes, solution.hours)
     first = solution.hours[0]
     if first.frontier is not None:
@@ -181,31 +185,45 @@ def _show_validated(settings: Settings, solution: Solution, *, is_robust: bool) 
     )
 
 
-def _show_expected(settings: Settings, plan: Plan, name: str) -> None:
-    """What is expected of a robust plan and of the same baselines."""
-    expected = [
-        (entry, entry.metrics, entry.home_metrics)
-        for entry in plan.hours
-        if entry.metrics is not None and entry.home_metrics is not None
-    ]
+def _show_expected(settings: Settings, plan: Plan, plain: Plan, name: str) -> None:
+    """What is expected of a robust plan, of its baselines and of the plan without intervals."""
+    home = [entry.home_metrics for entry in plan.hours if entry.home_metrics is not None]
+    cautious = [entry.least_favourable for entry in plain.hours if entry.least_favourable is not None]
     _show_means(
         settings,
-        f"Expected of the same placements: means per run over {counted(len(plan.hours), 'hour')}, by the forecasts as "
-        "they are and the energy per byte as it is set",
+        f"Expected: means per run over {counted(len(plan.hours), 'hour')} by the forecasts themselves and the energy "
+        "per byte of --transmission",
         _Means(
-            home=[home for _, _, home in expected],
+            home=home,
             static=[entry.best_static_metrics for entry in plan.hours if entry.best_static_metrics is not None],
             static_region=plan.best_static_region,
-            single=[entry.best_single_metrics or home for entry, _, home in expected],
-            plan=[metrics for _, metrics, _ in expected],
+            single=[entry.best_single_metrics or entry.home_metrics for entry in plan.hours if entry.home_metrics],
+            plan=[entry.metrics for entry in plan.hours if entry.metrics is not None],
             name=name,
+            plain=[entry.metrics for entry in plain.hours if entry.metrics is not None],
         ),
+        note=f"{_WITHOUT_ROBUST}: in the least favourable case {_summed(cautious)}",
     )
+
+
+_WITHOUT_ROBUST = "the plan without --robust"
+
+
+def _summed(hours: Sequence[CarbonBesideHome]) -> str:
+    carbon = sum(entry.carbon_gco2eq for entry in hours) / len(hours)
+    home = sum(entry.home_carbon_gco2eq for entry in hours) / len(hours)
+    return f"{grams(carbon)} CO2eq, {relative(carbon / home - 1.0 if home > 0.0 else None)} vs home"
 
 
 @dataclass(frozen=True)
 class _Means:
-    """Metrics by planned hour of a plan and its baselines; `static` is empty where there is no such region."""
+    """Metrics by planned hour of a plan and its baselines.
+
+    Attributes:
+        static: Empty where no region keeps the hard limits at all hours.
+        name: Of the plan.
+        plain: Of the plan without intervals; empty where there is none to compare with.
+    """
 
     home: Sequence[Metrics]
     static: Sequence[Metrics]
@@ -213,22 +231,20 @@ class _Means:
     single: Sequence[Metrics]
     plan: Sequence[Metrics]
     name: str = "this plan"
+    plain: Sequence[Metrics] = ()
 
 
-def _show_means(settings: Settings, title: str, means: _Means) -> None:
+def _show_means(settings: Settings, title: str, means: _Means, note: str = "") -> None:
     rows = [["home", *_cells(means.home, means.home)]]
     if means.static:
         name = f"best single region for all hours ({means.static_region})"
         rows.append([name, *_cells(means.static, means.home)])
     rows.append(["best single region of each hour", *_cells(means.single, means.home)])
     rows.append([means.name, *_cells(means.plan, means.home)])
-    write_table(
-        settings,
-        title,
-        [Column(""), *QUANTITIES],
-        rows,
-        note="" if means.static else "No single region keeps the hard limits at all hours.",
-    )
+    if means.plain:
+        rows.append([_WITHOUT_ROBUST, *_cells(means.plain, means.home)])
+    notes = [] if means.static else ["No single region keeps the hard limits at all hours."]
+    write_table(settings, title, [Column(""), *QUANTITIES], rows, note="\n".join([*notes, *([note] if note else [])]))
 
 
 def _groups(hours: Sequence[HourSolution]) -> list[tuple[list[int], Mapping[str, str]]]:

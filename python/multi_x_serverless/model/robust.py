@@ -12,6 +12,9 @@ from typing import Any
 
 from multi_x_serverless.model.documents import Fields
 
+LEAST_FAVOURABLE = "in the case least favourable to moving"
+"""What has to stand beside carbon of a problem with intervals."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -46,10 +49,12 @@ class RobustCase:
             `None`: forecasts are taken as they are.
         transmission_kwh_per_gb: Energy of bytes between regions, of which the high end is taken; `None`: it is
             taken as it is.
+        within_region_kwh_per_gb: Energy of bytes within a region, as it is taken.
     """
 
     carbon_factors: Interval | None
     transmission_kwh_per_gb: Interval | None
+    within_region_kwh_per_gb: float
 
     def to_members(self) -> dict[str, Any]:
         """The case as part of a document."""
@@ -58,6 +63,7 @@ class RobustCase:
             "transmission_kwh_per_gb": None
             if self.transmission_kwh_per_gb is None
             else self.transmission_kwh_per_gb.to_members(),
+            "within_region_kwh_per_gb": self.within_region_kwh_per_gb,
         }
 
     @classmethod
@@ -68,7 +74,11 @@ class RobustCase:
             section = fields.optional_section(name)
             return None if section is None else Interval.from_fields(section)
 
-        return cls(interval("carbon_factors"), interval("transmission_kwh_per_gb"))
+        return cls(
+            interval("carbon_factors"),
+            interval("transmission_kwh_per_gb"),
+            fields.number("within_region_kwh_per_gb"),
+        )
 
 
 @dataclass(frozen=True)

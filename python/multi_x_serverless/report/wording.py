@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from multi_x_serverless.model.robust import LEAST_FAVOURABLE
+
 if TYPE_CHECKING:
     from multi_x_serverless.model.robust import CarbonBesideHome, RobustCase
 
@@ -170,10 +172,6 @@ def describe_completeness(epsilon: float | None, *, is_complete: bool, has_point
     return matched if is_complete else f"Time was up. {matched}"
 
 
-LEAST_FAVOURABLE = "in the case least favourable to moving"
-"""What has to stand beside carbon of a problem with intervals."""
-
-
 def describe_case(case: RobustCase) -> str:
     """What is taken in the case least favourable to moving."""
     parts = []
@@ -183,7 +181,10 @@ def describe_case(case: RobustCase) -> str:
             f"every other grid at {case.carbon_factors.high:.3g} times its own",
         ]
     if case.transmission_kwh_per_gb is not None:
-        parts.append(f"bytes between regions at {case.transmission_kwh_per_gb.high:.3g} kWh/GB")
+        parts.append(
+            f"bytes between regions at {case.transmission_kwh_per_gb.high:.3g} kWh/GB and within one at "
+            f"{case.within_region_kwh_per_gb:.3g}"
+        )
     return ", ".join(parts)
 
 

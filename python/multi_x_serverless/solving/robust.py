@@ -90,9 +90,9 @@ def robust_case(
             f"the energy of bytes between regions is expected to be {expected:g} kWh/GB (preset '{preset}'), which is "
             f"not within {energy.low:g} to {energy.high:g}: name an interval around it, or the other preset."
         )
-    return RobustCase(
-        _named(settings.carbon_factors) or factors_of_forecasts(home, others), _named(energy) or interval_of_presets()
-    )
+    moved = _named(energy) or interval_of_presets()
+    factors = _named(settings.carbon_factors) or factors_of_forecasts(home, others)
+    return RobustCase(factors, moved, energy_within_a_region(moved.high))
 
 
 def as_settings(case: RobustCase) -> RobustSettings:
@@ -118,8 +118,19 @@ def interval_of_presets() -> Interval:
     return Interval(
         min(energies),
         max(energies),
-        f"the published presets, {min(energies):g} to {max(energies):g} kWh/GB between regions; nothing within one",
+        f"the published presets, {min(energies):g} to {max(energies):g} kWh/GB between regions",
     )
+
+
+def energy_within_a_region(between: float) -> float:
+    """What bytes take within a region where they take so much between two, kWh/GB.
+
+    On a straight line from one published preset to the other, which have nothing within where they have most between.
+    """
+    best, worst = TRANSMISSION_PRESETS["best"], TRANSMISSION_PRESETS["worst"]
+    way = (between - best.inter_region_kwh_per_gb) / (worst.inter_region_kwh_per_gb - best.inter_region_kwh_per_gb)
+    share = min(1.0, max(0.0, way))
+    return (1.0 - share) * best.intra_region_kwh_per_gb + share * worst.intra_region_kwh_per_gb
 
 
 @dataclass(frozen=True)
@@ -167,25 +178,22 @@ def _error(signal: CarbonSignal) -> _Error:
 def interval_members(
     case: RobustCase | None, preset: TransmissionPreset
 ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """What a problem document says of the intervals: `intensity_interval`, and all of `transmission`.
-
-    Bytes within a region are left out of the case least favourable to moving: they are taken at the low end of what is
-    published, because whatever they take at home speaks for moving to a cleaner grid.
-    """
+    """What a problem document says of the intervals: `intensity_interval`, and all of `transmission`."""
     energy = TRANSMISSION_PRESETS[preset]
+    between = energy.inter_region_kwh_per_gb
     carbon = None if case is None else case.carbon_factors
     moved = None if case is None else case.transmission_kwh_per_gb
-    between = energy.inter_region_kwh_per_gb
+    within = energy.intra_region_kwh_per_gb
+    if case is not None and moved is not None:
+        # The engine multiplies both by the high factor.
+        within = case.within_region_kwh_per_gb * between / moved.high
     return (
         None if carbon is None else {"low_factor": carbon.low, "high_factor": carbon.high},
         {
             "inter_region_kwh_per_gb": between,
-            "intra_region_kwh_per_gb": energy.intra_region_kwh_per_gb if moved is None else _LEAST_WITHIN_A_REGION,
+            "intra_region_kwh_per_gb": within,
             "interval": None
             if moved is None
             else {"low_factor": moved.low / between, "high_factor": moved.high / between},
         },
     )
-
-
-_LEAST_WITHIN_A_REGION = min(preset.intra_region_kwh_per_gb for preset in TRANSMISSION_PRESETS.values())

@@ -33,6 +33,7 @@ def read_robust_case(problem: bytes) -> RobustCase | None:
             energy.number("high_factor") * between,
             provenance.get(TRANSMISSION_SUBJECT, ""),
         ),
+        transmission.number("intra_region_kwh_per_gb") * (1.0 if energy is None else energy.number("high_factor")),
     )
 
 

@@ -107,7 +107,8 @@ def _show(settings: Settings, outcome: Simulation) -> None:
 
 
 def _notes(outcome: Simulation) -> list[str]:
-    from multi_x_serverless.report.wording import LEAST_FAVOURABLE, describe_case
+    from multi_x_serverless.model.robust import LEAST_FAVOURABLE
+    from multi_x_serverless.report.wording import describe_case
 
     notes = ["no runs were observed: all of this rests on declared estimates"] if outcome.is_prior else []
     if outcome.robust is not None:

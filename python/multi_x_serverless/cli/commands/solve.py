@@ -48,12 +48,12 @@ if TYPE_CHECKING:
 )
 @transmission_option
 @click.option(
-    "--robust",
+    "--robust/--no-robust",
     "is_robust",
-    is_flag=True,
+    default=None,
     help="Plan for the case least favourable to moving: home's grid at the low end of an interval around its forecast, "
     "every other grid at the high end (the same factor for all of them), bytes between regions at the dearest that is "
-    "published. The interval is as wide as two mean errors of the forecasts.",
+    "published. The interval is as wide as two mean errors of the forecasts.  [default: the configuration's]",
 )
 @click.option(
     "--carbon-interval",
@@ -66,8 +66,9 @@ if TYPE_CHECKING:
     "--transmission-interval",
     callback=read_interval,
     metavar="LOW,HIGH",
-    help="The interval of the energy of bytes between regions, in kWh/GB, around that of --transmission; the high end "
-    "is what is planned with. Implies --robust.  [default: 0.001,0.005]",
+    help="The interval of the energy of bytes between regions, in kWh/GB, around that of --transmission. Planned is "
+    "with its high end, and within a region what goes with it between the presets of --transmission. Implies "
+    "--robust.  [default: 0.001,0.005]",
 )
 @click.option(
     "--deadline",
@@ -122,7 +123,7 @@ def command(
     solver: str | None,
     seed: int | None,
     transmission: str | None,
-    is_robust: bool,
+    is_robust: bool | None,
     carbon_interval: tuple[float, float] | None,
     transmission_interval: tuple[float, float] | None,
     deadline: float | None,
@@ -160,9 +161,9 @@ def command(
                 "--problem holds all there is to solve: WORKFLOW_ID, --transmission, --dry-run and --dump-problem "
                 "do not go with it."
             )
-        if robust is not None:
+        if robust is not None or is_robust is not None:
             raise click.UsageError(
-                "--problem holds all there is to solve, intervals too: --robust, --carbon-interval and "
+                "--problem holds all there is to solve, intervals too: --robust, --no-robust, --carbon-interval and "
                 "--transmission-interval do not go with it."
             )
         if pick is not None:
@@ -184,7 +185,7 @@ def command(
                 solved.solution,
                 solved.frontier,
                 is_problem_file=True,
-                robust=None if solved.robust is None else RobustView(solved.robust, None),
+                robust=None if solved.robust is None else RobustView(solved.robust),
             ),
             solution_file,
         )
@@ -206,6 +207,7 @@ def command(
                     transmission="worst" if transmission == "worst" else "best",
                     robust=robust,
                 ),
+                is_robust=is_robust,
                 stage=not dry_run,
                 threads=threads,
                 frontier=frontier,
@@ -225,17 +227,23 @@ def command(
         robust=None
         if outcome.plan.robust is None
         else RobustView(
-            outcome.plan.robust, outcome.plan, "this plan" if pick is None else f"point {pick}, at all hours"
+            outcome.plan.robust,
+            outcome.plan,
+            outcome.plain,
+            "this plan" if pick is None else f"point {pick}, at all hours",
         ),
     )
     return _answer(settings, answer, solution_file)
 
 
 def _robust(
-    carbon: tuple[float, float] | None, transmission: tuple[float, float] | None, *, is_robust: bool
+    carbon: tuple[float, float] | None, transmission: tuple[float, float] | None, *, is_robust: bool | None
 ) -> RobustSettings | None:
-    if not is_robust and carbon is None and transmission is None:
+    """The intervals that are named; `None` if none is."""
+    if carbon is None and transmission is None:
         return None
+    if is_robust is False:
+        raise click.UsageError("--no-robust plans without intervals: none can be named with it.")
     from multi_x_serverless.model.robust import Interval
     from multi_x_serverless.solving.robust import RobustSettings
 
@@ -310,11 +318,18 @@ def _answer(settings: Settings, answer: _Answer, solution_file: Path | None) -> 
 
 
 def _robust_members(robust: RobustView) -> dict[str, Any]:
-    """The intervals, and what is expected of the plan, as means per run over the 24 hours."""
+    """The intervals, and what is expected, as means per run over the 24 hours."""
     from multi_x_serverless.adaptation.savings import expected_of
 
-    expected = None if robust.plan is None else expected_of(robust.plan)
-    return {**robust.case.to_members(), "expected": None if expected is None else asdict(expected)}
+    def expected(plan: Plan | None) -> dict[str, Any] | None:
+        found = None if plan is None else expected_of(plan)
+        return None if found is None else asdict(found)
+
+    return {
+        **robust.case.to_members(),
+        "expected": expected(robust.plan),
+        "without_robust": expected(robust.plain),
+    }
 
 
 def _show(settings: Settings, answer: _Answer) -> None:

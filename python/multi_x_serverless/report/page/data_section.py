@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
 from multi_x_serverless.model.plan import Plan
+from multi_x_serverless.model.robust import LEAST_FAVOURABLE
 from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.report.page.markup import Markup, element, join
 from multi_x_serverless.report.page.report_data import ReportData
 from multi_x_serverless.report.page.table_markup import table
 from multi_x_serverless.report.savings_tables import EXPECTED_DATA, OBSERVED_DATA, WAITING
 from multi_x_serverless.report.tables import Column, Table
-from multi_x_serverless.report.wording import LEAST_FAVOURABLE, counted, hour_ranges, proof
+from multi_x_serverless.report.wording import counted, hour_ranges, proof
 
 KINDS_OF_FIGURES = (
     ("simulated", "by the model, over scenarios drawn from observed runs; nothing of it happened."),

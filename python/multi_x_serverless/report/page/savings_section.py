@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 
 from multi_x_serverless.adaptation.overhead import copied_gco2eq
 from multi_x_serverless.model.ledger import LedgerEntry
+from multi_x_serverless.model.robust import LEAST_FAVOURABLE
 from multi_x_serverless.report.page.frontier_chart import draw_frontier
 from multi_x_serverless.report.page.markup import Markup, element, join
 from multi_x_serverless.report.page.report_data import ReportData, TradeOffs
@@ -24,7 +25,6 @@ from multi_x_serverless.report.savings_tables import (
 )
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import (
-    LEAST_FAVOURABLE,
     counted,
     describe_completeness,
     dollars,
