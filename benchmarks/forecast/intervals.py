@@ -102,8 +102,8 @@ def write_table(origins: Origins = ORIGINS) -> str:
         ]
         lines.append(f"| {name} | {' | '.join(map(str, cells))} |")
     figures = (
-        f"Mean of the tracked errors: {errors.mean() * 100:.1f} %. Mean distance of an hour from its grid's mean of the "
-        f"year: {distance_from_the_mean(intensities) * 100:.0f} %, over {len(ZONES)} grids."
+        f"Mean of the tracked errors: {errors.mean() * 100:.1f} %. Mean distance of an hour from its grid's mean of "
+        f"the year: {distance_from_the_mean(intensities) * 100:.0f} %, over {len(ZONES)} grids."
     )
     return "\n".join([*lines, "", figures]) + "\n"
 
