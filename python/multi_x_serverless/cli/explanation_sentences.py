@@ -49,8 +49,8 @@ def change_sentence(explanation: Explanation, change: PlacementChange) -> str:
     limits = "" if not broken else f", and the {_named(broken)} would be broken"
     forecast = "" if explanation.basis.robust is None else " forecast"
     return (
-        f"{change.hour:02}:00  {moves}. gCO2eq/kWh{forecast} in the hour before and now: {intensities}. Had it stayed: {stayed} "
-        f"{QUALITIES[objective]}{limits}."
+        f"{change.hour:02}:00  {moves}. gCO2eq/kWh{forecast} in the hour before and now: {intensities}. Had it stayed: "
+        f"{stayed} {QUALITIES[objective]}{limits}."
     )
 
 

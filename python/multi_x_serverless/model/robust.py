@@ -8,9 +8,11 @@ intervals of the grids the truth lies, as long as it takes work away from home.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from multi_x_serverless.model.documents import Fields
+if TYPE_CHECKING:
+    # Whoever words a figure imports this, also for --help, and documents take a JSON library with them.
+    from multi_x_serverless.model.documents import Fields
 
 LEAST_FAVOURABLE = "in the case least favourable to moving"
 """What has to stand beside carbon of a problem with intervals."""
