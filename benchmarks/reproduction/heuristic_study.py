@@ -22,7 +22,8 @@ from benchmarks.reproduction.published_heuristic import (
     search,
 )
 from benchmarks.reproduction.tables import Table, table
-from benchmarks.solver.layered import HOUR, Shape, layered_problem
+from benchmarks.solver.assembly import HOUR
+from benchmarks.solver.layered import Shape, layered_problem
 from multi_x_serverless import _core
 
 SEEDS = 100

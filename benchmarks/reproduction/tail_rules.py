@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from benchmarks.reproduction.heuristic_study import space_of
 from benchmarks.reproduction.tables import Table, table
-from benchmarks.solver.layered import HOUR, Shape, layered_problem
+from benchmarks.solver.assembly import HOUR
+from benchmarks.solver.layered import Shape, layered_problem
 from multi_x_serverless import _core
 
 NODES, REGIONS = 6, 10

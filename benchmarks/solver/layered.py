@@ -10,27 +10,16 @@ import random
 from dataclasses import dataclass
 from itertools import pairwise
 
+from benchmarks.solver.assembly import HOME, HOUR, MEMORIES_MB, OBSERVED_RUNS, home_node, home_run, random_workflow
 from multi_x_serverless import data
-from multi_x_serverless.model.config import (
-    Constraints,
-    FunctionConfiguration,
-    Limit,
-    Limits,
-    ProviderSettings,
-    WorkflowConfiguration,
-)
 from multi_x_serverless.model.graph import Edge, Graph, Node
 from multi_x_serverless.model.run import EdgeObservation, NodeObservation, ObservedRun
-from multi_x_serverless.solving.problem import SolveSettings, WorkflowModel, build_problem
+from multi_x_serverless.solving.problem import SolveSettings, build_problem
 from tests.unit.solving.workflows import embedded_signals
 
-HOME = "us-east-1"
-HOUR = 12
+NAME = "layered"
 PIN_EVERY = 3
 LAYER_WIDTH = 4
-OBSERVED_RUNS = 200
-MANIFEST = "layered"
-FIRST_RUN_AT = 1_700_000_000.0
 
 
 @dataclass(frozen=True)
@@ -77,29 +66,9 @@ def _problem(
     others = sorted(set(data.regions()) - {HOME})
     random.Random(seed).shuffle(others)
     regions = (HOME, *others[: shape.regions - 1])
-    memory = {node.function: source.choice([512, 1024, 1769, 3008]) for node in graph.nodes}
-    limits = Limits() if shape.tightness is None else Limits(runtime=Limit("relative", shape.tightness))
+    memory = [source.choice(MEMORIES_MB) for _ in graph.nodes]
     pinned = range(0) if shape.tightness is None else range(0, len(graph.nodes), PIN_EVERY)
-    workflow = WorkflowModel(
-        configuration=WorkflowConfiguration(
-            workflow_name="layered",
-            workflow_version="0.0.1",
-            home_region=HOME,
-            constraints=Constraints(hard=limits),
-            provider=ProviderSettings(timeout_s=900, memory_mb=1769, architecture="x86_64"),
-        ),
-        functions={
-            node.function: FunctionConfiguration(
-                name=node.function,
-                allowed_regions=(HOME,) if index in pinned else regions,
-                environment_variables={},
-                provider=ProviderSettings(timeout_s=900, memory_mb=memory[node.function], architecture="x86_64"),
-            )
-            for index, node in enumerate(graph.nodes)
-        },
-        graph=graph,
-        manifest_id=MANIFEST,
-    )
+    workflow = random_workflow(NAME, graph, regions, memory, pinned=pinned, tail_limit=shape.tightness)
     settings = SolveSettings(
         hours=hours,
         seed=seed,
@@ -130,7 +99,7 @@ def _graph(count: int, source: random.Random) -> Graph:
     return Graph(nodes, tuple(edges))
 
 
-def _runs(graph: Graph, memory: dict[str, int], source: random.Random, count: int) -> tuple[ObservedRun, ...]:
+def _runs(graph: Graph, memory: list[int], source: random.Random, count: int) -> tuple[ObservedRun, ...]:
     median = [source.uniform(0.05, 0.8) for _ in graph.nodes]
     payload = [source.choice([1e3, 3e4, 2e5, 2e6]) for _ in graph.edges]
     leaves_at = [source.choice([1.0, 1.0, 0.5]) for _ in graph.edges]
@@ -140,21 +109,12 @@ def _runs(graph: Graph, memory: dict[str, int], source: random.Random, count: in
         pace = source.lognormvariate(0.0, 0.3)
         nodes: dict[int, NodeObservation] = {}
         edges: dict[int, EdgeObservation] = {}
-        for index, node in enumerate(graph.nodes):
+        for index in range(len(graph.nodes)):
             if index and not any(edges[edge].called for edge in graph.incoming[index] if edge in edges):
                 continue
             duration = median[index] * pace * source.lognormvariate(0.0, 0.15)
-            vcpus = memory[node.function] / 1769.0
-            nodes[index] = NodeObservation(
-                region=HOME,
-                duration_s=duration,
-                cpu_s=duration * vcpus * source.uniform(0.3, 0.9),
-                cold=False,
-                sent_bytes={},
-                received_bytes={},
-                other_sent_bytes=0.0,
-                other_received_bytes=source.uniform(0.0, 1e5),
-            )
+            cpu_s = duration * (memory[index] / 1769.0) * source.uniform(0.3, 0.9)
+            nodes[index] = home_node(duration, cpu_s, source.uniform(0.0, 1e5))
             for edge in graph.outgoing[index]:
                 called = not graph.edges[edge].conditional or source.random() < 0.7
                 joins = graph.nodes[graph.edges[edge].target].sync
@@ -164,19 +124,5 @@ def _runs(graph: Graph, memory: dict[str, int], source: random.Random, count: in
                     offset_s=duration * leaves_at[edge],
                     latency_s=source.uniform(0.02, 0.06) if called and not joins else None,
                 )
-        runs.append(
-            ObservedRun(
-                run_id=f"run{number}",
-                manifest_id=MANIFEST,
-                status="complete",
-                started_at=FIRST_RUN_AT + number,
-                finished_at=FIRST_RUN_AT + number + sum(node.duration_s for node in nodes.values()),
-                plan_version=0,
-                placement_key="home",
-                reason="no plan",
-                trigger_bytes=2000.0,
-                nodes=nodes,
-                edges=edges,
-            )
-        )
+        runs.append(home_run(NAME, number, nodes, edges))
     return tuple(runs)

@@ -6,32 +6,19 @@ import math
 from statistics import NormalDist
 from typing import TypeVar
 
+from benchmarks.solver.assembly import HOME, HOUR, MEMORIES_MB, OBSERVED_RUNS, home_node, home_run, random_workflow
 from benchmarks.solver_benchmarks.cases import Shape
 from benchmarks.solver_benchmarks.random_dag import Stream, first_by_rank, random_dag
 from multi_x_serverless import data
-from multi_x_serverless.model.config import (
-    Constraints,
-    FunctionConfiguration,
-    Limit,
-    Limits,
-    ProviderSettings,
-    WorkflowConfiguration,
-)
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.run import EdgeObservation, NodeObservation, ObservedRun
 from multi_x_serverless.solving.model_constants import TransmissionPreset
-from multi_x_serverless.solving.problem import SolveSettings, WorkflowModel, build_problem
+from multi_x_serverless.solving.problem import SolveSettings, build_problem
 from tests.oracles.counters import uniform
 from tests.unit.solving.workflows import embedded_signals
 
-HOME = "us-east-1"
-HOUR = 12
-OBSERVED_RUNS = 200
-MANIFEST = "random"
-FIRST_RUN_AT = 1_700_000_000.0
-TIMEOUT_S = 900
+NAME = "random"
 
-MEMORIES_MB = (512, 1024, 1769, 3008)
 MEDIANS_S = (0.05, 0.8)
 """Between these lie the medians of the functions' durations."""
 PACE_SIGMA, NODE_PACE_SIGMA = 0.3, 0.15
@@ -59,36 +46,12 @@ def random_problem(shape: Shape, seed: int, scenarios: int) -> bytes:
     regions = _regions(shape.regions, seed)
     pinned = first_by_rank(range(shape.nodes), shape.pinned_nodes, seed, Stream.PINNED)
     memory = [_one_of(MEMORIES_MB, uniform(seed, Stream.MEMORY, 0, node)) for node in range(shape.nodes)]
-    limits = Limits() if shape.tail_limit is None else Limits(runtime=Limit("relative", shape.tail_limit))
-    workflow = WorkflowModel(
-        configuration=WorkflowConfiguration(
-            workflow_name="random",
-            workflow_version="0.0.1",
-            home_region=HOME,
-            constraints=Constraints(hard=limits),
-            provider=_provider(MEMORIES_MB[0]),
-        ),
-        functions={
-            node.function: FunctionConfiguration(
-                name=node.function,
-                allowed_regions=(HOME,) if index in pinned else regions,
-                environment_variables={},
-                provider=_provider(memory[index]),
-            )
-            for index, node in enumerate(graph.nodes)
-        },
-        graph=graph,
-        manifest_id=MANIFEST,
-    )
+    workflow = random_workflow(NAME, graph, regions, memory, pinned=pinned, tail_limit=shape.tail_limit)
     settings = SolveSettings(
         hours=(HOUR,), seed=seed, scenarios=scenarios, validation_scenarios=scenarios, transmission=TRANSMISSION
     )
     runs = tuple(_run(graph, memory, seed, number) for number in range(OBSERVED_RUNS))
     return build_problem(workflow, runs, embedded_signals(regions), settings)
-
-
-def _provider(memory_mb: int) -> ProviderSettings:
-    return ProviderSettings(timeout_s=TIMEOUT_S, memory_mb=memory_mb, architecture="x86_64")
 
 
 def _regions(count: int, seed: int) -> tuple[str, ...]:
@@ -109,31 +72,11 @@ def _run(graph: Graph, memory_mb: list[int], seed: int, run: int) -> ObservedRun
         median_s = _between(*MEDIANS_S, uniform(seed, Stream.MEDIAN, 0, index))
         duration_s = median_s * pace * _log_normal(NODE_PACE_SIGMA, uniform(seed, Stream.NODE_PACE, run, index))
         utilization = _between(0.3, 0.9, uniform(seed, Stream.UTILIZATION, run, index))
-        nodes[index] = NodeObservation(
-            region=HOME,
-            duration_s=duration_s,
-            cpu_s=duration_s * utilization * memory_mb[index] / 1769.0,
-            cold=False,
-            sent_bytes={},
-            received_bytes={},
-            other_sent_bytes=0.0,
-            other_received_bytes=_between(0.0, 1e5, uniform(seed, Stream.DATA, run, index)),
-        )
+        cpu_s = duration_s * utilization * memory_mb[index] / 1769.0
+        nodes[index] = home_node(duration_s, cpu_s, _between(0.0, 1e5, uniform(seed, Stream.DATA, run, index)))
         for edge in graph.outgoing[index]:
             edges[edge] = _call(graph, edge, duration_s, seed, run)
-    return ObservedRun(
-        run_id=f"run{run}",
-        manifest_id=MANIFEST,
-        status="complete",
-        started_at=FIRST_RUN_AT + run,
-        finished_at=FIRST_RUN_AT + run + sum(node.duration_s for node in nodes.values()),
-        plan_version=0,
-        placement_key="home",
-        reason="no plan",
-        trigger_bytes=2000.0,
-        nodes=nodes,
-        edges=edges,
-    )
+    return home_run(NAME, run, nodes, edges)
 
 
 def _call(graph: Graph, edge: int, caller_s: float, seed: int, run: int) -> EdgeObservation:

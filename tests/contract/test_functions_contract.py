@@ -10,27 +10,13 @@ import pytest
 
 from multi_x_serverless.cloud.ports import Cloud, FunctionSpecification
 from multi_x_serverless.errors import CloudError, ResourceNotFoundError
-from tests.contract.function_package import ECHO, digest_of, make_package
+from tests.contract.function_package import ECHO, digest_of, make_package, specify_function
 
 
 @pytest.fixture
 def specification(cloud: Cloud, region: str, name: str) -> Iterator[FunctionSpecification]:
     """A function that could be made: its code and role are there."""
-    package = make_package({"app.py": ECHO})
-    cloud.objects.put_object(region, f"{name}.zip", package)
-    role = cloud.identity.create_role(name, '{"Version": "2012-10-17", "Statement": []}')
-    yield FunctionSpecification(
-        name=name,
-        handler="app.handler",
-        runtime="python3.12",
-        architecture="x86_64",
-        memory_mb=256,
-        timeout_s=10,
-        code_key=f"{name}.zip",
-        code_sha256=digest_of(package),
-        role=role,
-        environment={"GREETING": "hello"},
-    )
+    yield specify_function(cloud, region, name, ECHO, {"GREETING": "hello"})
     cloud.functions.delete_function(region, name)
     cloud.identity.delete_role(name)
 

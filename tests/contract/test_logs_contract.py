@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from multi_x_serverless.cloud.ports import Cloud, FunctionSpecification
-from tests.contract.function_package import digest_of, make_package
+from multi_x_serverless.cloud.ports import Cloud
+from tests.contract.function_package import make_function
 
 TALKER = """
 print("loaded")
@@ -15,24 +15,8 @@ def handler(event, context):
 
 
 def test_lines_of_one_container_have_its_stream(cloud: Cloud, region: str, name: str) -> None:
-    package = make_package({"app.py": TALKER})
-    cloud.objects.put_object(region, f"{name}.zip", package)
-    role = cloud.identity.create_role(name, '{"Version": "2012-10-17", "Statement": []}')
     for function in (f"{name}-a", f"{name}-b"):
-        cloud.functions.put_function(
-            region,
-            FunctionSpecification(
-                name=function,
-                handler="app.handler",
-                runtime="python3.12",
-                architecture="x86_64",
-                memory_mb=256,
-                timeout_s=10,
-                code_key=f"{name}.zip",
-                code_sha256=digest_of(package),
-                role=role,
-            ),
-        )
+        make_function(cloud, region, function, TALKER)
         for number in (b'{"n": 1}', b'{"n": 2}'):
             cloud.functions.invoke(region, function, number, timeout_s=10)
 

@@ -8,35 +8,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from multi_x_serverless.cloud.ports import Cloud, FunctionSpecification
+from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.errors import CloudError, ResourceNotFoundError
-from tests.contract.function_package import ECHO, digest_of, make_package
+from tests.contract.function_package import ECHO, make_function
 
 FAIL = """
 def handler(event, context):
     print("about to fail")
     raise RuntimeError("never works")
 """
-
-
-def make_function(cloud: Cloud, region: str, name: str, source: str) -> None:
-    package = make_package({"app.py": source})
-    cloud.objects.put_object(region, f"{name}.zip", package)
-    role = cloud.identity.create_role(name, '{"Version": "2012-10-17", "Statement": []}')
-    cloud.functions.put_function(
-        region,
-        FunctionSpecification(
-            name=name,
-            handler="app.handler",
-            runtime="python3.12",
-            architecture="x86_64",
-            memory_mb=256,
-            timeout_s=10,
-            code_key=f"{name}.zip",
-            code_sha256=digest_of(package),
-            role=role,
-        ),
-    )
 
 
 @pytest.fixture

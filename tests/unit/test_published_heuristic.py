@@ -31,7 +31,7 @@ from benchmarks.reproduction.published_heuristic import (
     sampling_judge,
     search,
 )
-from benchmarks.solver.layered import HOUR
+from benchmarks.solver.assembly import HOUR
 from multi_x_serverless import _core
 
 REGIONS = ("home", "green", "grey")

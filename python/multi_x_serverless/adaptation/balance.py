@@ -21,13 +21,13 @@ from multi_x_serverless.errors import CorruptedStateError, InvalidDocumentError,
 from multi_x_serverless.model.check_state import CheckState
 from multi_x_serverless.model.plan import Metrics, Plan
 from multi_x_serverless.model.run import ObservedRun
-from multi_x_serverless.model.units import DAY_S
+from multi_x_serverless.model.units import DAY_S, SECONDS_PER_HOUR
 from multi_x_serverless.observation.history import KEEP_DAYS
 
 CHECK_SHARE = 0.01
 """Checks may spend this part of what plans earn."""
 
-SHORTEST_S, LONGEST_S = 3_600.0, 86_400.0
+SHORTEST_S, LONGEST_S = float(SECONDS_PER_HOUR), DAY_S
 """Forecasts change by the hour, and are worth little after a day."""
 
 _STATE = "check"

@@ -15,11 +15,12 @@ from multi_x_serverless.cloud.ports import Cloud, DeadLetter, Key
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.deployment.names import workflow_prefix
 from multi_x_serverless.errors import CloudError, ConflictError, NothingToDoError, ResourceNotFoundError, UsageError
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.trace import RunTrace, trace_runs
 from multi_x_serverless.sdk.tables import CLAIMS, node_sort, run_partition
 
-LONGEST_RUN_S = 30 * 86_400.0
+LONGEST_RUN_S = 30 * DAY_S
 """How far back the records of a redriven run are looked for: logs are kept no shorter, runs are no longer."""
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from multi_x_serverless.model.plan import Plan
+from multi_x_serverless.model.units import DAY_S
 
-RENEW_BEFORE_S = 86_400.0
+RENEW_BEFORE_S = DAY_S
 """A plan that expires within a day counts as none: it is compared with going home, and so renewed while it pays."""
 
 

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from multi_x_serverless.adaptation.workflows import deployed_workflow
-from multi_x_serverless.cloud.ports import Cloud
-from multi_x_serverless.deployment.build import check_project
 from multi_x_serverless.errors import UnknownWorkflowError
 
+if TYPE_CHECKING:
+    from multi_x_serverless.cloud.ports import Cloud
+    from multi_x_serverless.deployment.build import CheckedProject
 
-def replaced_workflow(cloud: Cloud, project: Path) -> str | None:
+
+def replaced_workflow(cloud: Cloud, project: CheckedProject) -> str | None:
     """What is deployed under the project's id, in words, if it is another workflow by its home or its functions.
 
     A workflow that was edited keeps its home and a function or more; one that has neither in common has the same name
     and version by mistake, or is moved on purpose: its plan is withdrawn then, and its runs say nothing of the new one.
-
-    Raises:
-        InvalidConfigurationError: The configuration is refused.
-        InvalidWorkflowError: The source is refused.
     """
-    checked = check_project(project, cloud.regions, usable_regions=cloud.usable_regions())
     try:
-        record = deployed_workflow(cloud, checked.configuration.workflow_id)
+        record = deployed_workflow(cloud, project.configuration.workflow_id)
     except UnknownWorkflowError:
         return None
-    has_moved = record.home_region != checked.configuration.home_region
-    if not has_moved and not record.functions.keys().isdisjoint(checked.functions):
+    has_moved = record.home_region != project.configuration.home_region
+    if not has_moved and not record.functions.keys().isdisjoint(project.functions):
         return None
     return f"{record.workflow_id} with its home in {record.home_region} and the functions {', '.join(record.functions)}"

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 COLLECTORS = ("carbon", "provider", "performance")
 
-KEEP_LEARNED_S = 86_400.0
+KEEP_LEARNED_S = DAY_S
 """Learning from runs reads the statistics of all workflows. Whoever checks thousands, one by one, would read millions:
 once a day is enough, as distances do not change."""
 
-KEEP_PRICES_S = 86_400.0
+KEEP_PRICES_S = DAY_S
 """Whoever collects every hour asks for prices and names of regions once a day: AWS changes them a few times a year. As
 it may collect for many workflows within the hour, it asks for intensities, which change with the hour, once an hour."""
 

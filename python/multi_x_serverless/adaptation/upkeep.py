@@ -24,6 +24,7 @@ from multi_x_serverless.solving.problem import Signals
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from multi_x_serverless.deployment.build import CheckedProject
     from multi_x_serverless.deployment.deploy import DeployResult
     from multi_x_serverless.model.workflow import PackageFormat
 
@@ -139,6 +140,7 @@ def deploy_workflow(
     project: Path,
     *,
     package_format: PackageFormat | None = None,
+    checked: CheckedProject | None = None,
     dry_run: bool = False,
     progress: Progress = SILENT,
 ) -> Deployed:
@@ -151,7 +153,15 @@ def deploy_workflow(
     from multi_x_serverless.deployment.deploy import deploy  # noqa: PLC0415
 
     effort = EffortLog()
-    result = deploy(cloud, project, package_format=package_format, dry_run=dry_run, progress=progress, effort=effort)
+    result = deploy(
+        cloud,
+        project,
+        package_format=package_format,
+        checked=checked,
+        dry_run=dry_run,
+        progress=progress,
+        effort=effort,
+    )
     if effort.is_empty:
         return Deployed(result, "")
     record = deployed_workflow(cloud, result.workflow_id)

@@ -6,8 +6,9 @@ import re
 from datetime import datetime, timezone
 
 from multi_x_serverless.errors import UsageError
+from multi_x_serverless.model.units import DAY_S, SECONDS_PER_HOUR
 
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_SECONDS = {"s": 1.0, "m": 60.0, "h": float(SECONDS_PER_HOUR), "d": DAY_S}
 _AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
 
 

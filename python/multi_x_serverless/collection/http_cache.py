@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from multi_x_serverless.collection.http_transport import whole_number
 from multi_x_serverless.errors import InvalidDocumentError
 from multi_x_serverless.model import documents
+from multi_x_serverless.model.units import DAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 SCHEMA = "multi-x-serverless/http-answer"
 VERSION = 1
 
-MAXIMUM_FRESH_S = 86_400.0
+MAXIMUM_FRESH_S = DAY_S
 """No answer goes unasked for longer than a day, whatever its server says: a wrong one must not stay."""
 
 _SUFFIX = ".answer"

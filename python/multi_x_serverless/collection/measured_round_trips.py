@@ -32,6 +32,7 @@ from multi_x_serverless.model.shared_constants import (
     SAMPLES_THAT_COUNT_FULLY,
 )
 from multi_x_serverless.model.signals import Interval, RoundTrip
+from multi_x_serverless.model.units import DAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 CLOCK_ERROR_S = 0.0001
 """Standard error of a median is at least this: what it takes a process to be woken is in every sample."""
 
-OLDEST_RUN_S = 30 * 86_400.0
+OLDEST_RUN_S = 30 * DAY_S
 """Runs from so long ago count, in seconds, as they do for the solver."""
 
 Pair = tuple[str, str]

@@ -107,13 +107,25 @@ def check_project(
     return CheckedProject(configuration, analysis, functions, manifest, _architecture(configuration, functions))
 
 
-def build(cloud: Cloud, project: Path, package_format: PackageFormat | None = None) -> Build:
+def check_for(cloud: Cloud, project: Path) -> CheckedProject:
+    """Read and check a project for a cloud and the regions that the account may use there; see `check_project`."""
+    return check_project(project, cloud.regions, usable_regions=cloud.usable_regions())
+
+
+def build(
+    cloud: Cloud,
+    project: Path,
+    package_format: PackageFormat | None = None,
+    *,
+    checked: CheckedProject | None = None,
+) -> Build:
     """Read, check and package a project.
 
     Args:
         cloud: Where it is to run.
         project: The project's directory.
         package_format: How it is packed; by default as it is deployed, at first as a zip.
+        checked: What `check_for` found, if it was asked before.
 
     Raises:
         UnsupportedError: The cloud runs no images.
@@ -123,7 +135,7 @@ def build(cloud: Cloud, project: Path, package_format: PackageFormat | None = No
     """
     if package_format == "image":
         cloud.images.require_available()
-    checked = check_project(project, cloud.regions, usable_regions=cloud.usable_regions())
+    checked = checked or check_for(cloud, project)
     configuration, analysis = checked.configuration, checked.analysis
     functions, manifest = checked.functions, checked.manifest
     policy_file = configuration.iam_policy_file

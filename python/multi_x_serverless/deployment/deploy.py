@@ -29,6 +29,7 @@ from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.actions import Action, Verb, plan_changes, plan_deletions
 from multi_x_serverless.deployment.build import Build, build
+from multi_x_serverless.deployment.clearing import remove_resources
 from multi_x_serverless.deployment.desired import (
     DesiredFunction,
     desired_resources,
@@ -40,9 +41,10 @@ from multi_x_serverless.deployment.effort import UNNOTED, Effort
 from multi_x_serverless.deployment.executor import Executor
 from multi_x_serverless.deployment.image import DockerBuilder, ImageBuilder, ImageContext
 from multi_x_serverless.deployment.journal import Journal
+from multi_x_serverless.deployment.lineage import deployments_with
 from multi_x_serverless.deployment.packaging import Package
 from multi_x_serverless.deployment.progress import SILENT, Progress
-from multi_x_serverless.deployment.replicas import delete_replica, write_replicas
+from multi_x_serverless.deployment.replicas import write_replicas
 from multi_x_serverless.deployment.restore import undo
 from multi_x_serverless.deployment.state import (
     EMPTY_STATE,
@@ -55,20 +57,21 @@ from multi_x_serverless.deployment.state import (
     plan_fits,
     read_state,
     regions_of,
-    require_record,
     trusted_resources,
     write_record,
 )
 from multi_x_serverless.errors import DeploymentError, MultiXServerlessError
-from multi_x_serverless.model.deployments import Deployment, Deployments
+from multi_x_serverless.model.deployments import Deployments
 from multi_x_serverless.model.plan import Plan, home_plan
+from multi_x_serverless.model.units import DAY_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
     from pathlib import Path
 
     from multi_x_serverless.cloud.locks import Lease
     from multi_x_serverless.cloud.ports import Cloud, PushTarget
+    from multi_x_serverless.deployment.build import CheckedProject
     from multi_x_serverless.model.workflow import (
         PackageFormat,
         PackageReference,
@@ -77,7 +80,7 @@ if TYPE_CHECKING:
         WorkflowRecord,
     )
 
-HOME_PLAN_LIFETIME_S = 10 * 365 * 24 * 3600.0
+HOME_PLAN_LIFETIME_S = 10 * 365 * DAY_S
 """The home-only plan rests on no data that could grow old; what it says also holds when it has expired."""
 
 
@@ -118,6 +121,7 @@ def deploy(
     project: Path,
     *,
     package_format: PackageFormat | None = None,
+    checked: CheckedProject | None = None,
     dry_run: bool = False,
     progress: Progress = SILENT,
     image_builder: ImageBuilder | None = None,
@@ -130,6 +134,7 @@ def deploy(
         cloud: Where.
         project: The project's directory.
         package_format: How the code is packed; by default as it is deployed, at first as a zip.
+        checked: The project as `check_for` found it, if it was asked before.
         dry_run: Only say what would be done; nothing in the cloud is changed, and no image is built.
         progress: Told of every step.
         image_builder: Builds and pushes an image; by default Docker.
@@ -142,7 +147,7 @@ def deploy(
         DeploymentError: It failed; the message says in which state things are.
     """
     progress.start("analysing and packaging", 0)
-    built = build(cloud, project, package_format)
+    built = build(cloud, project, package_format, checked=checked)
     progress.finish()
     workflow_id = built.record.workflow_id
     if dry_run:
@@ -293,7 +298,7 @@ def _apply(
             resources=_sorted((*intent.kept, *made, *intent.unwanted)),
             plan_activated_at=_activation_time(cloud, state, intent),
             updated_at=now,
-            deployments=_deployments(state.record, built.record, functions, now),
+            deployments=deployments_with(state.record, built.record, functions, now),
         )
         lease.keep()
         _put_plan_in_force(cloud, record, state, intent, regions_of((*intent.kept, *made)))
@@ -315,25 +320,6 @@ def _measured(cloud: Cloud, built: Build) -> PackageReference:
     repository, _, tag = reference.key.rpartition(":")
     found = cloud.images.find_image(built.record.home_region, repository, tag)
     return reference if found is None else replace(reference, size_bytes=found.size_bytes)
-
-
-def _deployments(
-    previous: WorkflowRecord | None, record: WorkflowRecord, changed: Collection[DesiredFunction], now: float
-) -> Deployments:
-    """The deployments of a workflow with the one that changed some functions."""
-    earlier = Deployments() if previous is None else previous.deployments
-    if previous is not None and previous.manifest_id not in earlier.origins:
-        # A program that keeps none made it; what it replaced at home, and when, is not known.
-        earlier = earlier.followed_by(_deployment(previous, (), previous.updated_at), previous.graph)
-    replaced = {function.function for function in changed if function.region == record.home_region}
-    if not replaced and earlier.entries and earlier.entries[-1].manifest_id == record.manifest_id:
-        return earlier
-    return earlier.followed_by(_deployment(record, tuple(sorted(replaced)), now), record.graph)
-
-
-def _deployment(record: WorkflowRecord, functions: tuple[str, ...], at: float) -> Deployment:
-    share = record.configuration.home_share
-    return Deployment(at, record.manifest_id, record.graph.id, record.home_region, share, functions)
 
 
 def _activation_time(cloud: Cloud, state: WorkflowState, intent: _Intent) -> float:
@@ -382,27 +368,6 @@ def _clean_up(
     except MultiXServerlessError as error:
         problems.append(str(error))
     return tuple(problems)
-
-
-def remove_resources(
-    cloud: Cloud, record: WorkflowRecord, unwanted: tuple[Resource, ...], executor: Executor
-) -> tuple[tuple[Resource, ...], tuple[str, ...]]:
-    """Delete some of a workflow's resources and note in its record which are gone.
-
-    Returns:
-        What was deleted, and what could not be with the reason.
-    """
-    left = executor.delete(plan_deletions(unwanted))
-    kept = {(action.kind, action.region or "", action.name) for action, _ in left}
-    deleted = tuple(resource for resource in unwanted if resource.key not in kept)
-    gone = {resource.key for resource in deleted}
-    # What another command has recorded meanwhile, after this one's lock had ended, is not written over.
-    stored = require_record(cloud, record.workflow_id)
-    remaining = tuple(resource for resource in stored.value.resources if resource.key not in gone)
-    for region in sorted(regions_of(deleted) - regions_of(remaining)):
-        delete_replica(cloud, record.workflow_id, region)
-    write_record(cloud, replace(stored.value, resources=remaining, updated_at=cloud.now()), stored)
-    return deleted, tuple(f"{action}: {error}" for action, error in left)
 
 
 def _content(record: WorkflowRecord) -> WorkflowRecord:

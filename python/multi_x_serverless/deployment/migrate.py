@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.actions import plan_changes
-from multi_x_serverless.deployment.deploy import remove_resources
+from multi_x_serverless.deployment.clearing import remove_resources
 from multi_x_serverless.deployment.desired import (
     DesiredFunction,
     desired_resources,

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from multi_x_serverless.errors import InvalidDocumentError
 from multi_x_serverless.model.graph import Graph
+from multi_x_serverless.model.units import DAY_S
 
 if TYPE_CHECKING:
     from multi_x_serverless.model.documents import Fields
 
-KEEP_DEPLOYMENTS_S = 31 * 86_400.0
+KEEP_DEPLOYMENTS_S = 31 * DAY_S
 """A day longer than runs are kept: one that was started before its code was replaced ends within hours."""
 
 MAXIMUM_DEPLOYMENTS = 300

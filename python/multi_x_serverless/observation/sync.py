@@ -28,6 +28,7 @@ from multi_x_serverless.errors import CloudError, ConflictError
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.run import ObservedRun, RunStatus
 from multi_x_serverless.model.sync_state import CountedRuns, OpenRun, SyncCursor
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.observation.fold import examine, fold, manifest_of_run
 from multi_x_serverless.observation.history import HistoryWriter, day_of
 from multi_x_serverless.sdk.records import MARKER, MalformedRecordError, NewerRecordError, parse_line
@@ -41,7 +42,7 @@ GIVE_UP_AFTER_S = 3_600.0
 REMEMBER_S = 10 * OVERLAP_S
 """How long counted runs are remembered, in time of the logs; their lines may be read again for the overlap only."""
 
-WAIT_FOR_LOG_S = 86_400.0
+WAIT_FOR_LOG_S = DAY_S
 """For so long runs are not given up because a log cannot be read."""
 
 LONGEST_BEHIND_S = WAIT_FOR_LOG_S + 2 * GIVE_UP_AFTER_S

@@ -10,6 +10,8 @@ from multi_x_serverless.model.robust import LEAST_FAVOURABLE
 if TYPE_CHECKING:
     from multi_x_serverless.model.robust import CarbonBesideHome, RobustCase
 
+from multi_x_serverless.model.units import DAY_S, SECONDS_PER_HOUR
+
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
@@ -115,7 +117,7 @@ def _prefixed(value: float, unit: str, prefixes: Sequence[tuple[float, str]]) ->
 
 def age(value_s: float) -> str:
     """A time that has passed, in seconds, in the unit that reads best."""
-    for factor, unit in ((86_400.0, "day"), (3_600.0, "hour"), (60.0, "minute")):
+    for factor, unit in ((DAY_S, "day"), (SECONDS_PER_HOUR, "hour"), (60.0, "minute")):
         if value_s >= factor:
             count = int(value_s // factor)
             return counted(count, unit)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.sdk.application import Application, Package
 from multi_x_serverless.sdk.envelope import decode_envelope, new_trigger
 from multi_x_serverless.sdk.objects import workflow_object_key, workflow_object_prefix
@@ -229,6 +230,6 @@ class WorkflowRun:
             manifest.regions.index(placement.get(node.name, placement.get(node.function, manifest.home)))
             for node in manifest.nodes
         )
-        plan = PlanReplica(1, manifest.id, START_TIME + 86_400.0, 0.0, manifest.regions, ((0, chosen),))
+        plan = PlanReplica(1, manifest.id, START_TIME + DAY_S, 0.0, manifest.regions, ((0, chosen),))
         for region in manifest.regions:
             self._backend.overwrite(region, PLAN_REPLICAS, manifest.workflow_id, "", {PLAN_DOCUMENT: plan.to_json()})

@@ -10,6 +10,7 @@ import pytest
 
 from multi_x_serverless.cli.main import run
 from multi_x_serverless.cli.session import Settings
+from multi_x_serverless.deployment.analysis import Analysis, analyse
 from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import deployed_example
 from tests.unit.deployment.projects import CONFIGURATION, SOURCE, WORKFLOW_ID, make_project
@@ -51,3 +52,17 @@ def test_another_workflow_is_replaced_on_request_only(
 def test_an_edited_workflow_is_deployed_without_a_question(tmp_path: Path) -> None:
     make_project(tmp_path, SOURCE.replace('"left"', '"right"'))
     assert run(["-p", str(tmp_path), "deploy"]) == 0
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_project_is_analysed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_project(tmp_path, SOURCE.replace('"left"', '"right"'))
+    analysed: list[Path] = []
+
+    def counted(project: Path) -> Analysis:
+        analysed.append(project)
+        return analyse(project)
+
+    monkeypatch.setattr("multi_x_serverless.deployment.build.analyse", counted)
+    assert run(["-p", str(tmp_path), "deploy"]) == 0
+    assert analysed == [tmp_path]

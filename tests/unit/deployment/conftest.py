@@ -15,7 +15,7 @@ from tests.unit.deployment.projects import make_project
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from multi_x_serverless.deployment.build import Build
+    from multi_x_serverless.deployment.build import Build, CheckedProject
     from multi_x_serverless.model.workflow import PackageFormat
 
 Deploy = Callable[..., DeployResult]
@@ -41,7 +41,13 @@ def project(tmp_path: Path) -> Path:
 def quick_deploy(monkeypatch: pytest.MonkeyPatch) -> Deploy:
     """`deploy` that builds equal projects once: for tests that deploy the same a hundred times."""
 
-    def build_once(cloud: FakeCloud, project: Path, package_format: PackageFormat | None = None) -> Build:
+    def build_once(
+        cloud: FakeCloud,
+        project: Path,
+        package_format: PackageFormat | None = None,
+        *,
+        checked: CheckedProject | None = None,
+    ) -> Build:
         key = (
             *tuple(
                 (project / file).read_text(encoding="utf-8") for file in ("app.py", ".multi-x-serverless/config.yml")
@@ -49,7 +55,7 @@ def quick_deploy(monkeypatch: pytest.MonkeyPatch) -> Deploy:
             str(package_format),
         )
         if key not in _builds:
-            _builds[key] = build_module.build(cloud, project, package_format)
+            _builds[key] = build_module.build(cloud, project, package_format, checked=checked)
         return _builds[key]
 
     monkeypatch.setattr("multi_x_serverless.deployment.deploy.build", build_once)

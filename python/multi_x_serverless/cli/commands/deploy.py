@@ -42,13 +42,21 @@ def command(settings: Settings, dry_run: bool, package_format: PackageFormat | N
     with settings.open_cloud() as cloud:
         from multi_x_serverless.adaptation.replaced_workflow import replaced_workflow
         from multi_x_serverless.adaptation.upkeep import deploy_workflow
+        from multi_x_serverless.deployment.build import check_for
 
-        replaced = None if dry_run or settings.assume_yes else replaced_workflow(cloud, settings.project_dir)
+        # Asked before anything is packed, which may take minutes, and outside the progress, which owns the terminal.
+        checked = check_for(cloud, settings.project_dir)
+        replaced = None if dry_run or settings.assume_yes else replaced_workflow(cloud, checked)
         if replaced is not None:
             settings.confirm(f"This replaces {replaced}, and withdraws its plan. Deploy?")
         with terminal_progress(settings) as progress:
             deployed = deploy_workflow(
-                cloud, settings.project_dir, package_format=package_format, dry_run=dry_run, progress=progress
+                cloud,
+                settings.project_dir,
+                package_format=package_format,
+                checked=checked,
+                dry_run=dry_run,
+                progress=progress,
             )
         result = deployed.result
         if deployed.warning:
