@@ -305,7 +305,7 @@ class _Check:
         if in_force is not None and home is not None:
             against = f"against home, where runs go when plan {in_force.version} ends: "
             verdict = replace(verdict, reason=f"{against}{verdict.reason}")
-        if new.plan.robust is not None:
+        if new.plan.robust is not None and verdict.gain is not None and verdict.gain.objective == "carbon":
             verdict = replace(verdict, reason=f"{LEAST_FAVOURABLE}: {verdict.reason}")
         return self._follow(new.plan, verdict, overhead)
 

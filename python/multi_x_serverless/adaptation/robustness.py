@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from multi_x_serverless.adaptation.other_placements import with_expectations
 from multi_x_serverless.model.config_types import WorkflowConfiguration
-from multi_x_serverless.model.plan import Plan
+from multi_x_serverless.model.plan import Placement, Plan
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.model_constants import TransmissionPreset
 from multi_x_serverless.solving.problem import SolveSettings
@@ -31,8 +32,23 @@ def robustness_lost(in_force: Plan | None, plan: Plan) -> str:
     )
 
 
+def placements_without_intervals(
+    problem: bytes, solver: str, preset: TransmissionPreset, *, threads: int | None = None
+) -> dict[int, Placement]:
+    """UTC hour -> where nodes would be if a problem had no intervals.
+
+    Args:
+        problem: The document with intervals.
+        solver: By which it was solved.
+        preset: The energy per byte that is expected.
+        threads: Threads to use; all processors if `None`.
+    """
+    placed = LoadedProblem(without_intervals(problem, preset)).place(solver, threads=threads)
+    return {entry.hour: entry.placement for entry in placed}
+
+
 def plan_without_robustness(
-    plan: Plan, problem: bytes, solver: str, preset: TransmissionPreset, *, threads: int | None = None
+    plan: Plan, placements: Mapping[int, Placement], problem: bytes, preset: TransmissionPreset
 ) -> Plan:
     """What a robust plan would be without its intervals, held against the same two cases.
 
@@ -40,12 +56,9 @@ def plan_without_robustness(
 
     Args:
         plan: The robust plan.
-        problem: The document that it was made of.
-        solver: By which it was made.
+        placements: See `placements_without_intervals`.
+        problem: The document that the plan was made of.
         preset: The energy per byte that is expected.
-        threads: Threads to use; all processors if `None`.
     """
-    placed = LoadedProblem(without_intervals(problem, preset)).place(solver, threads=threads)
-    placements = {entry.hour: entry.placement for entry in placed}
     hours = tuple(replace(entry, placement=placements[entry.hour]) for entry in plan.hours)
     return with_expectations(replace(plan, hours=hours), problem, preset)

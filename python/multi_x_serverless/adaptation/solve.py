@@ -9,7 +9,11 @@ from multi_x_serverless.adaptation.noting import note
 from multi_x_serverless.adaptation.other_placements import with_expectations
 from multi_x_serverless.adaptation.overhead import solve_spending
 from multi_x_serverless.adaptation.picking import pick_point
-from multi_x_serverless.adaptation.robustness import plan_without_robustness, with_configured_robustness
+from multi_x_serverless.adaptation.robustness import (
+    placements_without_intervals,
+    plan_without_robustness,
+    with_configured_robustness,
+)
 from multi_x_serverless.adaptation.signals import check_ages, read_signals
 from multi_x_serverless.adaptation.staging import StagedPlan, stage_plan
 from multi_x_serverless.adaptation.workflows import deployed_workflow, model_of
@@ -144,6 +148,13 @@ def solve_workflow(
         if trade_offs is None
         else loaded.frontier_beside(solution, trade_offs.hour, tolerance=trade_offs.tolerance)
     )
+    without_intervals = (
+        None
+        if settings.robust is None
+        else placements_without_intervals(
+            problem.document, solver or record.configuration.solver, settings.transmission, threads=threads
+        )
+    )
     cpu_s = time.process_time() - cpu_before
     now = cloud.now()
     # Before the plan is staged: also what comes to no plan took it.
@@ -156,8 +167,8 @@ def solve_workflow(
     plan = with_expectations(plan, problem.document, settings.transmission)
     plain = (
         None
-        if plan.robust is None
-        else plan_without_robustness(plan, problem.document, solution.solver, settings.transmission, threads=threads)
+        if without_intervals is None
+        else plan_without_robustness(plan, without_intervals, problem.document, settings.transmission)
     )
     is_staged = stage and not solution.is_infeasible_at_all_hours
     staged = stage_plan(cloud, record, plan, problem.document) if is_staged else StagedPlan(plan, ())

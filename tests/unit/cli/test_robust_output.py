@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from multi_x_serverless.adaptation.other_placements import with_expectations
-from multi_x_serverless.adaptation.robustness import plan_without_robustness
+from multi_x_serverless.adaptation.robustness import placements_without_intervals, plan_without_robustness
 from multi_x_serverless.adaptation.savings import expected_of
 from multi_x_serverless.cli.commands.report import show_report
 from multi_x_serverless.cli.commands.status import show_status
@@ -53,7 +53,8 @@ def solved(problem: dict[str, Any]) -> tuple[Solution, Plan, Plan]:
     solution = replace(LoadedProblem(dump(problem)).solve("fine-grained"), elapsed_s=0.0123)
     plan = plan_from_solution(solution, "fan_out-0.1.0", created_at=1_700_049_600.0, expires_at=2e9).with_version(3)
     plan = with_expectations(plan, dump(problem), "best")
-    return solution, plan, plan_without_robustness(plan, dump(problem), "fine-grained", "best")
+    placements = placements_without_intervals(dump(problem), "fine-grained", "best")
+    return solution, plan, plan_without_robustness(plan, placements, dump(problem), "best")
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------

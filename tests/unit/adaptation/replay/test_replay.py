@@ -389,6 +389,12 @@ class TestLimits:
         assert found.policy("system").changes == 0
         assert found.policy("home").carbon.gross == replayed(fan_out_problem(), near).policy("home").carbon.gross
         assert found.policy("oracle").carbon.gross < found.policy("home").carbon.gross
+        # Nor is a byte taken to have been as dear as it was planned with.
+        problem["intensity_interval"] = None
+        problem["transmission"]["interval"] = {"low_factor": 1.0, "high_factor": 1000.0}
+        found = replayed(problem, near)
+        assert found.policy("system").changes == 0
+        assert found.policy("home").carbon.gross == replayed(fan_out_problem(), near).policy("home").carbon.gross
 
 
 class TestHonesty:
