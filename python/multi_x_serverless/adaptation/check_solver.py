@@ -41,8 +41,10 @@ from multi_x_serverless.adaptation.day_schedule import (
 )
 from multi_x_serverless.adaptation.decision import Decision, Outcome
 from multi_x_serverless.adaptation.noting import note
+from multi_x_serverless.adaptation.other_placements import with_expectations
 from multi_x_serverless.adaptation.overhead import Overhead, estimate_overhead, solve_spending
 from multi_x_serverless.adaptation.renewal import renewal_at
+from multi_x_serverless.adaptation.robustness import robustness_lost, with_configured_robustness
 from multi_x_serverless.adaptation.signals import COLLECTORS, KEEP_LEARNED_S, KEEP_PRICES_S, read_signals
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
 from multi_x_serverless.adaptation.staging import equal_waiting, overruled, stage_plan, withdraw
@@ -68,6 +70,7 @@ from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import OutOfTimeError
 from multi_x_serverless.model.plan import Placement, Plan
+from multi_x_serverless.model.robust import LEAST_FAVOURABLE
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY
 from multi_x_serverless.model.workflow import WorkflowRecord
@@ -188,6 +191,7 @@ class _Check:
         self._warnings: tuple[str, ...] = ()
         self._schedule: DaySchedule | None = None
         self._problem = b""
+        self._in_force: Plan | None = None
         self._seen = SeenRuns()
         self._work = CheckWork(cloud, record)
         self._closing = CheckClosing(cloud, record, self._work, settings.solve.transmission, is_dry_run=is_dry_run)
@@ -246,6 +250,7 @@ class _Check:
         in_force = PlanStore(cloud).active(workflow_id)
         if in_force is not None and now >= in_force.expires_at:
             in_force = None
+        self._in_force = in_force
         placements = self._placements_in_force(simulator, in_force, plan)
         day = self._day(history, signals, expected_runs)
         if len(plan.hours) == HOURS_PER_DAY and not solution.is_infeasible_at_all_hours:
@@ -260,6 +265,7 @@ class _Check:
                 priority_tolerance=record.configuration.priority_tolerance,
             )
             plan = scheduled_plan(plan, self._schedule, problem.document)
+        plan = with_expectations(plan, problem.document, self._settings.solve.transmission)
         candidate = _Candidate(
             plan, solution.is_infeasible_at_all_hours, simulator, day, signals, solve_cpu_s, expected_runs
         )
@@ -299,6 +305,8 @@ class _Check:
         if in_force is not None and home is not None:
             against = f"against home, where runs go when plan {in_force.version} ends: "
             verdict = replace(verdict, reason=f"{against}{verdict.reason}")
+        if new.plan.robust is not None and verdict.gain is not None and verdict.gain.objective == "carbon":
+            verdict = replace(verdict, reason=f"{LEAST_FAVOURABLE}: {verdict.reason}")
         return self._follow(new.plan, verdict, overhead)
 
     def _warn(self, *sentences: str) -> None:
@@ -315,7 +323,8 @@ class _Check:
 
     def _solve_settings(self) -> SolveSettings:
         """The settings with what is left of the caller's time as the deadline, if that is sooner."""
-        settings, left_s = self._settings.solve, self._time_left_s() - TIME_TO_CLOSE_S
+        settings = with_configured_robustness(self._settings.solve, self._record.configuration)
+        left_s = self._time_left_s() - TIME_TO_CLOSE_S
         if left_s <= 0:
             raise OutOfTimeError("there was no time left to solve; the next check does.")
         return settings if left_s >= settings.deadline_s else replace(settings, deadline_s=left_s)
@@ -370,6 +379,7 @@ class _Check:
                 f"Plan {waiting.version}, which places all alike, is staged and waits for 'update_check_deployment'."
             )
             return self._decision("keep", f"{reason} {waits}", gain, overhead)
+        self._warn(robustness_lost(self._in_force, plan))
         if self._is_dry_run:
             return self._decision("would stage", reason, gain, overhead)
         self._keep_lock()

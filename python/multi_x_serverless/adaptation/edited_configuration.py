@@ -59,5 +59,6 @@ def _values(configuration: WorkflowConfiguration) -> Iterator[tuple[str, object]
     yield "solver", configuration.solver
     yield "home_share", configuration.home_share
     yield "priority_tolerance", configuration.priority_tolerance
+    yield "robust", configuration.robust
     yield "data_regions", dict(configuration.data_regions)
     yield "package_exclude", set(configuration.package_exclude)

@@ -8,7 +8,10 @@ from dataclasses import replace
 import orjson
 
 from multi_x_serverless.model.plan import Certificate, HourPlan, Metrics, Placement, Plan
+from multi_x_serverless.model.robust import CarbonBesideHome
 from multi_x_serverless.solving.engine import LoadedProblem
+from multi_x_serverless.solving.model_constants import TransmissionPreset
+from multi_x_serverless.solving.robust_problem import read_robust_case, without_intervals
 from multi_x_serverless.solving.simulation import Simulator
 
 
@@ -38,6 +41,41 @@ def with_placements(plan: Plan, placements: Mapping[int, Placement], problem: by
         gap = max(0.0, value - before.lower_bound) / value if value > 0.0 else 0.0
         certificate = Certificate("feasible", before.objective, value, before.lower_bound, gap)
         hours.append(_expected(replace(entry, placement=placement, certificate=certificate), fresh, plan))
+    return replace(plan, hours=tuple(hours))
+
+
+def with_expectations(plan: Plan, problem: bytes, preset: TransmissionPreset) -> Plan:
+    """A plan of a problem with intervals, with what is expected beside its carbon in the least favourable case.
+
+    Its metrics become those without intervals, so that whoever reads a plan reads what is expected, and the baselines
+    those that are expected to be the best: in the other case home often is. The certificates stay those of the case
+    that it is made for. All is evaluated over the same fresh scenarios.
+
+    Args:
+        plan: As the engine, or whoever chose other placements, made it.
+        problem: The document that it was made of; without intervals the plan is returned as it is.
+        preset: The energy per byte that is expected.
+    """
+    case = read_robust_case(problem)
+    if case is None:
+        return plan
+    fresh = _with_fresh_scenarios(problem)
+    cautious, expected = Simulator(fresh), Simulator(without_intervals(fresh, preset))
+    baselines = LoadedProblem(without_intervals(problem, preset)).solve("coarse-grained")
+    best_single = {entry.hour: entry.best_single_region for entry in baselines.hours}
+    plan = replace(
+        plan,
+        robust=case,
+        best_static_region=baselines.best_static_region,
+        hours=tuple(replace(entry, best_single_region=best_single[entry.hour]) for entry in plan.hours),
+    )
+    hours = []
+    for entry in plan.hours:
+        carbon, home = (
+            cautious.problem.evaluate(placement, entry.hour).carbon.mean
+            for placement in (entry.placement, cautious.home)
+        )
+        hours.append(replace(_expected(entry, expected, plan), least_favourable=CarbonBesideHome(carbon, home)))
     return replace(plan, hours=tuple(hours))
 
 

@@ -35,6 +35,7 @@ from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.plan import Metrics, Plan
+from multi_x_serverless.model.robust import CarbonBesideHome
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.observation.history import KEEP_DAYS, History
@@ -54,12 +55,13 @@ class Average:
 
 @dataclass(frozen=True)
 class Expected:
-    """Means per run over the 24 hours by the model.
+    """Means per run over the 24 hours by the model; of a robust plan what is expected, too.
 
     Attributes:
         best_static: In the best single region for the whole day; `None` if none keeps the hard limits all day.
         best_static_region: Which region that is.
         best_single: In the best single region of each hour.
+        least_favourable: Carbon in the case that a robust plan is made for; `None` of another.
     """
 
     home: Average
@@ -67,6 +69,7 @@ class Expected:
     best_static_region: str | None
     best_single: Average
     plan: Average
+    least_favourable: CarbonBesideHome | None = None
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ def savings_report(cloud: Cloud, workflow_id: str, preset: TransmissionPreset) -
     return SavingsReport(
         workflow_id=workflow_id,
         plan=plan,
-        expected=_expected(plan),
+        expected=expected_of(plan),
         observed=observed,
         spending=Ledger(cloud).spending(workflow_id, preset),
         net=net_report(cloud, record, recent, preset),
@@ -243,8 +246,9 @@ def _sample(
     )
 
 
-def _expected(plan: Plan) -> Expected | None:
-    home, static, single, planned = [], [], [], []
+def expected_of(plan: Plan) -> Expected | None:
+    """What a plan is expected to do over the 24 hours; `None` of one that no solver was asked for."""
+    home, static, single, planned, cautious = [], [], [], [], []
     for hour in range(24):
         entry = plan.at(hour)
         if entry.metrics is None or entry.home_metrics is None:
@@ -255,12 +259,22 @@ def _expected(plan: Plan) -> Expected | None:
         planned.append(_average(entry.metrics))
         if entry.best_static_metrics is not None:
             static.append(_average(entry.best_static_metrics))
+        if entry.least_favourable is not None:
+            cautious.append(entry.least_favourable)
     return Expected(
         home=_mean(home),
         best_static=_mean(static) if len(static) == len(home) else None,
         best_static_region=plan.best_static_region,
         best_single=_mean(single),
         plan=_mean(planned),
+        least_favourable=_mean_of_cases(cautious) if len(cautious) == len(home) else None,
+    )
+
+
+def _mean_of_cases(hours: Sequence[CarbonBesideHome]) -> CarbonBesideHome:
+    return CarbonBesideHome(
+        sum(entry.carbon_gco2eq for entry in hours) / len(hours),
+        sum(entry.home_carbon_gco2eq for entry in hours) / len(hours),
     )
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from multi_x_serverless.adaptation.interruption import telling_what_is_left
 from multi_x_serverless.adaptation.noting import note
+from multi_x_serverless.adaptation.other_placements import with_expectations
 from multi_x_serverless.adaptation.overhead import solve_spending
 from multi_x_serverless.adaptation.picking import pick_point
+from multi_x_serverless.adaptation.robustness import (
+    placements_without_intervals,
+    plan_without_robustness,
+    with_configured_robustness,
+)
 from multi_x_serverless.adaptation.signals import check_ages, read_signals
 from multi_x_serverless.adaptation.staging import StagedPlan, stage_plan
 from multi_x_serverless.adaptation.workflows import deployed_workflow, model_of
@@ -22,6 +28,7 @@ from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.frontier import HourFrontier
 from multi_x_serverless.solving.problem import SolveSettings, build_problem, regions_of
+from multi_x_serverless.solving.robust import RobustSettings
 from multi_x_serverless.solving.solution import Solution, plan_from_solution
 
 PLAN_LIFETIME_S = 7 * DAY_S
@@ -35,7 +42,9 @@ class SolveOutcome:
     Attributes:
         problem: The problem document that was solved.
         frontier: Of the hour for which trade-offs were asked.
-        plan: The plan, of the solution or of the point that was picked; numbered if it was staged.
+        plan: The plan, of the solution or of the point that was picked; numbered if it was staged. Its metrics are what
+            is expected, also where those of the solution are of the case least favourable to moving.
+        plain: What a robust plan would be without its intervals, for comparison; `None` if the plan is not robust.
         is_staged: Whether it waits for `update_check_deployment`.
         in_force: The plan that runs follow away from home now; `None` if they stay there.
         warnings: What has to be said of the data that it rests on, besides the solution's own.
@@ -46,6 +55,7 @@ class SolveOutcome:
     solution: Solution
     frontier: HourFrontier | None
     plan: Plan
+    plain: Plan | None
     is_staged: bool
     in_force: Plan | None
     warnings: tuple[str, ...]
@@ -69,6 +79,7 @@ def build_workflow_problem(
 
     Raises:
         NotEnoughDataError: There is no run or no signal yet, or a signal is too old.
+        UsageError: An interval does not hold what is expected.
     """
     if runs is None:
         runs = History(cloud).runs(record.workflow_id, since=cloud.now() - KEEP_DAYS * DAY_S)
@@ -99,6 +110,7 @@ def solve_workflow(
     *,
     solver: str | None = None,
     settings: SolveSettings,
+    is_robust: bool | None = None,
     stage: bool = True,
     threads: int | None = None,
     frontier: float | None = None,
@@ -110,6 +122,8 @@ def solve_workflow(
 
     Args:
         solver: ``fine-grained``, ``coarse-grained`` or ``heuristic``; the configuration's if `None`.
+        settings: How to solve; with intervals, `is_robust` does not matter.
+        is_robust: Whether to plan for the case least favourable to moving; as the configuration says if `None`.
         stage: Whether to stage the plan.
         frontier: Adds to each hour of the solution its Pareto frontier within this fraction.
         trade_offs: Adds the Pareto frontier of one hour, and stages a point of it if one is picked.
@@ -118,11 +132,15 @@ def solve_workflow(
         UnknownWorkflowError: There is no such workflow, or it was removed meanwhile.
         ConflictError: Another command works on the workflow, or it was deployed anew meanwhile: nothing was staged.
         NotEnoughDataError: There is no run or no signal yet, or a signal is too old.
-        UsageError: There is no such hour or point.
+        UsageError: There is no such hour or point, or an interval does not hold what is expected.
         LimitsNotMetError: The point that was picked breaks a hard limit at some hour.
         WorkInterruptedError: Ctrl-C while it was solved.
     """
     record = deployed_workflow(cloud, workflow_id)
+    if is_robust is None:
+        settings = with_configured_robustness(settings, record.configuration)
+    elif is_robust and settings.robust is None:
+        settings = replace(settings, robust=RobustSettings())
     problem = build_workflow_problem(cloud, record, settings)
     cpu_before = time.process_time()
     loaded = LoadedProblem(problem.document)
@@ -133,6 +151,13 @@ def solve_workflow(
             if trade_offs is None
             else loaded.frontier_beside(solution, trade_offs.hour, tolerance=trade_offs.tolerance)
         )
+        without_intervals = (
+            None
+            if settings.robust is None
+            else placements_without_intervals(
+                problem.document, solver or record.configuration.solver, settings.transmission, threads=threads
+            )
+        )
     cpu_s = time.process_time() - cpu_before
     now = cloud.now()
     # Before the plan is staged: also what comes to no plan took it.
@@ -142,6 +167,12 @@ def solve_workflow(
     if of_hour is not None and trade_offs is not None and trade_offs.pick is not None:
         picked = pick_point(problem.document, plan, of_hour, trade_offs.pick)
         plan = picked.plan
+    plan = with_expectations(plan, problem.document, settings.transmission)
+    plain = (
+        None
+        if without_intervals is None
+        else plan_without_robustness(plan, without_intervals, problem.document, settings.transmission)
+    )
     is_staged = stage and not solution.is_infeasible_at_all_hours
     staged = stage_plan(cloud, record, plan, problem.document) if is_staged else StagedPlan(plan, ())
     return SolveOutcome(
@@ -150,6 +181,7 @@ def solve_workflow(
         solution=solution,
         frontier=of_hour,
         plan=staged.plan,
+        plain=plain,
         is_staged=is_staged,
         in_force=_in_force_away(cloud, record),
         warnings=(

@@ -309,6 +309,13 @@ DOCUMENTS: tuple[Document, ...] = (
             _map("solution", "the solution document, see problem-document.md"),
             _map("pareto", "with --pareto: the frontier of one hour, else null"),
             Member("picked", "with --pick: number of the point that was staged, else null"),
+            _list(
+                "robust",
+                "with --robust, or of a problem with intervals: the intervals `{low, high, origin}` (factors; kWh/GB), "
+                "and what is expected of the plan, and of one made without it, while the solution is of the case least "
+                "favourable to moving; else null",
+                "carbon_factors transmission_kwh_per_gb within_region_kwh_per_gb expected without_robust",
+            ),
         ),
     ),
     Document(
@@ -321,7 +328,7 @@ DOCUMENTS: tuple[Document, ...] = (
             _list(
                 "basis",
                 "what it was made of; null of a plan that no solver was asked for",
-                "origin problem_hash scenarios tail confidence runs provenance is_what_the_plan_was_made_of",
+                "origin problem_hash scenarios tail confidence runs provenance robust is_what_the_plan_was_made_of",
             ),
             Member("priority_order", "objectives in their order", is_optional=True),
             Member("priority_tolerance", "within which plans count as equal", is_optional=True),
@@ -329,7 +336,7 @@ DOCUMENTS: tuple[Document, ...] = (
             _list(
                 "hours",
                 "what holds at each hour, and for each node what else there is",
-                "hour status placement metrics home_metrics best gap limits nodes",
+                "hour status placement metrics home_metrics expected best gap limits nodes",
             ),
             _list(
                 "changes",
@@ -349,6 +356,12 @@ DOCUMENTS: tuple[Document, ...] = (
             _TAIL,
             _CONFIDENCE,
             Member("prior", "whether all rests on declared estimates"),
+            _list(
+                "robust",
+                "intervals of the document, `{low, high, origin}` (factors; kWh/GB), in whose case least favourable to "
+                "moving all carbon is; else null",
+                "carbon_factors transmission_kwh_per_gb within_region_kwh_per_gb",
+            ),
             _list(
                 "hours",
                 "metrics at each hour (gCO2eq, USD and seconds per run), and the limits",
@@ -441,8 +454,14 @@ DOCUMENTS: tuple[Document, ...] = (
             _PROVENANCE,
             _list(
                 "expected",
-                "simulated means per run: gCO2eq, USD and seconds; null of a plan that sends everything home",
-                "home best_static best_static_region best_single plan",
+                "simulated means per run: gCO2eq, USD and seconds; null of a plan that sends everything home. "
+                "`least_favourable`: carbon in the case that a robust plan is made for, null of another",
+                "home best_static best_static_region best_single plan least_favourable",
+            ),
+            _list(
+                "robust",
+                "intervals that a robust plan is made for, `{low, high, origin}` (factors; kWh/GB); null of another",
+                "carbon_factors transmission_kwh_per_gb within_region_kwh_per_gb",
             ),
             _list(
                 "observed",

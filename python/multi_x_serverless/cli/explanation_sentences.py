@@ -47,9 +47,10 @@ def change_sentence(explanation: Explanation, change: PlacementChange) -> str:
     broken = [check for check in change.kept.limits if check.is_violated]
     stayed = relative(after / before - 1.0 if before > 0.0 else None)
     limits = "" if not broken else f", and the {_named(broken)} would be broken"
+    forecast = "" if explanation.basis.robust is None else " forecast"
     return (
-        f"{change.hour:02}:00  {moves}. gCO2eq/kWh in the hour before and now: {intensities}. Had it stayed: {stayed} "
-        f"{QUALITIES[objective]}{limits}."
+        f"{change.hour:02}:00  {moves}. gCO2eq/kWh{forecast} in the hour before and now: {intensities}. Had it stayed: "
+        f"{stayed} {QUALITIES[objective]}{limits}."
     )
 
 

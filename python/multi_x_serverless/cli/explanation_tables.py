@@ -25,7 +25,9 @@ from multi_x_serverless.cli.output import (
     write_wrapped,
 )
 from multi_x_serverless.cli.solution_tables import show_provenance, statistic_name
-from multi_x_serverless.report.wording import drawn_from, proof
+from multi_x_serverless.model.robust import LEAST_FAVOURABLE
+from multi_x_serverless.report.explanation import relative_change
+from multi_x_serverless.report.wording import describe_case, drawn_from, proof
 from multi_x_serverless.solving.comparisons import TAIL
 
 if TYPE_CHECKING:
@@ -102,6 +104,10 @@ def _show_plan(explanation: Explanation) -> None:
         write_wrapped(_describe_basis(explanation, scenarios))
     others = "".join(f", then {objective}" for objective in explanation.order[1:])
     level = f", within {percent(explanation.tolerance)} as good as equal" if explanation.tolerance else ""
+    if basis.robust is not None:
+        write_wrapped(
+            f"All carbon here is that {LEAST_FAVOURABLE}, not what is expected: {describe_case(basis.robust)}."
+        )
     write_wrapped(f"Wanted: least {explanation.objective}{others}{level}. Home is {explanation.home}.")
 
 
@@ -126,7 +132,16 @@ def _describe_group(explanation: Explanation, group: HourGroup) -> str:
     versus = "" if change is None else f", {relative(change)} vs home"
     hours = "Hour" if len(group.hours) == 1 else "Hours"
     amount = f"{quantity(objective, group.mean(objective))} {quality(objective)}".rstrip()
-    return f"{hours} {hour_ranges(group.numbers)} UTC: {amount} per run{versus}; {_proof(explanation, group)}."
+    is_cautious = explanation.basis.robust is not None and objective == "carbon"
+    case = " in the least favourable case" if is_cautious else ""
+    sentence = (
+        f"{hours} {hour_ranges(group.numbers)} UTC: {amount} per run{case}{versus}; {_proof(explanation, group)}."
+    )
+    if group.expected is None:
+        return sentence
+    expected, home = group.expected.carbon_gco2eq, group.expected.home_carbon_gco2eq
+    against_home = relative(relative_change(home, expected))
+    return f"{sentence} Expected: {quantity('carbon', expected)} CO2eq per run, {against_home} vs home."
 
 
 def _proof(explanation: Explanation, group: HourGroup) -> str:

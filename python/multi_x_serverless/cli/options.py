@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -19,6 +20,19 @@ transmission_option = click.option(
     "pays least.  [default: best]",
 )
 """``--transmission``: the argument is `None` where it is not given."""
+
+
+def read_interval(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[float, float] | None:
+    """Callback of an option ``LOW,HIGH``: its two numbers; what they may be is for whoever uses them to say."""
+    if value is None:
+        return None
+    try:
+        low, high = map(float, value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"'{value}' is not two numbers with a comma between them, LOW,HIGH.") from None
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise click.BadParameter(f"'{value}' is not an interval between two finite numbers.")
+    return low, high
 
 
 def workflow_argument(

@@ -12,6 +12,7 @@ from multi_x_serverless.errors import UsageError
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.solve import TradeOffs
+    from multi_x_serverless.model.robust import RobustCase
     from multi_x_serverless.solving.frontier import HourFrontier
     from multi_x_serverless.solving.solution import Solution
 
@@ -26,12 +27,14 @@ class SolvedFile:
         workflow: Its workflow's id.
         nodes: The names of its nodes in document order.
         frontier: Of the hour for which it was asked.
+        robust: The case least favourable to moving, if the document asks for it.
     """
 
     workflow: str
     nodes: tuple[str, ...]
     solution: Solution
     frontier: HourFrontier | None
+    robust: RobustCase | None
 
 
 def read_document(path: Path) -> bytes:
@@ -102,8 +105,10 @@ def solve_file(
         InvalidProblemError: The document is refused; the error names the field.
     """
     from multi_x_serverless.solving.engine import LoadedProblem
+    from multi_x_serverless.solving.robust_problem import read_robust_case
 
-    problem = LoadedProblem(read_document(path))
+    document = read_document(path)
+    problem = LoadedProblem(document)
     solution = problem.solve(
         solver or "fine-grained", threads=threads, deadline_s=deadline_s, seed=seed, frontier=frontier
     )
@@ -112,4 +117,4 @@ def solve_file(
         found = problem.frontier_beside(
             solution, trade_offs.hour, tolerance=trade_offs.tolerance, deadline_s=deadline_s, seed=seed
         )
-    return SolvedFile(problem.workflow, tuple(problem.nodes), solution, found)
+    return SolvedFile(problem.workflow, tuple(problem.nodes), solution, found, read_robust_case(document))

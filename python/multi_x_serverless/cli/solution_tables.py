@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from multi_x_serverless.cli.console import open_console
@@ -15,6 +16,7 @@ from multi_x_serverless.cli.output import (
     hour_ranges,
     percent,
     quantity,
+    relative,
     seconds,
     write_table,
     write_text,
@@ -23,11 +25,13 @@ from multi_x_serverless.cli.output import (
     write_wrapped,
 )
 from multi_x_serverless.cli.table_layout import in_one_line
-from multi_x_serverless.report.wording import describe_completeness, drawn_from
+from multi_x_serverless.model.robust import LEAST_FAVOURABLE
+from multi_x_serverless.report.wording import describe_case, describe_completeness, drawn_from
 
 if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
-    from multi_x_serverless.model.plan import Metrics
+    from multi_x_serverless.model.plan import Metrics, Plan
+    from multi_x_serverless.model.robust import CarbonBesideHome, RobustCase
     from multi_x_serverless.solving.comparisons import Statistic
     from multi_x_serverless.solving.frontier import HourFrontier
     from multi_x_serverless.solving.solution import Constraint, HourSolution, Solution
@@ -47,20 +51,46 @@ QUANTITIES = [
 ]
 
 
-def show_solution(settings: Settings, nodes: Sequence[str], solution: Solution) -> None:
+@dataclass(frozen=True)
+class RobustView:
+    """What is to be said of a solution in the case least favourable to moving.
+
+    Attributes:
+        case: The case.
+        plan: The plan, whose metrics are what is expected; `None` of a problem document, of which that is not known.
+        plain: What the plan would be without intervals; `None` with `plan`.
+        name: What the plan is called in tables.
+    """
+
+    case: RobustCase
+    plan: Plan | None = None
+    plain: Plan | None = None
+    name: str = "this plan"
+
+
+def show_solution(
+    settings: Settings, nodes: Sequence[str], solution: Solution, robust: RobustView | None = None
+) -> None:
     """Everything that a person needs to judge a solution.
 
     Args:
         nodes: Names of the nodes, in the order to show them in.
+        robust: If it is of a problem with intervals.
     """
     from multi_x_serverless.solving.frontier import HourFrontier
 
-    _show_candidates(settings, solution)
-    _show_expected(settings, solution)
+    if robust is not None:
+        write_wrapped(f"Carbon is that {LEAST_FAVOURABLE}, not what is expected: {describe_case(robust.case)}.")
+        write_text("")
+    _show_candidates(settings, solution, _in_case(robust))
+    _show_validated(settings, solution, is_robust=robust is not None)
+    if robust is not None and robust.plan is not None and robust.plain is not None:
+        _show_expected(settings, robust.plan, robust.plain, robust.name)
     _show_plan(settings, nodes, solution.hours)
     first = solution.hours[0]
     if first.frontier is not None:
-        show_frontier(settings, HourFrontier(first.hour, first.frontier, first.home_metrics))
+        found = HourFrontier(first.hour, first.frontier, first.home_metrics)
+        show_frontier(settings, found, is_robust=robust is not None)
     _show_certificate(settings, solution)
     show_provenance(settings, "Data that the plan rests on", solution.provenance)
     for warning in solution.warnings:
@@ -100,7 +130,11 @@ def _cells(metrics: Sequence[Metrics], home: Sequence[Metrics]) -> list[str]:
     ]
 
 
-def _show_candidates(settings: Settings, solution: Solution) -> None:
+def _in_case(robust: RobustView | None) -> str:
+    return "" if robust is None else " in the least favourable case"
+
+
+def _show_candidates(settings: Settings, solution: Solution, in_case: str) -> None:
     """All single regions and the plan over the planned hours, as the solver compared them."""
     home = [entry.home_metrics for entry in solution.hours]
     rows = []
@@ -124,7 +158,7 @@ def _show_candidates(settings: Settings, solution: Solution) -> None:
     rows.append([">", "this plan", *_cells([entry.metrics for entry in solution.hours], home)])
     write_table(
         settings,
-        f"Candidates: means per run over {counted(len(solution.hours), 'hour')}, "
+        f"Candidates{in_case}: means per run over {counted(len(solution.hours), 'hour')}, "
         f"in the {solution.scenarios} scenarios that the plan was chosen by",
         [Column(""), Column("region", is_whole=True), *QUANTITIES],
         rows,
@@ -132,25 +166,85 @@ def _show_candidates(settings: Settings, solution: Solution) -> None:
     )
 
 
-def _show_expected(settings: Settings, solution: Solution) -> None:
+def _show_validated(settings: Settings, solution: Solution, *, is_robust: bool) -> None:
+    """The plan and its baselines over fresh scenarios."""
     validations = [entry.validation for entry in solution.hours]
-    home = [entry.home_metrics for entry in validations]
-    static = [entry.best_static_metrics for entry in validations if entry.best_static_metrics is not None]
-    # Where no single region keeps the hard limits, a workflow that is routed by the hour stays home.
-    single = [entry.best_single_metrics or entry.home_metrics for entry in validations]
-    rows = [["home", *_cells(home, home)]]
-    if static:
-        rows.append([f"best single region for all hours ({solution.best_static_region})", *_cells(static, home)])
-    rows.append(["best single region of each hour", *_cells(single, home)])
-    rows.append(["this plan", *_cells([entry.metrics for entry in validations], home)])
-    write_table(
+    kind = "Least favourable case" if is_robust else "Expected"
+    _show_means(
         settings,
-        f"Expected: means per run over {counted(len(solution.hours), 'hour')}, in "
+        f"{kind}: means per run over {counted(len(solution.hours), 'hour')}, in "
         f"{solution.validation_scenarios} fresh scenarios {drawn_from(solution.runs)}",
-        [Column(""), *QUANTITIES],
-        rows,
-        note="" if static else "No single region keeps the hard limits at all hours.",
+        _Means(
+            home=[entry.home_metrics for entry in validations],
+            static=[entry.best_static_metrics for entry in validations if entry.best_static_metrics is not None],
+            static_region=solution.best_static_region,
+            # Where no single region keeps the hard limits, a workflow that is routed by the hour stays home.
+            single=[entry.best_single_metrics or entry.home_metrics for entry in validations],
+            plan=[entry.metrics for entry in validations],
+        ),
     )
+
+
+def _show_expected(settings: Settings, plan: Plan, plain: Plan, name: str) -> None:
+    """What is expected of a robust plan, of its baselines and of the plan without intervals."""
+    home = [entry.home_metrics for entry in plan.hours if entry.home_metrics is not None]
+    cautious = [entry.least_favourable for entry in plain.hours if entry.least_favourable is not None]
+    _show_means(
+        settings,
+        f"Expected: means per run over {counted(len(plan.hours), 'hour')} by the forecasts themselves and the energy "
+        "per byte of --transmission",
+        _Means(
+            home=home,
+            static=[entry.best_static_metrics for entry in plan.hours if entry.best_static_metrics is not None],
+            static_region=plan.best_static_region,
+            single=[entry.best_single_metrics or entry.home_metrics for entry in plan.hours if entry.home_metrics],
+            plan=[entry.metrics for entry in plan.hours if entry.metrics is not None],
+            name=name,
+            plain=[entry.metrics for entry in plain.hours if entry.metrics is not None],
+        ),
+        note=f"{_WITHOUT_ROBUST}: in the least favourable case {_summed(cautious)}",
+    )
+
+
+_WITHOUT_ROBUST = "the plan without --robust"
+
+
+def _summed(hours: Sequence[CarbonBesideHome]) -> str:
+    carbon = sum(entry.carbon_gco2eq for entry in hours) / len(hours)
+    home = sum(entry.home_carbon_gco2eq for entry in hours) / len(hours)
+    return f"{grams(carbon)} CO2eq, {relative(carbon / home - 1.0 if home > 0.0 else None)} vs home"
+
+
+@dataclass(frozen=True)
+class _Means:
+    """Metrics by planned hour of a plan and its baselines.
+
+    Attributes:
+        static: Empty where no region keeps the hard limits at all hours.
+        name: Of the plan.
+        plain: Of the plan without intervals; empty where there is none to compare with.
+    """
+
+    home: Sequence[Metrics]
+    static: Sequence[Metrics]
+    static_region: str | None
+    single: Sequence[Metrics]
+    plan: Sequence[Metrics]
+    name: str = "this plan"
+    plain: Sequence[Metrics] = ()
+
+
+def _show_means(settings: Settings, title: str, means: _Means, note: str = "") -> None:
+    rows = [["home", *_cells(means.home, means.home)]]
+    if means.static:
+        name = f"best single region for all hours ({means.static_region})"
+        rows.append([name, *_cells(means.static, means.home)])
+    rows.append(["best single region of each hour", *_cells(means.single, means.home)])
+    rows.append([means.name, *_cells(means.plan, means.home)])
+    if means.plain:
+        rows.append([_WITHOUT_ROBUST, *_cells(means.plain, means.home)])
+    notes = [] if means.static else ["No single region keeps the hard limits at all hours."]
+    write_table(settings, title, [Column(""), *QUANTITIES], rows, note="\n".join([*notes, *([note] if note else [])]))
 
 
 def _groups(hours: Sequence[HourSolution]) -> list[tuple[list[int], Mapping[str, str]]]:
@@ -176,13 +270,19 @@ def _show_plan(settings: Settings, nodes: Sequence[str], hours: Sequence[HourSol
 
 
 def show_frontier(
-    settings: Settings, found: HourFrontier, *, is_numbered: bool = False, picked: int | None = None
+    settings: Settings,
+    found: HourFrontier,
+    *,
+    is_numbered: bool = False,
+    picked: int | None = None,
+    is_robust: bool = False,
 ) -> None:
     """The trade-offs of an hour.
 
     Args:
         is_numbered: Whether points have the numbers that they are picked by.
         picked: The number of the point that was picked.
+        is_robust: Whether carbon is that in the case least favourable to moving.
     """
     frontier = found.frontier
     rows = []
@@ -206,7 +306,8 @@ def show_frontier(
         notes.append("> picked.")
     write_table(
         settings,
-        f"Pareto frontier of carbon, cost and p95 time, {found.hour:02}:00 UTC, in the planning scenarios",
+        f"Pareto frontier of carbon, cost and p95 time, {found.hour:02}:00 UTC, in the planning scenarios"
+        + (f", {LEAST_FAVOURABLE}" if is_robust else ""),
         [
             Column(""),
             *([Column("point", is_number=True)] if is_numbered else []),

@@ -94,6 +94,7 @@ _KEYS = (
     "solver",
     "home_share",
     "priority_tolerance",
+    "robust",
     "data_regions",
     "package_exclude",
 )
@@ -147,7 +148,7 @@ def load_configuration(path: Path, known_regions: Collection[str]) -> WorkflowCo
             "'allowed_regions' or take it out of 'disallowed_regions'."
         )
     invocations = root.member("estimated_invocations_per_month")
-    solver = root.member("solver")
+    solver, robust = root.member("solver"), root.member("robust")
     environment = root.member("environment_variables")
     return WorkflowConfiguration(
         workflow_name=_workflow_name(root.required("workflow_name")),
@@ -166,6 +167,7 @@ def load_configuration(path: Path, known_regions: Collection[str]) -> WorkflowCo
         priority_tolerance=_share(root.member("priority_tolerance"), 0.0, highest_included=False),
         data_regions=_data_regions(root.member("data_regions"), known_regions),
         package_exclude=_package_exclude(root.member("package_exclude")),
+        robust=robust is not None and robust.truth(),
     )
 
 

@@ -186,6 +186,7 @@ class WorkflowConfiguration:
         estimated_invocations_per_month: Used where a monthly price is shared among runs.
         home_share: Probability that a run goes home although a plan is valid, 0-1.
         priority_tolerance: Plans within this fraction of the best count as equal, 0 <= tolerance < 1.
+        robust: Whether plans are made for the case least favourable to moving.
         data_regions: Function -> region of the data it reads and writes.
         package_exclude: Patterns of files that the package leaves out (`package_patterns`).
     """
@@ -204,6 +205,7 @@ class WorkflowConfiguration:
     priority_tolerance: float = 0.0
     data_regions: Mapping[str, str] = field(default_factory=dict)
     package_exclude: tuple[str, ...] = ()
+    robust: bool = False
 
     @property
     def workflow_id(self) -> str:
@@ -225,6 +227,7 @@ class WorkflowConfiguration:
             "solver": self.solver,
             "home_share": self.home_share,
             "priority_tolerance": self.priority_tolerance,
+            "robust": self.robust,
             "data_regions": dict(self.data_regions),
             "package_exclude": list(self.package_exclude),
         }
@@ -246,8 +249,9 @@ class WorkflowConfiguration:
             home_share=fields.number("home_share"),
             priority_tolerance=fields.number("priority_tolerance"),
             data_regions=fields.mapping("data_regions", as_text),
-            # Records from before this key have none.
+            # Records from before these keys have none.
             package_exclude=fields.texts("package_exclude") if "package_exclude" in fields.values else (),
+            robust=fields.truth("robust") if "robust" in fields.values else False,
         )
 
 

@@ -14,6 +14,7 @@ from multi_x_serverless.errors import InvalidDocumentError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import Fields, as_text
 from multi_x_serverless.model.graph import Graph
+from multi_x_serverless.model.robust import CarbonBesideHome, RobustCase
 
 PLAN_SCHEMA = "multi-x-serverless/plan"
 PLAN_VERSION = 1
@@ -76,7 +77,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Certificate:
-    """How good an hour's placement is known to be.
+    """How good an hour's placement is known to be; of a robust plan, in the case least favourable to moving.
 
     Attributes:
         status: ``optimal`` (proven), ``feasible`` (within `gap`), ``infeasible`` (home, limits cannot be met),
@@ -104,6 +105,7 @@ class HourPlan:
         best_single_region: The best single region of this hour; `None` if none keeps the hard limits.
         best_single_metrics: Everything there, as far as nodes may run there.
         best_static_metrics: Everything in the plan's `best_static_region`, as far as nodes may run there.
+        least_favourable: Carbon in the case that a robust plan is made for; all metrics are what is expected.
     """
 
     hour: int
@@ -114,6 +116,7 @@ class HourPlan:
     best_single_region: str | None
     best_single_metrics: Metrics | None
     best_static_metrics: Metrics | None = None
+    least_favourable: CarbonBesideHome | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ class Plan:
         provenance: Signal -> where its values come from and how old they are.
         observed_runs: Observed runs that the scenarios were drawn from; `None` if no solver was asked.
         best_static_region: The best single region for the whole day; `None` if none keeps the hard limits all day.
+        robust: The case least favourable to moving that its placements are chosen for; `None` if for what is expected.
     """
 
     workflow_id: str
@@ -141,6 +145,7 @@ class Plan:
     hours: tuple[HourPlan, ...]
     observed_runs: int | None = None
     best_static_region: str | None = None
+    robust: RobustCase | None = None
 
     def __post_init__(self) -> None:
         planned = [entry.hour for entry in self.hours]
@@ -192,6 +197,7 @@ class Plan:
                 "provenance": dict(self.provenance),
                 "observed_runs": self.observed_runs,
                 "best_static_region": self.best_static_region,
+                "robust": None if self.robust is None else self.robust.to_members(),
                 "hours": [_hour_members(entry) for entry in self.hours],
             },
         )
@@ -204,6 +210,7 @@ class Plan:
             InvalidDocumentError: The text is no plan; the message names the field.
         """
         fields = documents.read(text, PLAN_SCHEMA, PLAN_VERSION)
+        robust = fields.optional_section("robust")
         return cls(
             workflow_id=fields.text("workflow_id"),
             version=fields.integer("plan_version"),
@@ -216,6 +223,7 @@ class Plan:
             # Plans of before these were kept do without.
             observed_runs=fields.optional_integer("observed_runs"),
             best_static_region=fields.optional_text("best_static_region"),
+            robust=None if robust is None else RobustCase.from_fields(robust),
         )
 
 
@@ -263,6 +271,7 @@ def _hour_members(entry: HourPlan) -> dict[str, Any]:
         "best_single_region": entry.best_single_region,
         "best_single_metrics": metrics(entry.best_single_metrics),
         "best_static_metrics": metrics(entry.best_static_metrics),
+        "least_favourable": None if entry.least_favourable is None else entry.least_favourable.to_members(),
     }
 
 
@@ -271,7 +280,7 @@ def _hour_from(fields: Fields) -> HourPlan:
         section = fields.optional_section(name)
         return None if section is None else Metrics.from_fields(section)
 
-    certificate = fields.section("certificate")
+    certificate, least_favourable = fields.section("certificate"), fields.optional_section("least_favourable")
     status = certificate.text("status")
     objective = certificate.text("objective")
     if status not in ("optimal", "feasible", "infeasible", "timed_out", "declared"):
@@ -293,4 +302,5 @@ def _hour_from(fields: Fields) -> HourPlan:
         best_single_region=fields.optional_text("best_single_region"),
         best_single_metrics=metrics("best_single_metrics"),
         best_static_metrics=metrics("best_static_metrics"),
+        least_favourable=None if least_favourable is None else CarbonBesideHome.from_fields(least_favourable),
     )

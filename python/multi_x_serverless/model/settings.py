@@ -85,6 +85,13 @@ class Setting:
                 return name
         raise self.error(f"is '{value}'{suggestion(value, names)}, expected one of {', '.join(names)}.")
 
+    def truth(self) -> bool:
+        """True or false."""
+        value = self.value
+        if not isinstance(value, bool):
+            raise self.error(f"is {self.shown()}, expected true or false.")
+        return value
+
     def integer(self, lowest: int, highest: int | None = None, unit: str = "") -> int:
         """A whole number within limits."""
         expected = f"a whole number from {lowest}" + ("" if highest is None else f" to {highest}") + unit

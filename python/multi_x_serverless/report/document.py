@@ -57,6 +57,7 @@ def _hour(entry: ExplainedHour) -> dict[str, Any]:
         "placement": dict(entry.chosen.placement),
         "metrics": entry.chosen.metrics.to_members(),
         "home_metrics": entry.chosen.home_metrics.to_members(),
+        "expected": None if entry.expected is None else entry.expected.to_members(),
         "best": _optimum(entry.best),
         "gap": entry.gap,
         "limits": [_limit(limit) for limit in entry.limits],

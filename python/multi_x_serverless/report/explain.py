@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
+from multi_x_serverless.adaptation.other_placements import with_expectations
+from multi_x_serverless.adaptation.robustness import with_configured_robustness
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, build_workflow_problem
 from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.ports import Cloud
@@ -18,6 +21,7 @@ from multi_x_serverless.report.placements import explain_placements
 from multi_x_serverless.report.relaxations import SOLVER
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import SolveSettings
+from multi_x_serverless.solving.robust import as_settings, preset_within
 from multi_x_serverless.solving.solution import plan_from_solution
 
 
@@ -55,6 +59,8 @@ def explain_workflow(
             "of today would be."
         )
     settings = SolveSettings(hours=tuple(entry.hour for entry in plan.hours))
+    if plan.robust is not None:
+        settings = replace(settings, robust=as_settings(plan.robust), transmission=preset_within(plan.robust))
     problem = build_workflow_problem(cloud, record, settings)
     return explain_placements(
         problem.document, plan, role=role, origin="rebuilt", hour=hour, node=node, warnings=problem.warnings
@@ -70,10 +76,15 @@ def explain_anew(cloud: Cloud, workflow_id: str, *, hour: int | None = None, nod
         UsageError: The workflow has no such node.
     """
     record: WorkflowRecord = deployed_workflow(cloud, workflow_id)
-    problem = build_workflow_problem(cloud, record, SolveSettings())
+    settings = with_configured_robustness(SolveSettings(), record.configuration)
+    problem = build_workflow_problem(cloud, record, settings)
     solution = LoadedProblem(problem.document).solve(record.configuration.solver)
     now = cloud.now()
-    plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
+    plan = with_expectations(
+        plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S),
+        problem.document,
+        settings.transmission,
+    )
     return explain_placements(
         problem.document, plan, role="anew", origin="anew", hour=hour, node=node, warnings=problem.warnings
     )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from multi_x_serverless.model.plan import Objective
+from multi_x_serverless.model.robust import CarbonBesideHome, RobustCase
 from multi_x_serverless.solving.simulation import LimitCheck, SimulatedHour
 from multi_x_serverless.solving.solution import Status
 
@@ -130,6 +131,8 @@ class ExplainedHour:
         objective: What is minimised first.
         chosen: The plan's placement, its metrics and how it stands to the limits.
         best: The best of the hour, solved for this explanation.
+        expected: Carbon that is expected of a robust plan, while all else is of the case that it is made for; `None` of
+            another plan, and where it is not known.
         nodes: In the order of the problem.
     """
 
@@ -140,6 +143,7 @@ class ExplainedHour:
     best: Optimum
     limits: tuple[LimitStanding, ...]
     nodes: tuple[PlacedNode, ...]
+    expected: CarbonBesideHome | None = None
 
     @property
     def gap(self) -> float:
@@ -213,6 +217,7 @@ class Basis:
         confidence: Of the percentile's upper bound, as a fraction.
         runs: Observed runs that the scenarios were drawn from.
         provenance: Signal -> where its values come from and how old they are.
+        robust: The case least favourable to moving, in which all carbon is, if the problem document asks for it.
     """
 
     origin: ProblemOrigin
@@ -222,6 +227,7 @@ class Basis:
     confidence: float
     runs: int
     provenance: Mapping[str, str]
+    robust: RobustCase | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from multi_x_serverless.model.plan import Objective
+from multi_x_serverless.model.robust import CarbonBesideHome
 from multi_x_serverless.report.explanation import (
     Alternative,
     ExplainedHour,
@@ -63,6 +64,17 @@ class HourGroup:
     def mean(self, objective: Objective) -> float:
         """Mean of an objective over the hours, in its unit."""
         return sum(entry.chosen.metrics.of(objective).mean for entry in self.hours) / len(self.hours)
+
+    @property
+    def expected(self) -> CarbonBesideHome | None:
+        """Mean carbon over the hours that is expected of a robust plan, gCO2eq per run; `None` of another plan."""
+        found = [entry.expected for entry in self.hours if entry.expected is not None]
+        if len(found) < len(self.hours):
+            return None
+        return CarbonBesideHome(
+            sum(entry.carbon_gco2eq for entry in found) / len(found),
+            sum(entry.home_carbon_gco2eq for entry in found) / len(found),
+        )
 
     @property
     def change_from_home(self) -> Mapping[Objective, float | None]:

@@ -7,13 +7,14 @@ with and without each limit. The metrics of alternatives are evaluated one by on
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from multi_x_serverless.errors import UsageError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import Fields, as_number, as_text
 from multi_x_serverless.model.plan import HourPlan, Objective, Plan
+from multi_x_serverless.model.robust import CarbonBesideHome
 from multi_x_serverless.report.explanation import (
     Basis,
     ExplainedHour,
@@ -30,6 +31,7 @@ from multi_x_serverless.report.explanation import (
 from multi_x_serverless.report.relaxations import SolvedHours, optimum, solve_with_and_without_limits
 from multi_x_serverless.report.verdicts import by_harm, judge
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
+from multi_x_serverless.solving.robust_problem import read_robust_case
 from multi_x_serverless.solving.simulation import METRICS, SimulatedHour, Simulator
 
 DEADLINE_S = 10.0
@@ -94,7 +96,7 @@ def explain_placements(
     solved = solve_with_and_without_limits(problem, hours, deadline_s=deadline_s)
     of = _Problem(simulator, _read_frame(problem), solved)
     nodes = simulator.problem.nodes if node is None else [node]
-    explained = tuple(_explain_hour(of, entry, nodes) for entry in entries)
+    explained = tuple(replace(_explain_hour(of, entry, nodes), expected=_expected(plan, entry)) for entry in entries)
     settings = simulator.frame
     return Explanation(
         workflow_id=plan.workflow_id,
@@ -108,6 +110,7 @@ def explain_placements(
             confidence=settings.confidence,
             runs=solved.solution.runs,
             provenance=of.frame.provenance,
+            robust=read_robust_case(problem),
         ),
         order=of.frame.order,
         tolerance=of.frame.tolerance,
@@ -128,6 +131,13 @@ def _node_meant(name: str, plan: Plan) -> str:
     if not of_function:
         raise UsageError(f"the plan has no node '{name}'; there are {', '.join(nodes)}.")
     return of_function[0]
+
+
+def _expected(plan: Plan, entry: HourPlan) -> CarbonBesideHome | None:
+    """What a robust plan says of itself besides the case that it is made for."""
+    if plan.robust is None or entry.metrics is None or entry.home_metrics is None:
+        return None
+    return CarbonBesideHome(entry.metrics.carbon.mean, entry.home_metrics.carbon.mean)
 
 
 def _named(plan: Plan, role: PlanRole) -> ExplainedPlan:

@@ -14,6 +14,7 @@ from multi_x_serverless.report.wording import (
     compared_span,
     compared_with,
     counted,
+    describe_least_favourable,
     dollars,
     dollars_per_million,
     drawn_from,
@@ -85,6 +86,8 @@ def expected_parts(report: SavingsReport, change: Change = relative) -> Sequence
             "Of a single region for all hours nothing is expected: none keeps the hard limits all day, or the plan is "
             "of an older version."
         )
+    if expected.least_favourable is not None:
+        notes.append(describe_least_favourable(plan.robust, expected.least_favourable))
     return (
         Table(
             f"Expected of plan {plan.version}: mean per run over the day{scenarios}",

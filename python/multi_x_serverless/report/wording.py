@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING
 
+from multi_x_serverless.model.robust import LEAST_FAVOURABLE
 from multi_x_serverless.model.units import DAY_S, SECONDS_PER_HOUR
+
+if TYPE_CHECKING:
+    from multi_x_serverless.model.robust import CarbonBesideHome, RobustCase
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
@@ -223,3 +228,30 @@ def describe_completeness(epsilon: float | None, *, is_complete: bool, has_point
         return "Time was up: nothing is known about what is missing."
     matched = f"Every placement is matched, within {percent(epsilon)} in each of the three, by one of these."
     return matched if is_complete else f"Time was up. {matched}"
+
+
+def describe_case(case: RobustCase) -> str:
+    """What is taken in the case least favourable to moving."""
+    parts = []
+    if case.carbon_factors is not None:
+        parts += [
+            f"home's grid at {case.carbon_factors.low:.3g} times its forecast",
+            f"every other grid at {case.carbon_factors.high:.3g} times its own",
+        ]
+    if case.transmission_kwh_per_gb is not None:
+        parts.append(
+            f"bytes between regions at {case.transmission_kwh_per_gb.high:.3g} kWh/GB and within one at "
+            f"{case.within_region_kwh_per_gb:.3g}"
+        )
+    return ", ".join(parts)
+
+
+def describe_least_favourable(case: RobustCase | None, found: CarbonBesideHome) -> str:
+    """What a robust plan emits in the case that it is made for."""
+    home = found.home_carbon_gco2eq
+    change = relative(found.carbon_gco2eq / home - 1.0 if home > 0.0 else None)
+    what = "" if case is None else f" ({describe_case(case)})"
+    return (
+        f"Planned robustly: {LEAST_FAVOURABLE}{what} this plan emits {grams(found.carbon_gco2eq)} CO2eq per run, "
+        f"{change} vs home in the same case."
+    )

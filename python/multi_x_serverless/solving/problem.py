@@ -19,9 +19,10 @@ from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.signals import CarbonSignal, PerformanceSignal, PriceSignal
 from multi_x_serverless.solving import model_constants as constants
-from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
+from multi_x_serverless.solving.model_constants import TransmissionPreset
 from multi_x_serverless.solving.observations import observations
 from multi_x_serverless.solving.provenance import provenance
+from multi_x_serverless.solving.robust import RobustSettings, interval_members, robust_case
 
 PROBLEM_SCHEMA = "multi-x-serverless/problem"
 PROBLEM_VERSION = 1
@@ -48,6 +49,7 @@ class SolveSettings:
         validation_scenarios: Fresh scenarios to check the chosen plan with.
         deadline_s: After this the solver returns its best plan with the gap that is left, in seconds.
         transmission: Energy per byte, ``best`` or ``worst`` of what is published.
+        robust: Plan for the case least favourable to moving within these intervals; `None`: for what is expected.
     """
 
     hours: tuple[int, ...] = field(default_factory=lambda: tuple(range(24)))
@@ -56,6 +58,7 @@ class SolveSettings:
     validation_scenarios: int = 4000
     deadline_s: float = 60.0
     transmission: TransmissionPreset = "best"
+    robust: RobustSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ def build_problem(
 
     Raises:
         NotEnoughDataError: No usable run, or a region without a signal.
+        UsageError: The interval of the energy of moved bytes does not hold what is expected of it.
     """
     usable = tuple(run for run in runs if run.status == "complete" and workflow.is_of_graph(run))
     if not usable:
@@ -97,18 +101,23 @@ def build_problem(
     home = workflow.configuration.home_region
     regions = regions_of(workflow)
     _require_signals(regions, signals)
-    transmission = TRANSMISSION_PRESETS[settings.transmission]
+    carbon = [signals.carbon[region] for region in regions]
+    case = (
+        None if settings.robust is None else robust_case(settings.robust, carbon[0], carbon[1:], settings.transmission)
+    )
+    intensity_interval, transmission = interval_members(case, settings.transmission)
     round_trips = _round_trips(regions, signals)
     document: dict[str, Any] = {
         "schema": PROBLEM_SCHEMA,
         "version": PROBLEM_VERSION,
         "workflow": workflow.configuration.workflow_id,
         "provenance": provenance(
-            [signals.carbon[region] for region in regions],
+            carbon,
             [signals.prices[region] for region in regions],
             [signals.performance[region] for region in regions],
             usable,
             settings.transmission,
+            case,
         ),
         "regions": list(regions),
         "home": home,
@@ -122,7 +131,7 @@ def build_problem(
         "intensity_gco2e_per_kwh": {
             region: list(signals.carbon[region].intensity_gco2eq_per_kwh) for region in regions
         },
-        "intensity_interval": None,
+        "intensity_interval": intensity_interval,
         "outside_intensity_gco2e_per_kwh": constants.OUTSIDE_INTENSITY_GCO2EQ_PER_KWH,
         "power": {
             "vcpu_min_kw": constants.VCPU_MINIMUM_KW,
@@ -133,11 +142,7 @@ def build_problem(
             "pue": {},
             "cpu_utilization_default": constants.CPU_UTILIZATION_DEFAULT,
         },
-        "transmission": {
-            "inter_region_kwh_per_gb": transmission.inter_region_kwh_per_gb,
-            "intra_region_kwh_per_gb": transmission.intra_region_kwh_per_gb,
-            "interval": None,
-        },
+        "transmission": transmission,
         "prices": {region: _prices(region, regions, signals.prices[region]) for region in regions},
         "latency": {
             "round_trip_s": round_trips,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
+from multi_x_serverless.model.robust import RobustCase
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
 from multi_x_serverless.model.signals import CarbonSignal, PerformanceSignal, PriceSignal, known_at
 from multi_x_serverless.solving.model_constants import TransmissionPreset
+from multi_x_serverless.solving.robust import CARBON_SUBJECT, TRANSMISSION_SUBJECT
 
 
 def provenance(
@@ -16,11 +18,14 @@ def provenance(
     performance: Sequence[PerformanceSignal],
     runs: Sequence[ObservedRun],
     preset: TransmissionPreset,
+    case: RobustCase | None = None,
 ) -> dict[str, str]:
     """Subject -> what is known of it and what is assumed, for the same regions in the same order; runs oldest first.
 
-    Sources and vintages, and apart from them, where there is something to say, what was assumed, with its regions.
+    Sources and vintages, and apart from them, where there is something to say, what was assumed, with its regions; of a
+    robust plan also where its intervals come from.
     """
+    carbon_factors, moved = (None, None) if case is None else (case.carbon_factors, case.transmission_kwh_per_gb)
     subjects = {
         "carbon": _origin(carbon),
         "carbon_method": _by_region({signal.region: signal.method for signal in carbon}),
@@ -31,6 +36,7 @@ def provenance(
             if signal.is_estimated and len(set(signal.intensity_gco2eq_per_kwh)) == 1
         ),
         "carbon_forecast_error": _forecast_error(carbon),
+        CARBON_SUBJECT: "" if carbon_factors is None else carbon_factors.origin,
         "prices": _origin(prices),
         "prices_of_another_region": _assumed_prices(prices),
         "latency": _origin_of_round_trips(performance),
@@ -40,6 +46,7 @@ def provenance(
         f"{_time(runs[-1].started_at)} UTC",
         "energy": "modelled from time, memory and CPU use; no meter was read",
         "transmission": f"preset '{preset}'",
+        TRANSMISSION_SUBJECT: "" if moved is None else moved.origin,
     }
     return {subject: text for subject, text in subjects.items() if text}
 

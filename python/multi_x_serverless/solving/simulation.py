@@ -16,10 +16,12 @@ from multi_x_serverless.errors import InvalidPlacementError, InvalidProblemError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import Fields
 from multi_x_serverless.model.plan import Metric, Metrics, Objective, Placement
+from multi_x_serverless.model.robust import RobustCase
 from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.solving.comparisons import TAIL, Comparison, statistic_of, tightest
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
+from multi_x_serverless.solving.robust_problem import read_robust_case
 from multi_x_serverless.solving.solution import SOLUTION_SCHEMA, read_solution
 
 ALL_HOME = "all-home"
@@ -115,6 +117,7 @@ class Simulation:
         tail: The percentile of hard limits, as a fraction.
         confidence: Of the percentile's upper bound, as a fraction.
         is_prior: Whether the metrics rest on declared estimates only.
+        robust: The case least favourable to moving, in which all carbon is, if the document asks for it.
     """
 
     workflow: str
@@ -124,6 +127,7 @@ class Simulation:
     confidence: float
     is_prior: bool
     hours: tuple[SimulatedHour, ...]
+    robust: RobustCase | None = None
 
     @property
     def breaks_a_hard_limit(self) -> bool:
@@ -139,6 +143,7 @@ class Simulation:
             "tail": self.tail,
             "confidence": self.confidence,
             "prior": self.is_prior,
+            "robust": None if self.robust is None else self.robust.to_members(),
             "hours": [
                 {
                     "hour": entry.hour,
@@ -203,6 +208,7 @@ def simulate(problem: bytes, placement: str | bytes, *, hour: int | None = None)
         confidence=frame.confidence,
         is_prior=frame.is_prior,
         hours=tuple(simulator.at(by_hour[entry], entry) for entry in hours),
+        robust=read_robust_case(problem),
     )
 
 

@@ -34,6 +34,7 @@ def edited(directory: Path, deployed: str, now: str) -> tuple[str, ...]:
         ),
         (LIMITED.replace(", ca-central-1", ""), ("regions_and_providers.allowed_regions",)),
         (LIMITED + "solver: heuristic\nhome_share: 0.2\n", ("solver", "home_share")),
+        (LIMITED + "robust: true\n", ("robust",)),
         (LIMITED + "environment_variables: [{key: TABLE, value: people}]\n", ("environment_variables",)),
         (LIMITED.replace("0.0.1", "0.0.2") + "solver: heuristic\n", ()),
         (LIMITED + "sover: heuristic\n", ()),

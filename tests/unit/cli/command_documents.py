@@ -92,6 +92,7 @@ def _loop(call: _Caller, directory: Path) -> None:
     call("data_sync")
     call("data_collect", "all")
     problem = str(directory / "problem.json")
+    call("solve", WORKFLOW_ID, "--robust", "--dry-run")
     call("solve", WORKFLOW_ID, "--frontier", "10", "--dump-problem", problem)
     call("explain", WORKFLOW_ID)
     call("simulate", problem, "--placement", "all-home")

@@ -70,6 +70,7 @@ home_share: 0.2
 priority_tolerance: 0.05
 data_regions: {greet: us-east-1}
 package_exclude: ["*.jsonl", data/]
+robust: true
 """
 
 
@@ -125,6 +126,7 @@ def test_complete_configuration_is_read(tmp_path: Path) -> None:
         priority_tolerance=0.05,
         data_regions={"greet": "us-east-1"},
         package_exclude=("*.jsonl", "data/"),
+        robust=True,
     )
 
 
@@ -135,6 +137,7 @@ def test_defaults_of_a_small_configuration(tmp_path: Path) -> None:
     assert configuration.home_share == 0.1
     assert configuration.priority_tolerance == 0.0
     assert configuration.solver == "fine-grained"
+    assert configuration.robust is False
     assert configuration.regions.resolve(REGIONS) == tuple(sorted(REGIONS))
 
 
@@ -169,6 +172,8 @@ MISTAKES = [
     ("workflow_name: again", 4, "the key 'workflow_name' is given twice, first on line 1"),
     ("a: [1", 5, "is not valid YAML"),
     ("home_share: yes", 4, "'home_share' is yes, expected a number from 0 to 1"),
+    ("robust: 0.8", 4, "'robust' is 0.8, expected true or false"),
+    ("robust: 'true'", 4, "the text 'true', expected true or false"),
     ("home_share: '0.1'", 4, "the text '0.1', expected a number"),
     ("home_share: 10", 4, "is 10, expected a number from 0 to 1; 0.1 is 10 %"),
     ("priority_tolerance: 1", 4, "from 0 to below 1"),

@@ -104,6 +104,12 @@ def changed(path: list[str | int], value: object) -> str:
     return json.dumps(document)
 
 
+def test_records_of_before_robust_planning_have_none() -> None:
+    document = json.loads(RECORD.to_document())
+    del document["configuration"]["robust"]
+    assert WorkflowRecord.from_document(json.dumps(document)) == RECORD
+
+
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
@@ -111,6 +117,7 @@ def changed(path: list[str | int], value: object) -> str:
         (["package_format"], "tar", "field package_format"),
         (["resources", 1, "kind"], "queue", r"field resources\[1\].kind: is 'queue'"),
         (["configuration", "solver"], "best", "field configuration.solver"),
+        (["configuration", "robust"], "yes", "field configuration.robust: is 'yes', expected true or false"),
         (["configuration", "constraints", "priority_order"], ["cost"], "priority_order"),
         (["functions", 0, "provider", "architecture"], "mips", r"field functions\[0\].provider.architecture"),
         (["graph", "edges", 0, "target"], 0, "not in topological order"),

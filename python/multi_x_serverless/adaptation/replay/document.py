@@ -27,7 +27,7 @@ class Changes:
 
     Attributes:
         regions: The only ones that are left, and home.
-        transmission: Energy per byte.
+        transmission: Energy per byte, without an interval around it.
         seed: Of scenarios and heuristic.
         deadline_s: Seconds of a solve.
     """
@@ -51,19 +51,13 @@ def changed(document: bytes, changes: Changes) -> bytes:
         preset = TRANSMISSION_PRESETS[changes.transmission]
         problem["transmission"]["inter_region_kwh_per_gb"] = preset.inter_region_kwh_per_gb
         problem["transmission"]["intra_region_kwh_per_gb"] = preset.intra_region_kwh_per_gb
+        problem["transmission"]["interval"] = None
         problem.setdefault("provenance", {})["transmission"] = f"preset '{changes.transmission}'"
     settings = problem.setdefault("settings", {})
     if changes.seed is not None:
         settings["seed"] = changes.seed
     if changes.deadline_s is not None:
         settings["deadline_s"] = changes.deadline_s
-    return orjson.dumps(problem)
-
-
-def without_interval(document: bytes) -> bytes:
-    """The document without an interval around its intensities: what came true has none."""
-    problem: dict[str, Any] = orjson.loads(document)
-    problem["intensity_interval"] = None
     return orjson.dumps(problem)
 
 
@@ -155,12 +149,6 @@ def read_priorities(document: bytes) -> Priorities:
         tolerance=constraints.optional_number("priority_tolerance") or 0.0,
         tail=settings.number("tail") if "tail" in settings.values else DEFAULT_TAIL,
     )
-
-
-def has_interval(document: bytes) -> bool:
-    """Whether the problem takes intensities in the case least favourable to moving."""
-    fields = documents.read(document, PROBLEM_SCHEMA, PROBLEM_VERSION)
-    return fields.optional_section("intensity_interval") is not None
 
 
 def _section(fields: Fields, name: str) -> Fields:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from multi_x_serverless.adaptation.replay.document import has_interval, read_priorities, without_interval
+from multi_x_serverless.adaptation.replay.document import read_priorities
 from multi_x_serverless.adaptation.replay.limits import LimitBook
 from multi_x_serverless.adaptation.replay.metrics import PlacementBook
 from multi_x_serverless.adaptation.replay.overhead import read_overhead_model
@@ -28,6 +28,7 @@ from multi_x_serverless.errors import UsageError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import as_text
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
+from multi_x_serverless.solving.robust_problem import read_robust_case, without_intervals
 from multi_x_serverless.solving.simulation import Simulator
 from multi_x_serverless.solving.solution import few_runs_warning
 
@@ -96,7 +97,7 @@ def replay(
     planned = Simulator(document)
     reading_cpu_s = cpu_clock() - started
     # What came true has no interval around it; without one in the document both are the same.
-    actual = Simulator(without_interval(document)) if has_interval(document) else planned
+    actual = planned if read_robust_case(document) is None else Simulator(without_intervals(document))
     priorities = read_priorities(document)
     book = PlacementBook(actual)
     limits = LimitBook(actual, intensities, book)

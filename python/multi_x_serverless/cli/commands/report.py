@@ -88,6 +88,7 @@ def _show(settings: Settings, report: SavingsReport) -> None:
                 "warnings": list(report.warnings),
                 "provenance": dict(report.plan.provenance),
                 "expected": None if report.expected is None else asdict(report.expected),
+                "robust": None if report.plan.robust is None else report.plan.robust.to_members(),
                 "observed": asdict(report.observed),
                 "spending": asdict(report.spending),
                 "net": asdict(report.net),

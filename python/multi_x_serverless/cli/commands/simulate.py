@@ -81,7 +81,7 @@ def _show(settings: Settings, outcome: Simulation) -> None:
             Column(sure, is_number=True),
         ],
         _gathered(metric_rows),
-        note="no runs were observed: all of this rests on declared estimates" if outcome.is_prior else "",
+        note="; ".join(_notes(outcome)),
     )
     limit_rows = [
         (entry.hour, _limit_cells(entry.limits[position]))
@@ -104,6 +104,16 @@ def _show(settings: Settings, outcome: Simulation) -> None:
             ],
             _gathered(limit_rows),
         )
+
+
+def _notes(outcome: Simulation) -> list[str]:
+    from multi_x_serverless.model.robust import LEAST_FAVOURABLE
+    from multi_x_serverless.report.wording import describe_case
+
+    notes = ["no runs were observed: all of this rests on declared estimates"] if outcome.is_prior else []
+    if outcome.robust is not None:
+        notes.append(f"carbon is that {LEAST_FAVOURABLE}, not what is expected: {describe_case(outcome.robust)}")
+    return notes
 
 
 def _gathered(rows: list[tuple[int, list[str]]]) -> list[list[str]]:

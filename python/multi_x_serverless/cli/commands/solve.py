@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from multi_x_serverless.cli.edited_configuration import warn_of_edited_configuration
-from multi_x_serverless.cli.options import transmission_option, workflow_argument
+from multi_x_serverless.cli.options import read_interval, transmission_option, workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text, write_warning, write_wrapped
 from multi_x_serverless.cli.problem_file import require_directory, solve_file, write_document
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import PROGRAM, Settings, pass_settings
-from multi_x_serverless.cli.solution_tables import show_frontier, show_solution
+from multi_x_serverless.cli.solution_tables import RobustView, show_frontier, show_solution
 from multi_x_serverless.errors import EXIT_INFEASIBLE, EXIT_OK
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.solve import TradeOffs
     from multi_x_serverless.model.plan import Plan
     from multi_x_serverless.solving.frontier import HourFrontier
+    from multi_x_serverless.solving.robust import RobustSettings
     from multi_x_serverless.solving.solution import Solution
 
 
@@ -47,6 +48,29 @@ if TYPE_CHECKING:
     help="Seed of the scenarios.  [default: 0; with --problem the document's]",
 )
 @transmission_option
+@click.option(
+    "--robust/--no-robust",
+    "is_robust",
+    default=None,
+    help="Plan for the case least favourable to moving: home's grid at the low end of an interval around its forecast, "
+    "every other grid at the high end (the same factor for all of them), bytes between regions at the dearest that is "
+    "published. The interval is as wide as two mean errors of the forecasts.  [default: the configuration's]",
+)
+@click.option(
+    "--carbon-interval",
+    callback=read_interval,
+    metavar="LOW,HIGH",
+    help="The interval itself, as factors on the forecasts: 0.8,1.25 takes home at 0.8 times its forecast and every "
+    "other grid at 1.25 times; 1,1 takes them as they are. Implies --robust.",
+)
+@click.option(
+    "--transmission-interval",
+    callback=read_interval,
+    metavar="LOW,HIGH",
+    help="The interval of the energy of bytes between regions, in kWh/GB, around that of --transmission. Planned is "
+    "with its high end, and within a region what goes with it between the presets of --transmission. Implies "
+    "--robust.  [default: 0.001,0.005]",
+)
 @click.option(
     "--deadline",
     type=click.FloatRange(min=0.01),
@@ -101,6 +125,9 @@ def command(
     solver: str | None,
     seed: int | None,
     transmission: str | None,
+    is_robust: bool | None,
+    carbon_interval: tuple[float, float] | None,
+    transmission_interval: tuple[float, float] | None,
     deadline: float | None,
     threads: int | None,
     frontier_percent: float | None,
@@ -116,6 +143,9 @@ def command(
     Uses the history of runs (data_sync) and the signals (data_collect). Exit code 4 when at no hour any placement
     meets the hard limits; the workflow then stays where it is.
 
+    With --robust, figures of carbon are of the case least favourable to moving, and what is expected is shown beside
+    them; a plan that leaves home all the same emits less than home wherever in the intervals the grids are.
+
     With --pareto, also shows which trade-offs there are; --pick stages one of them, the same placement at all hours.
 
     With --problem, solves a problem document (see --dump-problem) instead; nothing is read from or staged in a cloud.
@@ -124,6 +154,7 @@ def command(
         require_directory(file)
     frontier = None if frontier_percent is None else frontier_percent / 100.0
     trade_offs = _trade_offs(frontier, hour, pick, is_pareto=is_pareto)
+    robust = _robust(carbon_interval, transmission_interval, is_robust=is_robust)
     if trade_offs is not None:
         frontier = None  # that of one hour takes its place
     if problem_file is not None:
@@ -131,6 +162,11 @@ def command(
             raise click.UsageError(
                 "--problem holds all there is to solve: WORKFLOW_ID, --transmission, --dry-run and --dump-problem "
                 "do not go with it."
+            )
+        if robust is not None or is_robust is not None:
+            raise click.UsageError(
+                "--problem holds all there is to solve, intervals too: --robust, --no-robust, --carbon-interval and "
+                "--transmission-interval do not go with it."
             )
         if pick is not None:
             raise click.UsageError("--pick stages a plan of a workflow; a problem document has none.")
@@ -145,7 +181,14 @@ def command(
         )
         return _answer(
             settings,
-            _Answer(solved.workflow, solved.nodes, solved.solution, solved.frontier, is_problem_file=True),
+            _Answer(
+                solved.workflow,
+                solved.nodes,
+                solved.solution,
+                solved.frontier,
+                is_problem_file=True,
+                robust=None if solved.robust is None else RobustView(solved.robust),
+            ),
             solution_file,
         )
     if workflow_id is None:
@@ -164,7 +207,9 @@ def command(
                     seed=0 if seed is None else seed,
                     deadline_s=60.0 if deadline is None else deadline,
                     transmission="worst" if transmission == "worst" else "best",
+                    robust=robust,
                 ),
+                is_robust=is_robust,
                 stage=not dry_run,
                 threads=threads,
                 frontier=frontier,
@@ -181,8 +226,33 @@ def command(
         picked=pick,
         in_force=outcome.in_force,
         warnings=outcome.warnings,
+        robust=None
+        if outcome.plan.robust is None
+        else RobustView(
+            outcome.plan.robust,
+            outcome.plan,
+            outcome.plain,
+            "this plan" if pick is None else f"point {pick}, at all hours",
+        ),
     )
     return _answer(settings, answer, solution_file)
+
+
+def _robust(
+    carbon: tuple[float, float] | None, transmission: tuple[float, float] | None, *, is_robust: bool | None
+) -> RobustSettings | None:
+    """The intervals that are named; `None` if none is."""
+    if carbon is None and transmission is None:
+        return None
+    if is_robust is False:
+        raise click.UsageError("--no-robust plans without intervals: none can be named with it.")
+    from multi_x_serverless.model.robust import Interval
+    from multi_x_serverless.solving.robust import RobustSettings
+
+    return RobustSettings(
+        carbon_factors=None if carbon is None else Interval(*carbon),
+        transmission_kwh_per_gb=None if transmission is None else Interval(*transmission),
+    )
 
 
 def _trade_offs(tolerance: float | None, hour: int | None, pick: int | None, *, is_pareto: bool) -> TradeOffs | None:
@@ -207,6 +277,7 @@ class _Answer:
         is_problem_file: It is of a document, which no plan of a cloud goes with.
         in_force: The plan that runs follow away from home; `None` if they stay there.
         warnings: Besides the solution's own.
+        robust: If carbon is that of the case least favourable to moving.
     """
 
     workflow_id: str
@@ -218,6 +289,7 @@ class _Answer:
     is_problem_file: bool = False
     in_force: Plan | None = None
     warnings: Sequence[str] = ()
+    robust: RobustView | None = None
 
 
 def _answer(settings: Settings, answer: _Answer, solution_file: Path | None) -> int:
@@ -237,6 +309,7 @@ def _answer(settings: Settings, answer: _Answer, solution_file: Path | None) -> 
                 "solution": orjson.loads(solution.document),
                 "pareto": None if answer.frontier is None else answer.frontier.to_members(),
                 "picked": answer.picked,
+                "robust": None if answer.robust is None else _robust_members(answer.robust),
             },
         )
     else:
@@ -246,10 +319,31 @@ def _answer(settings: Settings, answer: _Answer, solution_file: Path | None) -> 
     return EXIT_INFEASIBLE if solution.is_infeasible_at_all_hours else EXIT_OK
 
 
+def _robust_members(robust: RobustView) -> dict[str, Any]:
+    """The intervals, and what is expected, as means per run over the 24 hours."""
+    from multi_x_serverless.adaptation.savings import expected_of
+
+    def expected(plan: Plan | None) -> dict[str, Any] | None:
+        found = None if plan is None else expected_of(plan)
+        return None if found is None else asdict(found)
+
+    return {
+        **robust.case.to_members(),
+        "expected": expected(robust.plan),
+        "without_robust": expected(robust.plain),
+    }
+
+
 def _show(settings: Settings, answer: _Answer) -> None:
-    show_solution(settings, answer.nodes, answer.solution)
+    show_solution(settings, answer.nodes, answer.solution, answer.robust)
     if answer.frontier is not None:
-        show_frontier(settings, answer.frontier, is_numbered=True, picked=answer.picked)
+        show_frontier(
+            settings,
+            answer.frontier,
+            is_numbered=True,
+            picked=answer.picked,
+            is_robust=answer.robust is not None,
+        )
     if answer.frontier is not None and answer.picked is not None:
         placement = answer.frontier.frontier.points[answer.picked - 1].placement
         places = ", ".join(f"{node} in {placement[node]}" for node in answer.nodes)

@@ -102,6 +102,7 @@ def _describe(plan: Plan | None, now: float) -> str:
     ends = "expires" if now < plan.expires_at else "EXPIRED (runs go home)"
     regions = ", ".join(sorted(plan.regions))
     kind = "everything home" if plan.solver == "none" else plan.solver
+    kind += "" if plan.robust is None else ", robust"
     return f"plan {plan.version} ({kind}), regions {regions}, {ends} {_time(plan.expires_at, '%Y-%m-%d %H:%M')} UTC"
 
 

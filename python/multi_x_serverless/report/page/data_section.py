@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
 from multi_x_serverless.model.plan import Plan
+from multi_x_serverless.model.robust import LEAST_FAVOURABLE
 from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.report.page.markup import Markup, element, join
 from multi_x_serverless.report.page.report_data import ReportData
@@ -39,6 +40,7 @@ def facts(report: ReportData) -> Markup:
     plan = report.plan
     expiry = "expires" if report.made_at < plan.expires_at else "EXPIRED (runs go home)"
     kind = "everything home" if plan.solver == "none" else plan.solver
+    kind += "" if plan.robust is None else ", robust"
     entries = [
         ("Home", report.home),
         (
@@ -78,7 +80,7 @@ def _proof(plan: Plan) -> str:
         found = proof([(entry.status, entry.gap) for entry in certificates], of=f"its {certificates[0].objective}")
         when = "all hours" if len(members) == HOURS_PER_DAY else f"hours {hour_ranges(members)}"
         parts.append(f"{found} ({when})")
-    return "; ".join(parts)
+    return "; ".join(parts) + ("" if plan.robust is None else f"; {LEAST_FAVOURABLE}")
 
 
 def _basis(plan: Plan) -> str:

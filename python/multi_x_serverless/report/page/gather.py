@@ -24,6 +24,7 @@ from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.report.page.report_data import ReportData, ReportRegion, TradeOffPoint, TradeOffs
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
+from multi_x_serverless.solving.robust_problem import read_robust_case
 
 MANY_POINTS = 40
 """A frontier of more points than a person looks through is found anew, more coarsely."""
@@ -143,6 +144,7 @@ def find_trade_offs(problem: bytes, plan: Plan, hour: int) -> TradeOffs:
         home=loaded.evaluate(dict.fromkeys(loaded.nodes, _home_of(problem)), hour),
         epsilon=found.epsilon,
         is_complete=found.is_complete,
+        is_robust=read_robust_case(problem) is not None,
     )
 
 

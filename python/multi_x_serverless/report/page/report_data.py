@@ -71,6 +71,7 @@ class TradeOffs:
         home: Everything at home.
         epsilon: Every placement is matched, within this fraction in each metric, by a point; `None` if not known.
         is_complete: Whether the search came to its end.
+        is_robust: Whether all carbon is that in the case least favourable to moving.
     """
 
     hour: int
@@ -79,6 +80,7 @@ class TradeOffs:
     home: Metrics
     epsilon: float | None
     is_complete: bool
+    is_robust: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from multi_x_serverless.adaptation.net_savings import NetSaving
 from multi_x_serverless.adaptation.overhead import copied_gco2eq
 from multi_x_serverless.adaptation.savings import Average
 from multi_x_serverless.model.ledger import LedgerEntry
+from multi_x_serverless.model.robust import LEAST_FAVOURABLE
 from multi_x_serverless.report.page.frontier_chart import (
     can_be_drawn,
     describe_range,
@@ -236,6 +237,8 @@ def _frontier_charts(found: TradeOffs) -> Markup:
         element("div", draw_frontier(found), class_="picture"),
         element("p", describe_range(found), class_="note"),
     ]
+    if found.is_robust:
+        parts.append(element("p", f"Carbon is that {LEAST_FAVOURABLE}: the plan is a robust one.", class_="note"))
     if is_flat(found):
         parts.append(
             element(
@@ -259,7 +262,8 @@ def _frontier_table(found: TradeOffs) -> Table:
         for rank, point in enumerate(found.points, start=1)
     ]
     return Table(
-        f"Pareto frontier of carbon, cost and p95 time, {found.hour:02}:00 UTC, in the planning scenarios",
+        f"Pareto frontier of carbon, cost and p95 time, {found.hour:02}:00 UTC, in the planning scenarios"
+        + (f", {LEAST_FAVOURABLE}" if found.is_robust else ""),
         (
             Column("point"),
             Column("CO2eq", is_number=True),

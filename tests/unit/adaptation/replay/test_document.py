@@ -11,9 +11,7 @@ from multi_x_serverless.adaptation.replay.document import (
     Changes,
     Priorities,
     changed,
-    has_interval,
     read_priorities,
-    without_interval,
 )
 from multi_x_serverless.errors import InvalidDocumentError, UsageError
 from multi_x_serverless.solving.engine import LoadedProblem
@@ -133,20 +131,21 @@ def test_energy_seed_and_deadline_are_changed_and_told() -> None:
     assert json.loads(changed(dump(fan_out_problem()), Changes())) == fan_out_problem()
 
 
-def test_intervals_and_priorities_are_read() -> None:
+def test_a_named_energy_takes_the_place_of_an_interval() -> None:
     problem = fan_out_problem()
-    assert not has_interval(dump(problem))
-    problem["intensity_interval"] = {"low_factor": 0.8, "high_factor": 1.2}
-    assert has_interval(dump(problem))
-    assert not has_interval(without_interval(dump(problem)))
+    problem["transmission"]["interval"] = {"low_factor": 0.5, "high_factor": 5.0}
+    assert json.loads(changed(dump(problem), Changes(transmission="worst")))["transmission"]["interval"] is None
+    assert json.loads(changed(dump(problem), Changes(seed=1)))["transmission"]["interval"] is not None
+
+
+def test_priorities_are_read() -> None:
+    problem = fan_out_problem()
     assert read_priorities(dump(problem)) == Priorities(("carbon", "cost", "runtime"), 0.0, 0.95)
     problem["constraints"] = {"priority_order": ["cost"], "priority_tolerance": 0.02}
     problem["settings"]["tail"] = 0.9
     assert read_priorities(dump(problem)) == Priorities(("cost",), 0.02, 0.9)
     del problem["constraints"], problem["settings"]["tail"]
     assert read_priorities(dump(problem)) == Priorities(("carbon", "cost", "runtime"), 0.0, 0.95)
-    problem["intensity_interval"] = None
-    assert not has_interval(dump(problem))
 
 
 @pytest.mark.parametrize(
@@ -162,6 +161,3 @@ def test_what_is_no_priority_is_refused_with_its_path(path: tuple[str, str], val
     problem[path[0]][path[1]] = value
     with pytest.raises(InvalidDocumentError, match=r"\.".join(path)):
         read_priorities(dump(problem))
-    problem["intensity_interval"] = [0.8, 1.2]
-    with pytest.raises(InvalidDocumentError, match="intensity_interval"):
-        has_interval(dump(problem))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from multi_x_serverless import data
-from multi_x_serverless.adaptation.replay.document import without_interval
 from multi_x_serverless.adaptation.replay.metrics import REGIONS_PER_PROBE, PlacementBook
 from multi_x_serverless.solving.problem import SolveSettings, build_problem
+from multi_x_serverless.solving.robust_problem import without_intervals
 from multi_x_serverless.solving.simulation import Simulator
 from tests.oracles.problems import random_problem
 from tests.unit.adaptation.replay.worlds import AWAY, HOME
@@ -29,7 +29,7 @@ def some_placements(problem: dict[str, list[dict[str, list[str]]]], seed: int) -
 @pytest.mark.parametrize("seed", range(25))
 def test_carbon_is_a_constant_and_a_rate_per_region(seed: int) -> None:
     problem = random_problem(seed, max_regions=4)
-    simulator = Simulator(without_interval(json.dumps(problem).encode()))
+    simulator = Simulator(without_intervals(json.dumps(problem).encode()))
     book = PlacementBook(simulator)
     intensities = np.array([problem["intensity_gco2e_per_kwh"][region] for region in book.regions])
     for placement in some_placements(problem, seed):
@@ -71,7 +71,7 @@ def test_placements_are_numbered_as_they_turn_up() -> None:
 def test_the_percentile_of_one_placement_is_the_engines() -> None:
     for seed in range(20):
         problem = random_problem(seed)
-        simulator = Simulator(without_interval(json.dumps(problem).encode()))
+        simulator = Simulator(without_intervals(json.dumps(problem).encode()))
         book = PlacementBook(simulator)
         for placement in some_placements(problem, seed):
             tail = book.run_time_tail({book.number(placement): 12.3}, problem["settings"]["tail"])

@@ -389,6 +389,15 @@ class TestLimits:
         assert found.policy("system").changes == 0
         assert found.policy("home").carbon.gross == replayed(fan_out_problem(), near).policy("home").carbon.gross
         assert found.policy("oracle").carbon.gross < found.policy("home").carbon.gross
+        # Nor is a byte taken to have been as dear as it was planned with.
+        problem["intensity_interval"] = None
+        problem["transmission"]["intra_region_kwh_per_gb"] = 0.0
+        cheap = replayed(problem, near)
+        problem["transmission"]["interval"] = {"low_factor": 1.0, "high_factor": 10_000.0}
+        dear = replayed(problem, near)
+        assert (cheap.policy("system").changes, dear.policy("system").changes) == (1, 0)
+        assert dear.policy("home").carbon.gross == cheap.policy("home").carbon.gross
+        assert dear.policy("oracle").carbon.gross == cheap.policy("oracle").carbon.gross
 
 
 class TestHonesty:
