@@ -99,7 +99,7 @@ def test_the_page_names_the_case_of_its_trade_offs() -> None:
     assert CASE not in trade_offs_section(data)
     assert data.trade_offs is not None
     robust = replace(data, trade_offs=replace(data.trade_offs, is_robust=True))
-    assert f"carbon {CASE}: the plan is a robust one." in trade_offs_section(robust)
+    assert f"Carbon is that {CASE}: the plan is a robust one." in trade_offs_section(robust)
 
 
 def test_documents_with_intervals_say_so_whoever_reads_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
