@@ -160,7 +160,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         for edition in ("one", "two"):
             world.builds[edition] = build(world.process(), write_project(directory / edition, edition))
         patch.setattr(
-            "multi_x_serverless.deployment.deploy.build", lambda _cloud, project, _format: world.builds[project.name]
+            "multi_x_serverless.deployment.deploy.build",
+            lambda _cloud, project, _format, **_checked: world.builds[project.name],
         )
         yield world
 

@@ -17,6 +17,7 @@ from moto.logs.models import LogGroup
 from moto.moto_server import threaded_moto_server
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from moto.sns.responses import SNSResponse
 
 from tests.aws.function_plane import FunctionPlane
 from tests.aws.policies import Guard
@@ -78,6 +79,7 @@ def aws_in_memory() -> Iterator[PriceListStub]:
         environment.delenv("AWS_PROFILE", raising=False)
         environment.delenv("AWS_ENDPOINT_URL", raising=False)
         serialise_tables(environment)
+        serialise_topics(environment)
         interleave_logs(environment)
         with mock_aws(), PriceListStub().installed() as price_list:
             yield price_list
@@ -93,6 +95,20 @@ def serialise_tables(patch: pytest.MonkeyPatch) -> None:
             return unguarded(handler)
 
     patch.setattr(DynamoHandler, "call_action", call_action)
+
+
+def serialise_topics(patch: pytest.MonkeyPatch) -> None:
+    """One request at a time but for publishing, which changes no topic: moto lists what others are changing."""
+    lock = threading.Lock()
+    unguarded = SNSResponse.call_action
+
+    def call_action(handler: SNSResponse) -> object:
+        if handler._get_action() == "Publish":
+            return unguarded(handler)
+        with lock:
+            return unguarded(handler)
+
+    patch.setattr(SNSResponse, "call_action", call_action)
 
 
 def interleave_logs(patch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,7 @@ class Fate:
     payload_bytes: tuple[float, ...]
     offset_fraction: tuple[float, ...]
     awaited_round_trips: tuple[float, ...]
+    slack_s: tuple[float, ...]
     trigger_bytes: float
 
 
@@ -225,6 +226,7 @@ class Checker:
             awaited_round_trips=tuple(
                 (edge.get("awaited_round_trips") or [None] * self.runs)[run] or 0.0 for edge in edges
             ),
+            slack_s=tuple((edge.get("slack_s") or [None] * self.runs)[run] or 0.0 for edge in edges),
             trigger_bytes=self.problem["observations"]["trigger_bytes"][run],
         )
 
@@ -298,6 +300,7 @@ class Checker:
                 prior["offset_fraction"] if flag else 1.0 for prior, flag in zip(priors["edges"], called, strict=True)
             ),
             awaited_round_trips=(0.0,) * len(self.edges),
+            slack_s=(0.0,) * len(self.edges),
             trigger_bytes=priors["trigger_bytes"],
         )
 
@@ -555,7 +558,8 @@ class Checker:
                 if self.edges[index]["to"] == other:
                     size = self._sent_bytes(index, fate.payload_bytes[index]) if kind else 0.0
                     trips = fate.awaited_round_trips[index]
-                    seconds += (trips * longer + self._transfer(source, target, size)) / len(mine)
+                    late = trips * longer + self._transfer(source, target, size) - fate.slack_s[index]
+                    seconds += max(0.0, late) / len(mine)
         return seconds
 
     def _trigger_carbon(self, fate: Fate, region: str, hour: int) -> float:

@@ -224,6 +224,8 @@ def _make_nodes_wait(source: random.Random, edge_columns: list[dict[str, Any]], 
     for entries in edge_columns:
         if source.random() < 0.8:
             entries["awaited_round_trips"] = [source.choice([0.0, 1.0, 2.0, None]) for _ in range(runs)]
+            if source.random() < 0.7:
+                entries["slack_s"] = [source.choice([0.0, None, source.uniform(0.0, 0.3)]) for _ in range(runs)]
 
 
 def _execution_order(names: list[str], edges: list[dict[str, Any]]) -> list[str]:

@@ -194,7 +194,8 @@ def _node_region(region: str, executions: _Executions, memory_mb: int) -> NodeRe
         if timed
         else None,
         busy_share=_quantile([(busy_share(node, memory_mb), weight) for node, weight in warm], 0.5) if warm else None,
-        log_duration=_median([(math.log(node.duration_s), weight) for node, weight in warm], SMALLEST_ERROR),
+        # What a function waits after it has returned tells nothing of processors.
+        log_duration=_median([(math.log(node.worked_s), weight) for node, weight in warm], SMALLEST_ERROR),
         data=tuple(
             DataMoved(
                 place,

@@ -86,13 +86,15 @@ class MeasuredSpeeds:
 
 
 def busy_share(node: NodeObservation, memory_mb: int) -> float:
-    """Share of its time for which an execution kept busy the one processor that it can have, 0 to 1.
+    """Share of an execution's time for which it kept busy the one processor that it can have, 0 to 1.
+
+    Time counts until its function has returned: after that it waits for other regions.
 
     Args:
         node: The execution; it took some time.
         memory_mb: Of its function; a small one gets less than a processor, and most use no second one.
     """
-    return min(1.0, node.cpu_s / (node.duration_s * min(1.0, memory_mb / MEMORY_MB_PER_VCPU)))
+    return min(1.0, node.cpu_s / (node.worked_s * min(1.0, memory_mb / MEMORY_MB_PER_VCPU)))
 
 
 def measure_speeds(workflows: Sequence[WorkflowStatistics], now: float) -> MeasuredSpeeds:

@@ -104,6 +104,10 @@ class Fields:
             raise self._fail(name, f"is {value!r}, expected true or false")
         return value
 
+    def optional_truth(self, name: str) -> bool | None:
+        """A boolean or null."""
+        return None if self.values.get(name) is None else self.truth(name)
+
     def texts(self, name: str) -> tuple[str, ...]:
         """A list of strings."""
         return self.sequence(name, as_text)

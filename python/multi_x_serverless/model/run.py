@@ -31,6 +31,8 @@ class NodeObservation:
         other_sent_bytes: Bytes sent to no known region.
         other_received_bytes: Bytes received from no known region.
         init_s: How long the container took to start, in seconds, when `cold`; `None` if that is not known.
+        returned_s: When its function had returned, in seconds from its start: after that it waited until its calls were
+            accepted, and reported branches that had died. `None` if it was recorded before that was logged.
     """
 
     region: str
@@ -42,6 +44,12 @@ class NodeObservation:
     other_sent_bytes: float
     other_received_bytes: float
     init_s: float | None = None
+    returned_s: float | None = None
+
+    @property
+    def worked_s(self) -> float:
+        """Seconds until its function had returned; all of its duration if that was not logged."""
+        return self.returned_s or self.duration_s
 
     def to_members(self) -> dict[str, Any]:
         """The observation as part of a document."""
@@ -55,6 +63,7 @@ class NodeObservation:
             "other_sent_bytes": self.other_sent_bytes,
             "other_received_bytes": self.other_received_bytes,
             **({} if self.init_s is None else {"init_s": self.init_s}),
+            **({} if self.returned_s is None else {"returned_s": self.returned_s}),
         }
 
     @classmethod
@@ -71,6 +80,7 @@ class NodeObservation:
             other_received_bytes=fields.number("other_received_bytes"),
             # Runs recorded before it was kept, and warm executions, do without.
             init_s=fields.optional_number("init_s"),
+            returned_s=fields.optional_number("returned_s"),
         )
 
 
@@ -86,6 +96,8 @@ class EdgeObservation:
             the called node also waited for others.
         publish_s: How long the caller waited until the call was accepted, in seconds; `None` when declined, not
             known, or when the planned region refused it.
+        closed_join: Whether the caller's report was the one after which the join was started; `None` of other edges,
+            and if it was not logged.
     """
 
     called: bool
@@ -93,6 +105,7 @@ class EdgeObservation:
     offset_s: float | None
     latency_s: float | None
     publish_s: float | None = None
+    closed_join: bool | None = None
 
     def to_members(self) -> dict[str, Any]:
         """The observation as part of a document."""
@@ -102,6 +115,7 @@ class EdgeObservation:
             "offset_s": self.offset_s,
             "latency_s": self.latency_s,
             "publish_s": self.publish_s,
+            **({} if self.closed_join is None else {"closed_join": self.closed_join}),
         }
 
     @classmethod
@@ -114,6 +128,7 @@ class EdgeObservation:
             latency_s=fields.optional_number("latency_s"),
             # Runs recorded before it was kept do without.
             publish_s=fields.optional_number("publish_s"),
+            closed_join=fields.optional_truth("closed_join"),
         )
 
 

@@ -190,6 +190,7 @@ class _Attempts:
         self._started: dict[int, list[Mapping[str, Any]]] = {}
         self._calls: dict[int, list[Mapping[str, Any]]] = {}
         self._declines: dict[int, list[Mapping[str, Any]]] = {}
+        self._reports: dict[int, list[Mapping[str, Any]]] = {}
         for record in ordered:
             match record["t"]:
                 case "node_finished" if record["node"] < len(graph.nodes):
@@ -200,6 +201,8 @@ class _Attempts:
                     self._calls.setdefault(int(record["edge"]), []).append(record)
                 case "edge_declined":
                     self._declines.setdefault(int(record["edge"]), []).append(record)
+                case "sync_reported":
+                    self._reports.setdefault(int(record["edge"]), []).append(record)
                 case _:
                     pass
 
@@ -221,10 +224,15 @@ class _Attempts:
                 offset_s=self._offset(index, calls),
                 latency_s=self._latency(index, calls),
                 publish_s=float(call["publish"]) if call is not None and is_accepted else None,
+                closed_join=self._closed_join(index),
             )
         if declines:
             return EdgeObservation(
-                called=False, payload_bytes=0.0, offset_s=self._offset(index, declines), latency_s=None
+                called=False,
+                payload_bytes=0.0,
+                offset_s=self._offset(index, declines),
+                latency_s=None,
+                closed_join=self._closed_join(index),
             )
         return None
 
@@ -239,6 +247,10 @@ class _Attempts:
             if record.get("node") == source and record["req"] == end["req"] and start <= record["ts"] <= end["ts"]
         )
         return next(mine, None)
+
+    def _closed_join(self, edge: int) -> bool | None:
+        report = self._of_finished_attempt(edge, self._reports.get(edge, []))
+        return None if report is None else bool(report.get("fired"))
 
     def _offset(self, edge: int, records: list[Mapping[str, Any]]) -> float | None:
         record = self._of_finished_attempt(edge, records)
@@ -282,13 +294,17 @@ def _node(record: Mapping[str, Any]) -> NodeObservation:
         other_sent_bytes=float(record.get("other_out", 0)),
         other_received_bytes=float(record.get("other_in", 0)),
         init_s=_init_s(record),
+        returned_s=_seconds(record.get("returned")),
     )
 
 
 def _init_s(record: Mapping[str, Any]) -> float | None:
     """How long the container of a cold execution took to start, in seconds, if the record says so."""
-    init = record.get("init")
-    # Whoever reads the line has checked only what must be there.
-    if not record["cold"] or not isinstance(init, int | float) or isinstance(init, bool):
+    return _seconds(record.get("init")) if record["cold"] else None
+
+
+def _seconds(value: object) -> float | None:
+    """A duration that a record may lack: whoever reads the line has checked only what must be there."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
         return None
-    return float(init) if math.isfinite(init) and init >= 0 else None
+    return float(value) if math.isfinite(value) and value >= 0 else None

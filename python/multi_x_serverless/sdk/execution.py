@@ -102,6 +102,7 @@ def run_node(
                     claim = node.commit(claim, run)
         else:
             run = restored
+        returned_s = node.offset()
         node.send_kept()
         node.settle()
         node.decline_the_rest()
@@ -122,6 +123,7 @@ def run_node(
             log_bytes=container.records.bytes_written - log_before,
             result=run.result,
             restored=None if restored is None else True,
+            returned=returned_s,
         )
         if claim is not None:
             with sdk_calls():

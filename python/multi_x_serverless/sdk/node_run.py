@@ -143,7 +143,7 @@ class NodeRun:
         if conditional and self.keeps_calls:
             self._kept[edge] = payload
         elif conditional:
-            self._calls[edge] = self._container.executor.submit(self._call, edge, payload, self._offset())
+            self._calls[edge] = self._container.executor.submit(self._call, edge, payload, self.offset())
 
     def read_object(self, key: str) -> bytes:
         """Read an object of the workflow."""
@@ -179,7 +179,7 @@ class NodeRun:
     def send_kept(self) -> None:
         """Call what was kept back, in the background."""
         for edge, payload in self._kept.items():
-            self._calls[edge] = self._container.executor.submit(self._call, edge, payload, self._offset())
+            self._calls[edge] = self._container.executor.submit(self._call, edge, payload, self.offset())
 
     def complete(self, claim: Claim) -> None:
         """Close the claim after success."""
@@ -226,7 +226,7 @@ class NodeRun:
                     "edge_declined",
                     node=self._manifest.edges[edge].source,
                     edge=edge,
-                    offset=self._offset(),
+                    offset=self.offset(),
                     origin=self._node,
                 )
             declined.update(declines.edges)
@@ -342,7 +342,7 @@ class NodeRun:
     def _region_of(self, node: int) -> str:
         return self._manifest.regions[self._placement.regions[node]]
 
-    def _offset(self) -> float:
+    def offset(self) -> float:
         """Seconds of the node so far, with those of the attempt whose calls this one sends."""
         return round(self._earlier_s + elapsed_s(self._started), 6)
 

@@ -24,7 +24,8 @@ sync_reported   node, edge, to (region), state ("called" or "declined"), bytes, 
 node_finished   node, wall, user (duration of the developer's function alone), cpu (CPU seconds), memory (peak, MB),
                 cold, init* (initialisation, s, when cold), network (region -> [bytes in, bytes out] of the
                 developer's own calls to AWS), other_in, other_out (bytes on the wire that belong to no known
-                region), log_bytes*,
+                region), log_bytes*, returned* (when all that was left was to wait until calls are accepted, and then to
+                report branches that died; from the node's start),
                 result* (what a node without successors returned, on clouds that log it), restored* (bool: delivery
                 exactly once; an earlier attempt's function had returned, this one only sent what that had called)
 node_failed     node, wall, error (type), message, traceback (list of lines, shortened), cold

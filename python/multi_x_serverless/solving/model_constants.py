@@ -40,10 +40,12 @@ ROUND_TRIPS_PLAIN_EDGE = 1.0
 ROUND_TRIPS_SYNC_EDGE = 3.0
 
 # Of these, what the caller of a join waits for (`sdk.node_run`): the payload's item and the report. Whoever's report is
-# the last publishes the join's message and marks it as fired, which falls to one of the join's edges.
+# the last publishes the join's message and marks it as fired. A payload that is too large for a message or an item
+# goes to the object store first.
 ROUND_TRIPS_PAYLOAD = 1.0
 ROUND_TRIPS_REPORT = 1.0
 ROUND_TRIPS_CLOSING_JOIN = 2.0
+ROUND_TRIPS_LARGE_PAYLOAD = 1.0
 
 # Start of a container with an import of the developer's code, in seconds, billed, where it was not measured; measured
 # ones take 0.1-0.5 s.

@@ -9,7 +9,8 @@ from typing import Any
 from multi_x_serverless.model import shared_constants
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.run import NodeObservation, ObservedRun
-from multi_x_serverless.solving.waiting import Distances, Waiting
+from multi_x_serverless.model.signals import PerformanceSignal
+from multi_x_serverless.solving.waiting import Waits, waits_of
 
 OUTSIDE = "outside"
 """Name of everything that is not one of the problem's regions."""
@@ -20,7 +21,7 @@ def observations(
     memory_mb: Mapping[str, int],
     data_regions: Mapping[str, str],
     regions: Sequence[str],
-    round_trip_s: Sequence[Sequence[float]],
+    performance: Mapping[str, PerformanceSignal],
     runs: Sequence[ObservedRun],
 ) -> dict[str, Any]:
     """The observed runs of a problem document.
@@ -30,11 +31,12 @@ def observations(
         memory_mb: By function.
         data_regions: By function, where it declares to keep its data.
         regions: Codes of the problem's regions.
-        round_trip_s: Seconds by index of a region and of another.
+        performance: Round trips from each region.
         runs: Finished runs of this graph.
     """
-    distances = Distances(regions, round_trip_s)
-    waits = [Waiting(graph, distances, run) for run in runs]
+    trips = (performance[source].round_trip_to(target) for source in regions for target in regions)
+    farthest_s = max((trip.seconds for trip in trips if trip is not None), default=0.0)
+    waits = [waits_of(graph, performance, farthest_s, run) for run in runs]
     return {
         "runs": len(runs),
         # Left out where there is nothing to say, as documents did before runs could stand for several.
@@ -56,7 +58,7 @@ def _node_columns(
     memory_mb: int,
     data_region: str | None,
     runs: Sequence[ObservedRun],
-    waits: Sequence[Waiting],
+    waits: Sequence[Waits],
 ) -> dict[str, Any]:
     position = {region: index for index, region in enumerate(regions)}
     vcpus = memory_mb / shared_constants.MEMORY_MB_PER_VCPU
@@ -67,7 +69,7 @@ def _node_columns(
     data: list[float | None] = []
     sent: dict[str, list[float]] = {}
     received: dict[str, list[float]] = {}
-    for run_index, (run, waiting) in enumerate(zip(runs, waits, strict=True)):
+    for run_index, (run, waited) in enumerate(zip(runs, waits, strict=True)):
         observed = run.nodes.get(node)
         # A region that is no longer allowed has no index; its duration would be taken for another region's.
         usable = observed is not None and observed.region in position
@@ -77,7 +79,7 @@ def _node_columns(
             for column in (duration, utilization, data):
                 column.append(None)
             continue
-        own_s = waiting.own_duration_s(node)
+        own_s = waited.own_duration_s[node]
         duration.append(own_s)
         utilization.append(min(1.0, observed.cpu_s / (own_s * vcpus)) if own_s > 0 else None)
         exchanged = exchanged_data(observed, data_region)
@@ -130,33 +132,35 @@ def _plus(sizes: Mapping[str, float], region: str, more: float) -> dict[str, flo
     return {**sizes, region: sizes.get(region, 0.0) + more}
 
 
-def _edge_columns(edge: int, source: int, runs: Sequence[ObservedRun], waits: Sequence[Waiting]) -> dict[str, Any]:
+def _edge_columns(edge: int, source: int, runs: Sequence[ObservedRun], waits: Sequence[Waits]) -> dict[str, Any]:
     called: list[int | None] = []
     payload: list[float | None] = []
     offset: list[float | None] = []
     latency: list[float | None] = []
-    awaited: list[float | None] = []
-    for run, waiting in zip(runs, waits, strict=True):
+    round_trips: list[float] = []
+    slack: list[float] = []
+    for run, waited in zip(runs, waits, strict=True):
+        # Of a dead node's declines some are reported all the same.
+        awaited = waited.awaited.get(edge)
+        round_trips.append(0.0 if awaited is None else awaited.round_trips)
+        slack.append(0.0 if awaited is None else round(awaited.slack_s, 6))
         node = run.nodes.get(source)
         observed = run.edges.get(edge)
         if node is None or observed is None:
             for column in (called, payload, offset, latency):
                 column.append(None)
-            # Of a dead node's declines some are reported all the same.
-            awaited.append(waiting.round_trips(edge))
             continue
         called.append(int(observed.called))
         payload.append(observed.payload_bytes if observed.called else None)
-        own_s = waiting.own_duration_s(source)
+        own_s = waited.own_duration_s[source]
         fraction = 1.0 if observed.offset_s is None or own_s <= 0 else min(1.0, max(0.0, observed.offset_s / own_s))
         offset.append(fraction)
         latency.append(observed.latency_s)
-        awaited.append(waiting.round_trips(edge))
     return {
         "called": called,
         "payload_bytes": payload,
         "offset_fraction": offset,
         "latency_s": latency,
         # Left out where nobody waits, as documents did that knew of no waiting.
-        **({"awaited_round_trips": awaited} if any(awaited) else {}),
+        **({"awaited_round_trips": round_trips, "slack_s": slack} if any(round_trips) else {}),
     }

@@ -106,7 +106,6 @@ def build_problem(
         None if settings.robust is None else robust_case(settings.robust, carbon[0], carbon[1:], settings.transmission)
     )
     intensity_interval, transmission = interval_members(case, settings.transmission)
-    round_trips = _round_trips(regions, signals)
     document: dict[str, Any] = {
         "schema": PROBLEM_SCHEMA,
         "version": PROBLEM_VERSION,
@@ -145,7 +144,7 @@ def build_problem(
         "transmission": transmission,
         "prices": {region: _prices(region, regions, signals.prices[region]) for region in regions},
         "latency": {
-            "round_trip_s": round_trips,
+            "round_trip_s": _round_trips(regions, signals),
             "bandwidth_bytes_per_s": shared_constants.BANDWIDTH_BYTES_PER_S,
         },
         "protocol": {
@@ -165,7 +164,7 @@ def build_problem(
             {name: function.provider.memory_mb for name, function in workflow.functions.items()},
             workflow.configuration.data_regions,
             regions,
-            round_trips,
+            signals.performance,
             usable,
         ),
         "priors": None,

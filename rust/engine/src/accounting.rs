@@ -1,6 +1,5 @@
 //! What one scenario costs, draws and moves, part by part: the formulas of the model.
 
-use crate::estimates::moved_bytes;
 use crate::problem::{Problem, Region};
 use crate::scenarios::Scenarios;
 
@@ -69,56 +68,6 @@ pub(crate) fn edge_gigabytes(problem: &Problem, scenarios: &Scenarios, edge: usi
             (payload + envelope / callers as f64) / BYTES_PER_GB
         })
         .collect()
-}
-
-/// What the near end of a link waits for, by scenario.
-pub(crate) struct Awaited {
-    /// Round trips between the regions of its ends.
-    pub round_trips: Vec<f64>,
-    /// Seconds that bytes take between these, if they differ.
-    pub transfer_s: Vec<f64>,
-}
-
-/// What is waited for over each link; `None` where it never is.
-///
-/// Calls are waited for together, and then what is reported of the branches that died: within each of the two every one
-/// counts an equal part, which is exact if all go equally far.
-pub(crate) fn awaited(problem: &Problem, scenarios: &Scenarios) -> Vec<Option<Awaited>> {
-    let graph = &problem.graph;
-    let mut found: Vec<Option<Awaited>> = graph.links.iter().map(|_| None).collect();
-    let trips = &scenarios.awaited_round_trips;
-    if trips.iter().flatten().all(|&trips| trips == 0.0) {
-        return found;
-    }
-    // By node: links that it waits for, each with its edge.
-    let (mut calls, mut reports) = (vec![Vec::new(); graph.node_count()], vec![Vec::new(); graph.node_count()]);
-    for scenario in 0..scenarios.count {
-        let ran = |node: usize| scenarios.ran[node][scenario];
-        for (edge, ends) in graph.edges.iter().enumerate().filter(|(edge, _)| trips[*edge][scenario] > 0.0) {
-            if scenarios.called[edge][scenario] {
-                calls[ends.from].push((edge, edge));
-                continue;
-            }
-            let origin = graph.origin(ends.from, ran);
-            // Whoever reports for a join that is dead itself is not known.
-            if let Some(link) = graph.link(origin, ends.to).filter(|_| ran(origin)) {
-                reports[origin].push((if origin == ends.from { edge } else { link }, edge));
-            }
-        }
-        for together in calls.iter_mut().chain(&mut reports) {
-            let part = 1.0 / together.len() as f64;
-            for (link, edge) in together.drain(..) {
-                let zeros = || vec![0.0; scenarios.count];
-                let awaited = found[link].get_or_insert_with(|| Awaited { round_trips: zeros(), transfer_s: zeros() });
-                awaited.round_trips[scenario] += part * trips[edge][scenario];
-                if scenarios.called[edge][scenario] {
-                    let bytes = moved_bytes(problem, edge, scenarios.payload_bytes[edge][scenario]);
-                    awaited.transfer_s[scenario] += part * bytes / problem.bandwidth_bytes_per_s;
-                }
-            }
-        }
-    }
-    found
 }
 
 /// USD per second of a node's execution in a region.

@@ -2,7 +2,7 @@
 
 use crate::graph::Graph;
 use crate::lanes::Lanes;
-use crate::link_terms::{carbon_rate, cost_rate, Quantity};
+use crate::link_terms::{waiting_carbon, waiting_cost};
 use crate::problem::{Problem, Region};
 use crate::signals::Signals;
 
@@ -31,7 +31,7 @@ impl Additive {
             node: lanes.means.node_cost.clone(),
             rate: problem.prices.iter().flat_map(|prices| prices.egress.iter().copied()).collect(),
             link_gb: lanes.means.link_gb.clone(),
-            waiting: waiting(problem, lanes, |quantity, link, from, to| cost_rate(problem, quantity, link, from, to)),
+            waiting: waiting(problem, lanes, |link, from| waiting_cost(problem, link, from)),
         }
     }
 
@@ -60,9 +60,7 @@ impl Additive {
             node: node_terms,
             rate: signals.routes().to_vec(),
             link_gb: lanes.means.link_gb.clone(),
-            waiting: waiting(problem, lanes, |quantity, link, from, to| {
-                carbon_rate(problem, signals, quantity, link, from, to)
-            }),
+            waiting: waiting(problem, lanes, |link, from| waiting_carbon(problem, signals, link, from)),
         }
     }
 
@@ -125,22 +123,12 @@ impl Additive {
 }
 
 /// Mean of what waiting adds, by link and pair of regions; empty if nobody waits.
-fn waiting(problem: &Problem, lanes: &Lanes, rate: impl Fn(Quantity, usize, Region, Region) -> f64) -> Vec<f64> {
-    if lanes.means.awaited.iter().all(Option::is_none) {
-        return Vec::new();
-    }
-    let regions = problem.region_count() as Region;
-    let mut terms = Vec::with_capacity(lanes.means.awaited.len() * usize::from(regions) * usize::from(regions));
-    for (link, awaited) in lanes.means.awaited.iter().enumerate() {
-        let (trips, transfer) = awaited.unwrap_or((0.0, 0.0));
-        for from in 0..regions {
-            for to in 0..regions {
-                terms.push(
-                    trips * rate(Quantity::AwaitedRoundTrips, link, from, to)
-                        + transfer * rate(Quantity::AwaitedTransfer, link, from, to),
-                );
-            }
-        }
-    }
-    terms
+fn waiting(problem: &Problem, lanes: &Lanes, per_second: impl Fn(usize, Region) -> f64) -> Vec<f64> {
+    let regions = problem.region_count();
+    let rows = lanes.means.waited_s.chunks_exact(regions).enumerate();
+    rows.flat_map(|(row, waited)| {
+        let rate = per_second(row / regions, (row % regions) as Region);
+        waited.iter().map(move |seconds| seconds * rate)
+    })
+    .collect()
 }

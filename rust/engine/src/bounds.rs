@@ -4,10 +4,10 @@
 //! every open part its smallest value in that scenario bounds every completion from below, and order statistics
 //! and means of the bounds bound those of the completions.
 
-use crate::evaluation::{add_node_carbon, add_scaled, Scratch, TimeColumns};
+use crate::evaluation::{add_node_carbon, Scratch, TimeColumns};
 use crate::kernels::{self, add, lower};
 use crate::lanes::{Identity, Lanes, LatencyColumn};
-use crate::link_terms::{carbon_rate, cost_rate, Quantity};
+use crate::link_terms::Rates;
 use crate::problem::{Metric, Problem, Region};
 use crate::signals::Signals;
 
@@ -26,11 +26,8 @@ pub struct Minima {
     latency_free: Vec<f32>,
     latency_from: Vec<f32>,
     latency_to: Vec<f32>,
-    cost_rate_free: Vec<LeastRates>,
+    cost_rates_free: Vec<Rates>,
 }
-
-/// Smallest rate of each quantity of a link, in the order of `Quantity::ALL`.
-type LeastRates = [f64; Quantity::ALL.len()];
 
 /// Lowers a column by the latencies of an edge between pairs of regions. Pairs that differ by their distance only
 /// share a column, of which the nearest decides.
@@ -73,7 +70,7 @@ impl Minima {
             latency_free: infinite(edges),
             latency_from: infinite(edges * regions),
             latency_to: infinite(edges * regions),
-            cost_rate_free: Vec::with_capacity(problem.graph.links.len()),
+            cost_rates_free: Vec::with_capacity(problem.graph.links.len()),
         };
         for (node, domain) in domains.iter().enumerate() {
             for &region in domain {
@@ -89,8 +86,8 @@ impl Minima {
         }
         for (link, ends) in problem.graph.links.iter().enumerate() {
             let (from, to) = (&domains[ends.from], &domains[ends.to]);
-            let rate = |quantity, from, to| cost_rate(problem, quantity, link, from, to);
-            minima.cost_rate_free.push(least_rates(from, to, rate));
+            let rates = |from, to| Rates::of_cost(problem, lanes, link, from, to);
+            minima.cost_rates_free.push(least_rates(from, to, rates));
         }
         minima
     }
@@ -124,16 +121,10 @@ impl Minima {
     }
 }
 
-fn least_rates(from: &[Region], to: &[Region], rate: impl Fn(Quantity, Region, Region) -> f64) -> LeastRates {
-    Quantity::ALL.map(|quantity| least_rate(from, to, |from, to| rate(quantity, from, to)))
-}
-
-/// Smallest rate between regions of two domains.
-pub fn least_rate(from: &[Region], to: &[Region], rate: impl Fn(Region, Region) -> f64) -> f64 {
-    from.iter()
-        .flat_map(|&from| to.iter().map(move |&to| (from, to)))
-        .map(|(from, to)| rate(from, to))
-        .fold(f64::INFINITY, f64::min)
+/// Smallest rates between regions of two domains.
+fn least_rates(from: &[Region], to: &[Region], rates: impl Fn(Region, Region) -> Rates) -> Rates {
+    let pairs = from.iter().flat_map(|&from| to.iter().map(move |&to| (from, to)));
+    Rates::least(pairs.map(|(from, to)| rates(from, to)))
 }
 
 /// Time columns of a partial placement.
@@ -179,7 +170,7 @@ impl TimeColumns for PartialTime<'_> {
 #[derive(Debug)]
 pub struct CarbonMinima {
     node: Vec<f32>,
-    rate_free: Vec<LeastRates>,
+    rates_free: Vec<Rates>,
 }
 
 impl CarbonMinima {
@@ -195,17 +186,17 @@ impl CarbonMinima {
                 lower(&mut node_minima[node * lanes.count..][..lanes.count], &column);
             }
         }
-        let rate_free = problem
+        let rates_free = problem
             .graph
             .links
             .iter()
             .enumerate()
             .map(|(link, ends)| {
                 let (from, to) = (&domains[ends.from], &domains[ends.to]);
-                least_rates(from, to, |quantity, from, to| carbon_rate(problem, signals, quantity, link, from, to))
+                least_rates(from, to, |from, to| Rates::of_carbon(problem, lanes, signals, link, from, to))
             })
             .collect();
-        Self { node: node_minima, rate_free }
+        Self { node: node_minima, rates_free }
     }
 }
 
@@ -245,8 +236,8 @@ impl LowerBounds<'_> {
                         None => add(sum, self.minima.column(&self.minima.cost, node)),
                     }
                 }
-                let rate = |quantity, link, from, to| cost_rate(self.problem, quantity, link, from, to);
-                self.add_links(sum, partial, &self.minima.cost_rate_free, rate);
+                let rates = |link, from, to| Rates::of_cost(self.problem, self.lanes, link, from, to);
+                self.add_links(sum, partial, &self.minima.cost_rates_free, rates);
             }
             Metric::Carbon => {
                 let carbon = self.carbon.expect("carbon minima of the hour");
@@ -259,8 +250,8 @@ impl LowerBounds<'_> {
                         None => add(sum, self.minima.column(&carbon.node, node)),
                     }
                 }
-                let rate = |quantity, link, from, to| carbon_rate(self.problem, self.signals, quantity, link, from, to);
-                self.add_links(sum, partial, &carbon.rate_free, rate);
+                let rates = |link, from, to| Rates::of_carbon(self.problem, self.lanes, self.signals, link, from, to);
+                self.add_links(sum, partial, &carbon.rates_free, rates);
             }
         }
     }
@@ -269,21 +260,19 @@ impl LowerBounds<'_> {
         &self,
         sum: &mut [f32],
         partial: &PartialPlacement,
-        free: &[LeastRates],
-        rate: impl Fn(Quantity, usize, Region, Region) -> f64,
+        free: &[Rates],
+        rates: impl Fn(usize, Region, Region) -> Rates,
     ) {
         for (link, ends) in self.problem.graph.links.iter().enumerate() {
             let (from_domain, to_domain) = (&self.domains[ends.from], &self.domains[ends.to]);
-            for (quantity, column) in self.lanes.link_columns(link) {
-                let rate = |from, to| rate(quantity, link, from, to);
-                let least = match (partial[ends.from], partial[ends.to]) {
-                    (Some(from), Some(to)) => rate(from, to),
-                    (Some(from), None) => least_rate(&[from], to_domain, rate),
-                    (None, Some(to)) => least_rate(from_domain, &[to], rate),
-                    (None, None) => free[link][quantity as usize],
-                };
-                add_scaled(sum, column, least as f32);
-            }
+            let rates = |from, to| rates(link, from, to);
+            let least = match (partial[ends.from], partial[ends.to]) {
+                (Some(from), Some(to)) => rates(from, to),
+                (Some(from), None) => least_rates(&[from], to_domain, rates),
+                (None, Some(to)) => least_rates(from_domain, &[to], rates),
+                (None, None) => free[link],
+            };
+            least.add(sum, self.lanes, link);
         }
     }
 }

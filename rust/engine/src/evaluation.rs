@@ -4,7 +4,7 @@ use crate::additive::Additive;
 use crate::graph::Graph;
 use crate::kernels;
 use crate::lanes::{Identity, Lanes, LatencyColumn};
-use crate::link_terms::{carbon_rate, cost_rate};
+use crate::link_terms::Rates;
 use crate::order_statistics::{OrderStatistics, Ordered, Statistic};
 use crate::problem::{Metric, Problem, Region};
 use crate::signals::Signals;
@@ -187,9 +187,7 @@ impl Scratch {
         }
         for (link, ends) in problem.graph.links.iter().enumerate() {
             let (from, to) = (placement[ends.from], placement[ends.to]);
-            for (quantity, column) in lanes.link_columns(link) {
-                add_scaled(&mut self.sample, column, cost_rate(problem, quantity, link, from, to) as f32);
-            }
+            Rates::of_cost(problem, lanes, link, from, to).add(&mut self.sample, lanes, link);
         }
         &self.sample
     }
@@ -203,9 +201,7 @@ impl Scratch {
         }
         for (link, ends) in problem.graph.links.iter().enumerate() {
             let (from, to) = (placement[ends.from], placement[ends.to]);
-            for (quantity, column) in lanes.link_columns(link) {
-                add_scaled(&mut self.sample, column, carbon_rate(problem, signals, quantity, link, from, to) as f32);
-            }
+            Rates::of_carbon(problem, lanes, signals, link, from, to).add(&mut self.sample, lanes, link);
         }
         &self.sample
     }

@@ -83,6 +83,7 @@ pub struct EdgeObservations {
     pub latency_s: Vec<Option<f64>>,
     /// Also of declined edges: a decline is reported to a join, that of a dead node by the one at which its branch died.
     pub awaited_round_trips: Vec<f64>,
+    pub slack_s: Vec<f64>,
 }
 
 /// Declared estimates, by node and edge index.
@@ -342,7 +343,8 @@ fn check_edge(
         payload_bytes: Vec::with_capacity(runs),
         offset_fraction: Vec::with_capacity(runs),
         latency_s: Vec::with_capacity(runs),
-        awaited_round_trips: check_awaited(path, document, runs)?,
+        awaited_round_trips: check_optional(path, "awaited_round_trips", document.awaited_round_trips.as_ref(), runs)?,
+        slack_s: check_optional(path, "slack_s", document.slack_s.as_ref(), runs)?,
     };
     for (run, &caller_ran) in caller_ran.iter().enumerate() {
         let called_path = format!("{path}.called[{run}]");
@@ -373,16 +375,16 @@ fn check_edge(
     Ok(edge)
 }
 
-/// Round trips that somebody had nothing to do but wait for; none in documents that do not say.
-fn check_awaited(path: &str, document: &EdgeObservationsDocument, runs: usize) -> Result<Vec<f64>> {
-    let Some(column) = &document.awaited_round_trips else { return Ok(vec![0.0; runs]) };
-    let path = format!("{path}.awaited_round_trips");
+/// A column of numbers that documents may leave out, and so may entries: zeros then.
+fn check_optional(path: &str, name: &str, column: Option<&Vec<Option<f64>>>, runs: usize) -> Result<Vec<f64>> {
+    let Some(column) = column else { return Ok(vec![0.0; runs]) };
+    let path = format!("{path}.{name}");
     check_length(&path, column.len(), runs)?;
-    let trips = column.iter().enumerate().map(|(run, value)| match value {
-        Some(trips) => non_negative(&format!("{path}[{run}]"), *trips),
+    let numbers = column.iter().enumerate().map(|(run, value)| match value {
+        Some(number) => non_negative(&format!("{path}[{run}]"), *number),
         None => Ok(0.0),
     });
-    trips.collect()
+    numbers.collect()
 }
 
 /// Links nodes with the joins that they waited for when they reported branches that had died at them.

@@ -99,6 +99,14 @@ loops! {
         }
     }
 
+    /// Adds what is waited for, `trips * added + fixed` but not below zero, times a rate; nothing where no trip is.
+    fn add_waiting(sum: &mut [f32], trips: &[f32], fixed: &[f32], added: f32, rate: f32) {
+        for ((sum, trips), fixed) in sum.iter_mut().zip(trips).zip(fixed) {
+            let waited = trips * added + fixed;
+            *sum += if waited > 0.0 { waited } else { 0.0 } * rate;
+        }
+    }
+
     /// Adds the product of two columns and a factor.
     fn add_product(sum: &mut [f32], first: &[f32], second: &[f32], factor: f32) {
         for ((sum, first), second) in sum.iter_mut().zip(first).zip(second) {

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::prelude::*;
 
 use crate::accounting::{
-    awaited, edge_gigabytes, execution_cost, execution_power, forward_energy, receiving_cost, Awaited, BYTES_PER_GB,
+    edge_gigabytes, execution_cost, execution_power, forward_energy, receiving_cost, BYTES_PER_GB,
 };
 use crate::estimates::{distance_shift, moved_bytes, transfer_time, Estimates};
 use crate::evidence::End;
-use crate::link_terms::Quantity;
+use crate::link_terms::added_round_trip;
 use crate::problem::{Problem, Region};
 use crate::scenarios::Scenarios;
+use crate::waiting::{awaited_by_link, Awaited, MeanWait};
 
 const NO_COLUMN: u32 = u32::MAX;
 
@@ -42,8 +43,10 @@ pub struct Means {
     pub edge_gb: Vec<f64>,
     /// GB that a link's edge moves, if it is one.
     pub link_gb: Vec<f64>,
-    /// Round trips and seconds of transfer that the node at the near end of a link waits for; `None` if it never does.
-    pub awaited: Vec<Option<(f64, f64)>>,
+    /// Seconds that the near end of a link waits, by link and pair of regions; empty if nobody waits.
+    pub waited_s: Vec<f64>,
+    /// Links over which somebody waits.
+    pub is_awaited: Vec<bool>,
     /// GB of the request that starts a run, with its envelope.
     pub trigger_gb: f64,
 }
@@ -52,7 +55,7 @@ impl Means {
     /// Whether it matters to the means in which regions both ends of a link are.
     #[must_use]
     pub fn couples(&self, link: usize) -> bool {
-        self.link_gb[link] > 0.0 || self.awaited[link].is_some()
+        self.link_gb[link] > 0.0 || self.is_awaited[link]
     }
 }
 
@@ -94,7 +97,7 @@ pub struct Lanes {
     data_gb: Vec<Option<Vec<f32>>>,
     attributed_gb: Vec<Vec<(End, Vec<f32>)>>,
     edge_gb: Vec<f32>,
-    awaited: Vec<Option<(Vec<f32>, Vec<f32>)>>,
+    awaited: Vec<Vec<Awaited<f32>>>,
     trigger_gb: Vec<f32>,
     offset: Vec<f32>,
     latency_near: Vec<f32>,
@@ -239,11 +242,25 @@ impl Lanes {
     fn add_waiting(&mut self, problem: &Problem, scenarios: &Scenarios) {
         self.means.link_gb = self.means.edge_gb.clone();
         self.means.link_gb.resize(problem.graph.links.len(), 0.0);
-        for awaited in awaited(problem, scenarios) {
-            let means = |awaited: &Awaited| (mean(&awaited.round_trips), mean(&awaited.transfer_s));
-            self.means.awaited.push(awaited.as_ref().map(means));
-            self.awaited.push(awaited.map(|awaited| (narrow(&awaited.round_trips), narrow(&awaited.transfer_s))));
+        let by_link = awaited_by_link(problem, scenarios);
+        self.means.is_awaited = by_link.iter().map(|awaited| !awaited.is_empty()).collect();
+        if self.means.is_awaited.contains(&true) {
+            for awaited in &by_link {
+                let means: Vec<MeanWait> = awaited.iter().map(MeanWait::new).collect();
+                for from in 0..self.regions as Region {
+                    for to in 0..self.regions as Region {
+                        let added = added_round_trip(problem, from, to);
+                        let waited = if from == to { 0.0 } else { means.iter().map(|mean| mean.at(added)).sum() };
+                        self.means.waited_s.push(waited);
+                    }
+                }
+            }
         }
+        let narrowed = |awaited: &Awaited<f64>| Awaited {
+            round_trips: narrow(&awaited.round_trips),
+            fixed_s: narrow(&awaited.fixed_s),
+        };
+        self.awaited = by_link.iter().map(|awaited| awaited.iter().map(narrowed).collect()).collect();
     }
 
     fn add_trigger(&mut self, problem: &Problem, scenarios: &Scenarios) {
@@ -313,14 +330,16 @@ impl Lanes {
         self.attributed_gb[node].iter().map(|(end, gb)| (*end, gb.as_slice()))
     }
 
-    /// The quantities of a link; those that are always zero are left out.
-    pub fn link_columns(&self, link: usize) -> impl Iterator<Item = (Quantity, &[f32])> {
-        let is_edge = link < self.means.edge_gb.len();
-        let gb = is_edge.then(|| (Quantity::Gigabytes, self.column(&self.edge_gb, link)));
-        let awaited = self.awaited[link].as_ref().into_iter().flat_map(|(trips, transfer)| {
-            [(Quantity::AwaitedRoundTrips, trips.as_slice()), (Quantity::AwaitedTransfer, transfer.as_slice())]
-        });
-        gb.into_iter().chain(awaited)
+    /// GB that the edge of a link moves; `None` if it is none.
+    #[must_use]
+    pub fn edge_gb(&self, link: usize) -> Option<&[f32]> {
+        (link < self.means.edge_gb.len()).then(|| self.column(&self.edge_gb, link))
+    }
+
+    /// What the near end of a link waits for; several entries add up.
+    #[must_use]
+    pub fn awaited(&self, link: usize) -> &[Awaited<f32>] {
+        &self.awaited[link]
     }
 
     /// GB of the request that starts a run.

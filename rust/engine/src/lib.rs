@@ -35,6 +35,7 @@ pub mod random;
 pub mod scenarios;
 pub mod signals;
 pub mod solver;
+pub mod waiting;
 
 pub use error::{EngineError, ErrorCode, Result};
 pub use solver::control::Control;

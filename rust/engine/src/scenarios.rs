@@ -38,6 +38,8 @@ pub struct Scenarios {
     pub offset_fraction: Vec<Vec<f64>>,
     /// Round trips to the called node's region that the caller waits for when its work is done.
     pub awaited_round_trips: Vec<Vec<f64>>,
+    /// Seconds for which the caller would be busy, or wait for others, after the call was accepted near it.
+    pub slack_s: Vec<Vec<f64>>,
     /// Bytes of the request that starts the run.
     pub trigger_bytes: Vec<f64>,
 }
@@ -144,6 +146,7 @@ fn repeat_runs(
         payload_bytes: edges.iter().map(|edge| pick(&edge.payload_bytes)).collect(),
         offset_fraction: edges.iter().map(|edge| pick(&edge.offset_fraction)).collect(),
         awaited_round_trips: edges.iter().map(|edge| pick(&edge.awaited_round_trips)).collect(),
+        slack_s: edges.iter().map(|edge| pick(&edge.slack_s)).collect(),
         trigger_bytes: pick(&observations.trigger_bytes),
     }
 }
@@ -198,6 +201,7 @@ fn imagine_runs(problem: &Problem, priors: &Priors, seed: u64, first: u64, count
             .map(|(edge, flag)| when(flag, edge.offset_fraction, 1.0))
             .collect(),
         awaited_round_trips: vec![vec![0.0; count]; graph.edges.len()],
+        slack_s: vec![vec![0.0; count]; graph.edges.len()],
         trigger_bytes: vec![priors.trigger_bytes; count],
         ran,
         called,

@@ -24,6 +24,7 @@ static DOCUMENTS: LazyLock<[Value; 2]> = LazyLock::new(|| {
     let waits = vec![json!(1.5); shape.runs];
     for edge in observed["observations"]["edges"].as_array_mut().expect("edges") {
         edge["awaited_round_trips"] = json!(waits);
+        edge["slack_s"] = json!(vec![json!(0.01); shape.runs]);
     }
     let mut declared = observed.clone();
     let edges = declared["edges"].as_array().expect("edges").len();

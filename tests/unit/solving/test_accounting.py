@@ -168,46 +168,79 @@ RECEIVED = {"us-west-2": 1e8, HOME: 5e8, "eu-west-1": 1e6, "sa-east-1": 4e8}
 """Bytes of each node to a region that is listed, to home, and to one where the workflow may not run."""
 
 
+SIGNALS = embedded_signals()
+
+NEAR_S = 0.01
+"""Seconds until a call within a region is accepted."""
+
+
 def runs_at(placement: tuple[str, str, str]) -> tuple[ObservedRun, ...]:
-    """Runs of noon with their nodes in these regions; payloads from nothing to more than a message holds."""
-    sizes, model = (0.0, 500.0, 70_000.0, 1.5 * shared_constants.INLINE_PAYLOAD_LIMIT_BYTES), diamond()
-    return tuple(
-        replace(
-            run,
-            started_at=NOON,
-            trigger_bytes=sizes[number % 4],
-            nodes={
-                index: replace(
-                    node,
-                    region=placement[index],
-                    duration_s=_duration_s(index, number),
-                    cpu_s=(20 + number) / 1000.0,
-                    sent_bytes=DATA,
-                    received_bytes=RECEIVED,
-                    other_sent_bytes=4e7,
-                    other_received_bytes=6e7,
-                )
-                for index, node in run.nodes.items()
-            },
-            edges={
-                index: _waited_for(edge, sizes[(number + index) % 4], _duration_s(model.edges[index].source, number))
-                for index, edge in run.edges.items()
-            },
+    """Runs of noon with their nodes in these regions; payloads from nothing to more than a message holds.
+
+    A function calls when its work is done, and ends when all calls are accepted.
+    """
+    sizes = (0.0, 500.0, 70_000.0, 1.5 * shared_constants.INLINE_PAYLOAD_LIMIT_BYTES)
+    runs = []
+    for number, run in enumerate(observed_runs(60)):
+        edges = {
+            index: replace(
+                edge,
+                payload_bytes=sizes[(number + index) % 4] if edge.called else 0.0,
+                offset_s=_own_s(diamond().edges[index].source, number) - NEAR_S,
+            )
+            for index, edge in run.edges.items()
+        }
+        added = {index: _added_s(placement, index, edge) for index, edge in edges.items() if edge.called}
+        nodes = {
+            index: replace(
+                node,
+                region=placement[index],
+                duration_s=_own_s(index, number) + _waited_s(placement, index, edges, added),
+                returned_s=_own_s(index, number) - NEAR_S,
+                cpu_s=(20 + number) / 1000.0,
+                sent_bytes=DATA,
+                received_bytes=RECEIVED,
+                other_sent_bytes=4e7,
+                other_received_bytes=6e7,
+            )
+            for index, node in run.nodes.items()
+        }
+        accepted = {index: replace(edges[index], publish_s=NEAR_S + added_s) for index, added_s in added.items()}
+        runs.append(
+            replace(run, started_at=NOON, trigger_bytes=sizes[number % 4], nodes=nodes, edges={**edges, **accepted})
         )
-        for number, run in enumerate(observed_runs(60))
-    )
+    return tuple(runs)
 
 
-def _duration_s(node: int, run: int) -> float:
+def _own_s(node: int, run: int) -> float:
     """Whole milliseconds, among them those that a product in floating point exceeds."""
-    return 0.1 * (20 + node) + 0.007 * run
+    return 0.1 * (3 + node) + 0.007 * run
 
 
-def _waited_for(edge: EdgeObservation, size: float, duration_s: float) -> EdgeObservation:
-    """A call early in its node that the node waits for to its end, as if it were far away."""
-    if not edge.called:
-        return replace(edge, payload_bytes=0.0)
-    return replace(edge, payload_bytes=size, offset_s=0.1, publish_s=duration_s - 0.1)
+def _added_s(placement: tuple[str, str, str], index: int, edge: EdgeObservation) -> float:
+    """How much later a call over an edge, or where the branch died a report to the join, is accepted far away."""
+    source, target = placement[diamond().edges[index].source], placement[diamond().edges[index].target]
+    if source == target:
+        return 0.0
+    is_report = index > 0
+    trips = is_report + edge.called + (edge.payload_bytes > shared_constants.INLINE_PAYLOAD_LIMIT_BYTES)
+    there, here = (SIGNALS.performance[source].round_trip_to(region) for region in (target, source))
+    assert there is not None
+    assert here is not None
+    size = edge.payload_bytes + (0.0 if is_report else shared_constants.MESSAGE_ENVELOPE_BYTES)
+    transfer_s = size / shared_constants.BANDWIDTH_BYTES_PER_S if edge.called else 0.0
+    return trips * (there.seconds - here.seconds) + transfer_s
+
+
+def _waited_s(
+    placement: tuple[str, str, str], node: int, edges: dict[int, EdgeObservation], added: dict[int, float]
+) -> float:
+    """Of several calls the mean, as the engine takes it; then the report of the branch that was declined."""
+    calls = [added_s for index, added_s in added.items() if diamond().edges[index].source == node]
+    waited_s = sum(calls) / max(1, len(calls))
+    if node == ENTRY and not edges[0].called:
+        waited_s += _added_s((placement[ENTRY], placement[ENTRY], placement[JOIN]), 1, replace(edges[0]))
+    return waited_s
 
 
 @pytest.mark.parametrize("preset", ["best", "worst"])

@@ -10,119 +10,179 @@ import pytest
 
 from multi_x_serverless.model.graph import Edge, Graph, Node
 from multi_x_serverless.model.run import EdgeObservation, NodeObservation, ObservedRun
-from multi_x_serverless.model.shared_constants import BANDWIDTH_BYTES_PER_S, MESSAGE_ENVELOPE_BYTES
+from multi_x_serverless.model.shared_constants import (
+    BANDWIDTH_BYTES_PER_S,
+    INLINE_PAYLOAD_LIMIT_BYTES,
+    MESSAGE_ENVELOPE_BYTES,
+)
+from multi_x_serverless.model.signals import PerformanceSignal
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import SolveSettings, build_problem
-from multi_x_serverless.solving.waiting import AT_THE_END_S, Distances, Waiting
+from multi_x_serverless.solving.waiting import Awaited, Waits, waits_of
 from tests.unit.solving.workflows import HOME, embedded_signals, observed_runs, workflow
 
-NEAR, FAR = "here", "there"
-ROUND_TRIP_S = ((0.001, 0.081), (0.081, 0.002))
+NEAR, FAR = HOME, "us-west-1"
+SIGNALS = embedded_signals()
 GRAPH = Graph(
     (Node("a", "a", False), Node("b", "b", False), Node("c", "c", False), Node("join", "join", True)),
     (Edge(0, 1, (), False), Edge(0, 2, (), True), Edge(1, 3, (), False), Edge(2, 3, (), False)),
 )
-DISTANCES = Distances((NEAR, FAR), ROUND_TRIP_S)
 
 
-def node(duration_s: float, region: str = NEAR) -> NodeObservation:
-    return NodeObservation(region, duration_s, 0.01, False, {}, {}, 0.0, 0.0)
+def added_s() -> float:
+    there, here = (SIGNALS.performance[NEAR].round_trip_to(region) for region in (FAR, NEAR))
+    assert there is not None
+    assert here is not None
+    return there.seconds - here.seconds
 
 
-def call(offset_s: float | None, publish_s: float | None, payload_bytes: float = 0.0) -> EdgeObservation:
-    return EdgeObservation(True, payload_bytes, offset_s, None, publish_s)
+ADDED_S = added_s()
+MESSAGE_S = MESSAGE_ENVELOPE_BYTES / BANDWIDTH_BYTES_PER_S
 
 
-DECLINED = EdgeObservation(False, 0.0, None, None)
+def node(returned_s: float | None, duration_s: float, region: str = NEAR) -> NodeObservation:
+    return NodeObservation(region, duration_s, 0.01, False, {}, {}, 0.0, 0.0, returned_s=returned_s)
 
 
-def waiting(nodes: dict[int, NodeObservation], edges: dict[int, EdgeObservation]) -> Waiting:
-    """Of a run in which it was logged when calls are accepted: a call from b is there to say so."""
-    logged = {2: call(0.0, 0.0)}
-    return Waiting(GRAPH, DISTANCES, replace(observed_runs(1)[0], nodes=nodes, edges={**logged, **edges}))
+def call(offset_s: float | None, publish_s: float | None, size: float = 0.0, closes: bool = False) -> EdgeObservation:
+    return EdgeObservation(True, size, offset_s, None, publish_s, closes)
 
 
-def test_a_call_that_is_accepted_when_its_node_ends_is_waited_for() -> None:
-    ends = waiting({0: node(0.5), 1: node(0.1)}, {0: call(0.4, 0.1 - AT_THE_END_S / 2)})
-    assert ends.round_trips(0) == 1.0
+DECLINED = EdgeObservation(False, 0.0, 0.4, None)
 
 
-def test_a_call_under_work_that_goes_on_is_not_waited_for() -> None:
-    works_on = waiting({0: node(0.5), 1: node(0.1, FAR)}, {0: call(0.1, 0.1)})
-    assert works_on.round_trips(0) == 0.0
-    assert works_on.own_duration_s(0) == 0.5
+def waits(
+    nodes: dict[int, NodeObservation],
+    edges: dict[int, EdgeObservation],
+    *,
+    performance: dict[str, PerformanceSignal] | None = None,
+) -> Waits:
+    run = replace(observed_runs(1)[0], nodes=nodes, edges=edges)
+    return waits_of(GRAPH, SIGNALS.performance if performance is None else performance, 0.3, run)
 
 
-@pytest.mark.parametrize("edge", [call(None, 0.1), call(0.4, None)], ids=["no offset", "no acceptance"])
-def test_what_was_not_logged_is_not_waited_for(edge: EdgeObservation) -> None:
-    silent = waiting({0: node(0.5), 1: node(0.1, FAR)}, {0: edge})
-    assert silent.round_trips(0) == 0.0
-    assert silent.own_duration_s(0) == 0.5
+LEAF = node(0.1, 0.1)
+FAR_LEAF = node(0.1, 0.1, FAR)
 
 
-def test_reports_to_a_join_take_more_round_trips() -> None:
-    """Payload and report; to close the join takes two more, which fall to one of its two edges."""
-    reports = waiting({1: node(0.2), 2: node(0.2), 3: node(0.1)}, {2: call(0.1, 0.1), 3: DECLINED})
-    assert reports.round_trips(2) == 1.0 + 1.0 + 2.0 / 2
-    assert reports.round_trips(3) == 1.0 + 2.0 / 2
+def test_a_call_that_the_function_ends_with_is_waited_for() -> None:
+    found = waits({0: node(0.4, 0.41), 1: LEAF}, {0: call(0.4, 0.01)})
+    assert found.awaited[0] == Awaited(1.0, 0.0)
+    assert found.own_duration_s[0] == pytest.approx(0.41)
 
 
-def test_declining_a_plain_node_needs_nobody() -> None:
-    assert waiting({0: node(0.5)}, {1: DECLINED}).round_trips(1) == 0.0
+def test_work_that_goes_on_after_a_call_is_slack() -> None:
+    found = waits({0: node(0.5, 0.5), 1: LEAF}, {0: call(0.3, 0.05)})
+    assert found.awaited[0].round_trips == 1.0
+    assert found.awaited[0].slack_s == pytest.approx(0.15)
 
 
-def test_a_branch_that_died_is_reported_by_the_node_at_which_it_died() -> None:
-    """In the run a calls b and declines c; b and, for c, a report to the join, which is far away."""
-    dead = waiting(
-        {0: node(0.5), 1: node(0.1), 3: node(0.1, FAR)}, {0: call(0.1, 0.1), 1: DECLINED, 2: call(0.05, 0.05)}
-    )
-    assert dead.round_trips(1) == 0.0
-    assert dead.round_trips(3) == 1.0 + 2.0 / 2
-    assert dead.own_duration_s(0) == pytest.approx(0.5 - 2 * 0.080)
-
-
-def test_calls_are_over_when_declines_begin() -> None:
-    nodes = {0: node(0.5), 1: node(0.1), 3: node(0.1, FAR)}
-    calls = {0: call(0.1, 0.299)}
-    logged = EdgeObservation(False, 0.0, 0.4, None)
-    assert waiting(nodes, {**calls, 1: logged}).round_trips(0) == 1.0
-    assert waiting(nodes, {**calls, 1: DECLINED}).round_trips(0) == 0.0
-
-
-def test_runs_that_do_not_say_when_calls_were_accepted_say_nothing_of_waiting() -> None:
-    silent = waiting({0: node(0.5), 1: node(0.1), 3: node(0.1)}, {0: call(0.5, None), 1: DECLINED, 2: call(0.1, None)})
-    assert [silent.round_trips(edge) for edge in range(4)] == [0.0] * 4
+def test_a_call_early_in_long_work_delays_nobody() -> None:
+    assert waits({0: node(5.0, 5.0), 1: LEAF}, {0: call(0.1, 0.01)}).awaited == {}
 
 
 def test_waiting_for_another_region_is_no_part_of_a_node() -> None:
-    away = waiting({0: node(0.5), 1: node(0.1, FAR)}, {0: call(0.4, 0.1, payload_bytes=1e6)})
-    transfer_s = (1e6 + MESSAGE_ENVELOPE_BYTES) / BANDWIDTH_BYTES_PER_S
-    assert away.own_duration_s(0) == pytest.approx(max(0.4, 0.5 - 0.080 - transfer_s))
-    beside = waiting({0: node(0.5), 1: node(0.1)}, {0: call(0.4, 0.1, payload_bytes=1e6)})
-    assert beside.own_duration_s(0) == 0.5
+    """The call is accepted when the answer is back; beside its caller it would have been after 10 ms."""
+    size = 200_000.0
+    publish_s = 0.01 + ADDED_S + MESSAGE_S + size / BANDWIDTH_BYTES_PER_S
+    found = waits({0: node(0.4, 0.4 + publish_s), 1: FAR_LEAF}, {0: call(0.4, publish_s, size)})
+    assert found.own_duration_s[0] == pytest.approx(0.41)
+    assert found.awaited[0].slack_s == pytest.approx(0.0)
 
 
-def test_calls_are_waited_for_together() -> None:
-    both = waiting({0: node(0.5), 1: node(0.1, FAR), 2: node(0.1)}, {0: call(0.3, 0.2), 1: call(0.3, 0.2)})
-    half_s = (0.080 + MESSAGE_ENVELOPE_BYTES / BANDWIDTH_BYTES_PER_S) / 2
-    assert both.own_duration_s(0) == pytest.approx(0.5 - half_s)
+def test_only_what_work_did_not_hide_is_taken_away() -> None:
+    """It worked on for half of the round trip."""
+    publish_s = 0.01 + ADDED_S + MESSAGE_S
+    returned_s = 0.1 + publish_s / 2
+    found = waits({0: node(returned_s, 0.1 + publish_s), 1: FAR_LEAF}, {0: call(0.1, publish_s)})
+    assert found.own_duration_s[0] == pytest.approx(returned_s)
+    assert found.awaited[0].slack_s == pytest.approx(returned_s - 0.11)
 
 
-def test_a_node_is_never_shorter_than_until_its_last_call() -> None:
-    quick = waiting({0: node(0.45), 1: node(0.1, FAR)}, {0: call(0.4, 0.05)})
-    assert quick.own_duration_s(0) == 0.4
+def test_a_call_nearby_is_not_less_waited_for_because_another_one_goes_far() -> None:
+    publish_s = 0.01 + ADDED_S + MESSAGE_S
+    edges = {0: call(0.4, 0.01), 1: call(0.4, publish_s)}
+    found = waits({0: node(0.4, 0.4 + publish_s), 1: LEAF, 2: FAR_LEAF}, edges)
+    assert [round(found.awaited[edge].slack_s, 9) for edge in (0, 1)] == [0.0, 0.0]
+    assert found.own_duration_s[0] == pytest.approx(0.41)
 
 
-def test_regions_without_distances_take_nothing_away() -> None:
-    unknown = waiting({0: node(0.5, "elsewhere"), 1: node(0.1, FAR)}, {0: call(0.4, 0.1)})
-    assert unknown.own_duration_s(0) == 0.5
+@pytest.mark.parametrize(
+    ("nodes", "edges"),
+    [
+        ({0: node(None, 0.5), 1: FAR_LEAF}, {0: call(0.4, 0.1)}),
+        ({0: node(0.4, 0.5), 1: FAR_LEAF}, {0: call(None, 0.1)}),
+        ({0: node(0.4, 0.5), 1: FAR_LEAF}, {0: call(0.4, None)}),
+    ],
+    ids=["return", "offset", "acceptance"],
+)
+def test_what_was_not_logged_is_not_waited_for(
+    nodes: dict[int, NodeObservation], edges: dict[int, EdgeObservation]
+) -> None:
+    found = waits(nodes, edges)
+    assert found.awaited == {}
+    assert found.own_duration_s[0] == 0.5
+
+
+def test_reports_to_a_join_take_more_round_trips() -> None:
+    """Payload and report; whoever closes the join publishes its message and marks it."""
+    nodes = {1: node(0.1, 0.2), 2: node(0.1, 0.2), 3: LEAF}
+    found = waits(nodes, {2: call(0.1, 0.1), 3: call(0.1, 0.1, closes=True)})
+    assert (found.awaited[2].round_trips, found.awaited[3].round_trips) == (2.0, 4.0)
+
+
+def test_a_large_payload_goes_to_the_object_store_first() -> None:
+    large = call(0.4, 0.1, size=INLINE_PAYLOAD_LIMIT_BYTES + 1)
+    assert waits({0: node(0.4, 0.5), 1: LEAF}, {0: large}).awaited[0].round_trips == 2.0
+
+
+def test_declining_a_plain_node_needs_nobody() -> None:
+    assert waits({0: node(0.4, 0.5)}, {1: DECLINED}).awaited == {}
+
+
+def test_a_branch_that_died_is_reported_by_the_node_at_which_it_died() -> None:
+    """In the run a calls b and declines c; for c it reports to the join, which is far away."""
+    nodes = {0: node(0.4, 0.42 + ADDED_S), 1: node(0.1, 0.1), 3: FAR_LEAF}
+    found = waits(nodes, {0: call(0.1, 0.1), 1: DECLINED, 2: call(0.05, 0.05)})
+    assert found.awaited[3] == Awaited(1.0, 0.0)
+    assert found.own_duration_s[0] == pytest.approx(0.42)
+
+
+def test_a_join_that_did_not_run_is_nowhere() -> None:
+    found = waits({0: node(0.4, 0.5), 1: node(0.1, 0.2)}, {0: call(0.1, 0.1), 1: DECLINED, 2: DECLINED})
+    assert found.awaited.keys() == {0}
+    assert found.own_duration_s == {0: 0.5, 1: 0.2}
+
+
+def test_nothing_ends_before_its_last_call_left() -> None:
+    quick = waits({0: node(0.4, 0.41), 1: FAR_LEAF}, {0: call(0.4, 0.01)})
+    assert quick.own_duration_s[0] == pytest.approx(0.4)
+
+
+def test_regions_of_which_no_distance_is_known_take_nothing_away() -> None:
+    found = waits({0: node(0.4, 0.5), 1: FAR_LEAF}, {0: call(0.4, 0.1)}, performance={})
+    assert found.own_duration_s[0] == 0.5
+
+
+def test_a_region_that_may_no_longer_be_used_is_as_far_as_it_was() -> None:
+    """Distances are asked of what was collected, not of the regions of the problem."""
+    one = replace(
+        observed_runs(1)[0],
+        nodes={0: node(0.4, 0.41 + ADDED_S, NEAR), 1: FAR_LEAF, 2: LEAF},
+        edges={0: call(0.4, 0.01 + ADDED_S), 1: call(0.1, 0.01)},
+    )
+    home_only = workflow(pinned=("receive", "count", "join"))
+    members = orjson.loads(build_problem(home_only, (one,), SIGNALS, SolveSettings(hours=(12,), scenarios=20)))
+    assert members["regions"] == [HOME]
+    assert members["observations"]["nodes"]["receive:entry_point:0"]["duration_s"] == [pytest.approx(0.41, abs=1e-3)]
 
 
 def waiting_runs() -> tuple[ObservedRun, ...]:
-    """Runs at home in which every call is waited for to the end of its node."""
+    """Runs at home in which every call is the last that its function does."""
     return tuple(
         replace(
             one,
+            nodes={index: replace(node, returned_s=0.8 * node.duration_s) for index, node in one.nodes.items()},
             edges={
                 index: replace(edge, offset_s=0.8 * caller_s, publish_s=0.2 * caller_s) if edge.called else edge
                 for index, edge in one.edges.items()
@@ -134,7 +194,7 @@ def waiting_runs() -> tuple[ObservedRun, ...]:
 
 
 def document(runs: tuple[ObservedRun, ...]) -> bytes:
-    return build_problem(workflow(), runs, embedded_signals(), SolveSettings(hours=(12,), scenarios=200))
+    return build_problem(workflow(), runs, SIGNALS, SolveSettings(hours=(12,), scenarios=200))
 
 
 def without_waiting(problem: bytes) -> bytes:
@@ -147,53 +207,41 @@ def without_waiting(problem: bytes) -> bytes:
 def test_the_document_says_what_was_waited_for() -> None:
     edges = orjson.loads(document(waiting_runs()))["observations"]["edges"]
     assert set(edges[0]["awaited_round_trips"]) == {0.0, 1.0}  # called, and declined to a plain node
-    # Payload, report, and half of what closes the join; where the branch died, the report without a payload.
-    assert set(edges[2]["awaited_round_trips"]) == {3.0, 2.0}
-    assert "awaited_round_trips" not in orjson.loads(document(observed_runs()))["observations"]["edges"][0]
+    assert set(edges[0]["slack_s"]) == {0.0}
+    # Payload and report; where the branch died, the report without a payload.
+    assert set(edges[2]["awaited_round_trips"]) == {2.0, 1.0}
+    silent = orjson.loads(document(observed_runs()))["observations"]["edges"][0]
+    assert silent.keys() == {"called", "payload_bytes", "offset_fraction", "latency_s"}
 
 
 def test_calls_to_another_region_cost_their_caller_time_and_energy() -> None:
-    waits = document(waiting_runs())
-    apart = {"receive:entry_point:0": HOME, "count:receive_0_0:1": "us-west-1", "join:sync:2": HOME}
-    for placement, differs in (
-        (apart, True),
-        (dict.fromkeys(apart, HOME), False),
-        (dict.fromkeys(apart, "us-west-1"), False),
-    ):
-        counted = LoadedProblem(waits).evaluate(placement, 12)
-        left_out = LoadedProblem(without_waiting(waits)).evaluate(placement, 12)
+    said = document(waiting_runs())
+    apart = {"receive:entry_point:0": HOME, "count:receive_0_0:1": FAR, "join:sync:2": HOME}
+    together = (dict.fromkeys(apart, HOME), dict.fromkeys(apart, FAR))
+    for placement, differs in ((apart, True), *((placement, False) for placement in together)):
+        counted = LoadedProblem(said).evaluate(placement, 12)
+        left_out = LoadedProblem(without_waiting(said)).evaluate(placement, 12)
         assert (counted.carbon.mean > left_out.carbon.mean) == differs
         assert (counted.cost.mean > left_out.cost.mean) == differs
         assert counted.runtime.mean == left_out.runtime.mean
 
 
-def test_runs_elsewhere_teach_the_same_as_runs_at_home() -> None:
-    """What a caller waited for another region is taken out of its duration, so that it is not counted twice."""
-    signals = embedded_signals()
-    trip = signals.performance[HOME].round_trip_to("us-west-1")
-    within = signals.performance[HOME].round_trip_to(HOME)
-    assert trip is not None
-    assert within is not None
-    at_home = waiting_runs()
-    away = []
-    for one in at_home:
-        caller = one.nodes[0]
-        longer_s = 0.0
-        if one.edges[0].called:
-            transfer_s = (one.edges[0].payload_bytes + MESSAGE_ENVELOPE_BYTES) / BANDWIDTH_BYTES_PER_S
-            # The report to the join, which is at home, is waited for at the same time.
-            longer_s = (trip.seconds - within.seconds + transfer_s) / 2
-        nodes = {**one.nodes, 0: replace(caller, duration_s=caller.duration_s + longer_s)}
-        if 1 in nodes:
-            nodes[1] = replace(nodes[1], region="us-west-1")
-        edges = {
-            index: replace(edge, publish_s=edge.publish_s + longer_s) if index < 2 and edge.publish_s else edge
-            for index, edge in one.edges.items()
-        }
-        away.append(replace(one, nodes=nodes, edges=edges))
-    learned = [orjson.loads(document(runs))["observations"] for runs in (at_home, tuple(away))]
-    entry = [columns["nodes"]["receive:entry_point:0"]["duration_s"] for columns in learned]
-    assert entry[1] == pytest.approx(entry[0])
-    assert [edge["awaited_round_trips"] for edge in learned[1]["edges"][:2]] == [
-        edge["awaited_round_trips"] for edge in learned[0]["edges"][:2]
-    ]
+def test_slack_hides_what_it_can() -> None:
+    """Half a round trip of slack leaves half of it to be waited for; more slack than it takes leaves nothing."""
+    apart = {"receive:entry_point:0": HOME, "count:receive_0_0:1": FAR, "join:sync:2": FAR}
+
+    def added_cost(slack_s: float) -> float:
+        members: dict[str, Any] = orjson.loads(document(waiting_runs()))
+        columns = members["observations"]["edges"]
+        # The call to `count` alone.
+        for edge in columns[1:]:
+            del edge["awaited_round_trips"]
+        columns[0]["slack_s"] = [slack_s] * members["observations"]["runs"]
+        said = orjson.dumps(members)
+        del columns[0]["awaited_round_trips"]
+        costs = [LoadedProblem(one).evaluate(apart, 12).cost.mean for one in (said, orjson.dumps(members))]
+        return costs[0] - costs[1]
+
+    payload_s = added_cost(ADDED_S) / (added_cost(0.0) - added_cost(ADDED_S)) * ADDED_S
+    assert added_cost(ADDED_S / 2) == pytest.approx(added_cost(0.0) * (ADDED_S / 2 + payload_s) / (ADDED_S + payload_s))
+    assert added_cost(1.0) == pytest.approx(0.0, abs=1e-18)

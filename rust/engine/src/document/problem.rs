@@ -240,6 +240,8 @@ pub struct EdgeObservationsDocument {
     pub latency_s: Vec<Option<f64>>,
     #[serde(default)]
     pub awaited_round_trips: Option<Vec<Option<f64>>>,
+    #[serde(default)]
+    pub slack_s: Option<Vec<Option<f64>>>,
 }
 
 /// Declared estimates for a workflow without runs.

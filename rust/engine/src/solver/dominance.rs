@@ -7,7 +7,7 @@
 use crate::additive::Additive;
 use crate::evaluation::add_node_carbon;
 use crate::lanes::{Lanes, LatencyColumn};
-use crate::link_terms::{carbon_rate, cost_rate, Quantity};
+use crate::link_terms::Rates;
 use crate::problem::{Metric, Region};
 use crate::solver::stage::{HourContext, Stage};
 
@@ -99,17 +99,16 @@ impl<'a> Comparison<'a> {
     }
 
     fn cost_is_no_higher(&self, domains: &[Vec<Region>], node: usize, better: Region, worse: Region) -> bool {
-        let problem = self.context.problem();
-        let rate = |quantity, link, from, to| cost_rate(problem, quantity, link, from, to);
-        let lanes = self.context.model.lanes;
-        self.rates_are_no_higher(domains, node, better, worse, rate)
+        let (problem, lanes) = (self.context.problem(), self.context.model.lanes);
+        let rates = |link, from, to| Rates::of_cost(problem, lanes, link, from, to);
+        self.rates_are_no_higher(domains, node, better, worse, rates)
             && is_nowhere_above(lanes.cost(node, better), lanes.cost(node, worse))
     }
 
     fn carbon_is_no_higher(&self, domains: &[Vec<Region>], node: usize, better: Region, worse: Region) -> bool {
         let model = &self.context.model;
-        let rate = |quantity, link, from, to| carbon_rate(model.problem, &model.signals, quantity, link, from, to);
-        if !self.rates_are_no_higher(domains, node, better, worse, rate) {
+        let rates = |link, from, to| Rates::of_carbon(model.problem, model.lanes, &model.signals, link, from, to);
+        if !self.rates_are_no_higher(domains, node, better, worse, rates) {
             return false;
         }
         let column = |region| {
@@ -126,24 +125,18 @@ impl<'a> Comparison<'a> {
         node: usize,
         better: Region,
         worse: Region,
-        rate: impl Fn(Quantity, usize, Region, Region) -> f64,
+        rates: impl Fn(usize, Region, Region) -> Rates,
     ) -> bool {
         let graph = &self.context.problem().graph;
-        let lanes = self.context.model.lanes;
-        let holds = |link: usize, neighbour: usize, is_no_higher: &dyn Fn(Quantity, Region) -> bool| {
-            lanes
-                .link_columns(link)
-                .all(|(quantity, _)| domains[neighbour].iter().all(|&other| is_no_higher(quantity, other)))
+        let arrive = |&link: &usize| {
+            let mut others = domains[graph.links[link].from].iter();
+            others.all(|&other| rates(link, other, better).are_no_higher(rates(link, other, worse)))
         };
-        graph.arriving[node].iter().all(|&link| {
-            holds(link, graph.links[link].from, &|quantity, other| {
-                rate(quantity, link, other, better) <= rate(quantity, link, other, worse)
-            })
-        }) && graph.leaving[node].iter().all(|&link| {
-            holds(link, graph.links[link].to, &|quantity, other| {
-                rate(quantity, link, better, other) <= rate(quantity, link, worse, other)
-            })
-        })
+        let leave = |&link: &usize| {
+            let mut others = domains[graph.links[link].to].iter();
+            others.all(|&other| rates(link, better, other).are_no_higher(rates(link, worse, other)))
+        };
+        graph.arriving[node].iter().all(arrive) && graph.leaving[node].iter().all(leave)
     }
 
     fn time_is_no_longer(&self, domains: &[Vec<Region>], node: usize, better: Region, worse: Region) -> bool {
