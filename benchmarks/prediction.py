@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import orjson
@@ -86,7 +86,7 @@ def _row(name: str, index: int, prediction: Prediction) -> tuple[str, ...]:
 
 
 def predict(cloud: Cloud, record: WorkflowRecord) -> Prediction:
-    """Compare the runs of the placement that most runs away from home had with what runs at home say of it.
+    """Compare the runs of one hour of a plan, of the one that most runs away from home had, with what runs at home say.
 
     Raises:
         NotEnoughDataError: There are no runs at home, or none elsewhere.
@@ -96,26 +96,38 @@ def predict(cloud: Cloud, record: WorkflowRecord) -> Prediction:
     away = [run for run in runs if run.placement_key != "home" and run not in home]
     if not home or not away:
         raise NotEnoughDataError(f"'{record.workflow_id}' needs runs at home and runs that a plan routed elsewhere.")
-    names = [node.name for node in record.graph.nodes]
-    placement = dict.fromkeys(names, record.home_region)
-    placement |= {names[index]: node.region for run in away for index, node in run.nodes.items()}
-    planned = [run for run in away if all(placement[names[index]] == node.region for index, node in run.nodes.items())]
+    placement, planned = _most_frequent(record, away)
     hour = hour_of_day(planned[0].started_at)
+    of_hour = [run for run in planned if hour_of_day(run.started_at) == hour]
     settings = SolveSettings(hours=(hour,), scenarios=SCENARIOS)
     document = build_workflow_problem(cloud, record, settings, runs=tuple(home)).document
     return Prediction(
         len(home),
-        len(planned),
-        _observed(cloud, record, planned),
+        len(of_hour),
+        _observed(cloud, record, of_hour),
         _predicted(document, placement, hour),
         _predicted(_without_waiting(document), placement, hour),
     )
 
 
+def _most_frequent(record: WorkflowRecord, runs: Sequence[ObservedRun]) -> tuple[dict[str, str], list[ObservedRun]]:
+    """The placement that most runs had, and the runs that had it; nodes that did not run are where others ran."""
+    names = [node.name for node in record.graph.nodes]
+    by_key: dict[tuple[int, str], list[ObservedRun]] = defaultdict(list)
+    for run in runs:
+        by_key[run.plan_version, run.placement_key].append(run)
+    planned = max(by_key.values(), key=len)
+    placement = dict.fromkeys(names, record.home_region)
+    placement |= {names[index]: node.region for run in planned for index, node in run.nodes.items()}
+    return placement, planned
+
+
 def _observed(cloud: Cloud, record: WorkflowRecord, runs: Sequence[ObservedRun]) -> tuple[float, float]:
     accounting = accounting_of(cloud, record, runs, read_signals(cloud), "best")
-    footprints = [accounting.footprint(run) for run in runs]
-    return fmean(one.carbon_gco2eq for one in footprints), fmean(one.cost_usd for one in footprints)
+    footprints = [(accounting.footprint(run), run.weight) for run in runs]
+    total = sum(run.weight for run in runs)
+    carbon = sum(one.carbon_gco2eq * weight for one, weight in footprints) / total
+    return carbon, sum(one.cost_usd * weight for one, weight in footprints) / total
 
 
 def _predicted(document: bytes, placement: dict[str, str], hour: int) -> tuple[float, float]:
