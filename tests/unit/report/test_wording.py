@@ -75,6 +75,8 @@ def test_a_change_that_is_rounded_away_has_no_sign() -> None:
         (0.018, "1.8 % more", "1.8 % more than home"),
         (3.5, "350 % more", "350 % more than home"),
         (-1.0, "100 % less", "100 % less than home"),
+        (5e-4, "0.1 % more", "0.1 % more than home"),
+        (-5e-4, "0.1 % less", "0.1 % less than home"),
         (0.0004, "the same", "the same as home"),
         (-0.0004, "the same", "the same as home"),
         (None, "-", "- vs home"),
