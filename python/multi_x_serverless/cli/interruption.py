@@ -1,6 +1,7 @@
 """What a command that changes something says after Ctrl-C, in sentences that hold wherever it stopped.
 
-What was under way may know more exactly what is left (`adaptation.interruption`); then that is said.
+What was under way may know more exactly what is left (`adaptation.interruption`); then that is said. Whatever a command
+meets on its way out, Ctrl-C stays Ctrl-C.
 """
 
 from __future__ import annotations
@@ -36,22 +37,34 @@ def says_what_is_left(
                 return function(*settings, **options)
             except WorkInterruptedError:
                 raise
-            except KeyboardInterrupt as stop:
-                told = _told_before(stop)
-                if told is None and not changes(options):
+            except (KeyboardInterrupt, Exception) as error:
+                stops = _stops(error)
+                if not stops:
                     raise
-                raise WorkInterruptedError(left.format_map(options) if told is None else told) from stop
+                exact = [stop.left for stop in stops if isinstance(stop, WorkInterruptedError)]
+                # What was said of the first Ctrl-C holds after a second one while the command comes to its end.
+                told = exact[0] if exact else left.format_map(options) if changes(options) else ""
+                raise WorkInterruptedError(f"{told} {_failure(error)}".strip()) from error
 
         return command
 
     return decorate
 
 
-def _told_before(stop: BaseException) -> str | None:
-    """What was said of the first Ctrl-C, if this is a second one while the command came to its end."""
-    earlier = stop.__context__
-    while earlier is not None:
-        if isinstance(earlier, WorkInterruptedError):
-            return earlier.left
-        earlier = earlier.__context__
-    return None
+def _stops(error: BaseException | None) -> list[KeyboardInterrupt]:
+    """Each Ctrl-C that an error is or came after, the last one first."""
+    found = []
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            found.append(error)
+        error = error.__context__
+    return found
+
+
+def _failure(error: BaseException) -> str:
+    """What went wrong after Ctrl-C; empty if nothing did."""
+    if isinstance(error, KeyboardInterrupt):
+        return ""
+    from multi_x_serverless.adaptation.failure import why
+
+    return f"On its way out it met another error: {why(error)}."

@@ -9,7 +9,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -191,6 +191,38 @@ def test_a_second_ctrl_c_does_not_take_back_what_was_said_of_the_first() -> None
         command(workflow_id=WORKFLOW_ID, is_exact=True)
     with pytest.raises(WorkInterruptedError, match=rf"^something of {WORKFLOW_ID} may be left\.$"):
         command(workflow_id=WORKFLOW_ID, is_exact=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("teardown",), "what is left is deleted by 'multi_x_serverless --cloud local teardown'. "),
+        (("deploy", "--dry-run"), ""),
+    ],
+)
+def test_ctrl_c_stays_ctrl_c_where_the_cloud_cannot_be_closed(
+    arguments: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def open_cloud(*_: object, **__: object) -> Iterator[None]:
+        try:
+            press()
+            yield
+        finally:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Settings, "open_cloud", open_cloud)
+    assert run(["--cloud", "local", *arguments]) == EXIT_INTERRUPTED
+    error = "OSError: [Errno 28] No space left on device"
+    assert said(capsys) == f"interrupted: {told}On its way out it met another error: {error}."
+
+
+def test_an_error_without_ctrl_c_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Settings, "open_cloud", refuse)
+    assert run(["teardown"]) == EXIT_FAILURE
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
