@@ -70,16 +70,15 @@ def check_deployment(
         WorkInterruptedError: Ctrl-C; it says what is left.
     """
 
-    def handle(record: WorkflowRecord) -> MigrationOutcome:
+    def handle(record: WorkflowRecord, named: Sequence[str] = ()) -> MigrationOutcome:
         if dry_run:
             return _handle(cloud, record, progress, dry_run=True, grace_s=grace_s)
-        with telling_what_is_left(partial(left_of_migration, cloud, record.workflow_id)):
+        with telling_what_is_left(partial(left_of_migration, cloud, record.workflow_id, named=named)):
             return _handle(cloud, record, progress, dry_run=False, grace_s=grace_s)
 
     if workflow_ids:
-        return tuple(
-            handle(record) for record in [deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids]
-        )
+        records = [deployed_workflow(cloud, workflow_id) for workflow_id in workflow_ids]
+        return tuple(handle(record, workflow_ids[number:]) for number, record in enumerate(records))
     return tuple(
         MigrationOutcome(found.workflow_id, "failed", 0, (), (), found.why)
         if isinstance(found, UnreadableWorkflow)

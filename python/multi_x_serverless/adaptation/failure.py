@@ -7,6 +7,16 @@ from pathlib import Path
 
 from multi_x_serverless.errors import MultiXServerlessError
 
+
+def why(error: BaseException) -> str:
+    """Why something could not be read, without an end to the sentence: for what is said beside something else."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted again"
+    if isinstance(error, MultiXServerlessError):
+        return str(error).rstrip(".")
+    return f"{type(error).__name__}: {error}".rstrip(": .")
+
+
 DEFECT = "defect"
 """Code of what no part of the product raises on purpose."""
 

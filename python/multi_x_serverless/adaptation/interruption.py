@@ -5,20 +5,16 @@ The state is read once the command has stopped, so what is said holds wherever i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from multi_x_serverless.adaptation.failure import why
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.state import EMPTY_STATE, has_system_tables, known_resources, read_state
-from multi_x_serverless.errors import MultiXServerlessError, WorkInterruptedError
+from multi_x_serverless.errors import WorkInterruptedError
 from multi_x_serverless.model.config import load_configuration
-
-_UNKNOWN = (
-    "what was made or changed so far is noted, but could not be looked at: 'multi_x_serverless doctor' shows what is "
-    "left and how to go on."
-)
 
 
 @contextmanager
@@ -34,11 +30,17 @@ def telling_what_is_left(describe: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        try:
-            left = describe()
-        except MultiXServerlessError:
-            left = _UNKNOWN
-        raise WorkInterruptedError(left) from stop
+        raise WorkInterruptedError(_described(describe)) from stop
+
+
+def _described(describe: Callable[[], str]) -> str:
+    try:
+        return describe()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # whatever it meets, Ctrl-C stays Ctrl-C
+        return (
+            f"what was made or changed so far is noted, but could not be read ({why(error)}): 'multi_x_serverless "
+            "doctor' shows what is left and how to go on."
+        )
 
 
 def left_of_deployment(cloud: Cloud, project: Path, *, since: float) -> str:
@@ -69,21 +71,29 @@ def left_of_deployment(cloud: Cloud, project: Path, *, since: float) -> str:
     )
 
 
-def left_of_migration(cloud: Cloud, workflow_id: str) -> str:
+def left_of_migration(cloud: Cloud, workflow_id: str, *, named: Sequence[str] = ()) -> str:
     """What a migration, or the sweep after it, that was interrupted has left.
+
+    Args:
+        named: The workflows that were asked for and are not done, this one first; none if all were asked for.
 
     Raises:
         MultiXServerlessError: The cloud cannot be read.
     """
-    staged = PlanStore(cloud).staged(workflow_id)
+    plans = PlanStore(cloud)
+    staged = plans.staged(workflow_id)
+    again = f"'{' '.join(('multi_x_serverless update_check_deployment', *named))}'"
+    others = "" if named else ", and handles any workflow that was not reached"
     if staged is None:
+        active = plans.active(workflow_id)
+        in_force = "" if active is None else f"; plan {active.version} is in force"
         return (
-            f"no plan of {workflow_id} is staged any more. Functions that no plan uses may be there still: "
-            "'multi_x_serverless update_check_deployment' deletes them, and handles the workflows after this one."
+            f"no plan of {workflow_id} is staged{in_force}. Functions that no plan uses may be there still: {again} "
+            f"deletes them{others}."
         )
     return (
         f"plan {staged.version} of {workflow_id} is still staged; runs go on, every function that they need is there. "
-        "'multi_x_serverless update_check_deployment' goes on with the plan."
+        f"{again} goes on with the plan{others}."
     )
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from multi_x_serverless.adaptation.failure import why
 from multi_x_serverless.adaptation.workflows import deployed_workflow, log_sources
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.deployment.manifest import manifest_of
-from multi_x_serverless.errors import UsageError
+from multi_x_serverless.errors import UsageError, WorkInterruptedError
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.trace import RunTrace, trace_runs
 from multi_x_serverless.sdk.envelope import new_trigger, split_large_payload
@@ -121,6 +122,7 @@ def run_and_wait(
         UnknownWorkflowError: There is no such workflow.
         UsageError: An input is no JSON value.
         RunsInterruptedError: Ctrl-C.
+        WorkInterruptedError: Ctrl-C, and what the logs say of the runs could not be read.
     """
     begun_at, run_ids = cloud.now(), list[str]()
     deadline = begun_at + timeout_s
@@ -138,9 +140,17 @@ def run_and_wait(
                 pass
         return follow_runs(cloud, started.record, run_ids, started.started_at, deadline=deadline, sleep=sleep)
     except KeyboardInterrupt as stop:
-        record = deployed_workflow(cloud, workflow_id)
-        traces = trace_runs(cloud, workflow_id, record.graph, log_sources(cloud, record), run_ids, begun_at)
-        raise RunsInterruptedError(traces, len(inputs) - len(run_ids)) from stop
+        never_started = len(inputs) - len(run_ids)
+        try:
+            record = deployed_workflow(cloud, workflow_id)
+            traces = trace_runs(cloud, workflow_id, record.graph, log_sources(cloud, record), run_ids, begun_at)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # whatever it meets, Ctrl-C stays Ctrl-C
+            raise WorkInterruptedError(
+                f"runs started: {len(run_ids)}, never started: {never_started}. How those go that were started could "
+                f"not be read ({why(error)}): 'multi_x_serverless data_sync' reads it, 'multi_x_serverless status "
+                f"{workflow_id}' shows it."
+            ) from stop
+        raise RunsInterruptedError(traces, never_started) from stop
 
 
 def follow_runs(

@@ -10,7 +10,7 @@ import click
 
 from multi_x_serverless.adaptation.run_status import TELLING_CHARACTERS
 from multi_x_serverless.cli.output import printable
-from multi_x_serverless.cli.table_layout import elide
+from multi_x_serverless.cli.table_layout import NARROWEST_NAME, fold_names
 from multi_x_serverless.observation.tracebacks import TRACEBACK, developers_part
 
 if TYPE_CHECKING:
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
     from multi_x_serverless.observation.function_logs import LoggedText
 
-_NARROWEST_NODE = 12
 _FALLBACK_WIDTH = 80
+_GAP = "  "  # between the parts of a heading
+_BELOW = "    "  # what a part below a name begins with, as where a table has no room
 _TOLD_TRACEBACKS = 200
 """So many of the tracebacks shown are known again: bounds memory where logs are followed for days."""
 
@@ -70,13 +71,23 @@ class LogPrinter:
     def _head(self, text: LoggedText, where: str) -> None:
         day = f"{datetime.fromtimestamp(text.timestamp, tz=timezone.utc):%Y-%m-%d} UTC"
         run = f"run {text.run_id[:TELLING_CHARACTERS]}" if text.run_id else "no run"
-        rest = f"{day}  {text.source.region}  {run}"
         width = shutil.get_terminal_size((_FALLBACK_WIDTH, 24)).columns
-        heading = f"{elide(where, max(_NARROWEST_NODE, width - len(rest) - 2))}  {rest}"
+        heading = _beside(where, f"{day}  {text.source.region}  {run}", width)
         # The stream is not shown, but two containers under one heading would look like one.
         if heading + text.stream != self._heading:
             self._heading = heading + text.stream
             click.echo(click.style(heading, bold=True), color=None if self._settings.color else False)
+
+
+def _beside(name: str, rest: str, width: int) -> str:
+    """A name with the rest beside its first line, or below it where there is no room for both."""
+    before = name.rfind(" ") + 1  # "function "
+    room = width - len(rest) - len(_GAP)
+    if room < min(NARROWEST_NAME, len(name)):
+        return f"{fold_names(name, width - before)}\n{_BELOW}{rest}"
+    first, *others = fold_names(name, room - before).split("\n")
+    # Beside a name of several lines the rest stands as in a column.
+    return "\n".join((f"{first:<{room if others else len(first)}}{_GAP}{rest}", *others))
 
 
 def _time(moment: datetime) -> str:

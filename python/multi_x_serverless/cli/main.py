@@ -239,16 +239,14 @@ def cli(  # the options are documented by their help
     )
     if isinstance(context.obj, _Called):
         context.obj.settings = settings
-        context.obj.command = (context.invoked_subcommand or "").replace("-", "_")
     context.obj = settings
 
 
 @dataclass
 class _Called:
-    """What is known of a call when it ends; its settings and command as soon as its global options are read."""
+    """What is known of a call when it ends; its settings as soon as its global options are read."""
 
     settings: Settings | None = None
-    command: str = ""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -304,30 +302,9 @@ def run(arguments: list[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-LEFT_AFTER: dict[str, str] = {
-    "setup_tables": "tables that were made stay, 'multi_x_serverless setup_tables' makes the others.",
-    "data_sync": "what was read so far is kept, the next 'multi_x_serverless data_sync' goes on there.",
-    "data_collect": "values that were refreshed are kept, all others are those of the last collection.",
-    "redrive": "what was put back stays so, 'multi_x_serverless dead_letters' lists the rest.",
-    "update_check_solver": (
-        "what was decided for workflows so far stands, 'multi_x_serverless update_check_solver' handles the others."
-    ),
-    "update_check_deployment": (
-        "what was done for workflows so far stands, 'multi_x_serverless update_check_deployment' handles the others."
-    ),
-    "deploy_framework": (
-        "what was made so far stays: 'multi_x_serverless deploy_framework' goes on, 'multi_x_serverless "
-        "remove_framework' deletes it."
-    ),
-    "remove_framework": "what is left of it is deleted by 'multi_x_serverless remove_framework'.",
-    "teardown": "what is left is deleted by 'multi_x_serverless teardown'.",
-}
-"""What holds wherever a command was interrupted, unless what was under way says it more exactly."""
-
-
 def _report_interruption(called: _Called, stop: BaseException | None) -> None:
     """Say that a command was stopped, and what is left if it was changing something."""
-    left = stop.left if isinstance(stop, WorkInterruptedError) else LEFT_AFTER.get(called.command, "")
+    left = stop.left if isinstance(stop, WorkInterruptedError) else ""
     if called.settings is not None:
         left = called.settings.with_options(left)
     write_error(f"interrupted: {left}" if left else "interrupted")

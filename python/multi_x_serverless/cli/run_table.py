@@ -67,12 +67,24 @@ def show_run(settings: Settings, run: RunStatus) -> None:
 def _placement(run: RunStatus) -> str:
     """Which plan a run was under and why it was placed as it was."""
     trace = run.trace
+    if not run.plan_version:
+        why = "" if trace.reason == NO_PLAN else f" ({describe_reason(trace.reason)})"
+        return f"{describe_plan(run.plan_version)}, everything home{why}"
     if run.is_all_home:
         why = "" if trace.reason == "plan" else f" ({describe_reason(trace.reason)})"
         return f"plan {run.plan_version}, everything home{why}"
     if trace.placement_key == "home":
         return f"plan {run.plan_version}, placed at home ({describe_reason(trace.reason)})"
     return f"plan {run.plan_version}, placed by plan (as from {int(trace.placement_key):02}:00)"
+
+
+NO_PLAN = "no_plan"
+"""Reason of a placement that says no more than that there was no plan."""
+
+
+def describe_plan(version: int) -> str:
+    """A plan by its version; 0 is none, so that a run was at home."""
+    return f"plan {version}" if version else "no plan"
 
 
 _REASONS = {"expired": "plan expired", "other_manifest": "plan of another deployment"}

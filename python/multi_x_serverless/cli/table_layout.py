@@ -20,7 +20,6 @@ LONGEST_WORD = 24
 
 _EDGES, _BETWEEN = 2, 3  # blanks beside a table and between two columns
 _INDENT = "    "
-_ELLIPSIS = "…"
 _PART_ENDS = ":_-/"
 _CONTINUED = " "  # what the further lines of a name begin with
 _GAP = " ... "
@@ -44,19 +43,6 @@ def _fold_word(word: str, width: int) -> str:
         end = end if end > 0 else room
         lines, rest = [*lines, rest[:end]], rest[end:]
     return f"\n{_CONTINUED}".join((*lines, rest))
-
-
-def elide(text: str, width: int) -> str:
-    """A text whose words are cut in the middle to at most `width` characters."""
-    return re.sub(r"\S+", lambda word: _elide_word(word.group(), width), text)
-
-
-def _elide_word(word: str, width: int) -> str:
-    if len(word) <= width:
-        return word
-    head = width // 2
-    tail = width - head - 1
-    return word[:head] + _ELLIPSIS + word[len(word) - tail :]
 
 
 def in_one_line(text: str, width: int) -> str:

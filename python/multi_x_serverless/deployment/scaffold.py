@@ -78,8 +78,9 @@ def new_workflow(parent: Path, name: str) -> Path:
         _write_project(unfinished, name)
         unfinished.rename(target)
     except OSError as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
         raise UsageError(f"the directory '{name}' cannot be made: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)  # also after Ctrl-C
     return target
 
 

@@ -39,10 +39,12 @@ Change: TypeAlias = "Callable[[float | None], str]"
 """How a change is shown: in words (`compared`) where there is room, else by a sign (`relative`)."""
 
 WAITING = (
-    "A function waits until its calls to other regions are accepted. Expected figures count this with connections that "
-    "are open; to open one takes two or three round trips more, which is in the observed figures only."
+    "A function waits until its calls to other regions are accepted. What is expected of plans made by this version "
+    "counts this, with connections that are open, as far as the runs logged when that was; of plans made by earlier "
+    "versions it does not. To open a connection takes two or three round trips more, which is in the observed figures "
+    "only."
 )
-"""How far the model and what happened differ by design, wherever both are shown."""
+"""How far the model and what happened differ by design, wherever both are shown; true of whatever plan is shown."""
 
 KIND_NAMES: Mapping[OverheadKind, str] = {
     "solve": "solves",

@@ -92,9 +92,14 @@ def compared_span(low: float, high: float) -> str:
     return _span(low, high, _magnitude)
 
 
+def is_shown_as_nothing(value: float, show: Callable[[float], str]) -> bool:
+    """Whether an amount is nothing, or rounded away."""
+    return show(abs(value)) == show(0.0)
+
+
 def more_or_less(value: float, show: Callable[[float], str]) -> str:
-    """An amount that is more or less than another: ``12 ug less`` for -12e-6; nothing has no direction."""
-    return f"{show(abs(value))} {_direction(value)}" if value else show(0.0)
+    """An amount that is more or less than another: ``12 ug less`` for -12e-6; what is shown as nothing is neither."""
+    return show(0.0) if is_shown_as_nothing(value, show) else f"{show(abs(value))} {_direction(value)}"
 
 
 def more_or_less_span(low: float, high: float, show: Callable[[float], str]) -> str:
@@ -103,12 +108,11 @@ def more_or_less_span(low: float, high: float, show: Callable[[float], str]) -> 
 
 
 def _span(low: float, high: float, show: Callable[[float], str]) -> str:
-    nothing = show(0.0)
-    if low < 0.0 < high and show(-low) != nothing != show(high):
-        return f"{show(-low)} less to {show(high)} more"
     near, far = sorted((low, high), key=abs)
-    if show(abs(far)) == nothing:
+    if is_shown_as_nothing(far, show):
         return SAME
+    if low < 0.0 < high and not is_shown_as_nothing(near, show):
+        return f"{show(-low)} less to {show(high)} more"
     return f"{show(abs(near))} to {show(abs(far))} {_direction(far)}"
 
 
@@ -158,7 +162,7 @@ def _prefixed(value: float, unit: str, prefixes: Sequence[tuple[float, str]]) ->
     """A value to three digits, or to the one if it has more before the point, and never with an exponent.
 
     Args:
-        unit: What nothing at all is in.
+        unit: What nothing is in, and what is rounded away.
         prefixes: Factor and name, the largest unit first: the first of which there is one or more, once rounded, is it.
     """
     if value == 0:
@@ -168,7 +172,7 @@ def _prefixed(value: float, unit: str, prefixes: Sequence[tuple[float, str]]) ->
         if abs(float(f"{shown:.3g}")) >= 1.0:
             return f"{shown:.3g} {name}" if abs(float(f"{shown:.3g}")) < 1000.0 else f"{shown:.0f} {name}"
     factor, name = prefixes[-1]
-    return f"{value * factor:.3g} {name}" if abs(value * factor) >= 1e-4 else f"0 {name}"
+    return f"{value * factor:.3g} {name}" if abs(value * factor) >= 1e-4 else f"0 {unit}"
 
 
 def age(value_s: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from multi_x_serverless.adaptation.check_deployment import check_deployment
-from multi_x_serverless.adaptation.interruption import telling_what_is_left
+from multi_x_serverless.adaptation.interruption import left_of_migration, telling_what_is_left
 from multi_x_serverless.adaptation.removal import remove_workflow
 from multi_x_serverless.adaptation.solve import solve_workflow
 from multi_x_serverless.adaptation.upkeep import deploy_workflow
@@ -172,6 +173,35 @@ def test_a_migration(tmp_path: Path) -> None:
     assert interrupted_at_each_call(cloud, migrate, check, first=first) == 2
 
 
+def test_a_check_says_no_more_of_a_workflow_than_is_so(tmp_path: Path) -> None:
+    """Nothing was staged, so nothing is staged no more; and who named a workflow has not asked for those after it."""
+    cloud = deployed_example(tmp_path)
+    assert PlanStore(cloud).staged(WORKFLOW_ID) is None
+    again = "'multi_x_serverless update_check_deployment"
+    none = (
+        f"no plan of {WORKFLOW_ID} is staged; plan 1 is in force. Functions that no plan uses may be there still: "
+        f"{again}{{}} deletes them{{}}."
+    )
+    others = ", and handles any workflow that was not reached"
+    assert left_of_migration(cloud, WORKFLOW_ID) == none.format("'", others)
+    assert left_of_migration(cloud, WORKFLOW_ID, named=[WORKFLOW_ID]) == none.format(f" {WORKFLOW_ID}'", "")
+    staged = stage(cloud, left="ca-central-1")
+    assert left_of_migration(cloud, WORKFLOW_ID, named=[WORKFLOW_ID, "other-0.0.1"]) == (
+        f"plan {staged.version} of {WORKFLOW_ID} is still staged; runs go on, every function that they need is there. "
+        f"{again} {WORKFLOW_ID} other-0.0.1' goes on with the plan."
+    )
+    assert f"{again}' goes on with the plan{others}." in left_of_migration(cloud, WORKFLOW_ID)
+
+
+@pytest.mark.parametrize("named", [(), (WORKFLOW_ID,), (WORKFLOW_ID, WORKFLOW_ID)])
+def test_a_check_goes_on_with_what_was_asked_for(tmp_path: Path, named: tuple[str, ...]) -> None:
+    cloud = deployed_example(tmp_path)
+    stage(cloud, left="ca-central-1")
+    with pytest.raises(WorkInterruptedError) as stop:
+        check_deployment(cloud, progress=_Pressing(), workflow_ids=named)
+    assert f"'{' '.join(('multi_x_serverless update_check_deployment', *named))}' goes on" in stop.value.left
+
+
 def test_a_removal(tmp_path: Path) -> None:
     def remove(again: FakeCloud) -> None:
         remove_workflow(again, WORKFLOW_ID, keep_logs=False, progress=SILENT)
@@ -202,9 +232,19 @@ def test_a_solve_stages_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert PlanStore(cloud).staged(WORKFLOW_ID) is None
 
 
-def test_a_cloud_that_cannot_be_asked_any_more_is_no_error_of_its_own() -> None:
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (CloudError("no connection."), "no connection"),
+        (OSError(28, "No space left on device"), r"OSError: \[Errno 28\] No space left on device"),
+        (sqlite3.OperationalError("disk I/O error"), "OperationalError: disk I/O error"),
+        (KeyboardInterrupt(), "interrupted again"),
+    ],
+)
+def test_ctrl_c_stays_ctrl_c_where_the_state_cannot_be_read(error: BaseException, why: str) -> None:
     def describe() -> str:
-        raise CloudError("no connection")
+        raise error
 
-    with pytest.raises(WorkInterruptedError, match="could not be looked at"), telling_what_is_left(describe):
+    match = rf"^what was made or changed so far is noted, but could not be read \({why}\): "
+    with pytest.raises(WorkInterruptedError, match=match), telling_what_is_left(describe):
         raise KeyboardInterrupt

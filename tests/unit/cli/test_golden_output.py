@@ -148,6 +148,19 @@ def test_runs_under_a_plan_that_has_everything_home_are_not_called_planned(
     assert [use.is_all_home for use in workflow_status(cloud, WORKFLOW_ID).uses] == [None]
 
 
+def test_runs_without_a_plan_are_told_in_the_words_of_a_single_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cloud = deployed_example(tmp_path)
+    add_runs(cloud, 2, plan_version=0, reason="no_plan", started_at=cloud.now() - 40.0)
+    settings = table_settings(monkeypatch)
+    show_status(settings, workflow_status(cloud, WORKFLOW_ID), cloud.now())
+    assert "\nRuns under no plan (everything home): 2\n" in capsys.readouterr().out
+    add_runs(cloud, 1, plan_version=0, reason="unreadable_plan", status="failed", started_at=cloud.now() - 30.0)
+    show_status(settings, workflow_status(cloud, WORKFLOW_ID), cloud.now())
+    assert "\nRuns under no plan (everything home): 3 (1 unreadable plan, 1 failed)\n" in capsys.readouterr().out
+
+
 def test_status_as_a_document_has_gross_overhead_and_net(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -198,16 +211,19 @@ def test_status_of_a_run_that_failed(capsys: pytest.CaptureFixture[str], monkeyp
 
 
 @pytest.mark.parametrize(
-    ("reason", "key", "is_all_home", "told"),
+    ("version", "reason", "key", "is_all_home", "told"),
     [
-        ("plan", "0", True, "plan 1, everything home"),
-        ("home_share", "home", True, "plan 1, everything home (home share)"),
-        ("home_share", "home", False, "plan 1, placed at home (home share)"),
-        ("expired", "home", None, "plan 1, placed at home (plan expired)"),
-        ("plan", "7", False, "plan 1, placed by plan (as from 07:00)"),
+        (1, "plan", "0", True, "plan 1, everything home"),
+        (1, "home_share", "home", True, "plan 1, everything home (home share)"),
+        (1, "home_share", "home", False, "plan 1, placed at home (home share)"),
+        (1, "expired", "home", None, "plan 1, placed at home (plan expired)"),
+        (1, "plan", "7", False, "plan 1, placed by plan (as from 07:00)"),
+        (0, "no_plan", "home", None, "no plan, everything home"),
+        (0, "unreadable_plan", "home", None, "no plan, everything home (unreadable plan)"),
     ],
 )
 def test_why_a_run_was_placed_as_it_was(
+    version: int,
     reason: str,
     key: str,
     is_all_home: bool | None,
@@ -218,7 +234,7 @@ def test_why_a_run_was_placed_as_it_was(
     trace = RunTrace("0123456789ab", "complete", reason, key, 0.5, (), (), None)
     show_run(
         table_settings(monkeypatch),
-        RunStatus("text-0.0.1", trace, 1, is_all_home, 1_700_000_000.0, (), (), 0, 0, ()),
+        RunStatus("text-0.0.1", trace, version, is_all_home, 1_700_000_000.0, (), (), 0, 0, ()),
     )
     assert capsys.readouterr().out.splitlines()[1] == f"started 2023-11-14 22:13:20 UTC, {told}"
 

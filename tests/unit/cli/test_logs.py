@@ -79,6 +79,35 @@ def test_lines_stand_under_their_node_and_run(
     assert all(len(line) <= 80 for line in output.splitlines())
 
 
+@pytest.mark.parametrize("columns", [40, 60, 80, 100, 200])
+@pytest.mark.parametrize("prefix", ["", "function "])
+def test_names_in_headings_are_whole_and_fit_the_terminal(columns: int, prefix: str) -> None:
+    rest = f"2023-11-14 UTC  {AWAY}  run 018bcfe568000000"
+    for name in ("join:sync:2", "summarise_sentences:detect_language_of_text_0_1:12", "a" * 50):
+        lines = log_lines._beside(prefix + name, rest, columns).split("\n")
+        assert all(len(line) <= max(columns, len(rest) + 4) for line in lines)
+        assert sum(line.count(rest) for line in lines) == 1
+        told = [line.replace(rest, "").rstrip() for line in lines]
+        assert "".join(told).replace(" ", "") == (prefix + name).replace(" ", ""), "nothing of it is left out"
+        if len(prefix + name) + len(rest) + 2 <= columns:
+            assert lines == [f"{prefix}{name}  {rest}"]
+
+
+def test_nodes_whose_names_differ_in_the_middle_have_different_headings(
+    example: Example, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example.write(0, 0.0, "one")
+    names = [f"summarise_all_the_sentences:detect_{language}_in_a_text_0_1:12" for language in ("english", "spanish")]
+    monkeypatch.setattr("multi_x_serverless.adaptation.function_logs.FunctionLogs.node_of", lambda *_: names[0])
+    assert run(["logs", WORKFLOW_ID]) == 0
+    english = capsys.readouterr().out
+    monkeypatch.setattr("multi_x_serverless.adaptation.function_logs.FunctionLogs.node_of", lambda *_: names[1])
+    assert run(["logs", WORKFLOW_ID]) == 0
+    assert english != capsys.readouterr().out
+    assert "\N{HORIZONTAL ELLIPSIS}" not in english
+    assert all(len(line) <= 80 for line in english.splitlines())
+
+
 def test_of_a_run_by_the_beginning_of_its_id(example: Example, capsys: pytest.CaptureFixture[str]) -> None:
     example.write(0, 0.0, "mine")
     example.write(0, 30.0, "other", run_id=new_run_id(example.started + 30.0))

@@ -19,7 +19,7 @@ from multi_x_serverless.cli.commands.status import show_status
 from multi_x_serverless.cli.output import write_table
 from multi_x_serverless.cli.session import Settings
 from multi_x_serverless.cli.solution_tables import show_provenance
-from multi_x_serverless.cli.table_layout import column_widths, elide, fold_names, in_one_line, paragraphs
+from multi_x_serverless.cli.table_layout import column_widths, fold_names, in_one_line, paragraphs
 from multi_x_serverless.observation.history import History
 from multi_x_serverless.observation.sync import SyncReport
 from multi_x_serverless.observation.trace import NodeTrace, RunTrace
@@ -161,14 +161,6 @@ def test_a_row_that_has_no_room_is_a_paragraph() -> None:
 )
 def test_names_are_broken_behind_their_parts(text: str, width: int, expected: str) -> None:
     assert fold_names(text, width) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "width", "expected"),
-    [("abcdefgh", 8, "abcdefgh"), ("abcdefgh", 5, "ab…gh"), ("  abcdefgh -> b", 6, "  abc…gh -> b"), ("abc", 1, "…")],
-)
-def test_words_are_cut_in_the_middle(text: str, width: int, expected: str) -> None:
-    assert elide(text, width) == expected
 
 
 LONG = "embedded (lists (of vendors), as collected), 2022-2026; of the regions that are near; collected 2023-11-15"

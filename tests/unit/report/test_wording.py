@@ -12,6 +12,7 @@ from multi_x_serverless.report.wording import (
     compared_span,
     compared_with,
     dollars,
+    dollars_per_million,
     grams,
     more_or_less,
     more_or_less_span,
@@ -36,7 +37,8 @@ from multi_x_serverless.report.wording import (
         (grams, -56_789.0, "-56.8 kg"),
         (grams, 4.2e9, "4200 t"),
         (grams, 1.2e-11, "0.012 ng"),
-        (grams, 1e-15, "0 ng"),
+        (grams, 1e-15, "0 g"),
+        (grams, -1e-15, "0 g"),
         (dollars, 0.9999, "1 USD"),
         (dollars, -0.000165, "-165 uUSD"),
         (dollars, 1234.4, "1234 USD"),
@@ -73,6 +75,8 @@ def test_a_change_that_is_rounded_away_has_no_sign() -> None:
         (0.018, "1.8 % more", "1.8 % more than home"),
         (3.5, "350 % more", "350 % more than home"),
         (-1.0, "100 % less", "100 % less than home"),
+        (5e-4, "0.1 % more", "0.1 % more than home"),
+        (-5e-4, "0.1 % less", "0.1 % less than home"),
         (0.0004, "the same", "the same as home"),
         (-0.0004, "the same", "the same as home"),
         (None, "-", "- vs home"),
@@ -105,6 +109,15 @@ def test_an_amount_is_more_or_less_and_nothing_is_neither() -> None:
     assert more_or_less_span(3.68e-5, 1.3e-4, dollars) == "36.8 uUSD to 130 uUSD more"
     assert more_or_less_span(-1e-3, 2e-6, grams) == "1 mg less to 2 ug more"
     assert more_or_less_span(0.0, 0.0, grams) == "the same"
+
+
+@pytest.mark.parametrize("show", [grams, dollars, seconds, dollars_per_million])
+def test_what_is_rounded_away_has_no_direction(show: Callable[[float], str]) -> None:
+    assert {more_or_less(value, show) for value in (-1e-20, 0.0, 1e-20)} == {show(0.0)}
+    for low, high in ((-1e-20, 1e-20), (-1e-20, 0.0), (0.0, 1e-20), (-2e-20, -1e-20), (1e-20, 2e-20)):
+        assert more_or_less_span(low, high, show) == "the same"
+    assert more_or_less_span(-1e-20, 5.0, show) == f"{show(0.0)} to {show(5.0)} more"
+    assert more_or_less_span(-5.0, 1e-20, show) == f"{show(0.0)} to {show(5.0)} less"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.options import regions_option
 from multi_x_serverless.cli.output import write_json
 from multi_x_serverless.cli.progress import terminal_status
@@ -22,6 +23,10 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, UsageError
     help="First forget the hours of carbon intensity that earlier collections stored (of a wrong file, for example).",
 )
 @pass_settings
+@says_what_is_left(
+    "values that were refreshed, or forgotten with --forget, stay so; 'multi_x_serverless data_collect {collector}' "
+    "refreshes the others."
+)
 def command(settings: Settings, collector: str, regions: tuple[str, ...], forget: bool) -> int:
     """Refresh the data that plans are made of.
 

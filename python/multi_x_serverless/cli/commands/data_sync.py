@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import Column, write_json, write_table, write_text
 from multi_x_serverless.cli.progress import terminal_status
@@ -25,6 +26,7 @@ ALWAYS_SHOWN = ("lines", "completed", "failed", "open")
 @click.command("data_sync")
 @workflow_argument("workflow_ids", required=False, nargs=-1)
 @pass_settings
+@says_what_is_left("what was read so far is kept, the next 'multi_x_serverless data_sync' goes on there.")
 def command(settings: Settings, workflow_ids: tuple[str, ...]) -> int:
     """Read new function logs of all workflows, or of WORKFLOW_IDS, into the history of runs.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.letter_table import letter_members, show_letters
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import counted, write_json, write_text
@@ -17,6 +18,10 @@ from multi_x_serverless.errors import NothingToDoError
 @click.option("--discard", "letter_ids", metavar="LETTER_ID", multiple=True, help="Delete this message; repeatable.")
 @click.option("--discard-all", "discard_all", is_flag=True, help="Delete all messages that would be listed.")
 @pass_settings
+@says_what_is_left(
+    "messages that were deleted are gone, 'multi_x_serverless dead_letters' lists the rest.",
+    changes=lambda options: bool(options["letter_ids"]) or options["discard_all"],
+)
 def command(settings: Settings, workflow_id: str | None, letter_ids: tuple[str, ...], discard_all: bool) -> None:
     """List the messages of WORKFLOW_ID, or all there are, that were given up after their retries.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.output import write_json
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, UsageError
@@ -45,6 +46,7 @@ EXAMPLE_INPUTS = 120
     help="Runs before the migration, and as many after it.",
 )
 @pass_settings
+@says_what_is_left("what was made so far is in {directory}; the same command makes it anew.")
 def command(settings: Settings, directory: Path, runs: int) -> int:
     """Show the whole loop on the embedded cloud.
 
@@ -101,8 +103,13 @@ def _make_anew(directory: Path) -> None:
     if directory.exists():
         if any(directory.iterdir()) and not (directory / MARKER).exists():
             raise UsageError(f"{directory} exists and was not made by the demo: choose another --directory.")
-        shutil.rmtree(directory)
-    directory.mkdir(parents=True)
+        # The mark goes last: what is left of a directory whose deletion was interrupted is the demo's still.
+        for entry in list(directory.iterdir()):
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry.name != MARKER:
+                entry.unlink()
+    directory.mkdir(parents=True, exist_ok=True)
     (directory / MARKER).touch()
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.output import Column, write_json, write_table, write_text
 from multi_x_serverless.cli.progress import terminal_progress
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     "built by Docker, on AWS only). By default as the workflow is deployed already, at first a zip.",
 )
 @pass_settings
+@says_what_is_left(
+    "what was made or changed so far, if anything, is noted: 'multi_x_serverless deploy' goes on with that, "
+    "'multi_x_serverless doctor' shows whether anything is left half done."
+)
 def command(settings: Settings, dry_run: bool, package_format: PackageFormat | None) -> int:
     """Deploy the workflow of the project directory to its home region.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.output import write_json, write_text
 from multi_x_serverless.cli.progress import terminal_progress
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -56,6 +57,10 @@ def _interval(name: str, job: str, minutes: int) -> click.Option:
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be done and do nothing; exit 3 if anything would.")
 @pass_settings
+@says_what_is_left(
+    "what was made so far stays: 'multi_x_serverless deploy_framework' goes on, 'multi_x_serverless "
+    "remove_framework' deletes it."
+)
 def command(
     settings: Settings,
     architecture: Architecture,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.output import write_json, write_text
 from multi_x_serverless.cli.session import Settings, pass_settings
 
@@ -14,6 +15,7 @@ from multi_x_serverless.cli.session import Settings, pass_settings
 @click.command("new_workflow")
 @click.argument("name")
 @pass_settings
+@says_what_is_left("the directory {name} is there whole or not at all; if not, the same command makes it.")
 def command(settings: Settings, name: str) -> None:
     """Make a directory NAME with an example workflow to start from, in the project directory (-p).
 

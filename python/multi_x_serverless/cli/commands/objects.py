@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from multi_x_serverless.cli.console import open_console
+from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import Column, counted, size, write_json, write_table, write_text
 from multi_x_serverless.cli.progress import terminal_status
@@ -43,6 +44,9 @@ def command() -> None:
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--key", help="Key of the object, for example input/picture.png.  [default: the name of FILE]")
 @pass_settings
+@says_what_is_left(
+    "the object is stored whole or not at all: 'multi_x_serverless objects list {workflow_id}' shows whether it was."
+)
 def put(settings: Settings, workflow_id: str, file: Path, key: str | None) -> None:
     """Store FILE as an object of WORKFLOW_ID.
 
@@ -132,6 +136,9 @@ def list_command(settings: Settings, workflow_id: str, prefix: str, region: str 
 @click.option("--all", "deletes_all", is_flag=True, help="Delete all objects of the workflow.")
 @region_option
 @pass_settings
+@says_what_is_left(
+    "objects that were deleted are gone, 'multi_x_serverless objects list {workflow_id}' shows the rest."
+)
 def delete(
     settings: Settings,
     workflow_id: str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from multi_x_serverless.cli.failures import failure_lines, failure_members
+from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.letter_table import letter_members
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text
@@ -22,6 +23,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
     "--timeout", type=click.FloatRange(min=0.1), default=600.0, show_default=True, help="Seconds to wait at most."
 )
 @pass_settings
+@says_what_is_left("what was put back stays so, 'multi_x_serverless dead_letters {workflow_id}' lists the rest.")
 def command(
     settings: Settings,
     workflow_id: str,

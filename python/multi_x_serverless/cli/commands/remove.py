@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import counted, write_json, write_text
 from multi_x_serverless.cli.progress import terminal_progress
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 @click.option("--keep-logs", is_flag=True, help="Leave the functions' logs.")
 @click.option("--objects", "delete_objects", is_flag=True, help="Delete the workflow's objects too.")
 @pass_settings
+@says_what_is_left(
+    "a removal that has begun cannot be taken back: 'multi_x_serverless remove {workflow_id}', with the same options, "
+    "deletes what is left."
+)
 def command(settings: Settings, workflow_id: str, keep_logs: bool, delete_objects: bool) -> int:
     """Delete the workflow WORKFLOW_ID with everything it made, and its history.
 

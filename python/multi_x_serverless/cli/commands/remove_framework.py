@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.output import counted, write_json, write_text
 from multi_x_serverless.cli.progress import terminal_progress
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -14,6 +15,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_NOTHING_TO_DO, EXIT_OK
 @click.option("--keep-logs", is_flag=True, help="Leave the functions' logs.")
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted and do nothing; exit 3 if anything would.")
 @pass_settings
+@says_what_is_left("what is left of it is deleted by 'multi_x_serverless remove_framework'.")
 def command(settings: Settings, keep_logs: bool, dry_run: bool) -> int:
     """Delete what deploy_framework made: schedules, functions, logs, roles and package.
 

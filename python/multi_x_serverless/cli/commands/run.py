@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from multi_x_serverless.cli.failures import failure_lines, failure_members
+from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import (
     Column,
@@ -53,6 +54,10 @@ SHOWN_SINGLY = 5
     help="Of many runs, on the embedded cloud: start the next one only while fewer messages than this are under way.",
 )
 @pass_settings
+@says_what_is_left(
+    "runs that were started go on (on the embedded cloud with the next 'multi_x_serverless run {workflow_id}'), the "
+    "others never started."
+)
 def command(
     settings: Settings,
     workflow_id: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.options import regions_option
 from multi_x_serverless.cli.output import counted, write_json, write_wrapped
 from multi_x_serverless.cli.progress import terminal_status
@@ -13,6 +14,7 @@ from multi_x_serverless.cli.session import Settings, pass_settings
 @click.command("setup_tables")
 @regions_option("Only in this region, beside the system region; may be given several times.  [default: all usable]")
 @pass_settings
+@says_what_is_left("tables that were made stay; 'multi_x_serverless setup_tables' makes what is missing.")
 def command(settings: Settings, regions: tuple[str, ...]) -> None:
     """Make the tables that the framework needs, in the system region and in every region.
 

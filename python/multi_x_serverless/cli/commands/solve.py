@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from multi_x_serverless.cli.edited_configuration import warn_of_edited_configuration
+from multi_x_serverless.cli.interruption import is_no_dry_run, says_what_is_left
 from multi_x_serverless.cli.options import read_interval, transmission_option, workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text, write_warning, write_wrapped
 from multi_x_serverless.cli.problem_file import require_directory, solve_file, write_document
@@ -118,6 +119,10 @@ if TYPE_CHECKING:
     help="Also write the solution document to this file.",
 )
 @pass_settings
+@says_what_is_left(
+    "a plan is staged whole or not at all: 'multi_x_serverless status {workflow_id}' shows whether it was.",
+    changes=lambda options: options["problem_file"] is None and is_no_dry_run(options),
+)
 def command(
     settings: Settings,
     workflow_id: str | None,

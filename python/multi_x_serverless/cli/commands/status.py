@@ -132,17 +132,20 @@ def _show_use(settings: Settings, use: PlanUse) -> None:
 
 def _describe_use(use: PlanUse) -> str:
     """How many runs a plan had and why they ran where they did, which nothing chose if it has everything at home."""
-    from multi_x_serverless.cli.run_table import describe_reason
+    from multi_x_serverless.cli.run_table import NO_PLAN, describe_plan, describe_reason
 
-    reasons = {reason: count for reason, count in use.reasons.items() if not use.is_all_home or reason not in _ORDINARY}
+    is_home = use.is_all_home or not use.plan_version
+    of_course = (*_ORDINARY, NO_PLAN) if is_home else ()
+    reasons = {reason: count for reason, count in use.reasons.items() if reason not in of_course}
     counts = [
         f"{count} {'by ' if reason in _ORDINARY else ''}{describe_reason(reason)}" for reason, count in reasons.items()
     ]
     if use.failed:
         counts.append(f"{use.failed} failed")
-    plan = f"plan {use.plan_version}" if use.plan_version else "no plan"
-    kind = " (everything home)" if use.is_all_home else ""
-    return f"Runs under {plan}{kind}: {use.runs}" + (f" ({', '.join(counts)})" if counts else "")
+    kind = " (everything home)" if is_home else ""
+    return f"Runs under {describe_plan(use.plan_version)}{kind}: {use.runs}" + (
+        f" ({', '.join(counts)})" if counts else ""
+    )
 
 
 def _regions_of(run: ObservedRun) -> list[str]:

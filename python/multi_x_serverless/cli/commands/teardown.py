@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.output import counted, write_json, write_text
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -11,6 +12,7 @@ from multi_x_serverless.cli.session import Settings, pass_settings
 
 @click.command("teardown")
 @pass_settings
+@says_what_is_left("what is left is deleted by 'multi_x_serverless teardown'.")
 def command(settings: Settings) -> None:
     """Delete the framework's tables, buckets and queues with all they hold: the inverse of setup_tables.
 

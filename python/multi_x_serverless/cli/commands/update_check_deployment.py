@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text, write_wrapped
 from multi_x_serverless.cli.progress import terminal_progress
@@ -24,6 +25,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_NOTHING_TO_DO, EXIT_OK
     help="Seconds after which functions that no plan uses any more are deleted.",
 )
 @pass_settings
+@says_what_is_left("what was done so far stands; 'multi_x_serverless update_check_deployment' handles the rest.")
 def command(settings: Settings, workflow_ids: tuple[str, ...], dry_run: bool, grace: float) -> int:
     """Migrate all workflows, or WORKFLOW_IDS, to their staged plans, and clean up.
 

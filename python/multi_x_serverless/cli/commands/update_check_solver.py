@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 import click
 
+from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import (
     counted,
@@ -39,6 +40,10 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_NOTHING_TO_DO, EXIT_OK
     help="Relative gain (0.01 is 1 %) below which the plan in force stays.",
 )
 @pass_settings
+@says_what_is_left(
+    "what was read, collected and decided so far stands; 'multi_x_serverless update_check_solver' handles the rest.",
+    changes=lambda _options: True,  # --dry-run stages nothing, but syncs and collects
+)
 def command(
     settings: Settings, workflow_ids: tuple[str, ...], dry_run: bool, minimum_runs: int, hysteresis: float
 ) -> int:

@@ -42,6 +42,7 @@ from multi_x_serverless.report.wording import (
     dollars,
     dollars_per_million,
     grams,
+    is_shown_as_nothing,
     more_or_less,
     more_or_less_span,
     seconds,
@@ -104,7 +105,7 @@ def _change(label: str, change: float | None, baseline: str, kind: str, spread: 
 def _left(net: NetSaving, saved_gco2eq: float, kind: str, spread: str = "") -> Markup:
     """What is left of what was saved once the overhead is counted, or by how much that is greater."""
     label, home = f"CO2eq in {net.days} days, with all overhead", "everything at home"
-    if not saved_gco2eq:
+    if is_shown_as_nothing(saved_gco2eq, grams):
         return _figure(label, SAME, f"as {home}", kind, spread)
     return _figure(label, more_or_less(-saved_gco2eq, grams), f"than {home}", kind, spread)
 
