@@ -9,7 +9,6 @@ from multi_x_serverless.adaptation.other_placements import with_expectations
 from multi_x_serverless.model.config_types import WorkflowConfiguration
 from multi_x_serverless.model.plan import Placement, Plan
 from multi_x_serverless.solving.engine import LoadedProblem
-from multi_x_serverless.solving.model_constants import TransmissionPreset
 from multi_x_serverless.solving.problem import SolveSettings
 from multi_x_serverless.solving.robust import RobustSettings
 from multi_x_serverless.solving.robust_problem import without_intervals
@@ -32,24 +31,19 @@ def robustness_lost(in_force: Plan | None, plan: Plan) -> str:
     )
 
 
-def placements_without_intervals(
-    problem: bytes, solver: str, preset: TransmissionPreset, *, threads: int | None = None
-) -> dict[int, Placement]:
+def placements_without_intervals(problem: bytes, solver: str, *, threads: int | None = None) -> dict[int, Placement]:
     """UTC hour -> where nodes would be if a problem had no intervals.
 
     Args:
         problem: The document with intervals.
         solver: By which it was solved.
-        preset: The energy per byte that is expected.
         threads: Threads to use; all processors if `None`.
     """
-    placed = LoadedProblem(without_intervals(problem, preset)).place(solver, threads=threads)
+    placed = LoadedProblem(without_intervals(problem)).place(solver, threads=threads)
     return {entry.hour: entry.placement for entry in placed}
 
 
-def plan_without_robustness(
-    plan: Plan, placements: Mapping[int, Placement], problem: bytes, preset: TransmissionPreset
-) -> Plan:
+def plan_without_robustness(plan: Plan, placements: Mapping[int, Placement], problem: bytes) -> Plan:
     """What a robust plan would be without its intervals, held against the same two cases.
 
     Its certificates are those of the robust plan and say nothing of it.
@@ -58,7 +52,6 @@ def plan_without_robustness(
         plan: The robust plan.
         placements: See `placements_without_intervals`.
         problem: The document that the plan was made of.
-        preset: The energy per byte that is expected.
     """
     hours = tuple(replace(entry, placement=placements[entry.hour]) for entry in plan.hours)
-    return with_expectations(replace(plan, hours=hours), problem, preset)
+    return with_expectations(replace(plan, hours=hours), problem)

@@ -154,9 +154,7 @@ def solve_workflow(
         without_intervals = (
             None
             if settings.robust is None
-            else placements_without_intervals(
-                problem.document, solver or record.configuration.solver, settings.transmission, threads=threads
-            )
+            else placements_without_intervals(problem.document, solver or record.configuration.solver, threads=threads)
         )
     cpu_s = time.process_time() - cpu_before
     now = cloud.now()
@@ -167,12 +165,8 @@ def solve_workflow(
     if of_hour is not None and trade_offs is not None and trade_offs.pick is not None:
         picked = pick_point(problem.document, plan, of_hour, trade_offs.pick)
         plan = picked.plan
-    plan = with_expectations(plan, problem.document, settings.transmission)
-    plain = (
-        None
-        if without_intervals is None
-        else plan_without_robustness(plan, without_intervals, problem.document, settings.transmission)
-    )
+    plan = with_expectations(plan, problem.document)
+    plain = None if without_intervals is None else plan_without_robustness(plan, without_intervals, problem.document)
     is_staged = stage and not solution.is_infeasible_at_all_hours
     staged = stage_plan(cloud, record, plan, problem.document) if is_staged else StagedPlan(plan, ())
     return SolveOutcome(

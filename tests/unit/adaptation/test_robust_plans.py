@@ -59,7 +59,7 @@ def test_a_robust_plan_stays_home_where_the_plain_one_moves(tmp_path: Path) -> N
 def test_the_metrics_of_a_robust_plan_are_what_is_expected(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path, runs=30)
     found = solved(cloud, RobustSettings())
-    expected, cautious = LoadedProblem(without_intervals(found.problem, "best")), LoadedProblem(found.problem)
+    expected, cautious = LoadedProblem(without_intervals(found.problem)), LoadedProblem(found.problem)
     assert found.plan.regions != {HOME}
     for entry in found.plan.hours:
         assert entry.metrics is not None

@@ -42,8 +42,7 @@ def robust_problem() -> dict[str, Any]:
     problem = fan_out_problem()
     problem["intensity_gco2e_per_kwh"]["ca-central-1"] = [30.0] * 12 + [300.0] * 12
     problem["intensity_interval"] = {"low_factor": 0.8, "high_factor": 1.25}
-    problem["transmission"]["interval"] = {"low_factor": 1.0, "high_factor": 5.0}
-    problem["transmission"]["intra_region_kwh_per_gb"] = 0.0
+    problem["transmission"]["interval"] = {"low_factor": 1.0, "high_factor": 5.0, "intra_high_factor": 0.0}
     problem["provenance"] |= {"carbon_interval": "given by hand", "transmission_interval": "the published presets"}
     return problem
 
@@ -52,9 +51,9 @@ def solved(problem: dict[str, Any]) -> tuple[Solution, Plan, Plan]:
     """A solution but for the time it took, its plan, and the plan without intervals."""
     solution = replace(LoadedProblem(dump(problem)).solve("fine-grained"), elapsed_s=0.0123)
     plan = plan_from_solution(solution, "fan_out-0.1.0", created_at=1_700_049_600.0, expires_at=2e9).with_version(3)
-    plan = with_expectations(plan, dump(problem), "best")
-    placements = placements_without_intervals(dump(problem), "fine-grained", "best")
-    return solution, plan, plan_without_robustness(plan, placements, dump(problem), "best")
+    plan = with_expectations(plan, dump(problem))
+    placements = placements_without_intervals(dump(problem), "fine-grained")
+    return solution, plan, plan_without_robustness(plan, placements, dump(problem))
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
