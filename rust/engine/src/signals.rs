@@ -18,8 +18,8 @@ impl Signals {
     ///
     /// With an interval of the forecast (or of the transmission factors) this is the case least favourable to
     /// moving: home's grid at the low end, every other grid and the network at the high end. A placement that beats
-    /// home under these signals beats it wherever the truth lies in the interval, as long as it takes work away
-    /// from home.
+    /// home under these signals beats it wherever the truth lies in the interval of the grids, as long as it draws
+    /// less from home's grid than everything at home does, and no less from any other.
     #[must_use]
     pub fn new(problem: &Problem, hour: usize) -> Self {
         let regions = problem.region_count();

@@ -144,7 +144,10 @@ def command(
     meets the hard limits; the workflow then stays where it is.
 
     With --robust, figures of carbon are of the case least favourable to moving, and what is expected is shown beside
-    them; a plan that leaves home all the same emits less than home wherever in the intervals the grids are.
+    them. With carbon first in priority_order and no priority_tolerance, and where home keeps all limits, a plan is
+    never above home in that case. With cost or time first it may well be: a soft limit on carbon of 1.0 times home's
+    keeps it from that. A plan below home there is below it wherever in the intervals the grids are, as long as it
+    draws less from home's grid, no less from others than home does, and bytes take as much as planned with.
 
     With --pareto, also shows which trade-offs there are; --pick stages one of them, the same placement at all hours.
 
