@@ -59,7 +59,8 @@ def with_expectations(plan: Plan, problem: bytes) -> Plan:
         return plan
     fresh = _with_fresh_scenarios(problem)
     cautious, expected = Simulator(fresh), Simulator(without_intervals(fresh))
-    baselines = LoadedProblem(without_intervals(problem)).solve("coarse-grained")
+    # It compares all regions whatever the deadline, which is for telling why a limit cannot be met.
+    baselines = LoadedProblem(without_intervals(problem)).solve("coarse-grained", deadline_s=0.0)
     best_single = {entry.hour: entry.best_single_region for entry in baselines.hours}
     plan = replace(
         plan,

@@ -74,8 +74,9 @@ if TYPE_CHECKING:
 @click.option(
     "--deadline",
     type=click.FloatRange(min=0.01),
-    help="Seconds of solving at most; then the best plan found so far counts.  [default: 60; with --problem the "
-    "document's]",
+    help="Seconds of solving at most; then the best plan found so far counts. The frontier of --pareto may take as "
+    "long again. With --robust the plan without it, for comparison, has what is left of them, and a tenth at least.  "
+    "[default: 60; with --problem the document's]",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to use.  [default: all processors]")
 @click.option(
@@ -334,6 +335,7 @@ def _robust_members(robust: RobustView) -> dict[str, Any]:
         **robust.case.to_members(),
         "expected": expected(robust.plan),
         "without_robust": expected(robust.plain),
+        "without_robust_timed_out_hours": None if robust.plain is None else robust.plain.timed_out_hours,
     }
 
 
