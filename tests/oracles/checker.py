@@ -595,7 +595,8 @@ class Checker:
         factor: float = transmission["intra_region_kwh_per_gb" if source == target else "inter_region_kwh_per_gb"]
         interval = transmission.get("interval")
         if interval is not None:
-            factor *= interval["high_factor"]
+            of_its_own = interval.get("intra_high_factor") if source == target else None
+            factor *= interval["high_factor"] if of_its_own is None else of_its_own
         return factor * (self._intensity(source, hour) + self._intensity(target, hour)) / 2.0
 
     # -- all scenarios ---------------------------------------------------------------------------------------------

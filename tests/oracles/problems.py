@@ -54,7 +54,15 @@ def random_problem(
         "transmission": {
             "inter_region_kwh_per_gb": source.choice([0.001, 0.005, 0.02]),
             "intra_region_kwh_per_gb": source.choice([0.001, 0.0]),
-            "interval": source.choice([None, None, {"low_factor": 0.5, "high_factor": 2.0}]),
+            # What goes by the seed itself leaves the other choices of a seed as they are.
+            "interval": source.choice(
+                [
+                    None,
+                    None,
+                    {"low_factor": 0.5, "high_factor": 2.0}
+                    | ({} if seed % 2 else {"intra_high_factor": seed % 8 / 4.0}),
+                ]
+            ),
         },
         "prices": {region: _random_prices(source, region, regions) for region in regions},
         "latency": {

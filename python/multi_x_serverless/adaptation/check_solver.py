@@ -265,7 +265,7 @@ class _Check:
                 priority_tolerance=record.configuration.priority_tolerance,
             )
             plan = scheduled_plan(plan, self._schedule, problem.document)
-        plan = with_expectations(plan, problem.document, self._settings.solve.transmission)
+        plan = with_expectations(plan, problem.document)
         candidate = _Candidate(
             plan, solution.is_infeasible_at_all_hours, simulator, day, signals, solve_cpu_s, expected_runs
         )

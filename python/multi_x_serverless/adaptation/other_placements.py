@@ -10,7 +10,6 @@ import orjson
 from multi_x_serverless.model.plan import Certificate, HourPlan, Metrics, Placement, Plan
 from multi_x_serverless.model.robust import CarbonBesideHome
 from multi_x_serverless.solving.engine import LoadedProblem
-from multi_x_serverless.solving.model_constants import TransmissionPreset
 from multi_x_serverless.solving.robust_problem import read_robust_case, without_intervals
 from multi_x_serverless.solving.simulation import Simulator
 
@@ -44,7 +43,7 @@ def with_placements(plan: Plan, placements: Mapping[int, Placement], problem: by
     return replace(plan, hours=tuple(hours))
 
 
-def with_expectations(plan: Plan, problem: bytes, preset: TransmissionPreset) -> Plan:
+def with_expectations(plan: Plan, problem: bytes) -> Plan:
     """A plan of a problem with intervals, with what is expected beside its carbon in the least favourable case.
 
     Its metrics become those without intervals, so that whoever reads a plan reads what is expected, and the baselines
@@ -54,14 +53,14 @@ def with_expectations(plan: Plan, problem: bytes, preset: TransmissionPreset) ->
     Args:
         plan: As the engine, or whoever chose other placements, made it.
         problem: The document that it was made of; without intervals the plan is returned as it is.
-        preset: The energy per byte that is expected.
     """
     case = read_robust_case(problem)
     if case is None:
         return plan
     fresh = _with_fresh_scenarios(problem)
-    cautious, expected = Simulator(fresh), Simulator(without_intervals(fresh, preset))
-    baselines = LoadedProblem(without_intervals(problem, preset)).solve("coarse-grained")
+    cautious, expected = Simulator(fresh), Simulator(without_intervals(fresh))
+    # It compares all regions whatever the deadline, which is for telling why a limit cannot be met.
+    baselines = LoadedProblem(without_intervals(problem)).solve("coarse-grained", deadline_s=0.0)
     best_single = {entry.hour: entry.best_single_region for entry in baselines.hours}
     plan = replace(
         plan,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 
 from multi_x_serverless.adaptation.other_placements import with_expectations
 from multi_x_serverless.model.config_types import WorkflowConfiguration
-from multi_x_serverless.model.plan import Placement, Plan
+from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.solving.engine import LoadedProblem
-from multi_x_serverless.solving.model_constants import TransmissionPreset
 from multi_x_serverless.solving.problem import SolveSettings
 from multi_x_serverless.solving.robust import RobustSettings
 from multi_x_serverless.solving.robust_problem import without_intervals
+from multi_x_serverless.solving.solution import PlacedHour
 
 
 def with_configured_robustness(settings: SolveSettings, configuration: WorkflowConfiguration) -> SolveSettings:
@@ -32,33 +32,43 @@ def robustness_lost(in_force: Plan | None, plan: Plan) -> str:
     )
 
 
+LEAST_OF_DEADLINE = 0.1
+"""Part of the deadline that the solve for comparison has, however long the solve of the plan took."""
+
+
 def placements_without_intervals(
-    problem: bytes, solver: str, preset: TransmissionPreset, *, threads: int | None = None
-) -> dict[int, Placement]:
-    """UTC hour -> where nodes would be if a problem had no intervals.
+    problem: bytes, solver: str, *, deadline_s: float, taken_s: float, threads: int | None = None
+) -> tuple[PlacedHour, ...]:
+    """Where nodes would be if a problem had no intervals, found in what is left of the deadline.
 
     Args:
         problem: The document with intervals.
         solver: By which it was solved.
-        preset: The energy per byte that is expected.
+        deadline_s: Seconds of solving at most, for both solves together but for `LEAST_OF_DEADLINE`.
+        taken_s: Seconds that the solve with intervals took.
         threads: Threads to use; all processors if `None`.
     """
-    placed = LoadedProblem(without_intervals(problem, preset)).place(solver, threads=threads)
-    return {entry.hour: entry.placement for entry in placed}
+    left_s = max(deadline_s - taken_s, LEAST_OF_DEADLINE * deadline_s)
+    return LoadedProblem(without_intervals(problem)).place(solver, threads=threads, deadline_s=left_s)
 
 
-def plan_without_robustness(
-    plan: Plan, placements: Mapping[int, Placement], problem: bytes, preset: TransmissionPreset
-) -> Plan:
+def plan_without_robustness(plan: Plan, placed: Sequence[PlacedHour], problem: bytes) -> Plan:
     """What a robust plan would be without its intervals, held against the same two cases.
 
-    Its certificates are those of the robust plan and say nothing of it.
+    Of its certificates the status is its own. All else in them is of the robust plan and says nothing of it.
 
     Args:
         plan: The robust plan.
-        placements: See `placements_without_intervals`.
+        placed: See `placements_without_intervals`.
         problem: The document that the plan was made of.
-        preset: The energy per byte that is expected.
     """
-    hours = tuple(replace(entry, placement=placements[entry.hour]) for entry in plan.hours)
-    return with_expectations(replace(plan, hours=hours), problem, preset)
+    found = {entry.hour: entry for entry in placed}
+    hours = tuple(
+        replace(
+            entry,
+            placement=found[entry.hour].placement,
+            certificate=replace(entry.certificate, status=found[entry.hour].status),
+        )
+        for entry in plan.hours
+    )
+    return with_expectations(replace(plan, hours=hours), problem)

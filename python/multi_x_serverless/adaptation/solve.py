@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
 from multi_x_serverless.adaptation.interruption import telling_what_is_left
 from multi_x_serverless.adaptation.noting import note
@@ -19,7 +20,7 @@ from multi_x_serverless.adaptation.signals import check_ages, read_signals
 from multi_x_serverless.adaptation.staging import StagedPlan, stage_plan
 from multi_x_serverless.adaptation.workflows import deployed_workflow, model_of
 from multi_x_serverless.cloud.ports import Cloud
-from multi_x_serverless.cloud.tables import PlanStore
+from multi_x_serverless.cloud.tables import PlanStore, Waiting
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.units import DAY_S
@@ -134,18 +135,20 @@ def solve_workflow(
         NotEnoughDataError: There is no run or no signal yet, or a signal is too old.
         UsageError: There is no such hour or point, or an interval does not hold what is expected.
         LimitsNotMetError: The point that was picked breaks a hard limit at some hour.
-        WorkInterruptedError: Ctrl-C while it was solved.
+        WorkInterruptedError: Ctrl-C; the error says whether a plan is staged.
     """
     record = deployed_workflow(cloud, workflow_id)
+    waiting = PlanStore(cloud).waiting(workflow_id)
     if is_robust is None:
         settings = with_configured_robustness(settings, record.configuration)
     elif is_robust and settings.robust is None:
         settings = replace(settings, robust=RobustSettings())
-    problem = build_workflow_problem(cloud, record, settings)
-    cpu_before = time.process_time()
-    loaded = LoadedProblem(problem.document)
-    with telling_what_is_left(lambda: "no plan was staged."):
-        solution = loaded.solve(solver or record.configuration.solver, threads=threads, frontier=frontier)
+    solver = solver or record.configuration.solver
+    with telling_what_is_left(partial(_left_of_solve, cloud, workflow_id, waiting)):
+        problem = build_workflow_problem(cloud, record, settings)
+        cpu_before = time.process_time()
+        loaded = LoadedProblem(problem.document)
+        solution = loaded.solve(solver, threads=threads, frontier=frontier)
         of_hour = (
             None
             if trade_offs is None
@@ -155,41 +158,63 @@ def solve_workflow(
             None
             if settings.robust is None
             else placements_without_intervals(
-                problem.document, solver or record.configuration.solver, settings.transmission, threads=threads
+                problem.document,
+                solver,
+                deadline_s=settings.deadline_s,
+                taken_s=solution.elapsed_s,
+                threads=threads,
             )
         )
-    cpu_s = time.process_time() - cpu_before
-    now = cloud.now()
-    # Before the plan is staged: also what comes to no plan took it.
-    unnoted = note(cloud, "the solve", lambda signals: solve_spending(record, cpu_s, signals, at=now))
-    plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
-    picked = None
-    if of_hour is not None and trade_offs is not None and trade_offs.pick is not None:
-        picked = pick_point(problem.document, plan, of_hour, trade_offs.pick)
-        plan = picked.plan
-    plan = with_expectations(plan, problem.document, settings.transmission)
-    plain = (
-        None
-        if without_intervals is None
-        else plan_without_robustness(plan, without_intervals, problem.document, settings.transmission)
-    )
-    is_staged = stage and not solution.is_infeasible_at_all_hours
-    staged = stage_plan(cloud, record, plan, problem.document) if is_staged else StagedPlan(plan, ())
-    return SolveOutcome(
-        record=record,
-        problem=problem.document,
-        solution=solution,
-        frontier=of_hour,
-        plan=staged.plan,
-        plain=plain,
-        is_staged=is_staged,
-        in_force=_in_force_away(cloud, record),
-        warnings=(
-            *problem.warnings,
-            *(() if picked is None else picked.warnings),
-            *staged.warnings,
-            *((unnoted,) if unnoted else ()),
-        ),
+        cpu_s = time.process_time() - cpu_before
+        now = cloud.now()
+        # Before the plan is staged: also what comes to no plan took it.
+        unnoted = note(cloud, "the solve", lambda signals: solve_spending(record, cpu_s, signals, at=now))
+        plan = plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S)
+        picked = None
+        if of_hour is not None and trade_offs is not None and trade_offs.pick is not None:
+            picked = pick_point(problem.document, plan, of_hour, trade_offs.pick)
+            plan = picked.plan
+        plan = with_expectations(plan, problem.document)
+        plain = (
+            None if without_intervals is None else plan_without_robustness(plan, without_intervals, problem.document)
+        )
+        is_staged = stage and not solution.is_infeasible_at_all_hours
+        staged = stage_plan(cloud, record, plan, problem.document) if is_staged else StagedPlan(plan, ())
+        return SolveOutcome(
+            record=record,
+            problem=problem.document,
+            solution=solution,
+            frontier=of_hour,
+            plan=staged.plan,
+            plain=plain,
+            is_staged=is_staged,
+            in_force=_in_force_away(cloud, record),
+            warnings=(
+                *problem.warnings,
+                *(() if picked is None else picked.warnings),
+                *staged.warnings,
+                *((unnoted,) if unnoted else ()),
+            ),
+        )
+
+
+def _left_of_solve(cloud: Cloud, workflow_id: str, before: Waiting | None) -> str:
+    """What a solve that was interrupted has left.
+
+    Args:
+        before: The plan that waited when it began.
+
+    Raises:
+        MultiXServerlessError: The cloud cannot be read.
+    """
+    waiting = PlanStore(cloud).waiting(workflow_id)
+    if waiting is None:
+        return "no plan was staged."
+    if before is not None and waiting.version == before.version:
+        return f"no plan was staged; plan {waiting.version} of before still waits for 'update_check_deployment'."
+    return (
+        f"plan {waiting.version} of {workflow_id} is staged: 'multi_x_serverless explain {workflow_id}' says why it is "
+        "so, 'multi_x_serverless update_check_deployment' puts it in force."
     )
 
 

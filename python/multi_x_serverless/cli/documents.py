@@ -312,9 +312,11 @@ DOCUMENTS: tuple[Document, ...] = (
             _list(
                 "robust",
                 "with --robust, or of a problem with intervals: the intervals `{low, high, origin}` (factors; kWh/GB), "
-                "and what is expected of the plan, and of one made without it, while the solution is of the case least "
-                "favourable to moving; else null",
-                "carbon_factors transmission_kwh_per_gb within_region_kwh_per_gb expected without_robust",
+                "and what is expected of the plan, and of one made without it, with the UTC hours at which that one "
+                "was not settled in time (all three null of a problem document), while the solution is of the case "
+                "least favourable to moving; else null",
+                "carbon_factors transmission_kwh_per_gb within_region_kwh_per_gb expected without_robust "
+                "without_robust_timed_out_hours",
             ),
         ),
     ),

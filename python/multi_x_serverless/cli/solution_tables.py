@@ -202,11 +202,23 @@ def _show_expected(settings: Settings, plan: Plan, plain: Plan, name: str) -> No
             name=name,
             plain=[entry.metrics for entry in plain.hours if entry.metrics is not None],
         ),
-        note=f"{_WITHOUT_ROBUST}: in the least favourable case {_summed(cautious)}",
+        note="\n".join(
+            [
+                f"{_WITHOUT_ROBUST}: in the least favourable case {_summed(cautious)}",
+                *([] if not plain.timed_out_hours else [_unsettled(plain.timed_out_hours)]),
+            ]
+        ),
     )
 
 
 _WITHOUT_ROBUST = "the plan without --robust"
+
+
+def _unsettled(hours: Sequence[int]) -> str:
+    return (
+        f"Time was up before {_WITHOUT_ROBUST} was settled at hours {hour_ranges(hours)} (UTC): there may be a better "
+        "one, and more be given up. --deadline allows more."
+    )
 
 
 def _summed(hours: Sequence[CarbonBesideHome]) -> str:

@@ -161,6 +161,11 @@ class Plan:
         """All regions in which some node runs at some hour."""
         return frozenset(region for entry in self.hours for region in entry.placement.values())
 
+    @property
+    def timed_out_hours(self) -> tuple[int, ...]:
+        """Planned UTC hours whose placement the solver had no time to settle."""
+        return tuple(entry.hour for entry in self.hours if entry.certificate.status == "timed_out")
+
     def is_all_in(self, region: str) -> bool:
         """Whether every node is in that region at every hour."""
         return self.regions == {region}

@@ -2,7 +2,8 @@
 
 Home's grid is taken at the low end of the interval around its forecast, every other grid at the high end, and bytes
 between regions at the high end of theirs. A plan that emits less than home in that case does so wherever in the
-intervals of the grids the truth lies, as long as it takes work away from home.
+intervals of the grids the truth lies, as long as it draws less from home's grid than everything at home does, and no
+less from any other. Whether a plan emits less than home is up to limits and priorities: carbon may come last in them.
 """
 
 from __future__ import annotations

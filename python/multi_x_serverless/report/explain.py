@@ -83,7 +83,6 @@ def explain_anew(cloud: Cloud, workflow_id: str, *, hour: int | None = None, nod
     plan = with_expectations(
         plan_from_solution(solution, workflow_id, created_at=now, expires_at=now + PLAN_LIFETIME_S),
         problem.document,
-        settings.transmission,
     )
     return explain_placements(
         problem.document, plan, role="anew", origin="anew", hour=hour, node=node, warnings=problem.warnings

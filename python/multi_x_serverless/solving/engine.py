@@ -135,7 +135,9 @@ class LoadedProblem:
         """
         return read_solution(self._solve(solver, threads, deadline_s, seed, frontier))
 
-    def place(self, solver: str, *, threads: int | None = None) -> tuple[PlacedHour, ...]:
+    def place(
+        self, solver: str, *, threads: int | None = None, deadline_s: float | None = None
+    ) -> tuple[PlacedHour, ...]:
         """Solve all hours as `solve` does, and return only what is to be done at each.
 
         Raises:
@@ -143,7 +145,7 @@ class LoadedProblem:
             InvalidProblemError: The document cannot be solved; the error names the field.
             KeyboardInterrupt: Ctrl-C; the call returns within 100 ms.
         """
-        return read_placements(self._solve(solver, threads))
+        return read_placements(self._solve(solver, threads, deadline_s))
 
     def _solve(
         self,

@@ -180,20 +180,18 @@ def interval_members(
 ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     """What a problem document says of the intervals: `intensity_interval`, and all of `transmission`."""
     energy = TRANSMISSION_PRESETS[preset]
-    between = energy.inter_region_kwh_per_gb
+    between, within = energy.inter_region_kwh_per_gb, energy.intra_region_kwh_per_gb
     carbon = None if case is None else case.carbon_factors
-    moved = None if case is None else case.transmission_kwh_per_gb
-    within = energy.intra_region_kwh_per_gb
-    if case is not None and moved is not None:
-        # The engine multiplies both by the high factor.
-        within = case.within_region_kwh_per_gb * between / moved.high
+    interval = None
+    if case is not None and case.transmission_kwh_per_gb is not None:
+        moved = case.transmission_kwh_per_gb
+        interval = {
+            "low_factor": moved.low / between,
+            "high_factor": moved.high / between,
+            # Where nothing is expected within a region, that is also what goes with the dear end (`preset_within`).
+            "intra_high_factor": case.within_region_kwh_per_gb / within if within > 0.0 else 1.0,
+        }
     return (
         None if carbon is None else {"low_factor": carbon.low, "high_factor": carbon.high},
-        {
-            "inter_region_kwh_per_gb": between,
-            "intra_region_kwh_per_gb": within,
-            "interval": None
-            if moved is None
-            else {"low_factor": moved.low / between, "high_factor": moved.high / between},
-        },
+        {"inter_region_kwh_per_gb": between, "intra_region_kwh_per_gb": within, "interval": interval},
     )

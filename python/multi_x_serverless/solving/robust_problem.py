@@ -8,7 +8,6 @@ import orjson
 
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.robust import Interval, RobustCase
-from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
 from multi_x_serverless.solving.robust import CARBON_SUBJECT, TRANSMISSION_SUBJECT
 
@@ -22,6 +21,10 @@ def read_robust_case(problem: bytes) -> RobustCase | None:
         return None
     provenance = fields.mapping("provenance", documents.as_text)
     between = transmission.number("inter_region_kwh_per_gb")
+    within = transmission.number("intra_region_kwh_per_gb")
+    if energy is not None:
+        of_its_own = energy.optional_number("intra_high_factor")
+        within *= energy.number("high_factor") if of_its_own is None else of_its_own
     return RobustCase(
         None
         if carbon is None
@@ -33,22 +36,15 @@ def read_robust_case(problem: bytes) -> RobustCase | None:
             energy.number("high_factor") * between,
             provenance.get(TRANSMISSION_SUBJECT, ""),
         ),
-        transmission.number("intra_region_kwh_per_gb") * (1.0 if energy is None else energy.number("high_factor")),
+        within,
     )
 
 
-def without_intervals(problem: bytes, preset: TransmissionPreset | None = None) -> bytes:
-    """The document without its intervals: what is expected, and not the case least favourable to moving.
-
-    Args:
-        problem: The problem document.
-        preset: Energy per byte; that of the document if `None`.
-    """
+def without_intervals(problem: bytes) -> bytes:
+    """The document without its intervals: what is expected, and not the case least favourable to moving."""
     document: dict[str, Any] = orjson.loads(problem)
     document["intensity_interval"] = None
     document["transmission"]["interval"] = None
-    if preset is not None:
-        energy = TRANSMISSION_PRESETS[preset]
-        document["transmission"]["inter_region_kwh_per_gb"] = energy.inter_region_kwh_per_gb
-        document["transmission"]["intra_region_kwh_per_gb"] = energy.intra_region_kwh_per_gb
+    for subject in (CARBON_SUBJECT, TRANSMISSION_SUBJECT):
+        document["provenance"].pop(subject, None)
     return orjson.dumps(document)

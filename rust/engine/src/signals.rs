@@ -18,22 +18,24 @@ impl Signals {
     ///
     /// With an interval of the forecast (or of the transmission factors) this is the case least favourable to
     /// moving: home's grid at the low end, every other grid and the network at the high end. A placement that beats
-    /// home under these signals beats it wherever the truth lies in the interval, as long as it takes work away
-    /// from home.
+    /// home under these signals beats it wherever the truth lies in the interval of the grids, as long as it draws
+    /// less from home's grid than everything at home does, and no less from any other.
     #[must_use]
     pub fn new(problem: &Problem, hour: usize) -> Self {
         let regions = problem.region_count();
         let (home_factor, other_factor) =
             problem.intensity_interval.map_or((1.0, 1.0), |interval| (interval.low_factor, interval.high_factor));
-        let network_factor = problem.transmission.interval.map_or(1.0, |interval| interval.high_factor);
+        let (between_factor, within_factor) = problem.transmission.interval.map_or((1.0, 1.0), |interval| {
+            (interval.high_factor, interval.intra_high_factor.unwrap_or(interval.high_factor))
+        });
         let intensity: Vec<f64> = (0..regions)
             .map(|region| {
                 let factor = if region == usize::from(problem.home) { home_factor } else { other_factor };
                 problem.intensity[region][hour] * factor
             })
             .collect();
-        let between = problem.transmission.inter_region_kwh_per_gb * network_factor;
-        let within = problem.transmission.intra_region_kwh_per_gb * network_factor;
+        let between = problem.transmission.inter_region_kwh_per_gb * between_factor;
+        let within = problem.transmission.intra_region_kwh_per_gb * within_factor;
         let mut route = Vec::with_capacity(regions * regions);
         for from in 0..regions {
             for to in 0..regions {

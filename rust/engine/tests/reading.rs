@@ -21,6 +21,7 @@ static DOCUMENTS: LazyLock<[Value; 2]> = LazyLock::new(|| {
         "priority_order": ["carbon", "cost"], "priority_tolerance": 0.01,
     });
     observed["intensity_interval"] = json!({"low_factor": 0.9, "high_factor": 1.1});
+    observed["transmission"]["interval"] = json!({"low_factor": 1.0, "high_factor": 5.0, "intra_high_factor": 0.0});
     let waits = vec![json!(1.5); shape.runs];
     for edge in observed["observations"]["edges"].as_array_mut().expect("edges") {
         edge["awaited_round_trips"] = json!(waits);
@@ -282,10 +283,28 @@ fn objects_are_no_lists_of_their_members() {
     for (from, to, path) in [
         (r#""pue_default":1.11"#, r#""pue_default":[1.11]"#, "power.pue_default"),
         (r#"{"high_factor":1.1,"low_factor":0.9}"#, "[0.9,1.1]", "intensity_interval"),
+        (r#"{"high_factor":5.0,"intra_high_factor":0.0,"low_factor":1.0}"#, "[1.0,5.0,0.0]", "transmission.interval"),
         (r#"{"type":"relative","value":1.3}"#, r#"["relative",1.3]"#, "constraints.hard.runtime"),
     ] {
         let error = read(replaced(from, to).as_bytes()).expect("a list where an object should be");
         assert_eq!((error.code, error.path.as_str()), (ErrorCode::InvalidField, path));
+    }
+}
+
+#[test]
+fn factors_of_energy_that_are_none_are_refused() {
+    let written = r#""intra_high_factor":0.0"#;
+    for (to, code, path) in [
+        (r#""intra_high_factor":-0.1"#, ErrorCode::OutOfRange, "transmission.interval.intra_high_factor"),
+        (r#""intra_high_factor":1e13"#, ErrorCode::OutOfRange, "transmission.interval.intra_high_factor"),
+        (r#""intra_high_factor":"0""#, ErrorCode::InvalidField, "transmission.interval.intra_high_factor"),
+        (r#""intra_low_factor":0.0"#, ErrorCode::InvalidField, "transmission.interval.intra_low_factor"),
+    ] {
+        let error = read(replaced(written, to).as_bytes()).expect("a factor that is none");
+        assert_eq!((error.code, error.path.as_str()), (code, path));
+    }
+    for to in [r#""intra_high_factor":null"#, r#""intra_high_factor":0.5"#, r#""intra_high_factor":7.0"#] {
+        assert!(read(replaced(written, to).as_bytes()).is_none(), "{to}");
     }
 }
 

@@ -12,7 +12,7 @@ import pytest
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.interruption import left_of_migration, telling_what_is_left
 from multi_x_serverless.adaptation.removal import remove_workflow
-from multi_x_serverless.adaptation.solve import solve_workflow
+from multi_x_serverless.adaptation.solve import TradeOffs, solve_workflow
 from multi_x_serverless.adaptation.upkeep import deploy_workflow
 from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.tables import PlanStore, create_tables
@@ -21,8 +21,8 @@ from multi_x_serverless.deployment.build import Build
 from multi_x_serverless.deployment.journal import Journal
 from multi_x_serverless.deployment.progress import SILENT
 from multi_x_serverless.errors import CloudError, WorkInterruptedError
-from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import SolveSettings
+from multi_x_serverless.solving.robust import RobustSettings
 from tests.fakes import Call, FakeCloud
 from tests.unit.adaptation.deployed import deployed_example
 from tests.unit.deployment.projects import (
@@ -221,15 +221,56 @@ def test_a_removal(tmp_path: Path) -> None:
     assert interrupted_at_each_call(cloud, remove, check) == 3
 
 
-def test_a_solve_stages_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+ROBUST = SolveSettings(hours=(0,), scenarios=60, validation_scenarios=60, robust=RobustSettings())
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "LoadedProblem.solve",
+        "placements_without_intervals",
+        "pick_point",
+        "with_expectations",
+        "plan_without_robustness",
+    ],
+)
+def test_a_solve_stages_nothing_while_it_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     def press(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     cloud = deployed_example(tmp_path, runs=30)
-    monkeypatch.setattr(LoadedProblem, "solve", press)
+    monkeypatch.setattr(f"multi_x_serverless.adaptation.solve.{step}", press)
     with pytest.raises(WorkInterruptedError, match=r"^no plan was staged\.$"):
-        solve_workflow(cloud, WORKFLOW_ID, settings=SolveSettings())
+        solve_workflow(cloud, WORKFLOW_ID, settings=ROBUST, trade_offs=TradeOffs(pick=1))
     assert PlanStore(cloud).staged(WORKFLOW_ID) is None
+
+
+@pytest.mark.parametrize("is_waiting", [False, True])
+def test_a_solve_at_each_call(tmp_path: Path, *, is_waiting: bool) -> None:
+    def solve(again: FakeCloud) -> None:
+        solve_workflow(again, WORKFLOW_ID, settings=ROBUST)
+
+    def check(again: FakeCloud, left: str) -> None:
+        staged = PlanStore(again).staged(WORKFLOW_ID)
+        if staged is None:
+            assert left == "no plan was staged."
+        elif before is not None and staged.version == before.version:
+            assert (
+                left
+                == f"no plan was staged; plan {staged.version} of before still waits for 'update_check_deployment'."
+            )
+        else:
+            assert left.startswith(f"plan {staged.version} of {WORKFLOW_ID} is staged: ")
+        solve(again)
+
+    cloud = deployed_example(tmp_path, runs=30)
+    if is_waiting:
+        solve(cloud)
+    before = PlanStore(cloud).staged(WORKFLOW_ID)
+    looks = cloud.copy()
+    first = calls_of(looks, lambda: deployed_workflow(looks, WORKFLOW_ID))  # nothing is under way before
+    first += calls_of(looks, lambda: PlanStore(looks).waiting(WORKFLOW_ID))
+    assert interrupted_at_each_call(cloud, solve, check, first=first) == 2
 
 
 @pytest.mark.parametrize(

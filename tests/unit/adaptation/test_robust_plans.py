@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import SolveSettings
 from multi_x_serverless.solving.robust import RobustSettings
 from multi_x_serverless.solving.robust_problem import without_intervals
+from multi_x_serverless.solving.solution import PlacedHour, Solution
 from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import deployed_example
 from tests.unit.deployment.projects import CONFIGURATION, WORKFLOW_ID
@@ -59,7 +61,7 @@ def test_a_robust_plan_stays_home_where_the_plain_one_moves(tmp_path: Path) -> N
 def test_the_metrics_of_a_robust_plan_are_what_is_expected(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path, runs=30)
     found = solved(cloud, RobustSettings())
-    expected, cautious = LoadedProblem(without_intervals(found.problem, "best")), LoadedProblem(found.problem)
+    expected, cautious = LoadedProblem(without_intervals(found.problem)), LoadedProblem(found.problem)
     assert found.plan.regions != {HOME}
     for entry in found.plan.hours:
         assert entry.metrics is not None
@@ -89,6 +91,44 @@ def test_baselines_of_a_robust_plan_are_the_best_that_are_expected(tmp_path: Pat
         assert entry.best_static_metrics is not None
         assert entry.home_metrics is not None
         assert entry.best_static_metrics.carbon.mean < entry.home_metrics.carbon.mean
+
+
+@pytest.mark.parametrize(("taken_s", "left_s"), [(4.0, 16.0), (19.5, 2.0), (25.0, 2.0)])
+def test_the_solve_for_comparison_has_what_is_left_of_the_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken_s: float, left_s: float
+) -> None:
+    solve, place = LoadedProblem.solve, LoadedProblem.place
+    deadlines: list[float | None] = []
+
+    def slow(problem: LoadedProblem, solver: str, **options: Any) -> Solution:
+        deadlines.append(options.get("deadline_s"))
+        return replace(solve(problem, solver, **options), elapsed_s=taken_s)
+
+    def placed(problem: LoadedProblem, solver: str, **options: Any) -> tuple[PlacedHour, ...]:
+        deadlines.append(options["deadline_s"])
+        return tuple(
+            replace(entry, status="timed_out" if entry.hour == 12 else entry.status)
+            for entry in place(problem, solver, **options)
+        )
+
+    monkeypatch.setattr(LoadedProblem, "solve", slow)
+    monkeypatch.setattr(LoadedProblem, "place", placed)
+    cloud = deployed_example(tmp_path, runs=30)
+    settings = replace(SETTINGS, robust=RobustSettings(), deadline_s=20.0)
+    found = solve_workflow(cloud, WORKFLOW_ID, settings=settings)
+    # The document's own; what is left of it; and none for regions, which are all compared.
+    assert deadlines == [None, left_s, *[0.0] * (len(deadlines) - 2)]
+    assert json.loads(found.problem)["settings"]["deadline_s"] == 20.0
+    assert found.plain is not None
+    assert (found.plan.timed_out_hours, found.plain.timed_out_hours) == ((), (12,))
+
+
+def test_baselines_need_no_time(tmp_path: Path) -> None:
+    problem = LoadedProblem(solved(deployed_example(tmp_path, runs=30), None).problem)
+    without_time, with_time = (problem.solve("coarse-grained", deadline_s=seconds) for seconds in (0.0, 60.0))
+    assert without_time.best_static_region == with_time.best_static_region
+    for first, second in zip(without_time.hours, with_time.hours, strict=True):
+        assert first.best_single_region == second.best_single_region
 
 
 def test_a_robust_plan_survives_storage_and_others_are_as_they_were(tmp_path: Path) -> None:

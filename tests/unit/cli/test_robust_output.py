@@ -42,8 +42,7 @@ def robust_problem() -> dict[str, Any]:
     problem = fan_out_problem()
     problem["intensity_gco2e_per_kwh"]["ca-central-1"] = [30.0] * 12 + [300.0] * 12
     problem["intensity_interval"] = {"low_factor": 0.8, "high_factor": 1.25}
-    problem["transmission"]["interval"] = {"low_factor": 1.0, "high_factor": 5.0}
-    problem["transmission"]["intra_region_kwh_per_gb"] = 0.0
+    problem["transmission"]["interval"] = {"low_factor": 1.0, "high_factor": 5.0, "intra_high_factor": 0.0}
     problem["provenance"] |= {"carbon_interval": "given by hand", "transmission_interval": "the published presets"}
     return problem
 
@@ -52,9 +51,9 @@ def solved(problem: dict[str, Any]) -> tuple[Solution, Plan, Plan]:
     """A solution but for the time it took, its plan, and the plan without intervals."""
     solution = replace(LoadedProblem(dump(problem)).solve("fine-grained"), elapsed_s=0.0123)
     plan = plan_from_solution(solution, "fan_out-0.1.0", created_at=1_700_049_600.0, expires_at=2e9).with_version(3)
-    plan = with_expectations(plan, dump(problem), "best")
-    placements = placements_without_intervals(dump(problem), "fine-grained", "best")
-    return solution, plan, plan_without_robustness(plan, placements, dump(problem), "best")
+    plan = with_expectations(plan, dump(problem))
+    placements = placements_without_intervals(dump(problem), "fine-grained", deadline_s=60.0, taken_s=0.0)
+    return solution, plan, plan_without_robustness(plan, placements, dump(problem))
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
@@ -68,6 +67,22 @@ def test_solve_shows_both_cases_and_what_planning_robustly_gives_up(
     view = RobustView(plan.robust, plan, plain)
     show_solution(table_settings(monkeypatch), [ENTRY, RESIZE, LABEL, JOIN], solution, view)
     check_golden("solve_robust", capsys.readouterr().out)
+
+
+def test_a_comparison_with_a_plan_that_was_not_settled_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solution, plan, plain = solved(robust_problem())
+    first, *others = plain.hours
+    unsettled = replace(first, certificate=replace(first.certificate, status="timed_out"))
+    assert plan.robust is not None
+    view = RobustView(plan.robust, plan, replace(plain, hours=(unsettled, *others)))
+    show_solution(table_settings(monkeypatch), [ENTRY, RESIZE, LABEL, JOIN], solution, view)
+    words = " ".join(capsys.readouterr().out.split())
+    assert (
+        f"vs home Time was up before the plan without --robust was settled at hours {first.hour} (UTC): there may be a "
+        "better one, and more be given up. --deadline allows more."
+    ) in words
 
 
 def test_an_explanation_of_a_robust_plan(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,12 +170,15 @@ def test_the_document_has_the_intervals_and_what_is_expected(
     assert robust["within_region_kwh_per_gb"] == 0.0
     hour = document["solution"]["hours"][0]["validation"]
     assert robust["expected"]["home"]["carbon_gco2eq"] > hour["home_metrics"]["carbon"]["mean"]
+    assert robust["without_robust_timed_out_hours"] == []
     assert robust["without_robust"]["plan"]["carbon_gco2eq"] <= robust["expected"]["plan"]["carbon_gco2eq"]
     staged = PlanStore(cloud).staged(WORKFLOW_ID)
     assert staged is not None
     assert staged.robust is not None
     assert staged.robust.to_members() == {
-        name: value for name, value in robust.items() if name not in ("expected", "without_robust")
+        name: value
+        for name, value in robust.items()
+        if name not in ("expected", "without_robust", "without_robust_timed_out_hours")
     }
     assert run(["--output", "json", "status", WORKFLOW_ID]) == EXIT_OK
     assert json.loads(capsys.readouterr().out)["staged_plan"]["robust"] == staged.robust.to_members()

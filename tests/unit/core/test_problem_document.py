@@ -121,6 +121,18 @@ REFUSALS: list[tuple[str, Change, str, str]] = [
         "out-of-range",
         "intensity_interval",
     ),
+    (
+        "energy within a region below zero",
+        _set("transmission", "interval", value={"low_factor": 1.0, "high_factor": 2.0, "intra_high_factor": -0.1}),
+        "out-of-range",
+        "transmission.interval.intra_high_factor",
+    ),
+    (
+        "interval of intensities with a factor of energy",
+        _set("intensity_interval", value={"low_factor": 0.9, "high_factor": 1.1, "intra_high_factor": 0.0}),
+        "invalid-field",
+        "intensity_interval.intra_high_factor",
+    ),
     ("efficiency below one", _set("power", "pue_default", value=0.9), "out-of-range", "power.pue_default"),
     ("power upside down", _set("power", "vcpu_max_kw", value=0.0001), "out-of-range", "power.vcpu_max_kw"),
     ("prices missing", _delete("prices", "ca-central-1"), "invalid-field", "prices.ca-central-1"),

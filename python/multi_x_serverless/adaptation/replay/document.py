@@ -18,6 +18,7 @@ from multi_x_serverless.model.plan import Objective
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
 from multi_x_serverless.solving.observations import OUTSIDE
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
+from multi_x_serverless.solving.robust import TRANSMISSION_SUBJECT
 from multi_x_serverless.solving.simulation import DEFAULT_TAIL, METRICS
 
 
@@ -52,7 +53,9 @@ def changed(document: bytes, changes: Changes) -> bytes:
         problem["transmission"]["inter_region_kwh_per_gb"] = preset.inter_region_kwh_per_gb
         problem["transmission"]["intra_region_kwh_per_gb"] = preset.intra_region_kwh_per_gb
         problem["transmission"]["interval"] = None
-        problem.setdefault("provenance", {})["transmission"] = f"preset '{changes.transmission}'"
+        provenance = problem.setdefault("provenance", {})
+        provenance["transmission"] = f"preset '{changes.transmission}'"
+        provenance.pop(TRANSMISSION_SUBJECT, None)
     settings = problem.setdefault("settings", {})
     if changes.seed is not None:
         settings["seed"] = changes.seed

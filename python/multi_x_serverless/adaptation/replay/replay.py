@@ -28,6 +28,7 @@ from multi_x_serverless.errors import UsageError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import as_text
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
+from multi_x_serverless.solving.robust import CARBON_SUBJECT
 from multi_x_serverless.solving.robust_problem import read_robust_case, without_intervals
 from multi_x_serverless.solving.simulation import Simulator
 from multi_x_serverless.solving.solution import few_runs_warning
@@ -166,7 +167,10 @@ def replay(
         framework_region=None if jobs is None else jobs.region,
         origins={**({} if jobs is None else {jobs.region: jobs.origin}), **intensities.origins},
         provenance={
-            name: text for name, text in fields.mapping("provenance", as_text).items() if not name.startswith("carbon")
+            # The document's own intensities play no part; an interval around them does, of what is planned.
+            name: text
+            for name, text in fields.mapping("provenance", as_text).items()
+            if name == CARBON_SUBJECT or not name.startswith("carbon")
         },
         notes=tuple(
             dict.fromkeys(

@@ -75,8 +75,9 @@ if TYPE_CHECKING:
 @click.option(
     "--deadline",
     type=click.FloatRange(min=0.01),
-    help="Seconds of solving at most; then the best plan found so far counts.  [default: 60; with --problem the "
-    "document's]",
+    help="Seconds of solving at most; then the best plan found so far counts. The frontier of --pareto may take as "
+    "long again. With --robust the plan without it, for comparison, has what is left of them, and a tenth at least.  "
+    "[default: 60; with --problem the document's]",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to use.  [default: all processors]")
 @click.option(
@@ -149,7 +150,10 @@ def command(
     meets the hard limits; the workflow then stays where it is.
 
     With --robust, figures of carbon are of the case least favourable to moving, and what is expected is shown beside
-    them; a plan that leaves home all the same emits less than home wherever in the intervals the grids are.
+    them. With carbon first in priority_order and no priority_tolerance, and where home keeps all limits, a plan is
+    never above home in that case. With cost or time first it may well be: a soft limit on carbon of 1.0 times home's
+    keeps it from that. A plan below home there is below it wherever in the intervals the grids are, as long as it
+    draws less from home's grid, no less from others than home does, and bytes take as much as planned with.
 
     With --pareto, also shows which trade-offs there are; --pick stages one of them, the same placement at all hours.
 
@@ -336,6 +340,7 @@ def _robust_members(robust: RobustView) -> dict[str, Any]:
         **robust.case.to_members(),
         "expected": expected(robust.plan),
         "without_robust": expected(robust.plain),
+        "without_robust_timed_out_hours": None if robust.plain is None else robust.plain.timed_out_hours,
     }
 
 

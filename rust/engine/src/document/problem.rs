@@ -122,6 +122,17 @@ pub struct IntervalDocument {
     pub high_factor: f64,
 }
 
+/// Multiplicative interval around the energy per byte; within a region its dear end may have a factor of its own.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct TransmissionIntervalDocument {
+    pub low_factor: f64,
+    pub high_factor: f64,
+    #[serde(default)]
+    pub intra_high_factor: Option<f64>,
+}
+
 /// Power model of function execution.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
@@ -145,7 +156,7 @@ pub struct TransmissionDocument {
     pub inter_region_kwh_per_gb: f64,
     pub intra_region_kwh_per_gb: f64,
     #[serde(default)]
-    pub interval: Option<IntervalDocument>,
+    pub interval: Option<TransmissionIntervalDocument>,
     #[serde(default = "default_unattributed_home_share")]
     pub unattributed_home_share: f64,
 }
@@ -495,6 +506,7 @@ read_from_objects!(
     TriggerDocument,
     IntervalDocument,
     PowerDocument,
+    TransmissionIntervalDocument,
     TransmissionDocument,
     PricesDocument,
     ArchitecturePrices,

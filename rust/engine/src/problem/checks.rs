@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::document::problem::{
     ConstraintsDocument, IntervalDocument, LimitsDocument, PowerDocument, PricesDocument, ProtocolDocument,
-    SettingsDocument, TransmissionDocument,
+    SettingsDocument, TransmissionDocument, TransmissionIntervalDocument,
 };
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::order_statistics::OrderStatistics;
@@ -165,7 +165,13 @@ pub(super) fn check_power(regions: &RegionNames, power: &PowerDocument) -> Resul
 }
 
 pub(super) fn check_transmission(transmission: &TransmissionDocument) -> Result<Transmission> {
-    check_interval("transmission.interval", transmission.interval)?;
+    if let Some(interval) = transmission.interval {
+        let TransmissionIntervalDocument { low_factor, high_factor, intra_high_factor } = interval;
+        check_interval("transmission.interval", Some(IntervalDocument { low_factor, high_factor }))?;
+        if let Some(factor) = intra_high_factor {
+            non_negative("transmission.interval.intra_high_factor", factor)?;
+        }
+    }
     Ok(Transmission {
         inter_region_kwh_per_gb: non_negative(
             "transmission.inter_region_kwh_per_gb",

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::document::problem::{
     Architecture, IntervalDocument, PowerDocument, PricesDocument, ProblemDocument, ProtocolDocument,
+    TransmissionIntervalDocument,
 };
 pub use crate::document::problem::{LimitKind, Metric};
 use crate::error::{EngineError, ErrorCode, Result};
@@ -102,7 +103,7 @@ pub struct Settings {
 pub struct Transmission {
     pub inter_region_kwh_per_gb: f64,
     pub intra_region_kwh_per_gb: f64,
-    pub interval: Option<IntervalDocument>,
+    pub interval: Option<TransmissionIntervalDocument>,
     pub unattributed_home_share: f64,
 }
 

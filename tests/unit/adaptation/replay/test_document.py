@@ -134,8 +134,13 @@ def test_energy_seed_and_deadline_are_changed_and_told() -> None:
 def test_a_named_energy_takes_the_place_of_an_interval() -> None:
     problem = fan_out_problem()
     problem["transmission"]["interval"] = {"low_factor": 0.5, "high_factor": 5.0}
-    assert json.loads(changed(dump(problem), Changes(transmission="worst")))["transmission"]["interval"] is None
-    assert json.loads(changed(dump(problem), Changes(seed=1)))["transmission"]["interval"] is not None
+    problem["provenance"] |= {"carbon_interval": "given by hand", "transmission_interval": "the published presets"}
+    named = json.loads(changed(dump(problem), Changes(transmission="worst")))
+    assert named["transmission"]["interval"] is None
+    assert named["provenance"].keys() & {"carbon_interval", "transmission_interval"} == {"carbon_interval"}
+    kept = json.loads(changed(dump(problem), Changes(seed=1)))
+    assert kept["transmission"]["interval"] is not None
+    assert kept["provenance"]["transmission_interval"] == "the published presets"
 
 
 def test_priorities_are_read() -> None:

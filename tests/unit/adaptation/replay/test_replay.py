@@ -17,11 +17,16 @@ from multi_x_serverless.adaptation.replay.replay import ReplaySettings, replay
 from multi_x_serverless.adaptation.replay.results import POLICIES, REPLAY_SCHEMA, REPLAY_VERSION, Replay
 from multi_x_serverless.errors import UsageError
 from multi_x_serverless.model import documents
+from multi_x_serverless.model.robust import Interval
+from multi_x_serverless.solving.engine import LoadedProblem
+from multi_x_serverless.solving.problem import SolveSettings, build_problem
+from multi_x_serverless.solving.robust import RobustSettings
 from tests.oracles.brute_force import all_placements
 from tests.oracles.checker import Checker
 from tests.unit.adaptation.replay.test_overhead import START_KWH
 from tests.unit.adaptation.replay.worlds import AWAY, HOME, always, by_hour_of_day, days, replayed, world
 from tests.unit.core.documents import dump, fan_out_problem
+from tests.unit.solving.workflows import embedded_signals, observed_runs, workflow
 
 SWAPPING = by_hour_of_day([100.0] * 12 + [900.0] * 12)
 """Cleaner than home (400) before noon, dirtier after."""
@@ -391,13 +396,35 @@ class TestLimits:
         assert found.policy("oracle").carbon.gross < found.policy("home").carbon.gross
         # Nor is a byte taken to have been as dear as it was planned with.
         problem["intensity_interval"] = None
-        problem["transmission"]["intra_region_kwh_per_gb"] = 0.0
-        cheap = replayed(problem, near)
-        problem["transmission"]["interval"] = {"low_factor": 1.0, "high_factor": 10_000.0}
-        dear = replayed(problem, near)
-        assert (cheap.policy("system").changes, dear.policy("system").changes) == (1, 0)
-        assert dear.policy("home").carbon.gross == cheap.policy("home").carbon.gross
-        assert dear.policy("oracle").carbon.gross == cheap.policy("oracle").carbon.gross
+        for of_its_own in ({}, {"intra_high_factor": 0.0}):
+            problem["transmission"]["interval"] = {"low_factor": 1.0, "high_factor": 10_000.0} | of_its_own
+            dear = replayed(problem, near)
+            assert dear.policy("home").carbon.gross == replayed(fan_out_problem(), near).policy("home").carbon.gross
+        assert dear.policy("system").changes == 0, "bytes that stay home are free, those that leave are very dear"
+        assert dear.policy("oracle").carbon.gross == replayed(fan_out_problem(), near).policy("oracle").carbon.gross
+
+    @pytest.mark.parametrize("energy", [None, Interval(0.0005, 0.003)], ids=["presets", "between them"])
+    def test_what_came_true_is_not_of_the_case_that_a_robust_dump_was_planned_for(
+        self, energy: Interval | None
+    ) -> None:
+        """Also of bytes within a region: a robust plan takes them to cost less than is expected, or nothing."""
+        plain, robust = (
+            json.loads(build_problem(workflow(), observed_runs(30), embedded_signals(), settings))
+            for settings in (
+                SolveSettings(scenarios=100),
+                SolveSettings(scenarios=100, robust=RobustSettings(transmission_kwh_per_gb=energy)),
+            )
+        )
+        grids = {region: always(400.0 - 10.0 * place) for place, region in enumerate(plain["regions"])}
+        moved = dict.fromkeys((node["name"] for node in plain["nodes"]), plain["home"])
+        at_home, at_home_in_the_case = (
+            LoadedProblem(dump(problem)).evaluate(moved, 0).carbon.mean for problem in (plain, robust)
+        )
+        assert at_home_in_the_case < at_home
+        found, expected = (replayed(problem, world(days(2), grids)) for problem in (robust, plain))
+        for policy in ("home", "static", "oracle"):
+            assert found.policy(policy).carbon.gross == expected.policy(policy).carbon.gross
+        assert found.provenance.keys() - expected.provenance.keys() == {"carbon_interval", "transmission_interval"}
 
 
 class TestHonesty:
