@@ -76,7 +76,7 @@ def key_figures(report: ReportData) -> Markup:
             best = "the best single region" if first == "carbon" else f"the best single region by {first}"
             change = changed_carbon(expected.plan, expected.best_static)
             figures.append(_change("carbon per run", change, f"{best} ({expected.best_static_region})", "simulated"))
-    if observed.carbon is not None:
+    if observed.carbon is not None and report.plan.solver != "none":
         saving = observed.carbon
         spread = f"95 % confidence: {compared_span(-saving.high, -saving.low)}"
         kind = "modelled from observed runs"
