@@ -10,6 +10,7 @@ import base64
 import hashlib
 from pathlib import Path
 
+from multi_x_serverless.model.report_mark import GENERATOR
 from multi_x_serverless.report.page.data_section import data_section, facts, warnings
 from multi_x_serverless.report.page.hour_states import crossed_pairs, hour_document, keyed_regions
 from multi_x_serverless.report.page.intensity_chart import draw_intensities, has_intensities
@@ -48,6 +49,7 @@ def render_page(report: ReportData) -> str:
     head = element(
         "head",
         element("meta", charset="utf-8"),
+        element("meta", name="generator", content=GENERATOR),
         element("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
