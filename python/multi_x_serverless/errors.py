@@ -154,11 +154,24 @@ class UnknownWorkflowError(MultiXServerlessError):
         "--system-region are those it was deployed with."
     )
 
-    def __init__(self, workflow_id: str, known: tuple[str, ...] = ()) -> None:
+    def __init__(self, workflow_id: str, known: tuple[str, ...] = (), unfinished: tuple[str, ...] = ()) -> None:
         self.workflow_id = workflow_id
+        if workflow_id in unfinished:
+            super().__init__(f"{unfinished_deployment(workflow_id)}.")
+            return
         none = "none is deployed yet; 'multi_x_serverless deploy' makes one"
         hint = f"deployed are: {', '.join(known)}" if known else none
-        super().__init__(f"there is no workflow '{workflow_id}': {hint}.")
+        begun = f"; deployments without an end: {', '.join(unfinished)}" if unfinished else ""
+        super().__init__(f"there is no workflow '{workflow_id}': {hint}{begun}.")
+
+
+def unfinished_deployment(workflow_id: str) -> str:
+    """What to do about a first deployment that is noted as begun and not as done; a sentence without its dot."""
+    return (
+        f"{workflow_id} is not deployed yet: its first deployment is under way or did not reach its end. "
+        "'multi_x_serverless deploy' in its project goes on with it, "
+        f"'multi_x_serverless remove {workflow_id}' deletes what was made"
+    )
 
 
 class UnknownRunError(MultiXServerlessError):

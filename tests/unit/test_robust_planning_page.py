@@ -28,8 +28,11 @@ from multi_x_serverless.solving.robust import (
     ASSUMED_FORECAST_ERROR,
     ERRORS_WIDE,
     FEWEST_JUDGED_HOURS,
+    RobustSettings,
     interval_of_presets,
+    robust_case,
 )
+from tests.unit.solving.test_robust import signal
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "how-to" / "plan-robustly.md").read_text(encoding="utf-8")
@@ -72,6 +75,14 @@ def test_constants_are_those_of_the_program() -> None:
     assert f"at {energy.low:g} it has {TRANSMISSION_PRESETS['best'].intra_region_kwh_per_gb:g}" in WORDS
     options = {option for parameter in solve_command.params for option in parameter.opts + parameter.secondary_opts}
     assert set(re.findall(r"(--(?:robust|no-robust|carbon-interval|transmission-interval))", PAGE)) <= options
+
+
+def test_an_interval_of_grids_alone_takes_bytes_at_their_dear_end() -> None:
+    """What the page says of `--carbon-interval`, and of bytes within a region."""
+    assert f"with `--carbon-interval` alone a byte between regions takes {interval_of_presets().high:g} kWh/GB" in WORDS
+    case = robust_case(RobustSettings(carbon_factors=Interval(0.8, 1.25)), signal("home"), [], "best")
+    assert case.transmission_kwh_per_gb == interval_of_presets()
+    assert case.within_region_kwh_per_gb == 0.0, "nothing within a region"
 
 
 # -- what is measured --------------------------------------------------------------------------------------------------

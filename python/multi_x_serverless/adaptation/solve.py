@@ -33,6 +33,10 @@ from multi_x_serverless.solving.robust import RobustSettings
 from multi_x_serverless.solving.solution import Solution, plan_from_solution
 
 PLAN_LIFETIME_S = 7 * DAY_S
+ALL_STAY_HOME = (
+    "home_share is 1: every run stays home, so no run will follow this plan. A smaller share, 0.1 for example, and a "
+    "'deploy' let runs follow it."
+)
 """A plan rests on the intensities of a day like those of the week before; after a week it is out of date."""
 
 
@@ -87,6 +91,8 @@ def build_workflow_problem(
     signals = read_signals(cloud)
     model = model_of(record)
     warnings = check_ages(signals, regions_of(model), cloud.now())
+    if record.configuration.home_share >= 1.0:
+        warnings = (*warnings, ALL_STAY_HOME)
     return WorkflowProblem(build_problem(model, runs, signals, settings), warnings)
 
 

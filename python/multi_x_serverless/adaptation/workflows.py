@@ -10,6 +10,7 @@ from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name, workflow_table
 from multi_x_serverless.deployment.names import workflow_prefix
+from multi_x_serverless.deployment.state import unfinished_deployments
 from multi_x_serverless.errors import CloudError, MultiXServerlessError, NotEnoughDataError, UnknownWorkflowError
 from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.model.workflow import WorkflowRecord
@@ -100,7 +101,7 @@ def deployed_workflow(cloud: Cloud, workflow_id: str) -> WorkflowRecord:
     stored = workflow_table(cloud).get(Key(workflow_id)) if _has_tables(cloud) else None
     if stored is None or stored.value.status != "deployed":
         known = tuple(record.workflow_id for record in deployed_workflows(cloud))
-        raise UnknownWorkflowError(workflow_id, known)
+        raise UnknownWorkflowError(workflow_id, known, unfinished_deployments(cloud))
     return stored.value
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from multi_x_serverless.adaptation.collection_warnings import name_regions
 from multi_x_serverless.cli.output import Column, age, write_table
+from multi_x_serverless.model.signals import SOURCE_SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -22,7 +23,7 @@ def show_reports(settings: Settings, reports: Sequence[CollectorReport]) -> None
     for report in reports:
         for group in _grouped(report.outcomes, _row):
             kind, source, vintage, as_of = _row(group[0])
-            rows.append([kind, str(len(group)), as_of, f"{source}: {vintage}" if source else "-"])
+            rows.append([kind, str(len(group)), as_of, _dated(source, vintage) if source else "-"])
     if rows:
         columns = [
             Column("data"),
@@ -31,6 +32,14 @@ def show_reports(settings: Settings, reports: Sequence[CollectorReport]) -> None
             Column("source: time that it describes"),
         ]
         write_table(settings, "Collected", columns, rows)
+
+
+def _dated(source: str, vintage: str) -> str:
+    """A source with the time that it describes; of several sources each with its own."""
+    sources, vintages = source.split(SOURCE_SEPARATOR), vintage.split(SOURCE_SEPARATOR)
+    if len(sources) != len(vintages):
+        return f"{source}: {vintage}"
+    return SOURCE_SEPARATOR.join(f"{name}: {time}" for name, time in zip(sources, vintages, strict=True))
 
 
 def failure_lines(reports: Sequence[CollectorReport]) -> list[str]:

@@ -162,6 +162,11 @@ DOCUMENTS: tuple[Document, ...] = (
                 "workflow_id status home_region functions plan_version plan_regions staged_plan_version updated_at",
                 is_optional=True,
             ),
+            Member(
+                "unfinished",
+                "ids of workflows whose first deployment is under way or did not reach its end",
+                is_optional=True,
+            ),
             _list("tagged", "with --tagged: every resource that was made", "region id", is_optional=True),
         ),
     ),

@@ -17,7 +17,7 @@ from multi_x_serverless.collection.measured_round_trips import MeasuredRoundTrip
 from multi_x_serverless.collection.relative_speed import FASTEST, SLOWEST, MeasuredSpeeds, measure_speeds
 from multi_x_serverless.collection.store import PERFORMANCE, SignalStore
 from multi_x_serverless.errors import MultiXServerlessError, SignalSourceError
-from multi_x_serverless.model.signals import PerformanceSignal, RoundTrip
+from multi_x_serverless.model.signals import SOURCE_SEPARATOR, PerformanceSignal, RoundTrip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,7 +160,10 @@ class PerformanceCollector:
         return None
 
     def _origin(self, trips: Sequence[RoundTrip]) -> tuple[str, str]:
-        """All sources of some round trips, the best first, with the newest vintage of each."""
+        """All sources of some round trips, the best first, and the newest vintage of each in the same order.
+
+        One vintage where all have the same.
+        """
         vintages: dict[str, str] = {}
         for trip in trips:
             name = self._source_of(trip)
@@ -168,8 +171,8 @@ class PerformanceCollector:
         ranks = {source.name: rank for rank, source in enumerate(self.sources)}
         # One that is no source any more (a last good value) comes last.
         ordered = sorted(vintages, key=lambda name: (ranks.get(name, len(ranks)), name))
-        found = dict.fromkeys(vintages[name] for name in ordered)
-        return "; ".join(ordered), "; ".join(found)
+        found = [vintages[name] for name in ordered]
+        return SOURCE_SEPARATOR.join(ordered), found[0] if len(set(found)) == 1 else SOURCE_SEPARATOR.join(found)
 
     def _source_of(self, trip: RoundTrip) -> str:
         """Name of the source of a round trip, without what it says of that pair in particular."""

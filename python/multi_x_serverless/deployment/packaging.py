@@ -5,8 +5,8 @@ It holds, in this order of precedence,
 1. the manifest and the run-time SDK (`multi_x_serverless/__init__.py` and `multi_x_serverless/sdk/`, nothing
    else of the product and nothing compiled),
 2. the project's files, but hidden ones (`.git`, `.env`, ...), `__pycache__`, virtual environments,
-   `node_modules`, `tests` at the top level, `requirements.txt`, the IAM policy and what the configuration leaves out
-   (`package_exclude`),
+   `node_modules`, `tests` at the top level, `requirements.txt`, the IAM policy, pages of `report -o` and what the
+   configuration leaves out (`package_exclude`),
 3. what the project's requirements ask for, but scripts and caches.
 
 Entries are sorted and carry a fixed date and fixed modes: equal input gives equal bytes, hence an equal
@@ -27,6 +27,7 @@ from pathlib import Path
 import multi_x_serverless
 from multi_x_serverless.deployment.requirements import REQUIREMENTS_FILE, Target, install_requirements
 from multi_x_serverless.errors import DeploymentError
+from multi_x_serverless.model.report_mark import HEAD_BYTES, is_report, may_be_report
 from multi_x_serverless.sdk.manifest import MANIFEST_FILE, Manifest
 
 MAXIMUM_UNZIPPED_BYTES = 250 * 1024 * 1024
@@ -146,7 +147,7 @@ def package_entries(
 
 def _project_entries(project: Path, left_out: Callable[[str], bool]) -> Iterator[tuple[str, Entry]]:
     for path, name in _files(project, skip=_LEFT_OUT_DIRECTORIES, skip_at_the_top=_LEFT_OUT_AT_THE_TOP):
-        if left_out(name):
+        if left_out(name) or _is_report(path):
             continue
         if name == MANIFEST_FILE or name.partition("/")[0] in {_SDK_PACKAGE, f"{_SDK_PACKAGE}.py"}:
             raise DeploymentError(
@@ -154,6 +155,14 @@ def _project_entries(project: Path, left_out: Callable[[str], bool]) -> Iterator
                 "Nothing was deployed."
             )
         yield name, _entry(path)
+
+
+def _is_report(path: Path) -> bool:
+    """Whether `report` wrote the file: looking at what was saved must not change what is deployed."""
+    if not may_be_report(path.name):
+        return False
+    with _packing(path), path.open("rb") as file:
+        return is_report(file.read(HEAD_BYTES))
 
 
 def _requirement_entries(directory: Path) -> Iterator[tuple[str, Entry]]:

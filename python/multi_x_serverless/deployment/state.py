@@ -18,7 +18,7 @@ from multi_x_serverless.cloud.tables import (
     workflow_table,
 )
 from multi_x_serverless.deployment.actions import existing_resources, without_fingerprint
-from multi_x_serverless.deployment.journal import Journal
+from multi_x_serverless.deployment.journal import Journal, open_journals
 from multi_x_serverless.errors import ConflictError, UnknownWorkflowError
 from multi_x_serverless.sdk.tables import REGION_TABLES
 
@@ -178,9 +178,19 @@ def require_record(cloud: Cloud, workflow_id: str) -> Stored[WorkflowRecord]:
 
 
 def unknown_workflow(cloud: Cloud, workflow_id: str) -> UnknownWorkflowError:
-    """The error for an id that nothing is deployed under; it lists what is."""
+    """The error for an id that nothing is deployed under; it lists what is, and what has begun to be."""
     known = [stored.value.workflow_id for stored in workflow_table(cloud).scan()] if has_system_tables(cloud) else []
-    return UnknownWorkflowError(workflow_id, tuple(known))
+    return UnknownWorkflowError(workflow_id, tuple(known), unfinished_deployments(cloud))
+
+
+def unfinished_deployments(cloud: Cloud) -> tuple[str, ...]:
+    """Ids of the workflows whose first deployment is under way or did not reach its end: they have no record yet."""
+    if not has_system_tables(cloud):
+        return ()
+    begun = open_journals(cloud)
+    # By keys: a record that cannot be read is one all the same.
+    recorded = {key.partition for key in workflow_table(cloud).all_keys()} if begun else set()
+    return tuple(workflow_id for workflow_id in begun if workflow_id not in recorded)
 
 
 def regions_of(resources: Collection[Resource]) -> set[str]:

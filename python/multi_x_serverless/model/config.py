@@ -277,7 +277,10 @@ def _region(setting: Setting, known_regions: Collection[str]) -> str:
 def _region_code(setting: Setting, known_regions: Collection[str]) -> str:
     code = setting.text("the code of a region, like us-east-1")
     if code not in known_regions:
-        raise setting.error(f"is '{code}', which is no region that is known{suggestion(code, known_regions)}.")
+        hint = suggestion(code, known_regions) or (
+            f"; regions have codes, as eu-central-1 is Frankfurt's. There are {', '.join(known_regions)}"
+        )
+        raise setting.error(f"is '{code}', which is no region that is known{hint}.")
     return code
 
 

@@ -24,6 +24,8 @@ PRICE_SCHEMA = "multi-x-serverless/price-signal"
 PERFORMANCE_SCHEMA = "multi-x-serverless/performance-signal"
 SIGNAL_VERSION = 1
 PERFORMANCE_VERSION = 2
+SOURCE_SEPARATOR = "; "
+"""Between several sources of a signal, and between the times that they describe."""
 """Newest version of performance signals that is read. Version 1 had one source and vintage for all round trips."""
 CARBON_VERSION = 3
 """Version 2 knows of each hour where it comes from, and until when the past is known; version 3 over how many hours the

@@ -15,6 +15,7 @@ from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import Fields, as_number, as_text
 from multi_x_serverless.model.plan import HourPlan, Objective, Plan
 from multi_x_serverless.model.robust import CarbonBesideHome
+from multi_x_serverless.model.settings import suggestion
 from multi_x_serverless.report.explanation import (
     Basis,
     ExplainedHour,
@@ -129,7 +130,9 @@ def _node_meant(name: str, plan: Plan) -> str:
     if len(of_function) > 1:
         raise UsageError(f"'{name}' is several nodes, name one of them: {', '.join(of_function)}.")
     if not of_function:
-        raise UsageError(f"the plan has no node '{name}'; there are {', '.join(nodes)}.")
+        functions = sorted({node.partition(":")[0] for node in nodes})
+        meant = suggestion(name, functions) or suggestion(name, nodes)
+        raise UsageError(f"the plan has no node '{name}'{meant}; there are {', '.join(nodes)}.")
     return of_function[0]
 
 

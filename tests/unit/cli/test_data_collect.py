@@ -82,6 +82,17 @@ def test_what_was_collected_from_where_and_how_old_it_is(
     check_golden("data_collect", output)
 
 
+def test_each_of_several_sources_stands_with_its_own_date(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trips = outcome("us-east-1", "performance", "own runs; embedded; distance", vintage="2026-11-26; 2020; 2020")
+    alike = outcome("us-west-2", "performance", "own runs; embedded", vintage="2020")
+    show_reports(table_settings(monkeypatch), (CollectorReport("performance", 0.0, (trips, alike)),))
+    output = capsys.readouterr().out
+    assert "own runs: 2026-11-26; embedded: 2020; distance: 2020" in output
+    assert "own runs; embedded: 2020" in output
+
+
 def test_regions_with_the_same_warning_share_a_line() -> None:
     assert list(warning_lines(REPORTS)) == [
         "carbon of ca-central-1, us-east-1, us-west-2: WattTime: no key",

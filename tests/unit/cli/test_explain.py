@@ -121,6 +121,10 @@ def test_a_function_that_is_one_node_names_it() -> None:
         explain_problem(dump(again), node="resize")
     with pytest.raises(UsageError, match="the plan has no node 'crop'; there are entry:entry_point:0, "):
         explain_problem(dump(problem), node="crop")
+    with pytest.raises(UsageError, match=r"no node 'resiz' \(did you mean 'resize'\?\); there are entry:"):
+        explain_problem(dump(problem), node="resiz")
+    with pytest.raises(UsageError, match=rf"did you mean '{RESIZE}'\?"):
+        explain_problem(dump(problem), node=RESIZE.replace("_0:", "_1:"))
 
 
 def test_where_nothing_keeps_the_limits(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

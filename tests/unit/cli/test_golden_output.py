@@ -317,11 +317,21 @@ def test_report_without_a_comparison(capsys: pytest.CaptureFixture[str], monkeyp
         strata=0,
         obstacle="3 runs are too few.",
     )
-    home = home_plan("text-0.0.1", diamond(), "us-east-1", version=1, created_at=0.0, expires_at=1.0)
     net = replace(NET, observed_gross=None, observed_net=None, obstacle="3 runs are too few.")
-    few = replace(report(None, observed, net), plan=home, warnings=("All figures rest on 3 observed runs.",))
+    few = replace(report(None, observed, net), warnings=("All figures rest on 3 observed runs.",))
     show_report(table_settings(monkeypatch), few)
     check_golden("report_too_few", capsys.readouterr().out)
+
+
+def test_report_before_there_is_a_plan_says_what_makes_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = home_plan("text-0.0.1", diamond(), "us-east-1", version=1, created_at=0.0, expires_at=1.0)
+    nothing = replace(
+        NET, expected=Predicted(0, Amount(0.0, 0.0)), observed_gross=None, observed_net=None, obstacle="none."
+    )
+    show_report(table_settings(monkeypatch), replace(report(None, OBSERVED, nothing), plan=home))
+    check_golden("report_home_only", capsys.readouterr().out)
 
 
 def test_run_node_by_node_with_what_failed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import io
+import json
 import re
 import shlex
 import sys
@@ -51,6 +52,20 @@ def test_an_interrupted_deployment_says_how_to_go_on(
     assert f"'multi_x_serverless --cloud local --state-dir {tmp_path / 'state'} --project-dir {project} deploy'" in told
     monkeypatch.undo()
     monkeypatch.setenv("MULTI_X_SERVERLESS_CLOUD", "local")
+    known = f"multi_x_serverless {' '.join(state[2:])}"
+    to_do = f"'{known} deploy' in its project goes on with it, '{known} remove {WORKFLOW_ID}' deletes"
+    assert run([*state, "list"]) == 0
+    listed = " ".join(capsys.readouterr().out.split())
+    assert f"{WORKFLOW_ID} is not deployed yet: its first deployment" in listed
+    assert to_do in listed
+    assert "No workflow is deployed." not in listed
+    assert run([*state, "--output", "json", "list"]) == 0
+    assert json.loads(capsys.readouterr().out)["unfinished"] == [WORKFLOW_ID]
+    for command in (["run", WORKFLOW_ID], ["status", WORKFLOW_ID], ["report", WORKFLOW_ID]):
+        assert run([*state, *command]) == EXIT_FAILURE
+        assert to_do in said(capsys)
+    assert run([*state, "run", "another-0.0.1"]) == EXIT_FAILURE
+    assert f"deploy' makes one; deployments without an end: {WORKFLOW_ID}." in said(capsys)
     assert run([*state, "--yes", "remove", WORKFLOW_ID]) == 0
     assert run([*state, "list"]) == 0
     assert "No workflow is deployed." in capsys.readouterr().out

@@ -44,7 +44,7 @@ def test_the_page_takes_the_place_of_an_older_one(tmp_path: Path, capsys: pytest
     assert run(["report", WORKFLOW_ID, "-o", str(page)]) == 0
     captured = capsys.readouterr()
     assert f"wrote {page}" in captured.err
-    assert "sends everything home" in " ".join(captured.out.split())
+    assert "runs at home, by plan 1, which its deployment made" in " ".join(captured.out.split())
     found = parse(page.read_text(encoding="utf-8"))
     assert found.unclosed == []
     assert f"{WORKFLOW_ID}: report of plan 1" in found.text

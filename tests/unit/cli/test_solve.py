@@ -109,6 +109,14 @@ def test_the_way_home_that_is_told_leads_home(
     assert staged.regions == {"us-east-1"}
 
 
+def test_a_plan_that_no_run_would_follow_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud = deployed_example(tmp_path, runs=30, configuration=CONFIGURATION + "home_share: 1\n")
+    monkeypatch.setattr(Settings, "open_cloud", lambda *_, **__: nullcontext(cloud))
+    assert any(warning.startswith("home_share is 1: every run stays home") for warning in solved(capsys)["warnings"])
+
+
 def test_a_configuration_edited_since_is_warned_of_and_does_not_count(
     cloud: FakeCloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -106,7 +106,8 @@ def test_each_pair_comes_from_the_first_source_that_knows_it(store: SignalStore)
     signal = signal_of(store, EAST)
     assert signal.source == f"own runs; CloudPing; {EmbeddedRoundTrips().name}; {DistanceEstimates().name}"
     assert signal_of(store, WEST).source == f"own runs; {EmbeddedRoundTrips().name}; {DistanceEstimates().name}"
-    assert signal.vintage == f"2023-11-14; 2023-11-13; {EmbeddedRoundTrips().vintage}"
+    embedded = EmbeddedRoundTrips().vintage
+    assert signal.vintage == f"2023-11-14; 2023-11-13; {embedded}; {DistanceEstimates().vintage}", "one for each source"
 
 
 def test_each_pair_says_when_its_own_newest_run_was(store: SignalStore) -> None:

@@ -20,9 +20,11 @@ from multi_x_serverless.deployment.packaging import Package, build_package
 from multi_x_serverless.deployment.requirements import Target
 from multi_x_serverless.errors import DeploymentError
 from multi_x_serverless.model.package_patterns import first_match
+from multi_x_serverless.report.page.render import render_page
 from multi_x_serverless.sdk.manifest import MANIFEST_FILE, Manifest, ManifestFunction, ManifestNode
 from tests.fakes import FakeCloud
 from tests.unit.deployment.projects import make_project
+from tests.unit.report.page.reports import report_of
 
 TARGET = Target(sys.version_info.minor, "x86_64", is_this_machine=True)
 MANIFEST = Manifest(
@@ -142,6 +144,16 @@ def test_what_the_configuration_excludes_is_left_out(project: Path) -> None:
     patterns = ("*.jsonl", "data/", "notes/old", "iam_policy.json")
     found = own_names(pack(project, left_out=lambda name: first_match(patterns, name) is not None))
     assert found == {"app.py", "helpers/data"}
+
+
+def test_looking_at_what_was_saved_does_not_change_the_package(project: Path) -> None:
+    before = pack(project).sha256
+    (project / "pages").mkdir()
+    for name in ("report.html", "pages/OLD.HTM"):
+        (project / name).write_text(render_page(report_of()), encoding="utf-8")
+    assert pack(project).sha256 == before
+    (project / "letter.html").write_text("<!DOCTYPE html>\n<html><head><title>Dear customer</title>", encoding="utf-8")
+    assert "letter.html" in own_names(pack(project)), "pages of the user's own are the project's"
 
 
 @pytest.mark.parametrize("name", ["multi_x_serverless/x.py", "multi_x_serverless.py", MANIFEST_FILE])

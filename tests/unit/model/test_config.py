@@ -211,6 +211,11 @@ MISTAKES = [
     ("environment_variables: [{key: AWS_REGION, value: x}]", 4, "reserved for the platform"),
     ("environment_variables:\n- {key: AA, value: x}\n- {key: AA, value: y}", 6, "repeats the variable 'AA'"),
     ("data_regions: {f: mars-north-1}", 4, "is no region that is known"),
+    (
+        "data_regions: {f: frankfurt}",
+        4,
+        "codes, as eu-central-1 is Frankfurt's. There are us-east-1, us-west-1, us-west-2, ca-central-1.",
+    ),
     ("package_exclude: [./]", 4, "expected a pattern of files"),
     ("package_exclude: [/]", 4, "expected a pattern of files"),
     ("package_exclude: [a, ../b]", 4, "expected a pattern of files"),

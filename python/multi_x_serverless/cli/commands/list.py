@@ -14,10 +14,11 @@ from multi_x_serverless.cli.output import (
     write_json,
     write_table,
     write_text,
+    write_wrapped,
 )
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
-from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
+from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK, unfinished_deployment
 
 
 @click.command("list")
@@ -25,7 +26,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 @regions_option("With --tagged: only this region; may be given several times.  [default: all usable]")
 @pass_settings
 def command(settings: Settings, tagged: bool, regions: tuple[str, ...]) -> int:
-    """List the deployed workflows, and those whose removal did not reach its end.
+    """List the deployed workflows, and those whose first deployment or removal did not reach its end.
 
     With --tagged: all that this installation has made in the account and that is still there, workflow or not. AWS may
     list what was just deleted for some minutes.
@@ -37,10 +38,12 @@ def command(settings: Settings, tagged: bool, regions: tuple[str, ...]) -> int:
     with settings.open_cloud(exclusive=False) as cloud:
         from multi_x_serverless.adaptation.workflows import find_workflows
         from multi_x_serverless.cloud.tables import PlanStore
+        from multi_x_serverless.deployment.state import unfinished_deployments
 
         plans = PlanStore(cloud)
         rows: list[dict[str, Any]] = []
         found = find_workflows(cloud)
+        unfinished = unfinished_deployments(cloud)
         for record in found.readable:
             active = plans.active(record.workflow_id)
             staged = plans.staged(record.workflow_id)
@@ -61,10 +64,11 @@ def command(settings: Settings, tagged: bool, regions: tuple[str, ...]) -> int:
     for workflow_id, why in found.unreadable.items():
         settings.say_error(f"{workflow_id}: {why}")
     if settings.is_json:
-        write_json("list", {"workflows": rows})
-    elif not rows:
+        write_json("list", {"workflows": rows, "unfinished": list(unfinished)})
+        return EXIT_FAILURE if found.unreadable else EXIT_OK
+    if not rows and not unfinished:
         write_text("No workflow is deployed.")
-    else:
+    if rows:
         write_table(
             settings,
             "",
@@ -90,6 +94,8 @@ def command(settings: Settings, tagged: bool, regions: tuple[str, ...]) -> int:
                 for row in rows
             ],
         )
+    for workflow_id in unfinished:
+        write_wrapped(f"{unfinished_deployment(workflow_id)}.")
     return EXIT_FAILURE if found.unreadable else EXIT_OK
 
 

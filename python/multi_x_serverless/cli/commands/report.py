@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from multi_x_serverless.cli.options import transmission_option, workflow_argument
-from multi_x_serverless.cli.output import write_json, write_tables, write_warning
+from multi_x_serverless.cli.output import write_json, write_tables, write_text, write_warning, write_wrapped
 from multi_x_serverless.cli.problem_file import require_directory, write_whole
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import Settings, pass_settings
@@ -100,6 +100,9 @@ def _show(settings: Settings, report: SavingsReport) -> None:
 
 def show_report(settings: Settings, report: SavingsReport) -> None:
     """The report as tables."""
+    if report.plan.solver == "none":
+        _show_home_only(settings, report)
+        return
     parts = (*expected_parts(report), *observed_parts(report.observed, report.plan.version))
     write_tables(settings, (*parts, *net_parts(report.net), *overhead_parts(report.net)))
     if report.plan.provenance:
@@ -107,3 +110,20 @@ def show_report(settings: Settings, report: SavingsReport) -> None:
     show_provenance(settings, OBSERVED_DATA, report.observed.provenance)
     for warning in report.warnings:
         write_warning(warning)
+
+
+def _show_home_only(settings: Settings, report: SavingsReport) -> None:
+    """Of a plan that a deployment made, which has everything at home: how to come to another, and what was spent.
+
+    Its runs and those of the home share are alike, so their difference is chance and is not shown.
+    """
+    of = report.workflow_id
+    write_wrapped(
+        f"Everything of {of} runs at home, by plan {report.plan.version}, which its deployment made: there is nothing "
+        f"that was saved. A plan that moves functions is made by 'multi_x_serverless solve {of}', from runs that "
+        "'data_sync' has read and what 'data_collect all' collects; 'multi_x_serverless update_check_deployment' puts "
+        "it in force, and what it saves is seen in the runs after that."
+    )
+    write_text("")
+    net = report.net
+    write_tables(settings, (*(net_parts(net) if net.expected.runs else ()), *overhead_parts(net)))

@@ -25,6 +25,7 @@ from multi_x_serverless.report.page.report_data import ReportData, ReportRegion,
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
 from multi_x_serverless.solving.robust_problem import read_robust_case
+from multi_x_serverless.solving.simulation import Simulator
 
 MANY_POINTS = 40
 """A frontier of more points than a person looks through is found anew, more coarsely."""
@@ -56,9 +57,10 @@ def gather_report(cloud: Cloud, savings: SavingsReport) -> ReportData:
     intensities = _collected(cloud) if problem is None else _planned_with(problem)
     places = _places(cloud)
     others = sorted({*record.regions, *plan.regions} - {record.home_region})
-    trade_offs = None
+    trade_offs, breaking = None, {}
     if problem is not None:
         try:
+            breaking = limits_broken(problem)
             trade_offs = find_trade_offs(problem, plan, int(made_at // 3600) % HOURS_PER_DAY)
         except MultiXServerlessError as error:
             obstacle = f"What plan {plan.version} was made of cannot be solved again: {error}"
@@ -69,7 +71,10 @@ def gather_report(cloud: Cloud, savings: SavingsReport) -> ReportData:
         program=f"multi-x-serverless {version('multi-x-serverless')}",
         home=record.home_region,
         graph=record.graph,
-        regions=tuple(_region(code, places, intensities) for code in (record.home_region, *others)),
+        regions=tuple(
+            _region(code, places, intensities, breaks_a_hard_limit=breaking.get(code))
+            for code in (record.home_region, *others)
+        ),
         intensity_origin="signals" if problem is None else "problem",
         savings=savings,
         trade_offs=trade_offs,
@@ -107,7 +112,13 @@ def _places(cloud: Cloud) -> Mapping[str, Region]:
     return {**data.regions(), **{code: signal.details for code, signal in collected.items()}}
 
 
-def _region(code: str, places: Mapping[str, Region], intensities: Mapping[str, tuple[float, ...]]) -> ReportRegion:
+def _region(
+    code: str,
+    places: Mapping[str, Region],
+    intensities: Mapping[str, tuple[float, ...]],
+    *,
+    breaks_a_hard_limit: bool | None,
+) -> ReportRegion:
     place = places.get(code)
     return ReportRegion(
         code=code,
@@ -115,7 +126,25 @@ def _region(code: str, places: Mapping[str, Region], intensities: Mapping[str, t
         latitude=None if place is None else place.latitude,
         longitude=None if place is None else place.longitude,
         intensity_gco2eq_per_kwh=intensities.get(code),
+        breaks_a_hard_limit=breaks_a_hard_limit,
     )
+
+
+def limits_broken(problem: bytes) -> dict[str, bool]:
+    """Region -> whether everything there, with pinned nodes at home, breaks a hard limit at a planned hour.
+
+    Raises:
+        InvalidProblemError: The document is refused.
+    """
+    simulator = Simulator(problem)
+    return {
+        region: any(
+            check.kind == "hard" and check.is_violated
+            for hour in simulator.problem.hours
+            for check in simulator.at(simulator.everything_in(region), hour).limits
+        )
+        for region in simulator.problem.regions
+    }
 
 
 def find_trade_offs(problem: bytes, plan: Plan, hour: int) -> TradeOffs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from string import ascii_lowercase
 
 from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.report.page.markup import Markup, element, number
@@ -19,6 +20,8 @@ _LABEL_WIDTH, _LABEL_HEIGHT = 36.0, 19.0  # of letters at the ends of lines, as 
 _LEAST_FOR_LETTER = 13.0  # height of a part of a column
 _HOUR_WIDTH = (WIDTH - _LEFT - _RIGHT) / HOURS_PER_DAY
 _EVERY = 6  # hours between two marks
+MOST_LETTERED = 8
+"""Further regions whose lines have letters; of more of them the table alone says which is which."""
 
 
 def has_intensities(report: ReportData, keys: Sequence[RegionKey]) -> bool:
@@ -34,13 +37,21 @@ def further_regions(report: ReportData, keys: Sequence[RegionKey]) -> tuple[Repo
     )
 
 
+def lettered_regions(report: ReportData, keys: Sequence[RegionKey]) -> tuple[tuple[str, ReportRegion], ...]:
+    """A small letter for each of the further regions, if they are few enough to be told apart in the chart."""
+    others = further_regions(report, keys)
+    return tuple(zip(ascii_lowercase, others, strict=False)) if len(others) <= MOST_LETTERED else ()
+
+
 def draw_intensities(report: ReportData, keys: Sequence[RegionKey], hour: int) -> Markup:
     """The chart, with the chosen hour marked; regions without known intensities have no line."""
     known = [(key, values) for key in keys if (values := report.region(key.region).intensity_gco2eq_per_kwh)]
     others = further_regions(report, keys)
+    lettered = lettered_regions(report, keys)
     top = max(max(values) for _, values in known)
     marks = ticks(0.0, max(top, *(max(region.intensity_gco2eq_per_kwh or (0.0,)) for region in others), 1.0), 4)
     scale = Scale(marks[0], marks[-1], _LINES_END, _TOP)
+    width = WIDTH + _LABEL_WIDTH * (_letter_columns(len(known) + len(lettered)) - 1)
     return element(
         "svg",
         element("title", "Carbon intensity by hour", id="intensity-title"),
@@ -63,7 +74,12 @@ def draw_intensities(report: ReportData, keys: Sequence[RegionKey], hour: int) -
         *_axis(scale, marks),
         *(_line(region.intensity_gco2eq_per_kwh or (), scale, "line other") for region in others),
         *(_line(values, scale, f"line {key.style_class}", dashes=key.dashes) for key, values in known),
-        *_letters([(key, scale(values[-1])) for key, values in known]),
+        *_letters(
+            [
+                *((key.letter, key.style_class, scale(values[-1])) for key, values in known),
+                *((letter, "other", scale((region.intensity_gco2eq_per_kwh or ())[-1])) for letter, region in lettered),
+            ]
+        ),
         *_columns(report, keys),
         *_hours(),
         *(
@@ -73,7 +89,7 @@ def draw_intensities(report: ReportData, keys: Sequence[RegionKey], hour: int) -
         class_="chart",
         role="img",
         aria_labelledby="intensity-title intensity-description",
-        viewBox=f"0 0 {number(WIDTH + _LABEL_WIDTH * (_letter_columns(len(known)) - 1))} {number(HEIGHT)}",
+        viewBox=f"0 0 {number(width)} {number(HEIGHT)}",
     )
 
 
@@ -99,20 +115,24 @@ def _line(values: Sequence[float], scale: Scale, style: str, dashes: str = "") -
     return element("path", d=path, class_=style, stroke_dasharray=dashes or None)
 
 
-def _letters(ends: Sequence[tuple[RegionKey, float]]) -> list[Markup]:
-    """The letter of each line at its end, pushed apart where lines end together; in columns if there are many."""
+def _letters(ends: Sequence[tuple[str, str, float]]) -> list[Markup]:
+    """The letter of each line at its end, pushed apart where lines end together; in columns if there are many.
+
+    Args:
+        ends: Letter, style and height of each.
+    """
     parts = []
-    ordered = sorted(ends, key=lambda end: end[1])
+    ordered = sorted(ends, key=lambda end: end[2])
     columns = _letter_columns(len(ordered))
     for column in range(columns):
         own = ordered[column::columns]
         below = -1e9
         highest = [_LINES_END + 8 - _LABEL_HEIGHT * (len(own) - 1 - rank) for rank in range(len(own))]
-        for (key, y), limit in zip(own, highest, strict=True):
+        for (letter, style, y), limit in zip(own, highest, strict=True):
             at = min(max(y, below + _LABEL_HEIGHT), limit)
             below = at
             x = WIDTH - _RIGHT + 6 + _LABEL_WIDTH * column
-            parts.append(element("text", key.letter, x=x, y=at + 5, class_=f"line-letter {key.style_class}"))
+            parts.append(element("text", letter, x=x, y=at + 5, class_=f"line-letter {style}"))
     return parts
 
 

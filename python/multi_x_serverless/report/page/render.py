@@ -10,15 +10,21 @@ import base64
 import hashlib
 from pathlib import Path
 
+from multi_x_serverless.model.report_mark import GENERATOR
 from multi_x_serverless.report.page.data_section import data_section, facts, warnings
 from multi_x_serverless.report.page.hour_states import crossed_pairs, hour_document, keyed_regions
-from multi_x_serverless.report.page.intensity_chart import draw_intensities, has_intensities
+from multi_x_serverless.report.page.intensity_chart import (
+    draw_intensities,
+    further_regions,
+    has_intensities,
+    lettered_regions,
+)
+from multi_x_serverless.report.page.key_figures import key_figures
 from multi_x_serverless.report.page.markup import Markup, element, join, raw
 from multi_x_serverless.report.page.placement_section import intensity_table, legend, placement_section
 from multi_x_serverless.report.page.region_keys import COLOURS, RegionKey, region_keys, slot_class
 from multi_x_serverless.report.page.report_data import ReportData
 from multi_x_serverless.report.page.savings_section import (
-    key_figures,
     ledger_section,
     savings_section,
     trade_offs_section,
@@ -48,6 +54,7 @@ def render_page(report: ReportData) -> str:
     head = element(
         "head",
         element("meta", charset="utf-8"),
+        element("meta", name="generator", content=GENERATOR),
         element("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
@@ -118,6 +125,32 @@ def _contents() -> Markup:
     return element("nav", element("ul", *items), aria_label="On this page")
 
 
+JUMPS = (
+    "Hours of the day, UTC. A plan is made for the 24 hours to come: those of today that had passed when the data were "
+    "collected are tomorrow's here, so a line may jump at that hour."
+)
+
+
+OVER = " (over a hard limit, were everything there)"
+"""Said of regions that cannot be used as a whole, however clean they are."""
+
+
+def _further_regions(report: ReportData, keys: tuple[RegionKey, ...]) -> Markup | None:
+    """Which regions the thin lines are, and why they may not have been used."""
+    others, lettered = further_regions(report, keys), lettered_regions(report, keys)
+    if not others:
+        return None
+    what = "Thin grey lines are further regions that it may use"
+    if lettered:
+        named = (f"{letter} {region.code}{OVER if region.breaks_a_hard_limit else ''}" for letter, region in lettered)
+        text = f"{what}: {', '.join(named)}."
+    else:
+        over = sum(region.breaks_a_hard_limit is True for region in others)
+        text = f"{what}, {len(others)} of them; the table has their names."
+        text += f" {over} would be over a hard limit, were everything there." if over else ""
+    return element("p", text, class_="note")
+
+
 def _intensities_section(report: ReportData, keys: tuple[RegionKey, ...]) -> Markup:
     origin = (
         "Intensities that the plan was made with."
@@ -130,12 +163,10 @@ def _intensities_section(report: ReportData, keys: tuple[RegionKey, ...]) -> Mar
         body = join(
             (
                 element("div", draw_intensities(report, keys, report.hour_made), class_="picture"),
+                element("p", JUMPS, class_="note"),
                 legend(report, keys),
-                element(
-                    "p",
-                    f"{origin} Thin grey lines are further regions that it may use, see the table.",
-                    class_="note",
-                ),
+                element("p", origin, class_="note"),
+                _further_regions(report, keys),
                 element(
                     "details", element("summary", "As a table"), table(intensity_table(report, keys), is_matrix=True)
                 ),

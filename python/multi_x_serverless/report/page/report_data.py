@@ -30,6 +30,8 @@ class ReportRegion:
         latitude: Degrees north, `None` with `longitude` if the place is not known.
         longitude: Degrees east.
         intensity_gco2eq_per_kwh: Of the 24 UTC hours; `None` if it is not known.
+        breaks_a_hard_limit: Whether everything there, as far as it may be, breaks one at a planned hour; `None` if that
+            is not known.
     """
 
     code: str
@@ -37,6 +39,7 @@ class ReportRegion:
     latitude: float | None
     longitude: float | None
     intensity_gco2eq_per_kwh: tuple[float, ...] | None
+    breaks_a_hard_limit: bool | None = None
 
     def __post_init__(self) -> None:
         intensity = self.intensity_gco2eq_per_kwh

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from multi_x_serverless.adaptation.net_savings import NetSaving
 from multi_x_serverless.adaptation.overhead import copied_gco2eq
-from multi_x_serverless.adaptation.savings import Average
 from multi_x_serverless.model.ledger import LedgerEntry
 from multi_x_serverless.model.robust import LEAST_FAVOURABLE
+from multi_x_serverless.report.page.amounts import grams_with_error
 from multi_x_serverless.report.page.frontier_chart import (
     can_be_drawn,
     describe_range,
@@ -21,7 +20,7 @@ from multi_x_serverless.report.page.frontier_chart import (
 )
 from multi_x_serverless.report.page.hour_states import MOST_NAMED
 from multi_x_serverless.report.page.markup import Markup, element, join
-from multi_x_serverless.report.page.report_data import ReportData, TradeOffs
+from multi_x_serverless.report.page.report_data import ReportData, TradeOffPoint, TradeOffs
 from multi_x_serverless.report.page.table_markup import show, table
 from multi_x_serverless.report.savings_tables import (
     ASSUMED_NAMES,
@@ -34,17 +33,12 @@ from multi_x_serverless.report.savings_tables import (
 )
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import (
-    SAME,
     compared,
-    compared_span,
     counted,
     describe_completeness,
     dollars,
     dollars_per_million,
     grams,
-    is_shown_as_nothing,
-    more_or_less,
-    more_or_less_span,
     seconds,
 )
 from multi_x_serverless.solving.model_constants import TransmissionPreset
@@ -61,64 +55,6 @@ class _Bar:
     kind: str
     value: float
     error: float = 0.0
-
-
-def key_figures(report: ReportData) -> Markup:
-    """The few figures that most readers came for, each with what kind of figure it is.
-
-    All say in words whether it is more or less, and than what: a minus would be good news in one and bad in the next.
-    """
-    savings, figures = report.savings, []
-    expected, observed, net = savings.expected, savings.observed, savings.net
-    if expected is not None:
-        figures.append(_change("carbon per run", changed_carbon(expected.plan, expected.home), "home", "simulated"))
-        if expected.best_static is not None:
-            first = report.plan.hours[0].certificate.objective
-            best = "the best single region" if first == "carbon" else f"the best single region by {first}"
-            change = changed_carbon(expected.plan, expected.best_static)
-            figures.append(_change("carbon per run", change, f"{best} ({expected.best_static_region})", "simulated"))
-    if observed.carbon is not None:
-        saving = observed.carbon
-        spread = f"95 % confidence: {compared_span(-saving.high, -saving.low)}"
-        kind = "modelled from observed runs"
-        figures.append(_change("carbon per run", -saving.fraction, "the home share", kind, spread))
-    if net.observed_net is not None:
-        saved = net.observed_net.carbon_gco2eq
-        spread = f"95 % confidence: {more_or_less_span(-saved.high, -saved.low, grams)}"
-        figures.append(_left(net, saved.value, "modelled from observed runs", spread))
-    elif net.expected.runs:
-        figures.append(_left(net, net.expected_net.carbon_gco2eq, "simulated, less overhead modelled"))
-    return element("ul", *figures, class_="figures") if figures else Markup()
-
-
-def changed_carbon(average: Average, baseline: Average) -> float | None:
-    """Change of carbon as a fraction; `None` if the baseline has none."""
-    return average.carbon_gco2eq / baseline.carbon_gco2eq - 1.0 if baseline.carbon_gco2eq > 0 else None
-
-
-def _change(label: str, change: float | None, baseline: str, kind: str, spread: str = "") -> Markup:
-    words = compared(change)
-    joint = "vs" if change is None else "as" if words == SAME else "than"
-    return _figure(label, words, f"{joint} {baseline}", kind, spread)
-
-
-def _left(net: NetSaving, saved_gco2eq: float, kind: str, spread: str = "") -> Markup:
-    """What is left of what was saved once the overhead is counted, or by how much that is greater."""
-    label, home = f"CO2eq in {net.days} days, with all overhead", "everything at home"
-    if is_shown_as_nothing(saved_gco2eq, grams):
-        return _figure(label, SAME, f"as {home}", kind, spread)
-    return _figure(label, more_or_less(-saved_gco2eq, grams), f"than {home}", kind, spread)
-
-
-def _figure(label: str, value: str, against: str, kind: str, spread: str = "") -> Markup:
-    return element(
-        "li",
-        element("span", label, class_="label"),
-        element("strong", value),
-        element("span", against, class_="against"),
-        element("span", kind, class_="kind"),
-        element("span", spread, class_="kind") if spread else None,
-    )
 
 
 def savings_section(report: ReportData) -> Markup:
@@ -195,7 +131,7 @@ def _bar_chart(bars: Sequence[_Bar]) -> Markup:
     for bar in bars:
         end, error = 1000.0 * bar.value / longest, 1000.0 * bar.error / longest
         whisker = f"M{end - error:.1f} 10H{end + error:.1f}" if error else None
-        shown = grams(bar.value) + (f" ± {grams(bar.error)}" if bar.error else "")
+        shown = grams_with_error(bar.value, bar.error) if bar.error else grams(bar.value)
         items.append(
             element(
                 "li",
@@ -227,7 +163,7 @@ def trade_offs_section(report: ReportData) -> Markup:
     elif not found.points:
         body = element("p", describe_completeness(found.epsilon, is_complete=found.is_complete, has_points=False))
     else:
-        body = join((_frontier_charts(found), table(_frontier_table(found))))
+        body = join((_frontier_charts(found), table(_frontier_table(found, report.home))))
     return element("section", element("h2", "Trade-offs", id="trade-offs"), body, aria_labelledby="trade-offs")
 
 
@@ -252,14 +188,15 @@ def _frontier_charts(found: TradeOffs) -> Markup:
     return join(parts)
 
 
-def _frontier_table(found: TradeOffs) -> Table:
-    rows = [("home", "", found.home), ("this plan", "", found.plan)]
+def _frontier_table(found: TradeOffs, home: str) -> Table:
+    """All points; home and the plan have rows of their own only where they are none of them."""
+    rows = []
+    if not any(_is_home(point, home) for point in found.points):
+        rows.append(("home", "", found.home))
+    if not any(point.is_the_plans for point in found.points):
+        rows.append(("this plan", "", found.plan))
     points = [
-        (
-            f"{rank}{' (this plan)' if point.is_the_plans else ''}",
-            _where(point.nodes),
-            point.metrics,
-        )
+        (f"{rank}{_named(point, home)}", _where(point.nodes), point.metrics)
         for rank, point in enumerate(found.points, start=1)
     ]
     return Table(
@@ -286,6 +223,15 @@ def _frontier_table(found: TradeOffs) -> Table:
         ),
         note=describe_completeness(found.epsilon, is_complete=found.is_complete, has_points=True),
     )
+
+
+def _is_home(point: TradeOffPoint, home: str) -> bool:
+    return set(point.nodes) == {home}
+
+
+def _named(point: TradeOffPoint, home: str) -> str:
+    names = (*(("home",) if _is_home(point, home) else ()), *(("this plan",) if point.is_the_plans else ()))
+    return f" ({', '.join(names)})" if names else ""
 
 
 def _where(nodes: Mapping[str, int]) -> str:

@@ -13,10 +13,11 @@ from multi_x_serverless.adaptation.savings import savings_report
 from multi_x_serverless.cloud.problems import PROBLEM_OBJECT_PREFIX, ProblemStore
 from multi_x_serverless.deployment.progress import SILENT
 from multi_x_serverless.report.page import gather
-from multi_x_serverless.report.page.gather import find_trade_offs, gather_report
+from multi_x_serverless.report.page.gather import find_trade_offs, gather_report, limits_broken
 from multi_x_serverless.report.page.render import render_page
 from multi_x_serverless.report.page.report_data import ReportData
 from multi_x_serverless.solving.engine import LoadedProblem
+from multi_x_serverless.solving.simulation import simulate
 from multi_x_serverless.solving.solution import plan_from_solution
 from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import HOME, add_runs, deployed_example
@@ -66,7 +67,19 @@ def test_a_plan_is_shown_with_what_it_was_made_of(planned: FakeCloud) -> None:
     assert {"solve", "migration"} <= set(kinds)
     assert [entry.at for entry in report.ledger] == sorted((entry.at for entry in report.ledger), reverse=True)
     assert report.regions[0].code == HOME
+    assert {region.code: region.breaks_a_hard_limit for region in report.regions} == limits_broken(problem)
     assert all(region.latitude is not None and region.intensity_gco2eq_per_kwh for region in report.regions)
+
+
+def test_regions_that_would_break_a_hard_limit_are_those_of_the_simulation() -> None:
+    problem = fan_out_problem()
+    problem["constraints"]["hard"] = {"runtime": {"type": "relative", "value": 1.02}}
+    document = dump(problem)
+    found = limits_broken(document)
+    assert found == {
+        region: simulate(document, region).breaks_a_hard_limit for region in LoadedProblem(document).regions
+    }
+    assert (found["us-east-1"], found["ca-central-1"]) == (False, True)
 
 
 def test_a_plan_whose_problem_is_lost_is_shown_without_trade_offs(planned: FakeCloud) -> None:

@@ -16,11 +16,16 @@ import pytest
 from multi_x_serverless.adaptation.comparison import Interval, Saving
 from multi_x_serverless.adaptation.net_savings import MeasuredAmount
 from multi_x_serverless.model.plan import Certificate
+from multi_x_serverless.model.robust import Interval as RobustInterval
+from multi_x_serverless.model.robust import RobustCase
+from multi_x_serverless.report.page.amounts import grams_with_error
+from multi_x_serverless.report.page.key_figures import ROBUST
 from multi_x_serverless.report.page.markup import Markup
 from multi_x_serverless.report.page.placement_section import placement_tables
-from multi_x_serverless.report.page.render import CONTENTS, render_page
+from multi_x_serverless.report.page.render import CONTENTS, JUMPS, render_page
 from multi_x_serverless.report.page.report_data import ReportData
 from multi_x_serverless.report.savings_tables import WAITING
+from multi_x_serverless.report.wording import grams
 from tests.unit.report.page.parsed import Parsed, parse
 from tests.unit.report.page.reports import (
     ATTRIBUTE,
@@ -274,8 +279,29 @@ def test_the_page_says_one_thing_about_waiting_for_calls() -> None:
 
 def test_bars_have_the_interval_that_few_runs_have() -> None:
     text = parse(render_page(report_of())).text
-    assert "500 ug ± 100 ug, modelled from observed runs" in text
-    assert "200 ug ± 25 ug, modelled from observed runs" in text
+    assert "500 ± 100 ug, modelled from observed runs" in text
+    assert "200 ± 25 ug, modelled from observed runs" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (5.21e-6, 1.61e-7, "5.21 ± 0.16 ug"),
+        (9.994e-4, 2e-3, "999 ± 2000 ug"),
+        (2.0, 1e-4, "2 ± 0.00010 g"),
+        (3.0e-9, 1.2e-9, "3 ± 1.2 ng"),
+    ],
+)
+def test_a_value_and_its_error_have_one_prefix(value: float, error: float, shown: str) -> None:
+    assert grams_with_error(value, error) == shown
+
+
+@pytest.mark.parametrize("power", range(-10, 8))
+def test_the_prefix_is_the_one_that_the_value_alone_would_have(power: int) -> None:
+    value = 4.2 * 10.0**power
+    shown, error, unit = grams_with_error(value, value).replace("± ", "").split()
+    assert f"{shown} {unit}" == grams(value)
+    assert float(error) == pytest.approx(float(shown), rel=0.02), "both are of the same unit"
 
 
 def test_the_best_single_region_is_not_called_the_cleanest_where_cost_comes_first() -> None:
@@ -372,8 +398,73 @@ def test_a_key_figure_that_is_rounded_away_is_the_same_as_at_home() -> None:
     report = report_of()
     none = MeasuredAmount(Interval(-1e-20, -2e-20, 1e-20), Interval(0.0, 0.0, 0.0))
     savings = replace(report.savings, net=replace(NET, observed_net=none))
-    figure, against, _, spread = cards_of(replace(report, savings=savings))[-1][1:5]
+    _, figure, against, *_, spread = cards_of(replace(report, savings=savings))[-1]
     assert (figure, against, spread) == ("the same", "as everything at home", "95 % confidence: the same")
+
+
+def test_key_figures_say_what_carbon_is_bought_with() -> None:
+    assert [card[3:5] for card in cards_of(report_of())] == [
+        ["cost 5.0 % more", "time 4.2 % more"],
+        ["cost 4.5 % less", "time 3.8 % less"],
+        ["cost 5.0 % more", "time 4.8 % more"],
+        ["cost 163 uUSD more", "modelled from observed runs"],
+    ]
+
+
+def test_a_robust_plan_says_why_another_may_be_better_as_expected() -> None:
+    report = report_of()
+    assert ROBUST not in parse(render_page(report)).text
+    case = RobustCase(RobustInterval(0.9, 1.1), RobustInterval(0.001, 0.005), 0.0)
+    plan = replace(report.plan, robust=case)
+    text = parse(render_page(replace(report, savings=replace(report.savings, plan=plan)))).text
+    assert text.index("than the best single region") < text.index(ROBUST) < text.index("Hour of the day")
+
+
+def test_runs_of_a_plan_that_has_everything_home_are_no_saving() -> None:
+    report = home_report()
+    observed = replace(report, savings=replace(report.savings, observed=OBSERVED))
+    assert not [card for card in cards_of(observed) if "the home share" in card[2]]
+
+
+ROW = r"home|this plan|[12]( \(.*\))?"
+
+
+def test_a_plan_that_is_a_point_of_the_frontier_has_one_row() -> None:
+    report = report_of()
+    assert report.trade_offs is not None
+    staying = replace(report.trade_offs.points[1], nodes={HOME: len(report.graph.nodes)})
+    apart = tuple(replace(point, is_the_plans=False) for point in report.trade_offs.points)
+    for trade_offs, names in (
+        (report.trade_offs, ["home", "1 (this plan)", "2"]),
+        (replace(report.trade_offs, points=apart), ["home", "this plan", "1"]),
+        (replace(report.trade_offs, points=(report.trade_offs.points[0], staying)), ["1 (this plan)", "2 (home)"]),
+    ):
+        text = parse(render_page(replace(report, trade_offs=trade_offs))).text
+        table = text[text.index("Pareto frontier of carbon, cost and p95 time") :].split("\n")
+        found = [row for row in table[: table.index("What is saved")] if re.fullmatch(ROW, row)]
+        assert found[: len(names)] == names
+
+
+def test_thin_lines_have_names_and_say_which_break_a_limit() -> None:
+    report = report_of()
+    regions = tuple(replace(region, breaks_a_hard_limit=region.code == "us-east-2") for region in report.regions)
+    parsed = parse(render_page(replace(report, regions=regions)))
+    letters = [text for text in parsed.named("text") if text.get("class") == "line-letter other"]
+    assert len(letters) == 2
+    assert (
+        "Thin grey lines are further regions that it may use: a eu-north-1, b us-east-2 (over a hard limit, were "
+        "everything there)." in parsed.text
+    )
+    further = [region for region in regions if region.code in ("eu-north-1", "us-east-2")]
+    many = tuple(replace(region, code=f"{region.code}-{number}") for number in range(5) for region in further)
+    parsed = parse(render_page(replace(report, regions=(*regions, *many))))
+    assert [text for text in parsed.named("text") if text.get("class") == "line-letter other"] == []
+    assert "12 of them; the table has their names. 6 would be over a hard limit" in parsed.text
+
+
+def test_it_is_said_why_a_line_jumps() -> None:
+    text = parse(render_page(report_of())).text
+    assert text.index("Carbon intensities and the plan") < text.index(JUMPS) < text.index("As a table")
 
 
 def test_key_figures_of_a_plan_that_is_worse_say_more() -> None:
@@ -394,8 +485,8 @@ def test_key_figures_of_a_plan_that_is_worse_say_more() -> None:
         ["20.0 % more", "than the home share"],
         ["2 mg more", "than everything at home"],
     ]
-    assert cards[2][4] == "95 % confidence: 5.0 % less to 30.0 % more"
-    assert cards[3][4] == "95 % confidence: 1 mg less to 4 mg more"
+    assert cards[2][6] == "95 % confidence of carbon: 5.0 % less to 30.0 % more"
+    assert cards[3][5] == "95 % confidence of CO2eq: 1 mg less to 4 mg more"
     unmoved = replace(report.savings, expected=replace(EXPECTED, plan=EXPECTED.home))
     assert cards_of(replace(report, savings=unmoved))[0][1:3] == ["the same", "as home"]
 
