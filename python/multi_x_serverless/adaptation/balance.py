@@ -9,7 +9,7 @@ rounded and carried on, and nothing is lost when a check declines or dies: the n
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from multi_x_serverless.adaptation.overhead import Overhead
@@ -67,7 +67,7 @@ def balance(runs: Sequence[ObservedRun], plans: Sequence[Plan], spent: Overhead)
 
     Args:
         runs: Of the last 30 days, of whatever graph: what earlier ones spent is in the ledger as well.
-        plans: Those that may have routed them; runs of plans that are not among them earn nothing.
+        plans: Those that may have routed them away (`plans_that_leave_home`); runs of others earn nothing.
         spent: In the same time (`adaptation.spent`).
     """
     by_version = {plan.version: plan for plan in plans}
@@ -90,6 +90,11 @@ def balance(runs: Sequence[ObservedRun], plans: Sequence[Plan], spent: Overhead)
         spent_cost_usd=spent.cost_usd,
         routed_runs=round(math.fsum(routed)),
     )
+
+
+def plans_that_leave_home(plans: Iterable[Plan], home: str) -> list[Plan]:
+    """Those that place some node elsewhere at some hour: runs of the others ran as without planning."""
+    return [plan for plan in plans if not plan.is_all_in(home)]
 
 
 def is_routed(run: ObservedRun, plan: Plan) -> bool:

@@ -36,7 +36,7 @@ from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.plan import Metrics, Plan
 from multi_x_serverless.model.robust import CarbonBesideHome
-from multi_x_serverless.model.run import ObservedRun, number_of_runs
+from multi_x_serverless.model.run import ObservedRun, RunStatus, number_of_runs
 from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.solving.accounting import Accounting
@@ -106,6 +106,8 @@ class Observed:
         strata: Groups of hours within which runs were compared.
         obstacle: Why there is no comparison; empty if there is one. `plan`, `control` and the savings are then `None`.
         provenance: What the figures rest on.
+        everything_home: Whether the plan has everything at home at every hour, so that its runs and the home share's
+            differ in nothing: whatever a comparison would find is chance.
     """
 
     plan: Sample | None
@@ -121,6 +123,7 @@ class Observed:
     runtime: Saving | None
     obstacle: str
     provenance: Mapping[str, str]
+    everything_home: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,11 @@ class SavingsReport:
     net: NetSaving
     warnings: tuple[str, ...]
 
+    @property
+    def expected_change(self) -> Expected | None:
+        """What is expected where the plan changes something; `None` where it has everything at home."""
+        return None if self.observed.everything_home else self.expected
+
 
 def savings_report(cloud: Cloud, workflow_id: str, preset: TransmissionPreset) -> SavingsReport:
     """Compare the active plan with home and with single regions.
@@ -153,8 +161,11 @@ def savings_report(cloud: Cloud, workflow_id: str, preset: TransmissionPreset) -
     recent = History(cloud).runs(workflow_id, since=cloud.now() - KEEP_DAYS * DAY_S)
     experiment = experiment_of(record, recent)
     accounting = accounting_of(cloud, record, experiment.runs, read_signals(cloud), preset)
-    observed = observed_savings(experiment.runs, plan.version, record.home_region, accounting)
-    if observed.obstacle:
+    if plan.is_all_in(record.home_region):
+        observed = _observed_at_home(experiment.runs, plan.version, accounting)
+    else:
+        observed = observed_savings(experiment.runs, plan.version, record.home_region, accounting)
+    if observed.obstacle and not observed.everything_home:
         observed = replace(observed, obstacle=observed.obstacle + experiment.left_out)
     warning = None if plan.observed_runs is None else few_runs_warning(plan.observed_runs)
     return SavingsReport(
@@ -213,6 +224,32 @@ def observed_savings(runs: Sequence[ObservedRun], plan_version: int, home: str, 
         runtime=saved("runtime_s"),
         obstacle="" if groups else _obstacle(plan_version, len(plan_runs), len(control_runs)),
         provenance=accounting.provenance,
+    )
+
+
+def _observed_at_home(runs: Sequence[ObservedRun], plan_version: int, accounting: Accounting) -> Observed:
+    """Of a plan that has everything at home at every hour: its runs are counted, and there is nothing to compare."""
+    arms = arms_of(runs, plan_version, accounting)
+
+    def count(some: Sequence[ObservedRun], status: RunStatus) -> int:
+        return number_of_runs(run for run in some if run.status == status)
+
+    return Observed(
+        plan=None,
+        control=None,
+        other_home=None,
+        plan_runs=count(arms.routed, "complete"),
+        control_runs=count(arms.controls, "complete"),
+        failed_plan_runs=count(arms.routed, "failed"),
+        failed_control_runs=count(arms.controls, "failed"),
+        strata=0,
+        carbon=None,
+        cost=None,
+        runtime=None,
+        obstacle=f"plan {plan_version} has everything at home at every hour, so its runs ran as those of the home "
+        "share did: there is nothing to compare.",
+        provenance=accounting.provenance,
+        everything_home=True,
     )
 
 

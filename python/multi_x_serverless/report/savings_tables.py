@@ -70,7 +70,7 @@ _SHOWN: Mapping[str, Callable[[float], str]] = {"CO2eq": grams, "USD": dollars}
 
 def expected_parts(report: SavingsReport, change: Change = relative) -> Sequence[Table | str]:
     """What the plan is expected to save."""
-    expected, plan = report.expected, report.plan
+    expected, plan = report.expected_change, report.plan
     if expected is None:
         return (f"Plan {plan.version} sends everything home: nothing is expected to be saved.",)
     rows = [("home", *_cells(expected.home, expected.home, change))]
@@ -108,7 +108,7 @@ def observed_parts(observed: Observed, plan_version: int, change: Change = relat
     if observed.plan is not None and observed.control is not None:
         name = f"plan {plan_version} ({counted(observed.plan.runs, 'run')})"
         rows.append((name, *_cells(observed.plan.mean, observed.control.mean, change)))
-    elif observed.plan_runs:
+    elif observed.plan_runs and not observed.everything_home:
         rows.append((f"plan {plan_version} ({counted(observed.plan_runs, 'run')}, too few to compare)", *["-"] * 6))
     if observed.other_home is not None:
         name = f"other home ({counted(observed.other_home.runs, 'run')})"
@@ -270,7 +270,9 @@ def _measured(unit: str, amount: MeasuredAmount | None) -> tuple[str, str]:
 
 def _note_of_net(net: NetSaving) -> str:
     notes = [
-        f"Expected: simulated, of the {counted(net.expected.runs, 'run')} that plans routed.",
+        f"Expected: simulated, of the {counted(net.expected.runs, 'run')} that plans routed."
+        if net.expected.runs
+        else "Expected: nothing, for plans routed no run away from home.",
         "Overhead: modelled from what was measured where it happened.",
     ]
     if net.observed_gross is None:

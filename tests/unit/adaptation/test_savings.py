@@ -19,6 +19,7 @@ from multi_x_serverless.deployment.progress import SILENT
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.carbon_past import CarbonPast, PastHour
 from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.report.savings_tables import expected_parts, observed_parts
 from multi_x_serverless.solving.accounting import Accounting
 from multi_x_serverless.solving.intensity import IntensityHistory, RegionIntensity
 from tests.fakes import FakeCloud
@@ -46,7 +47,37 @@ def test_home_plan_expects_nothing_and_has_no_comparison(tmp_path: Path) -> None
     report = savings_report(deployed_example(tmp_path, runs=10), WORKFLOW_ID, "best")
     assert report.expected is None
     assert report.observed.carbon is None
-    assert "0 that the home share" in report.observed.obstacle
+    assert "plan 1 has everything at home at every hour" in report.observed.obstacle
+
+
+def test_plan_that_has_everything_home_is_not_compared_with_home(planned: FakeCloud) -> None:
+    """A solver may find nothing better than home: whatever its runs differ by from the home share's is chance."""
+    plans = PlanStore(planned)
+    active = plans.active(WORKFLOW_ID)
+    assert active is not None
+    hours = tuple(
+        replace(entry, placement=dict.fromkeys(entry.placement, "us-east-1"), metrics=entry.home_metrics)
+        for entry in active.hours
+    )
+    home = plans.add(replace(active, hours=hours))
+    plans.activate(WORKFLOW_ID, home.version, replaces=active.version)
+    add_runs(planned, 50, plan_version=home.version)
+    add_runs(planned, 30, plan_version=home.version, reason="home_share")
+    report = savings_report(planned, WORKFLOW_ID, "best")
+    observed = report.observed
+    assert report.expected is not None, "documents keep it"
+    assert report.expected_change is None
+    assert observed.everything_home
+    assert (observed.plan, observed.control, observed.other_home) == (None, None, None)
+    assert (observed.carbon, observed.cost, observed.runtime) == (None, None, None)
+    assert (observed.plan_runs, observed.control_runs) == (50, 30)
+    assert observed.obstacle.endswith("there is nothing to compare.")
+    assert report.net.expected.runs == 0, "no plan routed them"
+    assert report.net.observed_gross is None
+    shown = "\n".join(str(part) for part in (*expected_parts(report), *observed_parts(observed, home.version)))
+    assert "Plan 3 sends everything home: nothing is expected to be saved." in shown
+    assert "vs home" not in shown
+    assert "too few" not in shown
 
 
 def test_runs_by_the_plan_are_compared_with_its_own_home_share(planned: FakeCloud) -> None:

@@ -68,7 +68,7 @@ def key_figures(report: ReportData) -> Markup:
     All say in words whether it is more or less, and than what: a minus would be good news in one and bad in the next.
     """
     savings, figures = report.savings, []
-    expected, observed, net = savings.expected, savings.observed, savings.net
+    expected, observed, net = savings.expected_change, savings.observed, savings.net
     if expected is not None:
         figures.append(_change("carbon per run", changed_carbon(expected.plan, expected.home), "home", "simulated"))
         if expected.best_static is not None:
@@ -138,7 +138,7 @@ def savings_section(report: ReportData) -> Markup:
             "No run is sent to a single other region for comparison: against those there is only what is expected.",
             class_="note",
         )
-        if savings.expected is not None
+        if savings.expected_change is not None
         else None,
         element("h3", "Gross, overhead and net"),
         show(net_parts(savings.net)),
@@ -148,7 +148,7 @@ def savings_section(report: ReportData) -> Markup:
 
 def _against(report: ReportData) -> Markup | None:
     """The plan against each baseline: what the table by home does not say."""
-    expected = report.savings.expected
+    expected = report.savings.expected_change
     if expected is None:
         return None
     baselines = [("home", expected.home)]
@@ -170,7 +170,7 @@ def _against(report: ReportData) -> Markup | None:
 
 
 def _bars(report: ReportData) -> list[_Bar]:
-    expected, observed = report.savings.expected, report.savings.observed
+    expected, observed = report.savings.expected_change, report.savings.observed
     bars = []
     if expected is not None:
         bars.append(_Bar("home", "simulated", expected.home.carbon_gco2eq))

@@ -31,6 +31,8 @@ from tests.unit.report.page.reports import (
     LONG,
     MADE_AT,
     NET,
+    NOTHING_OBSERVED,
+    NOTHING_SAVED,
     OBSERVED,
     RIGHT_TO_LEFT,
     home_report,
@@ -405,6 +407,18 @@ def test_a_deployment_without_runs_says_what_is_missing_and_why() -> None:
     assert "No carbon intensities were collected yet: 'multi_x_serverless data_collect carbon' collects them." in text
     assert "Where mars-north-1 is, is not known: not on the map." in text
     assert "everything in us-east-1 (home)." in text
+
+
+def test_a_plan_that_has_everything_home_is_not_compared_with_home() -> None:
+    report = report_of(place=lambda node, hour: HOME)
+    observed = replace(NOTHING_OBSERVED, plan_runs=50, everything_home=True, obstacle="there is nothing to compare.")
+    savings = replace(report.savings, observed=observed, net=NOTHING_SAVED)
+    page = parse(render_page(replace(report, savings=savings)))
+    assert "Plan 4 sends everything home: nothing is expected to be saved." in page.text
+    assert "No saving is stated from observed runs: there is nothing to compare." in page.text
+    assert "than home" not in page.text
+    assert "as home" not in page.text
+    assert "too few to compare" not in page.text
 
 
 def test_warnings_come_first_and_an_expired_plan_is_one() -> None:
