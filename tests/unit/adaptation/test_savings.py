@@ -11,7 +11,7 @@ import pytest
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import check_solver
 from multi_x_serverless.adaptation.comparison import MINIMUM_CONTROLS
-from multi_x_serverless.adaptation.savings import observed_savings, savings_report
+from multi_x_serverless.adaptation.savings import Times, observed_savings, savings_report
 from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.collection.store import CARBON_PAST, SignalStore
@@ -20,6 +20,7 @@ from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.carbon_past import CarbonPast, PastHour
 from multi_x_serverless.model.run import ObservedRun
 from multi_x_serverless.report.savings_tables import expected_parts, observed_parts
+from multi_x_serverless.report.tables import Table
 from multi_x_serverless.solving.accounting import Accounting
 from multi_x_serverless.solving.intensity import IntensityHistory, RegionIntensity
 from tests.fakes import FakeCloud
@@ -74,7 +75,7 @@ def test_plan_that_has_everything_home_is_not_compared_with_home(planned: FakeCl
     assert observed.obstacle.endswith("there is nothing to compare.")
     assert report.net.expected.runs == 0, "no plan routed them"
     assert report.net.observed_gross is None
-    shown = "\n".join(str(part) for part in (*expected_parts(report), *observed_parts(observed, home.version)))
+    shown = "\n".join(str(part) for part in (*expected_parts(report), *observed_parts(report)))
     assert "Plan 3 sends everything home: nothing is expected to be saved." in shown
     assert "vs home" not in shown
     assert "too few" not in shown
@@ -231,3 +232,38 @@ def test_runs_are_accounted_with_the_hours_that_were_collected(planned: FakeClou
     after = savings_report(planned, WORKFLOW_ID, "best").observed
     assert "live, 2026-10-15" in after.provenance["carbon"]
     assert "embedded hourly trace" in after.provenance["carbon"]
+
+
+def test_times_are_of_warm_runs_and_carbon_is_of_all(planned: FakeCloud) -> None:
+    add_runs(planned, 50, region="ca-central-1", plan_version=2)
+    # Each call starts with a run that is cold throughout: one of these, and eight of the home share.
+    for batch in range(8):
+        started = planned.now() - 3_000.0 + 60.0 * batch
+        add_runs(planned, 4, plan_version=2, reason="home_share", started_at=started)
+    report = savings_report(planned, WORKFLOW_ID, "best")
+    observed = report.observed
+    assert observed.times == Times("warm", 49, 24, 119)
+    assert observed.control is not None
+    assert observed.control.runs == 32
+    assert report.entry_is_away
+    shown = "\n".join(str(part) for part in observed_parts(report))
+    assert "time: of warm runs only" in shown
+    assert "time, measured, warm runs (49 by the plan, 24 of the home share): " in shown
+    assert "Expected time contains handing the trigger on" in shown
+    assert "handing the trigger on" not in str(observed_parts(replace(report, entry_is_away=False)))
+
+
+def test_times_of_runs_that_are_not_alike_are_shown_and_not_compared(planned: FakeCloud) -> None:
+    add_runs(planned, 50, region="ca-central-1", plan_version=2)
+    for batch in range(8):
+        started = planned.now() - 3_000.0 + 60.0 * batch
+        add_runs(planned, 2, plan_version=2, reason="home_share", started_at=started)
+    report = savings_report(planned, WORKFLOW_ID, "best")
+    assert report.observed.carbon is not None
+    assert report.observed.runtime is None
+    assert report.observed.times == Times(None, 50, 16, 120)
+    table, *sentences = observed_parts(report)
+    assert isinstance(table, Table)
+    (row,) = (row for row in table.rows if row[0].startswith("plan 2"))
+    assert row[-1] == "-"
+    assert "time, measured: not compared" in str(sentences[-1])

@@ -286,7 +286,8 @@ def test_report_of_a_plan_with_enough_controls(
         best_single=Average(0.00025, 2.2e-6, 1.3),
         plan=Average(0.00019, 2.1e-6, 1.25),
     )
-    show_report(table_settings(monkeypatch), report(expected, OBSERVED))
+    away = replace(report(expected, OBSERVED), entry_is_away=True)
+    show_report(table_settings(monkeypatch), away)
     check_golden("report", capsys.readouterr().out)
 
 
@@ -299,6 +300,7 @@ def test_report_without_a_comparison(capsys: pytest.CaptureFixture[str], monkeyp
         cost=None,
         runtime=None,
         strata=0,
+        times=None,
         obstacle="3 runs are too few.",
     )
     home = home_plan("text-0.0.1", diamond(), "us-east-1", version=1, created_at=0.0, expires_at=1.0)

@@ -100,7 +100,7 @@ def _show(settings: Settings, report: SavingsReport) -> None:
 
 def show_report(settings: Settings, report: SavingsReport) -> None:
     """The report as tables."""
-    parts = (*expected_parts(report), *observed_parts(report.observed, report.plan.version))
+    parts = (*expected_parts(report), *observed_parts(report))
     write_tables(settings, (*parts, *net_parts(report.net), *overhead_parts(report.net)))
     if report.plan.provenance:
         show_provenance(settings, EXPECTED_DATA, report.plan.provenance)

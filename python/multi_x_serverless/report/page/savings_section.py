@@ -31,6 +31,7 @@ from multi_x_serverless.report.savings_tables import (
     net_parts,
     observed_parts,
     overhead_parts,
+    unless_seen,
 )
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import (
@@ -78,12 +79,14 @@ def key_figures(report: ReportData) -> Markup:
             figures.append(_change("carbon per run", change, f"{best} ({expected.best_static_region})", "simulated"))
     if observed.carbon is not None:
         saving = observed.carbon
-        spread = f"95 % confidence: {compared_span(-saving.high, -saving.low)}"
+        spread = f"95 % confidence: {compared_span(-saving.high, -saving.low)}{unless_seen(saving.low, saving.high)}"
         kind = "modelled from observed runs"
         figures.append(_change("carbon per run", -saving.fraction, "the home share", kind, spread))
     if net.observed_net is not None:
         saved = net.observed_net.carbon_gco2eq
-        spread = f"95 % confidence: {more_or_less_span(-saved.high, -saved.low, grams)}"
+        spread = (
+            f"95 % confidence: {more_or_less_span(-saved.high, -saved.low, grams)}{unless_seen(saved.low, saved.high)}"
+        )
         figures.append(_left(net, saved.value, "modelled from observed runs", spread))
     elif net.expected.runs:
         figures.append(_left(net, net.expected_net.carbon_gco2eq, "simulated, less overhead modelled"))
@@ -132,7 +135,7 @@ def savings_section(report: ReportData) -> Markup:
         show(expected_parts(savings, compared)),
         _against(report),
         element("h3", "Observed: measured and modelled from runs"),
-        show(observed_parts(savings.observed, savings.plan.version, compared)),
+        show(observed_parts(savings, compared)),
         element(
             "p",
             "No run is sent to a single other region for comparison: against those there is only what is expected.",
