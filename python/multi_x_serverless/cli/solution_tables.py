@@ -24,7 +24,7 @@ from multi_x_serverless.cli.output import (
     write_warning,
     write_wrapped,
 )
-from multi_x_serverless.cli.table_layout import in_one_line
+from multi_x_serverless.cli.table_layout import shortened
 from multi_x_serverless.model.robust import LEAST_FAVOURABLE
 from multi_x_serverless.report.wording import describe_case, describe_completeness, drawn_from
 
@@ -106,11 +106,11 @@ def show_provenance(settings: Settings, title: str, provenance: Mapping[str, str
         return
     # What is broken between words leaves some of the first line empty.
     room = 2 * max(_NARROWEST_ORIGIN, open_console(settings).width) - _LOST_TO_BREAKS
-    lines = [(f"{subject}: {text}", in_one_line(f"{subject}: {text}", room)) for subject, text in subjects]
-    more = " (-v shows all of it)" if any(whole != shown for whole, shown in lines) else ""
+    lines = [(subject, shortened(text, room - len(f"{subject}: "))) for subject, text in subjects]
+    more = " (-v shows all of it)" if lines != subjects else ""
     write_title(settings, f"{title}{more}")
-    for _, shown in lines:
-        write_wrapped(shown, indent="  ", hanging="    ")
+    for subject, shown in lines:
+        write_wrapped(f"{subject}: {shown}", indent="  ", hanging="    ")
     write_text("")
 
 

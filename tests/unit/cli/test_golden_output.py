@@ -161,7 +161,7 @@ def test_status_as_a_document_has_gross_overhead_and_net(
     assert net["overhead_total"] == {"carbon_gco2eq": 0.25, "cost_usd": 0.5}
     assert net["expected_net"] == {"carbon_gco2eq": -0.25, "cost_usd": -0.5}
     assert (net["observed_gross"], net["observed_net"]) == (None, None)
-    assert net["obstacle"].startswith("no run in the history was routed by a plan that expects a saving;")
+    assert net["obstacle"].startswith("no run in the history was routed by a plan that leaves home;")
     (item,) = net["overhead"]
     assert (item["kind"], item["count"], item["failed"], item["assumed"]) == ("migration", 1.0, 1, ["prices"])
     assert document["spending"]["by_kind"]["migration"]["copied_bytes"] == 1e6

@@ -177,7 +177,7 @@ NOTHING_SAVED = replace(
     overhead_total=Amount(0.0, 0.0),
     expected_net=Amount(0.0, 0.0),
     obstacle=(
-        "no run in the history was routed by a plan that expects a saving; 'multi_x_serverless data_sync' reads runs "
+        "no run in the history was routed by a plan that leaves home; 'multi_x_serverless data_sync' reads runs "
         "into it."
     ),
 )
