@@ -26,7 +26,7 @@ from multi_x_serverless.cli.output import (
 )
 from multi_x_serverless.cli.table_layout import shortened
 from multi_x_serverless.model.robust import LEAST_FAVOURABLE
-from multi_x_serverless.report.wording import describe_case, describe_completeness, drawn_from
+from multi_x_serverless.report.wording import describe_case, describe_completeness, drawn_from, gap_to_bound
 
 if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
@@ -325,7 +325,7 @@ def _show_certificate(settings: Settings, solution: Solution) -> None:
     proof = {
         "status": ", ".join(sorted({entry.status for entry in solution.hours})),
         "objective": max(solution.hours, key=lambda entry: entry.gap).objective,
-        **({"gap to the lower bound": percent(max(entry.gap for entry in sought))} if sought else {}),
+        **({"gap to the lower bound": _describe_gap(sought)} if sought else {}),
         "solved in": seconds(solution.elapsed_s),
         "solver": solution.solver,
         "scenarios": f"{solution.scenarios} to plan, {solution.validation_scenarios} fresh ones to validate, "
@@ -348,6 +348,10 @@ def _show_certificate(settings: Settings, solution: Solution) -> None:
         [Column("what"), Column("value")],
         [[key, value] for key, value in proof.items()],
     )
+
+
+def _describe_gap(hours: Sequence[HourSolution]) -> str:
+    return gap_to_bound(max(entry.gap for entry in hours), is_proven=all(entry.status == "optimal" for entry in hours))
 
 
 def _describe(limits: Sequence[tuple[Constraint, Constraint]]) -> str:
