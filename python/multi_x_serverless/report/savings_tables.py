@@ -29,7 +29,7 @@ from multi_x_serverless.report.wording import (
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.comparison import Interval, Saving
     from multi_x_serverless.adaptation.net_savings import Amount, MeasuredAmount, NetSaving, OverheadItem, OverheadKind
-    from multi_x_serverless.adaptation.savings import Average, Observed, SavingsReport
+    from multi_x_serverless.adaptation.savings import Average, SavingsReport, Times
     from multi_x_serverless.adaptation.timing import Like
     from multi_x_serverless.model.ledger import Assumed
 
@@ -130,10 +130,11 @@ def observed_parts(report: SavingsReport, change: Change = relative) -> Sequence
     for name, saving, method in (
         ("carbon", observed.carbon, "modelled from observed runs"),
         ("cost", observed.cost, "modelled from observed runs"),
-        ("time", observed.runtime, _measured_in(observed)),
+        ("time", observed.runtime, "measured"),
     ):
         if saving is not None:
-            parts.append(f"{name}, {method}: {_interval(saving)}")
+            which = _which_runs(observed.times) if saving is observed.runtime else ""
+            parts.append(f"{name}, {method}: {_interval(saving)}{which}")
     if observed.times is not None and observed.times.like is None:
         parts.append(
             "time, measured: not compared, for of either kind too few runs are without a first execution in a new "
@@ -225,12 +226,11 @@ def changes(average: Average, baseline: Average, change: Change) -> tuple[str, s
     return carbon, cost, time
 
 
-def _measured_in(observed: Observed) -> str:
-    """How times were got at, and in which runs."""
-    times = observed.times
+def _which_runs(times: Times | None) -> str:
+    """Which runs a time is of, and how many; empty of reports that do not say."""
     if times is None or times.like is None:
-        return "measured"
-    return f"measured, {times.like} runs ({times.plan} by the plan, {times.control} of the home share)"
+        return ""
+    return f", of {times.like} runs: {times.plan} by the plan, {times.control} of the home share"
 
 
 _LIKES: Mapping[Like, str] = {
