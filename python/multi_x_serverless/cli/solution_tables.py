@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 _NARROWEST_ORIGIN = 40
 """Characters that a line of where figures come from has at least."""
 
-_LOST_TO_BREAKS = 24
-"""Characters of two lines that indents and breaks between words may leave empty."""
+_LOST_TO_BREAKS = 40
+"""Characters of three lines that indents and breaks between words may leave empty."""
 
 QUANTITIES = [
     Column("CO2eq", is_number=True),
@@ -99,13 +99,13 @@ def show_solution(
 
 
 def show_provenance(settings: Settings, title: str, provenance: Mapping[str, str]) -> None:
-    """Where figures come from and what was assumed: two lines at most for each subject, all in a table with ``-v``."""
+    """Where figures come from and what was assumed: three lines at most of each subject, all in a table with ``-v``."""
     subjects = [(subject.replace("_", " "), text) for subject, text in provenance.items()]
     if settings.verbosity > 0:
         write_table(settings, title, [Column("subject"), Column("origin and assumptions")], subjects)
         return
-    # What is broken between words leaves some of the first line empty.
-    room = 2 * max(_NARROWEST_ORIGIN, open_console(settings).width) - _LOST_TO_BREAKS
+    # What is broken between words leaves some of the lines empty.
+    room = 3 * max(_NARROWEST_ORIGIN, open_console(settings).width) - _LOST_TO_BREAKS
     lines = [(subject, shortened(text, room - len(f"{subject}: "))) for subject, text in subjects]
     more = " (-v shows all of it)" if lines != subjects else ""
     write_title(settings, f"{title}{more}")

@@ -332,7 +332,7 @@ def _note_of_net(net: NetSaving) -> str:
             if amount is not None and unless_seen(getattr(amount, quantity).low, getattr(amount, quantity).high)
         ]
         if unseen:
-            notes.insert(2, f"No difference can be seen in {' and '.join(unseen)}: the intervals contain none.")
+            notes.insert(2, f"No difference can be seen in {' and '.join(unseen)}: the interval goes from less to more.")
     return "\n".join(notes)
 
 
