@@ -58,4 +58,7 @@ def test_what_is_said_of_savings_and_overhead_is_the_codes() -> None:
     assert f"(`{PRESET}`)" in GUIDE
     table = GUIDE[GUIDE.index("### The ledger") : GUIDE.index("An entry says what")]
     assert {kind for kind in KIND_NAMES if f"`{kind}`" in table} == {*SPENDING_KINDS, "cold_starts"}
+    # `test_ledger` counts them: three at home and the new one of a migration, none at home of a deployment.
+    assert "number and time of all probes, at home as well (only the plan's coming makes them)" in table
+    assert "Not in the ledger: probes and copies at home by a deployment" in GUIDE
     assert set(ASSUMED_NAMES) == set(ASSUMED), "each has words of its own"

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from multi_x_serverless.adaptation.comparison import MINIMUM_CONTROLS
 from multi_x_serverless.observation.history import KEEP_DAYS
 from multi_x_serverless.report.page import gather, map_drawing, placement_section, savings_section
 from multi_x_serverless.report.page.data_section import KINDS_OF_FIGURES
 from multi_x_serverless.report.page.render import CONTENTS
+from multi_x_serverless.report.savings_tables import unless_seen
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = (DOCS / "guide" / "report.md").read_text(encoding="utf-8")
-WORDS = GUIDE.replace("\n", " ")
+WORDS = " ".join(GUIDE.split())
 
 
 def first_cells(section: str) -> list[str]:
@@ -40,6 +42,11 @@ def test_numbers_are_those_of_the_code() -> None:
     assert f"Above {map_drawing.MOST_LABELS} regions" in WORDS
     assert f"of more than {placement_section.MOST_COLUMNS} different hours" in WORDS
     assert f"in the last {KEEP_DAYS} days" in WORDS
+
+
+def test_how_times_are_compared_is_as_in_the_code() -> None:
+    assert f"Where fewer than {MINIMUM_CONTROLS} runs of the plan or of the home share are warm" in WORDS
+    assert unless_seen(-1.0, 1.0).removeprefix("; ") in WORDS
 
 
 def test_its_picture_is_there() -> None:

@@ -25,11 +25,16 @@ QUANTITIES: Mapping[str, Callable[[RunFootprint], float]] = {
 
 @dataclass(frozen=True)
 class AccountedRun:
-    """A run's hour of the day, its footprint, and how many runs it stands for."""
+    """A run's hour of the day, its footprint, and how many runs it stands for.
+
+    Attributes:
+        cold_share: Share of its executions that were the first ones of new containers.
+    """
 
     hour: int
     footprint: RunFootprint
     weight: float
+    cold_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ def arms_of(runs: Sequence[ObservedRun], plan_version: int, accounting: Accounti
 
     def accounted(some: Sequence[ObservedRun]) -> tuple[AccountedRun, ...]:
         return tuple(
-            AccountedRun(hour_of_day(run.started_at), accounting.footprint(run), run.weight)
+            AccountedRun(hour_of_day(run.started_at), accounting.footprint(run), run.weight, cold_share(run))
             for run in some
             if run.status == "complete"
         )
@@ -72,6 +77,11 @@ def arms_of(runs: Sequence[ObservedRun], plan_version: int, accounting: Accounti
     planned, control = accounted(routed), accounted(controls)
     groups = strata((entry.hour for entry in control), (entry.hour for entry in planned))
     return Arms(routed, controls, planned, control, groups)
+
+
+def cold_share(run: ObservedRun) -> float:
+    """Share of a run's executions that were the first ones of new containers."""
+    return sum(node.cold for node in run.nodes.values()) / len(run.nodes) if run.nodes else 0.0
 
 
 def hourly_values(runs: Sequence[AccountedRun], quantity: str) -> list[HourlyValue]:

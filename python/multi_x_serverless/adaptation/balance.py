@@ -9,7 +9,7 @@ rounded and carried on, and nothing is lost when a check declines or dies: the n
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from multi_x_serverless.adaptation.overhead import Overhead
@@ -18,6 +18,7 @@ from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.collection.hours import hour_of_day
 from multi_x_serverless.errors import CorruptedStateError, InvalidDocumentError, NewerSchemaError
+from multi_x_serverless.model.amounts import grams
 from multi_x_serverless.model.check_state import CheckState
 from multi_x_serverless.model.plan import Metrics, Plan
 from multi_x_serverless.model.run import ObservedRun
@@ -67,7 +68,7 @@ def balance(runs: Sequence[ObservedRun], plans: Sequence[Plan], spent: Overhead)
 
     Args:
         runs: Of the last 30 days, of whatever graph: what earlier ones spent is in the ledger as well.
-        plans: Those that may have routed them; runs of plans that are not among them earn nothing.
+        plans: Those that may have routed them away (`plans_that_leave_home`); runs of others earn nothing.
         spent: In the same time (`adaptation.spent`).
     """
     by_version = {plan.version: plan for plan in plans}
@@ -90,6 +91,11 @@ def balance(runs: Sequence[ObservedRun], plans: Sequence[Plan], spent: Overhead)
         spent_cost_usd=spent.cost_usd,
         routed_runs=round(math.fsum(routed)),
     )
+
+
+def plans_that_leave_home(plans: Iterable[Plan], home: str) -> list[Plan]:
+    """Those that place some node elsewhere at some hour: runs of the others ran as without planning."""
+    return [plan for plan in plans if not plan.is_all_in(home)]
 
 
 def is_routed(run: ObservedRun, plan: Plan) -> bool:
@@ -126,18 +132,28 @@ def next_check(found: Balance, check_carbon_gco2eq: float, now: float, plan_ends
     elif found.net_carbon_gco2eq < 0.0:
         wait_s = LONGEST_S
         why = (
-            f"in the last 30 days planning took more ({found.spent_carbon_gco2eq:.3g} gCO2eq) than plans saved "
-            f"({found.earned_carbon_gco2eq:.3g} gCO2eq): once a day is enough."
+            f"in the last 30 days planning took more ({grams(found.spent_carbon_gco2eq)} of CO2eq) than plans saved "
+            f"({grams(found.earned_carbon_gco2eq)}): once a day is enough."
         )
     else:
         wait_s = check_carbon_gco2eq / (CHECK_SHARE * earned_per_s)
-        why = f"then checks spend {CHECK_SHARE * 100:.0f} % of what plans save"
-        why += ", or less." if wait_s <= SHORTEST_S else "."
+        why = _why_this_wait(wait_s, check_carbon_gco2eq)
     then = now + min(LONGEST_S, max(SHORTEST_S, wait_s))
     # A check after that moment has weighed the renewal already; whether it declined or not, it is not due every hour.
     if plan_ends_at is not None and now < plan_ends_at < then:
         return max(now + SHORTEST_S, plan_ends_at), "the plan in force is to be renewed by then."
     return then, why
+
+
+def _why_this_wait(wait_s: float, check_carbon_gco2eq: float) -> str:
+    """Why the next check comes when it does, given the time in which plans save a check's multiple."""
+    took = f"this check took {grams(check_carbon_gco2eq)} of CO2eq"
+    times = f"{1.0 / CHECK_SHARE:.0f} times that"
+    if wait_s <= SHORTEST_S:
+        return f"{took}, and plans save more than {times} in an hour."
+    if wait_s >= LONGEST_S:
+        return f"{took}, and plans save less than {times} in a day; it is not put off longer."
+    return f"{took}, and until then plans save about {times}."
 
 
 def next_count(missing_runs: int, runs_of_last_day: int, now: float, deployment_seen_at: float) -> tuple[float, str]:

@@ -14,6 +14,7 @@ from multi_x_serverless.adaptation.balance import (
     next_check,
     next_count,
     next_try,
+    plans_that_leave_home,
     readable_check_state,
     write_check_state,
 )
@@ -103,7 +104,7 @@ class CheckClosing:
         signals = read_signals(cloud)
         # What grows with the history comes before the check is noted, so that it is in what is noted.
         cold_starts = cold_starts_on(cloud, record, runs.recent, signals)
-        earned = balance(runs.recent, versions, Overhead(0.0, 0.0))
+        earned = balance(runs.recent, plans_that_leave_home(versions, record.home_region), Overhead(0.0, 0.0))
         decision = _warned(decision, self._work.note())
         found = earned.with_spent(spent_with(cloud, record, cold_starts, self._preset).total)
         if decision.verdict == "wait":

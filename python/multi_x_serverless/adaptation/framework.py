@@ -281,7 +281,8 @@ def _data_sync(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult
 
 
 def _data_collect(cloud: Cloud, workflow_id: str, context: JobContext) -> JobResult:  # noqa: ARG001  # as the others
-    refreshed = refresh_statistics(cloud, deployed_workflow(cloud, workflow_id))
+    # The job that started this one has collected what workflows share, and counted it for each of them.
+    refreshed = refresh_statistics(cloud, deployed_workflow(cloud, workflow_id), is_part=True)
     members = refreshed.statistics.to_members()
     # Nodes and edges are in the table; a line of a log is read by people, and paid for by the byte.
     details = {name: members[name] for name in _LOGGED_STATISTICS} | {"gaps": len(refreshed.statistics.gaps)}

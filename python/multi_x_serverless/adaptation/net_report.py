@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from multi_x_serverless.adaptation.accounts import accounting_of
 from multi_x_serverless.adaptation.arms import Arms, arms_of
-from multi_x_serverless.adaptation.balance import balance, is_routed
+from multi_x_serverless.adaptation.balance import balance, is_routed, plans_that_leave_home
 from multi_x_serverless.adaptation.comparison import MINIMUM_CONTROLS
 from multi_x_serverless.adaptation.experiment import experiment_of
 from multi_x_serverless.adaptation.net_savings import Amount, ComparedPlan, NetSaving, Predicted, net_saving
@@ -29,13 +29,14 @@ def net_report(
 ) -> NetSaving:
     """Say what the plans of a workflow saved and took in the last 30 days.
 
-    Where prices or intensities are missing, or controls, there is no observed saving, and `obstacle` says why.
+    Where prices or intensities are missing, or controls, there is no observed saving, and `obstacle` says why. Plans
+    that have everything at home at every hour route nothing away, so their runs are not among those that plans routed.
 
     Args:
         runs: Of the last 30 days, of all graphs.
         preset: Energy per byte.
     """
-    plans = PlanStore(cloud).versions(record.workflow_id)
+    plans = plans_that_leave_home(PlanStore(cloud).versions(record.workflow_id), record.home_region)
     signals = read_signals(cloud)
     experiment = experiment_of(record, runs)
     compared: list[ComparedPlan] = []
@@ -72,7 +73,7 @@ def _predicted(runs: Sequence[ObservedRun], plans: Sequence[Plan]) -> Predicted:
 def _obstacle(arms: Mapping[int, Arms]) -> str:
     if not arms:
         return (
-            "no run in the history was routed by a plan that expects a saving; 'multi_x_serverless data_sync' reads "
+            "no run in the history was routed by a plan that leaves home; 'multi_x_serverless data_sync' reads "
             "runs into it."
         )
     most = max(arms, key=lambda version: (min(len(arms[version].planned), len(arms[version].control)), version))

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from multi_x_serverless.adaptation.accounts import accounting_of
-from multi_x_serverless.adaptation.arms import QUANTITIES, AccountedRun, arms_of, hourly_values
+from multi_x_serverless.adaptation.arms import QUANTITIES, AccountedRun, arms_of, cold_share, hourly_values
 from multi_x_serverless.adaptation.comparison import (
     MINIMUM_CONTROLS,
     Estimate,
@@ -30,13 +30,14 @@ from multi_x_serverless.adaptation.ledger import Ledger, Spending
 from multi_x_serverless.adaptation.net_report import net_report
 from multi_x_serverless.adaptation.net_savings import NetSaving
 from multi_x_serverless.adaptation.signals import read_signals
+from multi_x_serverless.adaptation.timing import Like, of_like, timed_arms
 from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.plan import Metrics, Plan
 from multi_x_serverless.model.robust import CarbonBesideHome
-from multi_x_serverless.model.run import ObservedRun, number_of_runs
+from multi_x_serverless.model.run import ObservedRun, RunStatus, number_of_runs
 from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.observation.history import KEEP_DAYS, History
 from multi_x_serverless.solving.accounting import Accounting
@@ -92,6 +93,24 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Times:
+    """Which runs times are of, and how many.
+
+    Attributes:
+        like: ``warm``: no execution was the first one of a new container; ``cold``: all were. `None`: of neither are
+            there enough, so that times are means of all runs and are not compared.
+        plan: How many of the plan's runs.
+        control: The same of the controls.
+        other_home: The same of other runs at home; 0 where there are none of them, or none alike.
+    """
+
+    like: Like | None
+    plan: int
+    control: int
+    other_home: int
+
+
+@dataclass(frozen=True)
 class Observed:
     """What is modelled from the runs that happened under the plan.
 
@@ -104,8 +123,12 @@ class Observed:
         failed_plan_runs: Runs that the plan routed and that failed; they are left out.
         failed_control_runs: The same of the controls.
         strata: Groups of hours within which runs were compared.
+        runtime: Of runs that are alike in their containers (see `timing`), as are the times of the samples.
         obstacle: Why there is no comparison; empty if there is one. `plan`, `control` and the savings are then `None`.
         provenance: What the figures rest on.
+        everything_home: Whether the plan has everything at home at every hour, so that its runs and the home share's
+            differ in nothing: whatever a comparison would find is chance.
+        times: Which runs times are of; `None` where there is no comparison.
     """
 
     plan: Sample | None
@@ -121,6 +144,8 @@ class Observed:
     runtime: Saving | None
     obstacle: str
     provenance: Mapping[str, str]
+    everything_home: bool = False
+    times: Times | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +154,8 @@ class SavingsReport:
 
     Attributes:
         net: Of all plans of the last 30 days, in all; the other figures are of the active plan, per run.
+        entry_is_away: Whether the plan has the entry node away from home at some hour: expected times then contain
+            handing the trigger on, and measured ones, which begin when the entry starts, do not.
     """
 
     workflow_id: str
@@ -138,6 +165,12 @@ class SavingsReport:
     spending: Spending
     net: NetSaving
     warnings: tuple[str, ...]
+    entry_is_away: bool = False
+
+    @property
+    def expected_change(self) -> Expected | None:
+        """What is expected where the plan changes something; `None` where it has everything at home."""
+        return None if self.observed.everything_home else self.expected
 
 
 def savings_report(cloud: Cloud, workflow_id: str, preset: TransmissionPreset) -> SavingsReport:
@@ -153,8 +186,11 @@ def savings_report(cloud: Cloud, workflow_id: str, preset: TransmissionPreset) -
     recent = History(cloud).runs(workflow_id, since=cloud.now() - KEEP_DAYS * DAY_S)
     experiment = experiment_of(record, recent)
     accounting = accounting_of(cloud, record, experiment.runs, read_signals(cloud), preset)
-    observed = observed_savings(experiment.runs, plan.version, record.home_region, accounting)
-    if observed.obstacle:
+    if plan.is_all_in(record.home_region):
+        observed = _observed_at_home(experiment.runs, plan.version, accounting)
+    else:
+        observed = observed_savings(experiment.runs, plan.version, record.home_region, accounting)
+    if observed.obstacle and not observed.everything_home:
         observed = replace(observed, obstacle=observed.obstacle + experiment.left_out)
     warning = None if plan.observed_runs is None else few_runs_warning(plan.observed_runs)
     return SavingsReport(
@@ -165,6 +201,10 @@ def savings_report(cloud: Cloud, workflow_id: str, preset: TransmissionPreset) -
         spending=Ledger(cloud).spending(workflow_id, preset),
         net=net_report(cloud, record, recent, preset),
         warnings=() if warning is None else (warning,),
+        entry_is_away=any(
+            entry.placement.get(record.graph.nodes[0].name, record.home_region) != record.home_region
+            for entry in plan.hours
+        ),
     )
 
 
@@ -191,18 +231,28 @@ def observed_savings(runs: Sequence[ObservedRun], plan_version: int, home: str, 
     ]
     moments = [run.started_at for run in plan_runs]
     other = (
-        [AccountedRun(0, accounting.footprint_as_if_at(run, moments), run.weight) for run in other_home]
+        [
+            AccountedRun(0, accounting.footprint_as_if_at(run, moments), run.weight, cold_share(run))
+            for run in other_home
+        ]
         if moments
         else []
     )
+
+    timed = timed_arms(arms)
+    alike = of_like(other, timed.like)
+    if len(alike) < 2:
+        alike = ()
 
     def saved(quantity: str) -> Saving | None:
         return saving(hourly_values(control, quantity), hourly_values(planned, quantity), groups)
 
     return Observed(
-        plan=_sample(planned, planned, groups),
-        control=_sample(control, planned, groups),
-        other_home=_sample(other, other, (frozenset({0}),)) if len(other) > 1 else None,
+        plan=_sample(_Values(planned, planned, groups), _Values(timed.planned, timed.planned, timed.groups)),
+        control=_sample(_Values(control, planned, groups), _Values(timed.control, timed.planned, timed.groups)),
+        other_home=_sample(_Values(other, other, _ANY_HOUR), _Values(alike or other, alike or other, _ANY_HOUR))
+        if len(other) > 1
+        else None,
         plan_runs=number_of_runs(plan_runs),
         control_runs=number_of_runs(control_runs),
         failed_plan_runs=number_of_runs(run for run in routed if run.status == "failed"),
@@ -210,9 +260,38 @@ def observed_savings(runs: Sequence[ObservedRun], plan_version: int, home: str, 
         strata=len(groups),
         carbon=saved("carbon_gco2eq"),
         cost=saved("cost_usd"),
-        runtime=saved("runtime_s"),
+        runtime=None
+        if timed.like is None
+        else saving(hourly_values(timed.control, "runtime_s"), hourly_values(timed.planned, "runtime_s"), timed.groups),
         obstacle="" if groups else _obstacle(plan_version, len(plan_runs), len(control_runs)),
         provenance=accounting.provenance,
+        times=Times(timed.like, _count(timed.planned), _count(timed.control), _count(alike)) if groups else None,
+    )
+
+
+def _observed_at_home(runs: Sequence[ObservedRun], plan_version: int, accounting: Accounting) -> Observed:
+    """Of a plan that has everything at home at every hour: its runs are counted, and there is nothing to compare."""
+    arms = arms_of(runs, plan_version, accounting)
+
+    def count(some: Sequence[ObservedRun], status: RunStatus) -> int:
+        return number_of_runs(run for run in some if run.status == status)
+
+    return Observed(
+        plan=None,
+        control=None,
+        other_home=None,
+        plan_runs=count(arms.routed, "complete"),
+        control_runs=count(arms.controls, "complete"),
+        failed_plan_runs=count(arms.routed, "failed"),
+        failed_control_runs=count(arms.controls, "failed"),
+        strata=0,
+        carbon=None,
+        cost=None,
+        runtime=None,
+        obstacle=f"plan {plan_version} has everything at home at every hour, so its runs ran as those of the home "
+        "share did: there is nothing to compare.",
+        provenance=accounting.provenance,
+        everything_home=True,
     )
 
 
@@ -224,22 +303,34 @@ def _obstacle(plan_version: int, plan_runs: int, control_runs: int) -> str:
     )
 
 
-def _sample(
-    runs: Sequence[AccountedRun],
-    planned: Sequence[AccountedRun],
-    groups: Sequence[frozenset[int]],
-) -> Sample | None:
-    """Means over the strata, which weigh as the planned runs are spread."""
-    if not groups:
+_ANY_HOUR = (frozenset({0}),)
+"""The one group of runs that are accounted as if they had run in the hours of others."""
+
+
+@dataclass(frozen=True)
+class _Values:
+    """Runs to take means of, over groups of hours that weigh as planned runs are spread over them."""
+
+    runs: Sequence[AccountedRun]
+    planned: Sequence[AccountedRun]
+    groups: Sequence[frozenset[int]]
+
+    def estimate(self, quantity: str) -> Estimate:
+        weights = plan_weights(hourly_values(self.planned, quantity), self.groups)
+        return stratified(hourly_values(self.runs, quantity), self.groups, weights)
+
+
+def _count(runs: Sequence[AccountedRun]) -> int:
+    return round(sum(run.weight for run in runs))
+
+
+def _sample(whole: _Values, timed: _Values) -> Sample | None:
+    """Means over the strata, of times over those of the runs that are alike."""
+    if not whole.groups:
         return None
-
-    def estimate(quantity: str) -> Estimate:
-        weights = plan_weights(hourly_values(planned, quantity), groups)
-        return stratified(hourly_values(runs, quantity), groups, weights)
-
-    estimates = {quantity: estimate(quantity) for quantity in QUANTITIES}
+    estimates = {quantity: (timed if quantity == "runtime_s" else whole).estimate(quantity) for quantity in QUANTITIES}
     return Sample(
-        runs=round(sum(run.weight for run in runs)),
+        runs=_count(whole.runs),
         mean=Average(**{quantity: found.mean for quantity, found in estimates.items()}),
         standard_error=Average(**{quantity: found.standard_error for quantity, found in estimates.items()}),
         intervals=Intervals(**{quantity: found.interval for quantity, found in estimates.items()}),

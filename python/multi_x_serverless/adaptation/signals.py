@@ -236,4 +236,6 @@ def _performance_collector(cloud: Cloud, client: Callable[[], HttpClient]) -> Pe
         known += [] if statistics is None else [statistics]
     service = cloudping.cloudping_source(os.environ, client)
     further = () if service is None else (service,)
-    return performance_collector(known, cloud.now(), further=further, notes=tuple(notes))
+    return performance_collector(
+        known, cloud.now(), further=further, notes=tuple(notes), is_one_machine=cloud.name == "local"
+    )

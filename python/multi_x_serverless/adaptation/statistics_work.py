@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from multi_x_serverless.adaptation.failure import sentence_and_code
 from multi_x_serverless.adaptation.noting import note
@@ -45,8 +45,12 @@ class CollectedStatistics:
     warnings: tuple[str, ...] = ()
 
 
-def collect_statistics(cloud: Cloud, workflow_ids: Sequence[str] = ()) -> CollectedStatistics:
+def collect_statistics(cloud: Cloud, workflow_ids: Sequence[str] = (), *, is_part: bool = False) -> CollectedStatistics:
     """Compute and store the statistics of some or all deployed workflows; one that fails loses no other.
+
+    Args:
+        is_part: Whether this is the beginning of a collection that notes itself (`upkeep.collect_for_workflows`): what
+            it takes is noted, and counts as no collection of its own.
 
     Raises:
         UnknownWorkflowError: A named workflow is not deployed.
@@ -59,15 +63,18 @@ def collect_statistics(cloud: Cloud, workflow_ids: Sequence[str] = ()) -> Collec
             failures[record.workflow_id] = record.why
             continue
         try:
-            refreshed.append(refresh_statistics(cloud, record))
+            refreshed.append(refresh_statistics(cloud, record, is_part=is_part))
         except Exception as error:  # noqa: BLE001  # also a defect that the data of one workflow meets stops no other
             failures[record.workflow_id] = sentence_and_code(error)[0]
     warnings = dict.fromkeys(entry.warning for entry in refreshed if entry.warning)
     return CollectedStatistics(tuple(entry.statistics for entry in refreshed), failures, tuple(warnings))
 
 
-def refresh_statistics(cloud: Cloud, record: WorkflowRecord) -> RefreshedStatistics:
+def refresh_statistics(cloud: Cloud, record: WorkflowRecord, *, is_part: bool = False) -> RefreshedStatistics:
     """Compute the statistics of one workflow from its history, store them, and note what that took.
+
+    Args:
+        is_part: See `collect_statistics`.
 
     Raises:
         InvalidDocumentError: Something in its history is no run.
@@ -82,7 +89,7 @@ def refresh_statistics(cloud: Cloud, record: WorkflowRecord) -> RefreshedStatist
         note(
             cloud,
             f"summarising '{record.workflow_id}'",
-            lambda signals: cpu_spending(record, "collect", cpu_s, signals, at=now),
+            lambda signals: replace(cpu_spending(record, "collect", cpu_s, signals, at=now), count=0 if is_part else 1),
             in_day=True,
         ),
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from multi_x_serverless.adaptation.day_schedule import Day
 from multi_x_serverless.adaptation.overhead import Overhead
+from multi_x_serverless.model.amounts import dollars, grams
 from multi_x_serverless.model.plan import Objective, Placement
 from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.solving.simulation import Simulator
@@ -167,7 +168,6 @@ def weigh_objectives(before: Standing, after: Standing, terms: Terms, overhead: 
             f"{terms.hysteresis * 100:.1f} %.",
             gain=gains[0],
         )
-    unit = {"carbon": "gCO2eq", "cost": "USD", "runtime": "s"}[gain.objective]
     verb = "falls" if gain.fraction >= 0 else "rises"
     described = f"{gain.objective} {verb} by {abs(gain.fraction) * 100:.1f} % a run"
     if gain.fraction <= terms.hysteresis:
@@ -175,9 +175,10 @@ def weigh_objectives(before: Standing, after: Standing, terms: Terms, overhead: 
     if gain.objective == "runtime":
         return Verdict(changes=True, reason=f"{described}; time is not weighed against overhead.", gain=gain)
     cost_of_change = overhead.carbon_gco2eq if gain.objective == "carbon" else overhead.cost_usd
+    show, what = (grams, " CO2eq") if gain.objective == "carbon" else (dollars, "")
     balance = (
-        f"{gain.total:.3g} {unit} over {_runs(gain.expected_runs)} expected runs, of which "
-        f"{gain.routed_share * 100:.0f} % follow the plan, against {cost_of_change:.3g} {unit} of overhead"
+        f"{show(gain.total)} less{what} over {_runs(gain.expected_runs)} expected runs, of which "
+        f"{gain.routed_share * 100:.0f} % follow the plan, against {show(cost_of_change)} of overhead"
     )
     if gain.total <= cost_of_change:
         return Verdict(changes=False, reason=f"{described}, but {balance} does not pay.", gain=gain)

@@ -472,9 +472,10 @@ DOCUMENTS: tuple[Document, ...] = (
             ),
             _list(
                 "observed",
-                "modelled from observed runs, per run: gCO2eq, USD and seconds",
+                "modelled from observed runs, per run: gCO2eq, USD and seconds; of a plan with `everything_home` at "
+                "every hour nothing is compared, and `obstacle` says so. Times are of the runs that `times` says",
                 "plan control other_home plan_runs control_runs failed_plan_runs failed_control_runs strata carbon "
-                "cost runtime obstacle provenance",
+                "cost runtime obstacle provenance everything_home times",
             ),
             _SPENDING,
             _NET,

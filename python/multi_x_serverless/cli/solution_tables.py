@@ -24,9 +24,9 @@ from multi_x_serverless.cli.output import (
     write_warning,
     write_wrapped,
 )
-from multi_x_serverless.cli.table_layout import in_one_line
+from multi_x_serverless.cli.table_layout import shortened
 from multi_x_serverless.model.robust import LEAST_FAVOURABLE
-from multi_x_serverless.report.wording import describe_case, describe_completeness, drawn_from
+from multi_x_serverless.report.wording import describe_case, describe_completeness, drawn_from, gap_to_bound
 
 if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 _NARROWEST_ORIGIN = 40
 """Characters that a line of where figures come from has at least."""
 
-_LOST_TO_BREAKS = 24
-"""Characters of two lines that indents and breaks between words may leave empty."""
+_LOST_TO_BREAKS = 40
+"""Characters of three lines that indents and breaks between words may leave empty."""
 
 QUANTITIES = [
     Column("CO2eq", is_number=True),
@@ -99,18 +99,18 @@ def show_solution(
 
 
 def show_provenance(settings: Settings, title: str, provenance: Mapping[str, str]) -> None:
-    """Where figures come from and what was assumed: two lines at most for each subject, all in a table with ``-v``."""
+    """Where figures come from and what was assumed: three lines at most of each subject, all in a table with ``-v``."""
     subjects = [(subject.replace("_", " "), text) for subject, text in provenance.items()]
     if settings.verbosity > 0:
         write_table(settings, title, [Column("subject"), Column("origin and assumptions")], subjects)
         return
-    # What is broken between words leaves some of the first line empty.
-    room = 2 * max(_NARROWEST_ORIGIN, open_console(settings).width) - _LOST_TO_BREAKS
-    lines = [(f"{subject}: {text}", in_one_line(f"{subject}: {text}", room)) for subject, text in subjects]
-    more = " (-v shows all of it)" if any(whole != shown for whole, shown in lines) else ""
+    # What is broken between words leaves some of the lines empty.
+    room = 3 * max(_NARROWEST_ORIGIN, open_console(settings).width) - _LOST_TO_BREAKS
+    lines = [(subject, shortened(text, room - len(f"{subject}: "))) for subject, text in subjects]
+    more = " (-v shows all of it)" if lines != subjects else ""
     write_title(settings, f"{title}{more}")
-    for _, shown in lines:
-        write_wrapped(shown, indent="  ", hanging="    ")
+    for subject, shown in lines:
+        write_wrapped(f"{subject}: {shown}", indent="  ", hanging="    ")
     write_text("")
 
 
@@ -337,7 +337,7 @@ def _show_certificate(settings: Settings, solution: Solution) -> None:
     proof = {
         "status": ", ".join(sorted({entry.status for entry in solution.hours})),
         "objective": max(solution.hours, key=lambda entry: entry.gap).objective,
-        **({"gap to the lower bound": percent(max(entry.gap for entry in sought))} if sought else {}),
+        **({"gap to the lower bound": _describe_gap(sought)} if sought else {}),
         "solved in": seconds(solution.elapsed_s),
         "solver": solution.solver,
         "scenarios": f"{solution.scenarios} to plan, {solution.validation_scenarios} fresh ones to validate, "
@@ -360,6 +360,10 @@ def _show_certificate(settings: Settings, solution: Solution) -> None:
         [Column("what"), Column("value")],
         [[key, value] for key, value in proof.items()],
     )
+
+
+def _describe_gap(hours: Sequence[HourSolution]) -> str:
+    return gap_to_bound(max(entry.gap for entry in hours), is_proven=all(entry.status == "optimal" for entry in hours))
 
 
 def _describe(limits: Sequence[tuple[Constraint, Constraint]]) -> str:

@@ -22,7 +22,7 @@ _EDGES, _BETWEEN = 2, 3  # blanks beside a table and between two columns
 _INDENT = "    "
 _PART_ENDS = ":_-/"
 _CONTINUED = " "  # what the further lines of a name begin with
-_GAP = " ... "
+_ITEM_END = re.compile(r"(?<=[,;]) ")
 _ASIDE = re.compile(r"\s*\([^()]*\)")  # the innermost ones
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 _COMMAND = re.compile(r"'multi_x_serverless [^']*'|^ +multi_x_serverless .*$", re.MULTILINE)
@@ -45,25 +45,29 @@ def _fold_word(word: str, width: int) -> str:
     return f"\n{_CONTINUED}".join((*lines, rest))
 
 
-def in_one_line(text: str, width: int) -> str:
-    """A text of at most `width` characters: without asides in brackets, then without words in its middle.
+def shortened(text: str, width: int) -> str:
+    """A list of at most `width` characters: without asides in brackets, else cut at its end, between two items.
 
-    Its end stays because that is where a time or a vintage stands.
+    What is left out is counted. What says the same twice without its asides says it once. Items end with a comma or a
+    semicolon; where not even the first one fits, it is cut behind a word.
     """
     if len(text) <= width:
         return text
     brief = text
     while (without := _ASIDE.sub("", brief)) != brief:
         brief = without
+    brief = "; ".join(dict.fromkeys(brief.split("; ")))
     if len(brief) <= width:
         return brief
-    room = width - len(_GAP)
-    words, head, tail = brief.split(" "), list[str](), list[str]()
-    while len(" ".join((words[-1], *tail))) <= room // 3:
-        tail.insert(0, words.pop())
-    while len(" ".join((*head, words[0]))) <= room - len(" ".join(tail)):
-        head.append(words.pop(0))
-    return " ".join(head).rstrip(",;:") + _GAP + " ".join(tail)
+    items = _ITEM_END.split(brief)
+    for kept in range(len(items) - 1, 0, -1):
+        shown = f"{' '.join(items[:kept]).rstrip(',;')}, and {len(items) - kept} more"
+        if len(shown) <= width:
+            return shown
+    words, left_out = brief.split(" "), " ..."
+    while words and len(" ".join(words)) > width - len(left_out):
+        words.pop()
+    return " ".join(words).rstrip(",;:") + left_out
 
 
 def column_widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int] | None:

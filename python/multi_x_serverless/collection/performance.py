@@ -2,7 +2,8 @@
 
 for each pair of regions:   own runs -> further sources (an HTTP one) -> embedded measurements -> distance
                             the first that knows the pair; what failed before it is a warning
-for each region:            its speed from own runs, else assumed to be the common one
+for each region:            its speed from own runs, else assumed to be the common one; where all regions run on one
+                            machine (the embedded cloud) there is one speed, and whatever runs differ by is noise
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ DISTANCE_NOTE = "Round trips that nobody measured are estimated from the distanc
 ASSUMED_SPEED_NOTE = (
     "Processors are assumed to be equally fast everywhere: no node that computes has run often enough in several "
     "regions."
+)
+
+
+ONE_MACHINE_NOTE = (
+    "All regions run on this machine, so their processors are equally fast: nothing is learned of speeds from runs of "
+    "the embedded cloud."
 )
 
 
@@ -85,12 +92,14 @@ class PerformanceCollector:
         sources: Of round trips, the best first.
         speeds: What runs tell of the speed of regions.
         notes: What else whoever reads the figures has to be told.
+        is_one_machine: Whether all regions run on one machine, so that runs tell nothing of their speeds.
     """
 
     sources: tuple[RoundTripSource, ...] = field(default_factory=lambda: (EmbeddedRoundTrips(), DistanceEstimates()))
     speeds: MeasuredSpeeds = field(default_factory=MeasuredSpeeds)
     notes: tuple[str, ...] = ()
     name: str = "performance"
+    is_one_machine: bool = False
 
     def collect(self, regions: Sequence[str], now: float, store: SignalStore) -> CollectorReport:
         """Refresh the performance signals of `regions`, with the round trips among them.
@@ -197,7 +206,7 @@ class PerformanceCollector:
                 notes.append(EMBEDDED_NOTE)
             elif source.name in used and isinstance(source, DistanceEstimates):
                 notes.append(DISTANCE_NOTE)
-        return (*notes, *_speed_notes(self.speeds))
+        return (*notes, *((ONE_MACHINE_NOTE,) if self.is_one_machine else _speed_notes(self.speeds)))
 
 
 def performance_collector(
@@ -206,6 +215,7 @@ def performance_collector(
     *,
     further: Sequence[RoundTripSource] = (),
     notes: tuple[str, ...] = (),
+    is_one_machine: bool = False,
 ) -> PerformanceCollector:
     """Return the collector that learns from runs first.
 
@@ -214,10 +224,14 @@ def performance_collector(
         now: Seconds since the epoch.
         further: Sources that are asked after the runs and before the embedded data, the best first.
         notes: What whoever reads the figures has to be told of these.
+        is_one_machine: Whether all regions run on one machine.
     """
     own: MeasuredRoundTrips = measure_round_trips(workflows, now)
     return PerformanceCollector(
-        (own, *further, EmbeddedRoundTrips(), DistanceEstimates()), measure_speeds(workflows, now), notes
+        (own, *further, EmbeddedRoundTrips(), DistanceEstimates()),
+        MeasuredSpeeds() if is_one_machine else measure_speeds(workflows, now),
+        notes,
+        is_one_machine=is_one_machine,
     )
 
 

@@ -54,7 +54,7 @@ class LedgerEntry:
         probes: Functions that were invoked to see that they answer.
         carbon_gco2eq: Of all but copies, by the intensities of the hour.
         cost_usd: By the prices of the regions; with copies.
-        count: How many it stands for.
+        count: How many it stands for; 0 of what is a part of another, which counts.
         failed: How many of them did not reach their end; what they took is in all figures.
         billed_s: Time of invocations that Lambda bills, starts of containers included, in seconds.
         cold_probes: How many of the probes started a container.

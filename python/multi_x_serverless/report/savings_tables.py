@@ -29,7 +29,8 @@ from multi_x_serverless.report.wording import (
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.comparison import Interval, Saving
     from multi_x_serverless.adaptation.net_savings import Amount, MeasuredAmount, NetSaving, OverheadItem, OverheadKind
-    from multi_x_serverless.adaptation.savings import Average, Observed, SavingsReport
+    from multi_x_serverless.adaptation.savings import Average, SavingsReport, Times
+    from multi_x_serverless.adaptation.timing import Like
     from multi_x_serverless.model.ledger import Assumed
 
 EXPECTED_DATA = "Data that the expected figures rest on"
@@ -39,12 +40,17 @@ Change: TypeAlias = "Callable[[float | None], str]"
 """How a change is shown: in words (`compared`) where there is room, else by a sign (`relative`)."""
 
 WAITING = (
-    "A function waits until its calls to other regions are accepted. What is expected of plans made by this version "
-    "counts this, with connections that are open, as far as the runs logged when that was; of plans made by earlier "
-    "versions it does not. To open a connection takes two or three round trips more, which is in the observed figures "
-    "only."
+    "A function waits until its calls to other regions are accepted. Plans of this version expect that, as "
+    "far as the runs logged it, with connections that are open; those of earlier versions do not. To open one takes "
+    "two or three round trips more, which is in the observed figures only."
 )
 """How far the model and what happened differ by design, wherever both are shown; true of whatever plan is shown."""
+
+HANDING_ON = (
+    "Expected time contains handing the trigger on to the entry, which the plan has away from home; measured time "
+    "begins when the entry starts, and is without it. Compare neither with the other."
+)
+"""The difference in what is timed, wherever the plan has the entry away from home at some hour."""
 
 KIND_NAMES: Mapping[OverheadKind, str] = {
     "solve": "solves",
@@ -72,7 +78,7 @@ _SHOWN: Mapping[str, Callable[[float], str]] = {"CO2eq": grams, "USD": dollars}
 
 def expected_parts(report: SavingsReport, change: Change = relative) -> Sequence[Table | str]:
     """What the plan is expected to save."""
-    expected, plan = report.expected, report.plan
+    expected, plan = report.expected_change, report.plan
     if expected is None:
         return (f"Plan {plan.version} sends everything home: nothing is expected to be saved.",)
     rows = [("home", *_cells(expected.home, expected.home, change))]
@@ -100,8 +106,9 @@ def expected_parts(report: SavingsReport, change: Change = relative) -> Sequence
     )
 
 
-def observed_parts(observed: Observed, plan_version: int, change: Change = relative) -> Sequence[Table | str]:
+def observed_parts(report: SavingsReport, change: Change = relative) -> Sequence[Table | str]:
     """What runs by the plan had, beside those at home, and what follows from that."""
+    observed, plan_version = report.observed, report.plan.version
     parts: list[Table | str] = []
     rows = []
     if observed.control is not None:
@@ -109,15 +116,16 @@ def observed_parts(observed: Observed, plan_version: int, change: Change = relat
         rows.append((name, *_cells(observed.control.mean, observed.control.mean, change)))
     if observed.plan is not None and observed.control is not None:
         name = f"plan {plan_version} ({counted(observed.plan.runs, 'run')})"
-        rows.append((name, *_cells(observed.plan.mean, observed.control.mean, change)))
-    elif observed.plan_runs:
+        cells = _cells(observed.plan.mean, observed.control.mean, change)
+        rows.append((name, *cells) if observed.runtime is not None else (name, *cells[:-1], "-"))
+    elif observed.plan_runs and not observed.everything_home:
         rows.append((f"plan {plan_version} ({counted(observed.plan_runs, 'run')}, too few to compare)", *["-"] * 6))
     if observed.other_home is not None:
         name = f"other home ({counted(observed.other_home.runs, 'run')})"
         rows.append((name, *_cells(observed.other_home.mean, None, change)))
     if rows:
         title = f"Observed runs of plan {plan_version}, per run: time measured, carbon and cost modelled from the runs"
-        parts.append(Table(title, _columns("control"), tuple(rows), note=_note_of_observed(observed, change)))
+        parts.append(Table(title, _columns("control"), tuple(rows), note=_note_of_observed(report, change)))
     if observed.obstacle:
         parts.append(f"No saving is stated from observed runs: {observed.obstacle}")
     for name, saving, method in (
@@ -126,7 +134,13 @@ def observed_parts(observed: Observed, plan_version: int, change: Change = relat
         ("time", observed.runtime, "measured"),
     ):
         if saving is not None:
-            parts.append(f"{name}, {method}: {_interval(saving)}")
+            which = _which_runs(observed.times) if saving is observed.runtime else ""
+            parts.append(f"{name}, {method}: {_interval(saving)}{which}")
+    if observed.times is not None and observed.times.like is None:
+        parts.append(
+            "time, measured: not compared, for of either kind too few runs are without a first execution in a new "
+            "container, which takes a multiple of the others and is more frequent in the smaller home share."
+        )
     return parts
 
 
@@ -213,7 +227,21 @@ def changes(average: Average, baseline: Average, change: Change) -> tuple[str, s
     return carbon, cost, time
 
 
-def _note_of_observed(observed: Observed, change: Change) -> str:
+def _which_runs(times: Times | None) -> str:
+    """Which runs a time is of, and how many; empty of reports that do not say."""
+    if times is None or times.like is None:
+        return ""
+    return f", of {times.like} runs: {times.plan} by the plan, {times.control} of the home share"
+
+
+_LIKES: Mapping[Like, str] = {
+    "warm": "time: of warm runs only, in which no execution was the first one in a new container.",
+    "cold": "time: of cold runs only, in which every execution was the first one in a new container.",
+}
+
+
+def _note_of_observed(report: SavingsReport, change: Change) -> str:
+    observed = report.observed
     notes = (
         _explain_signs(change, "control", "the home share")
         if observed.plan is not None and observed.control is not None
@@ -221,6 +249,9 @@ def _note_of_observed(observed: Observed, change: Change) -> str:
     )
     if observed.other_home is not None:
         notes.append("other home: other runs at home, at the intensity of their hours; no control for the plan's runs.")
+    if observed.times is not None and observed.times.like is not None:
+        other = observed.other_home is not None and not observed.times.other_home
+        notes.append(_LIKES[observed.times.like] + (" Of other home: of all, for none is so." if other else ""))
     if observed.strata:
         notes.append(
             f"Compared within {counted(observed.strata, 'group')} of hours, weighted as the "
@@ -233,14 +264,21 @@ def _note_of_observed(observed: Observed, change: Change) -> str:
         )
     if observed.plan is not None:
         notes.append(WAITING)
+        if report.entry_is_away:
+            notes.append(HANDING_ON)
     return "\n".join(notes)
 
 
 def _interval(saving: Saving) -> str:
     return (
         f"{compared_with(-saving.fraction, 'the home share')} "
-        f"(95 % confidence: {compared_span(-saving.high, -saving.low)})"
+        f"(95 % confidence: {compared_span(-saving.high, -saving.low)}{unless_seen(saving.low, saving.high)})"
     )
+
+
+def unless_seen(low: float, high: float) -> str:
+    """What is to be said after an interval that contains nothing at all; empty of another."""
+    return "; no difference can be seen" if low <= 0.0 <= high else ""
 
 
 def _rows(unit: str, net: NetSaving) -> tuple[tuple[str, ...], ...]:
@@ -272,7 +310,9 @@ def _measured(unit: str, amount: MeasuredAmount | None) -> tuple[str, str]:
 
 def _note_of_net(net: NetSaving) -> str:
     notes = [
-        f"Expected: simulated, of the {counted(net.expected.runs, 'run')} that plans routed.",
+        f"Expected: simulated, of the {counted(net.expected.runs, 'run')} that plans routed."
+        if net.expected.runs
+        else "Expected: nothing, for plans routed no run away from home.",
         "Overhead: modelled from what was measured where it happened.",
     ]
     if net.observed_gross is None:
@@ -286,6 +326,16 @@ def _note_of_net(net: NetSaving) -> str:
             gross = net.compared.gross
             observed += f"; of these {_saved('CO2eq', gross)} and {_saved('USD', gross)} were expected"
         notes.insert(1, f"{observed}.")
+        unseen = [
+            f"{unit} {name}"
+            for unit, quantity in (("CO2eq", "carbon_gco2eq"), ("USD", "cost_usd"))
+            for name, amount in (("gross", net.observed_gross), ("net", net.observed_net))
+            if amount is not None and unless_seen(getattr(amount, quantity).low, getattr(amount, quantity).high)
+        ]
+        if unseen:
+            notes.insert(
+                2, f"No difference can be seen in {' and '.join(unseen)}: the interval goes from less to more."
+            )
     return "\n".join(notes)
 
 

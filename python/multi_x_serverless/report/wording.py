@@ -259,3 +259,18 @@ def describe_least_favourable(case: RobustCase | None, found: CarbonBesideHome) 
         f"Planned robustly: {LEAST_FAVOURABLE}{what} this plan emits {grams(found.carbon_gco2eq)} CO2eq per run, "
         f"{change} vs home in the same case."
     )
+
+
+PROVEN_GAP = 1e-6
+"""A gap, as a fraction, that is rounding, of run times in single precision: the value is the bound itself."""
+
+
+def gap_to_bound(gap: float, *, is_proven: bool) -> str:
+    """A gap to a lower bound: what is rounded away is not shown as none.
+
+    Args:
+        is_proven: Whether a status says already that nothing less is possible.
+    """
+    if gap <= PROVEN_GAP:
+        return percent(0.0) if is_proven else "none: nothing less is possible"
+    return percent(gap) if gap >= ROUNDED_AWAY else f"< {ROUNDED_AWAY * 100:g} %"

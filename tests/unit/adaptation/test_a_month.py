@@ -21,6 +21,7 @@ from multi_x_serverless.cloud.tables import PlanStore, physical_name, workflow_t
 from multi_x_serverless.collection.carbon_file import FILE_VARIABLE
 from multi_x_serverless.deployment.progress import SILENT
 from multi_x_serverless.errors import CloudError
+from multi_x_serverless.model.amounts import grams
 from multi_x_serverless.model.ledger import LedgerEntry
 from multi_x_serverless.observation.history import History
 from tests.fakes import Call, FakeCloud
@@ -260,8 +261,8 @@ def test_a_plan_that_never_pays_is_never_staged_and_every_check_is_in_the_balanc
         gain, overhead_gco2eq = check["gain"], check["overhead"]["carbon_gco2eq"]
         total = (gain["in_force"] - gain["planned"]) * gain["expected_runs"] * gain["routed_share"]
         assert 0 < total < overhead_gco2eq
-        assert f"{total:.3g} gCO2eq over" in check["reason"]
-        assert f"against {overhead_gco2eq:.3g} gCO2eq of overhead" in check["reason"]
+        assert f"{grams(total)} less CO2eq over" in check["reason"]
+        assert f"against {grams(overhead_gco2eq)} of overhead" in check["reason"]
     spent = [Fraction(check["balance"]["spent_carbon_gco2eq"]) for check in month.checks.values()]
     assert all(after > before for before, after in itertools.pairwise(spent)), "each check adds what it took"
     assert spent[0] > 1_000

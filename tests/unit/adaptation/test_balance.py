@@ -29,6 +29,7 @@ from multi_x_serverless.cloud.ports import Key
 from multi_x_serverless.cloud.tables import PlanStore, physical_name
 from multi_x_serverless.deployment.progress import SILENT
 from multi_x_serverless.errors import CloudError
+from multi_x_serverless.model.amounts import grams
 from multi_x_serverless.model.check_state import CheckState
 from multi_x_serverless.model.ledger import LedgerEntry
 from multi_x_serverless.observation.history import History
@@ -95,7 +96,23 @@ def test_checks_spend_a_hundredth_of_what_plans_earn(earned_per_day: float) -> N
     assert SHORTEST_S <= wait_s <= LONGEST_S
     if SHORTEST_S < wait_s < LONGEST_S:
         assert check_carbon == pytest.approx(CHECK_SHARE * earned_per_day * wait_s / 86_400.0)
-    assert "1 %" in why
+    assert why.startswith(f"this check took {grams(check_carbon)} of CO2eq, and ")
+    assert "100 times that" in why
+
+
+@pytest.mark.parametrize(
+    ("check_gco2eq", "why"),
+    [
+        (4.35e-5, "this check took 43.5 ug of CO2eq, and plans save more than 100 times that in an hour."),
+        (0.01, "this check took 10 mg of CO2eq, and until then plans save about 100 times that."),
+        (
+            2.0,
+            "this check took 2 g of CO2eq, and plans save less than 100 times that in a day; it is not put off longer.",
+        ),
+    ],
+)
+def test_the_wait_is_told_in_plain_words_and_one_unit(check_gco2eq: float, why: str) -> None:
+    assert next_check(Balance(300.0, 0.0, 1.0, 0.0, 9), check_gco2eq, NOW, None)[1] == why
 
 
 def test_without_savings_once_a_day_is_enough_and_a_plan_that_ends_is_renewed_in_time() -> None:
@@ -113,7 +130,7 @@ def test_while_planning_takes_more_than_it_saves_checks_are_rare_and_say_so(tmp_
     loss = replace(even, spent_carbon_gco2eq=1_500.0)
     then, why = next_check(loss, 0.01, NOW, None)
     assert then == NOW + LONGEST_S
-    assert "planning took more (1.5e+03 gCO2eq) than plans saved (1e+03 gCO2eq)" in why
+    assert "planning took more (1.5 kg of CO2eq) than plans saved (1 kg)" in why
     assert next_check(loss, 0.01, NOW, NOW + 7_200.0)[0] == NOW + 7_200.0, "what is in force is renewed in time"
 
     cloud = deployed_example(tmp_path, runs=120)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -13,8 +14,12 @@ from multi_x_serverless.adaptation.signals import collect_signals, forget_carbon
 from multi_x_serverless.cloud.tables import create_tables
 from multi_x_serverless.collection import http
 from multi_x_serverless.collection.http_transport import Patience
+from multi_x_serverless.collection.performance import ONE_MACHINE_NOTE
 from tests.fakes import FakeCloud
 from tests.http_server import HttpServer, Reply
+from tests.unit.adaptation.deployed import deployed_example
+from tests.unit.collection.synthetic import WEST
+from tests.unit.collection.test_performance import RUNS
 
 LATENCIES = Path(__file__).parents[2] / "data" / "http" / "cloudping_latencies.json"
 PLACE = Path(__file__).parents[2] / "data" / "http" / "google_geocode_ok.json"
@@ -123,3 +128,15 @@ def test_hours_of_a_file_that_was_wrong_can_be_forgotten(
     assert 999.0 not in carbon[home].intensity_gco2eq_per_kwh
     assert set(carbon[others[0]].intensity_gco2eq_per_kwh) == {999.0}, "others keep theirs"
     forget_carbon_past(cloud, cloud.regions)
+
+
+@pytest.mark.parametrize(("name", "speed"), [("local", 1.0), ("aws", 1.25)])
+def test_speeds_are_learned_where_regions_are_machines_of_their_own(
+    name: Literal["local", "aws"], speed: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = deployed_example(tmp_path)
+    monkeypatch.setattr("multi_x_serverless.adaptation.signals.read_statistics", lambda *_: RUNS)
+    cloud.name = name
+    (report,) = collect_signals(cloud, ("performance",), cloud.regions)
+    assert read_signals(cloud).performance[WEST].relative_speed == pytest.approx(speed, rel=0.03)
+    assert (ONE_MACHINE_NOTE in report.notes) == (name == "local")

@@ -221,4 +221,4 @@ def test_a_new_workflow_has_saved_and_spent_nothing(tmp_path: Path) -> None:
     assert Ledger(cloud).spending(WORKFLOW_ID).by_kind == {}
     net = workflow_status(cloud, WORKFLOW_ID).net
     assert (net.overhead, net.expected.runs) == ((), 0)
-    assert net.obstacle.startswith("no run in the history was routed by a plan that expects a saving;")
+    assert net.obstacle.startswith("no run in the history was routed by a plan that leaves home;")

@@ -11,7 +11,7 @@ import pytest
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import check_solver
 from multi_x_serverless.adaptation.comparison import MINIMUM_CONTROLS
-from multi_x_serverless.adaptation.savings import observed_savings, savings_report
+from multi_x_serverless.adaptation.savings import Times, observed_savings, savings_report
 from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.collection.store import CARBON_PAST, SignalStore
@@ -19,6 +19,8 @@ from multi_x_serverless.deployment.progress import SILENT
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.carbon_past import CarbonPast, PastHour
 from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.report.savings_tables import expected_parts, observed_parts
+from multi_x_serverless.report.tables import Table
 from multi_x_serverless.solving.accounting import Accounting
 from multi_x_serverless.solving.intensity import IntensityHistory, RegionIntensity
 from tests.fakes import FakeCloud
@@ -46,7 +48,37 @@ def test_home_plan_expects_nothing_and_has_no_comparison(tmp_path: Path) -> None
     report = savings_report(deployed_example(tmp_path, runs=10), WORKFLOW_ID, "best")
     assert report.expected is None
     assert report.observed.carbon is None
-    assert "0 that the home share" in report.observed.obstacle
+    assert "plan 1 has everything at home at every hour" in report.observed.obstacle
+
+
+def test_plan_that_has_everything_home_is_not_compared_with_home(planned: FakeCloud) -> None:
+    """A solver may find nothing better than home: whatever its runs differ by from the home share's is chance."""
+    plans = PlanStore(planned)
+    active = plans.active(WORKFLOW_ID)
+    assert active is not None
+    hours = tuple(
+        replace(entry, placement=dict.fromkeys(entry.placement, "us-east-1"), metrics=entry.home_metrics)
+        for entry in active.hours
+    )
+    home = plans.add(replace(active, hours=hours))
+    plans.activate(WORKFLOW_ID, home.version, replaces=active.version)
+    add_runs(planned, 50, plan_version=home.version)
+    add_runs(planned, 30, plan_version=home.version, reason="home_share")
+    report = savings_report(planned, WORKFLOW_ID, "best")
+    observed = report.observed
+    assert report.expected is not None, "documents keep it"
+    assert report.expected_change is None
+    assert observed.everything_home
+    assert (observed.plan, observed.control, observed.other_home) == (None, None, None)
+    assert (observed.carbon, observed.cost, observed.runtime) == (None, None, None)
+    assert (observed.plan_runs, observed.control_runs) == (50, 30)
+    assert observed.obstacle.endswith("there is nothing to compare.")
+    assert report.net.expected.runs == 0, "no plan routed them"
+    assert report.net.observed_gross is None
+    shown = "\n".join(str(part) for part in (*expected_parts(report), *observed_parts(report)))
+    assert "Plan 3 sends everything home: nothing is expected to be saved." in shown
+    assert "vs home" not in shown
+    assert "too few" not in shown
 
 
 def test_runs_by_the_plan_are_compared_with_its_own_home_share(planned: FakeCloud) -> None:
@@ -200,3 +232,38 @@ def test_runs_are_accounted_with_the_hours_that_were_collected(planned: FakeClou
     after = savings_report(planned, WORKFLOW_ID, "best").observed
     assert "live, 2026-10-15" in after.provenance["carbon"]
     assert "embedded hourly trace" in after.provenance["carbon"]
+
+
+def test_times_are_of_warm_runs_and_carbon_is_of_all(planned: FakeCloud) -> None:
+    add_runs(planned, 50, region="ca-central-1", plan_version=2)
+    # Each call starts with a run that is cold throughout: one of these, and eight of the home share.
+    for batch in range(8):
+        started = planned.now() - 3_000.0 + 60.0 * batch
+        add_runs(planned, 4, plan_version=2, reason="home_share", started_at=started)
+    report = savings_report(planned, WORKFLOW_ID, "best")
+    observed = report.observed
+    assert observed.times == Times("warm", 49, 24, 119)
+    assert observed.control is not None
+    assert observed.control.runs == 32
+    assert report.entry_is_away
+    shown = "\n".join(str(part) for part in observed_parts(report))
+    assert "time: of warm runs only" in shown
+    assert ", of warm runs: 49 by the plan, 24 of the home share" in shown
+    assert "Expected time contains handing the trigger on" in shown
+    assert "handing the trigger on" not in str(observed_parts(replace(report, entry_is_away=False)))
+
+
+def test_times_of_runs_that_are_not_alike_are_shown_and_not_compared(planned: FakeCloud) -> None:
+    add_runs(planned, 50, region="ca-central-1", plan_version=2)
+    for batch in range(8):
+        started = planned.now() - 3_000.0 + 60.0 * batch
+        add_runs(planned, 2, plan_version=2, reason="home_share", started_at=started)
+    report = savings_report(planned, WORKFLOW_ID, "best")
+    assert report.observed.carbon is not None
+    assert report.observed.runtime is None
+    assert report.observed.times == Times(None, 50, 16, 120)
+    table, *sentences = observed_parts(report)
+    assert isinstance(table, Table)
+    (row,) = (row for row in table.rows if row[0].startswith("plan 2"))
+    assert row[-1] == "-"
+    assert "time, measured: not compared" in str(sentences[-1])

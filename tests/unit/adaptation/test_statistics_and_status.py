@@ -13,6 +13,7 @@ from multi_x_serverless.adaptation.signals import collect_signals, read_signals
 from multi_x_serverless.adaptation.statistics import read_statistics, store_statistics
 from multi_x_serverless.adaptation.statistics_work import collect_statistics
 from multi_x_serverless.adaptation.status import workflow_status
+from multi_x_serverless.adaptation.upkeep import collect_for_workflows
 from multi_x_serverless.adaptation.workflows import deployed_workflow
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name, workflow_table
@@ -119,6 +120,15 @@ def test_summarising_is_in_the_ledger_with_the_collections_of_the_day(
     assert (spent["collect"].count, spent["collect"].cpu_s) == (2, 1.75)
 
 
+def test_a_collection_that_summarises_first_is_one(cloud: FakeCloud) -> None:
+    """As `data_collect all` does: both parts take time, and are one command."""
+    record = deployed_workflow(cloud, WORKFLOW_ID)
+    for times in (1, 2):
+        collect_statistics(cloud, is_part=True)
+        collect_for_workflows(cloud, ("performance",), record.regions, (record,))
+        assert Ledger(cloud).spending(WORKFLOW_ID).collections == times
+
+
 def test_statistics_whose_account_cannot_be_written_are_there_all_the_same(cloud: FakeCloud) -> None:
     cloud.faults.before = lambda call: (
         CloudError("the table is away.")
@@ -134,6 +144,7 @@ def test_statistics_whose_account_cannot_be_written_are_there_all_the_same(cloud
 def test_what_runs_tell_of_regions_reaches_the_signals(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path, runs=40)
     add_runs(cloud, 30, region=AWAY, plan_version=2, started_at=cloud.now() - 600.0)
+    cloud.name = "aws"  # regions of the embedded cloud are one machine
     history = History(cloud)
     # Half a second of work, all of it in the processor, and a fifth more elsewhere.
     busy = []

@@ -70,10 +70,10 @@ def test_a_plan_that_is_about_to_end_is_held_against_the_limits_and_so_is_home(
 @pytest.mark.parametrize(
     ("after", "changes", "said"),
     [
-        (plan(carbon=0.9), True, "carbon falls by 10.0 % a run: 90 gCO2eq over 1000 expected runs"),
+        (plan(carbon=0.9), True, "carbon falls by 10.0 % a run: 90 g less CO2eq over 1000 expected runs"),
         (plan(carbon=0.9, cost=9.0), True, "carbon falls"),
         (plan(carbon=1.1, cost=0.1), False, "carbon rises by 10.0 % a run under the new plan."),
-        (plan(carbon=0.995, cost=0.9), True, "cost falls"),
+        (plan(carbon=0.995, cost=0.9), True, "cost falls by 10.0 % a run: 90 USD less over 1000 expected runs"),
         (plan(carbon=0.995, cost=1.1), False, "cost rises"),
         (plan(runtime=0.9), True, "time is not weighed against overhead"),
         (plan(carbon=0.995), False, "threshold of 1.0 %"),

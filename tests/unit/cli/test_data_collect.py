@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from multi_x_serverless.adaptation.collection_warnings import warning_lines
+from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.cli.collection_tables import failure_lines, show_reports
 from multi_x_serverless.cli.commands.data_collect import command
 from multi_x_serverless.cli.output import age, size
@@ -227,6 +228,12 @@ def test_workflow_alone_asks_no_collector_and_performance_summarises_the_runs_fi
     cloud.faults.reset()
     assert terminal.run("carbon") == 0
     assert writes_of(cloud, "statistics") == set()
+
+
+def test_one_command_is_one_collection_in_the_ledger(terminal: Terminal, cloud: FakeCloud) -> None:
+    for count, collector in enumerate(("all", "performance", "workflow", "carbon"), start=1):
+        assert terminal.run(collector) == 0
+        assert Ledger(cloud).spending(WORKFLOW_ID).collections == count
 
 
 def test_what_is_not_refreshed_is_an_error_of_the_command(

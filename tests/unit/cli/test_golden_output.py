@@ -174,7 +174,7 @@ def test_status_as_a_document_has_gross_overhead_and_net(
     assert net["overhead_total"] == {"carbon_gco2eq": 0.25, "cost_usd": 0.5}
     assert net["expected_net"] == {"carbon_gco2eq": -0.25, "cost_usd": -0.5}
     assert (net["observed_gross"], net["observed_net"]) == (None, None)
-    assert net["obstacle"].startswith("no run in the history was routed by a plan that expects a saving;")
+    assert net["obstacle"].startswith("no run in the history was routed by a plan that leaves home;")
     (item,) = net["overhead"]
     assert (item["kind"], item["count"], item["failed"], item["assumed"]) == ("migration", 1.0, 1, ["prices"])
     assert document["spending"]["by_kind"]["migration"]["copied_bytes"] == 1e6
@@ -302,7 +302,8 @@ def test_report_of_a_plan_with_enough_controls(
         best_single=Average(0.00025, 2.2e-6, 1.3),
         plan=Average(0.00019, 2.1e-6, 1.25),
     )
-    show_report(table_settings(monkeypatch), report(expected, OBSERVED))
+    away = replace(report(expected, OBSERVED), entry_is_away=True)
+    show_report(table_settings(monkeypatch), away)
     check_golden("report", capsys.readouterr().out)
 
 
@@ -315,6 +316,7 @@ def test_report_without_a_comparison(capsys: pytest.CaptureFixture[str], monkeyp
         cost=None,
         runtime=None,
         strata=0,
+        times=None,
         obstacle="3 runs are too few.",
     )
     net = replace(NET, observed_gross=None, observed_net=None, obstacle="3 runs are too few.")

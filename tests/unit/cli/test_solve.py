@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -67,6 +68,62 @@ def test_a_staged_plan_can_be_explained(cloud: FakeCloud, capsys: pytest.Capture
     assert run(["solve", WORKFLOW_ID]) == 0
     assert "Staged as plan 2" in capsys.readouterr().out
     assert [key for _, key in cloud.objects.objects if key.startswith(f"problems/{WORKFLOW_ID}/")]
+
+
+KEPT_HOME = CONFIGURATION + "constraints:\n  hard_resource_constraints: {runtime: {type: relative, value: 1.0}}\n"
+HOME_ONLY = CONFIGURATION.replace("[us-east-1, us-west-1, ca-central-1]", "[us-east-1]")
+
+
+@pytest.mark.parametrize(
+    ("configuration", "why"),
+    [
+        (
+            KEPT_HOME,
+            r"With all nodes in ca-central-1 there would be up to \d+\.\d % less CO2eq, but that breaks",
+        ),
+        (HOME_ONLY, "Everything stays home, at every hour: nothing better was found."),
+    ],
+)
+def test_a_plan_that_has_everything_home_says_so_and_needs_no_migration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], configuration: str, why: str
+) -> None:
+    cloud = deployed_example(tmp_path, runs=30, configuration=configuration)
+    monkeypatch.setattr(Settings, "open_cloud", lambda *_, **__: nullcontext(cloud))
+    assert run(["solve", WORKFLOW_ID]) == EXIT_OK
+    output = capsys.readouterr().out
+    sentences = " ".join(output.split())
+    assert "Everything stays home, at every hour" in sentences
+    assert re.search(why, sentences)
+    assert ("the hard limit of runtime. Staged" in sentences) == (configuration == KEPT_HOME)
+    assert "Staged as plan 2, which moves nothing: no migration is needed." in sentences
+    assert "update_check_deployment" not in output
+    assert output.endswith(f"\n  multi_x_serverless explain {WORKFLOW_ID}\n")
+    assert run(["solve", WORKFLOW_ID, "--dry-run"]) == EXIT_OK
+    assert " ".join(capsys.readouterr().out.split()).endswith("Nothing was staged.")
+    assert solved(capsys)["staged_plan_version"] == 3, "documents are as they were"
+
+
+def test_a_plan_that_is_in_force_already_moves_nothing(cloud: FakeCloud, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["solve", WORKFLOW_ID]) == EXIT_OK
+    assert "to put it in force" in capsys.readouterr().out
+    assert run(["update_check_deployment"]) == EXIT_OK
+    capsys.readouterr()
+    assert run(["solve", WORKFLOW_ID]) == EXIT_OK
+    sentences = " ".join(capsys.readouterr().out.split())
+    assert "Staged as plan 3, which moves nothing: every node is where plan 2, in force, has it; " in sentences
+    assert "Everything" not in sentences
+
+
+def test_a_plan_that_takes_everything_home_has_to_be_put_in_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud = deployed_example(tmp_path, runs=30, configuration=KEPT_HOME)
+    monkeypatch.setattr(Settings, "open_cloud", lambda *_, **__: nullcontext(cloud))
+    PlanStore(cloud).activate(WORKFLOW_ID, stage(cloud, left="ca-central-1").version, replaces=1)
+    assert run(["solve", WORKFLOW_ID]) == EXIT_OK
+    sentences = " ".join(capsys.readouterr().out.split())
+    assert "Everything goes home, at every hour. With all nodes in ca-central-1" in sentences
+    assert f"to put it in force: multi_x_serverless explain {WORKFLOW_ID} " in sentences
 
 
 IMPOSSIBLE = CONFIGURATION + "constraints:\n  hard_resource_constraints: {runtime: {type: absolute, value: 0.001}}\n"

@@ -19,7 +19,7 @@ from multi_x_serverless.cli.commands.status import show_status
 from multi_x_serverless.cli.output import write_table
 from multi_x_serverless.cli.session import Settings
 from multi_x_serverless.cli.solution_tables import show_provenance
-from multi_x_serverless.cli.table_layout import column_widths, fold_names, in_one_line, paragraphs
+from multi_x_serverless.cli.table_layout import column_widths, fold_names, paragraphs, shortened
 from multi_x_serverless.observation.history import History
 from multi_x_serverless.observation.sync import SyncReport
 from multi_x_serverless.observation.trace import NodeTrace, RunTrace
@@ -163,34 +163,52 @@ def test_names_are_broken_behind_their_parts(text: str, width: int, expected: st
     assert fold_names(text, width) == expected
 
 
-LONG = "embedded (lists (of vendors), as collected), 2022-2026; of the regions that are near; collected 2023-11-15"
+LONG = "embedded (lists (of vendors), as collected), 2022-2026; of regions: us-east-1, us-west-1, eu-west-1; collected"
 
 
 @pytest.mark.parametrize(
     ("width", "expected"),
     [
         (200, LONG),
-        (90, "embedded, 2022-2026; of the regions that are near; collected 2023-11-15"),
-        (50, "embedded, 2022-2026; of the regions ... 2023-11-15"),
-        (40, "embedded, 2022-2026; of ... 2023-11-15"),
-        (5, " ... "),
+        (90, "embedded, 2022-2026; of regions: us-east-1, us-west-1, eu-west-1; collected"),
+        (70, "embedded, 2022-2026; of regions: us-east-1, us-west-1, and 2 more"),
+        (50, "embedded, 2022-2026, and 4 more"),
+        (22, "embedded, and 5 more"),
+        (14, "embedded ..."),
+        (5, " ..."),
     ],
 )
-def test_in_one_line_asides_go_first_and_the_end_stays(width: int, expected: str) -> None:
-    assert in_one_line(LONG, width) == expected
+def test_lists_are_cut_at_the_end_between_items_and_say_how_many_are_left_out(width: int, expected: str) -> None:
+    assert shortened(LONG, width) == expected
     assert len(expected) <= width
 
 
 @pytest.mark.parametrize("width", range(8, 110))
 def test_a_line_is_never_too_long_and_breaks_no_word(width: int) -> None:
-    shown = in_one_line(LONG, width)
+    shown = shortened(LONG, width)
     assert len(shown) <= width
-    assert set(re.findall(r"[\w-]+", shown)) <= set(re.findall(r"[\w-]+", LONG))
+    assert set(re.findall(r"[\w-]+", shown)) <= {*re.findall(r"[\w-]+", LONG), "and", "more", *"12345"}
+
+
+def test_no_source_is_named_twice_where_its_asides_are_left_out() -> None:
+    text = "embedded (measured), 2020-06-05; embedded (estimated from the distance), 2020-06-05; collected 2023-11-15"
+    assert shortened(text, 60) == "embedded, 2020-06-05; collected 2023-11-15"
+
+
+def test_errors_of_forecasts_are_shown_as_far_as_there_is_room(settings: Settings, shown: Callable[[], str]) -> None:
+    """What a reader came for is at the beginning of the list and not in what is cut."""
+    regions = [f"us-east-{number}" for number in range(30)]
+    errors = ", ".join(f"{region} {number}.5 %" for number, region in enumerate(regions))
+    show_provenance(settings, "Data", {"carbon_forecast_error": f"mean absolute error: {errors}"})
+    line = " ".join(shown().split())
+    found = re.search(r"mean absolute error: (us-east-0 0.5 %(?:, us-east-\d+ \d+.5 %)*), and (\d+) more$", line)
+    assert found is not None, line
+    assert len(found.group(1).split(", ")) + int(found.group(2)) == 30
 
 
 def test_where_figures_come_from_is_whole_when_asked_for(settings: Settings, shown: Callable[[], str]) -> None:
     provenance = {
-        "carbon": "embedded (a trace of a year), 2023; " + "of many regions " * 16 + "in 2023",
+        "carbon": "embedded (a trace of a year), 2023; " + "of many regions, " * 16 + "in 2023",
         "energy": "none",
     }
     show_provenance(settings, "Data", provenance)
@@ -198,7 +216,7 @@ def test_where_figures_come_from_is_whole_when_asked_for(settings: Settings, sho
     assert "a trace of a year" not in brief
     assert brief.startswith("Data (-v shows all of it)\n  carbon: embedded, 2023; ")
     assert 5 <= brief.count("\n") <= 6
-    assert "in 2023" in brief
+    assert "more\n  energy: none" in brief
     show_provenance(replace(settings, verbosity=1), "Data", provenance)
     whole = " ".join(shown().split())
     assert "(a trace of a year), 2023;" in whole

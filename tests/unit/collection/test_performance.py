@@ -10,6 +10,7 @@ from multi_x_serverless.collection.performance import (
     ASSUMED_SPEED_NOTE,
     DISTANCE_NOTE,
     EMBEDDED_NOTE,
+    ONE_MACHINE_NOTE,
     DistanceEstimates,
     EmbeddedRoundTrips,
     PerformanceCollector,
@@ -268,3 +269,15 @@ def test_embedded_sources_share_the_pairs_between_them() -> None:
         for other in ALL_REGIONS:
             found = [source.round_trip(region, other) for source in sources]
             assert sum(trip is not None for trip in found) == 1
+
+
+def test_regions_that_are_one_machine_have_one_speed_whatever_their_runs_took(store: SignalStore) -> None:
+    """The embedded cloud runs all regions here: what runs differ by there is the load of this machine."""
+    report = performance_collector([RUNS], NOW, is_one_machine=True).collect((EAST, WEST), NOW, store)
+    signal = signal_of(store, WEST)
+    assert (signal.relative_speed, signal.relative_speed_is_assumed) == (1.0, True)
+    assert (signal.relative_speed_samples, signal.relative_speed_interval) == (None, None)
+    assert report.notes[-1] == ONE_MACHINE_NOTE
+    trip = signal.round_trip_to(EAST)
+    assert trip is not None
+    assert "own runs" in trip.source, "distances are waited for, so they are learned all the same"

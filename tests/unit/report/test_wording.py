@@ -13,6 +13,7 @@ from multi_x_serverless.report.wording import (
     compared_with,
     dollars,
     dollars_per_million,
+    gap_to_bound,
     grams,
     more_or_less,
     more_or_less_span,
@@ -138,3 +139,19 @@ def test_hours_that_stay_home_say_nothing_of_the_distance_to_the_bound(
     hours: list[tuple[str, float]], when: str, text: str
 ) -> None:
     assert proof(hours, of="it", when=when) == text
+
+
+@pytest.mark.parametrize(
+    ("gap", "is_proven", "expected"),
+    [
+        (0.0, True, "0.0 %"),
+        (2e-10, False, "none: nothing less is possible"),
+        (3e-5, False, "< 0.05 %"),
+        (3e-5, True, "< 0.05 %"),
+        (4.99e-4, False, "< 0.05 %"),
+        (5e-4, False, "0.1 %"),
+        (0.0213, False, "2.1 %"),
+    ],
+)
+def test_a_gap_that_is_rounded_away_is_not_shown_as_none(gap: float, expected: str, *, is_proven: bool) -> None:
+    assert gap_to_bound(gap, is_proven=is_proven) == expected

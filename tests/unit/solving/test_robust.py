@@ -312,6 +312,6 @@ def test_a_soft_limit_on_carbon_keeps_every_priority_from_above_home(constraints
 
 
 def test_the_case_is_the_worst_one_only_if_a_plan_draws_no_less_from_other_grids_than_home_does() -> None:
-    """In this problem home exchanges bytes with region-b, and the cheapest plan fewer."""
-    problem = with_intervals(96, {"priority_order": ["cost", "carbon"]}, scenarios=20)
+    """In this problem everything at home exchanges bytes with another region, and the cheapest plan fewer."""
+    problem = with_intervals(2429, {"priority_order": ["cost", "carbon"]}, scenarios=20)
     assert in_the_case(problem) < 0.0 < at_worst(problem)

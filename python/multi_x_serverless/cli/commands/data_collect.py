@@ -62,7 +62,7 @@ def command(settings: Settings, collector: str, regions: tuple[str, ...], forget
         if collector in ("workflow", "performance", "all"):
             # Before the others: round trips and speeds are learned from them.
             with terminal_status(settings, "summarising the history of runs"):
-                statistics = collect_statistics(cloud)
+                statistics = collect_statistics(cloud, is_part=bool(names))
         with terminal_status(settings, f"collecting {collector} data"):
             collected = (
                 collect_for_workflows(cloud, names, regions or regions_in_use(cloud), deployed_workflows(cloud))

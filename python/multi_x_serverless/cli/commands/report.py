@@ -103,7 +103,7 @@ def show_report(settings: Settings, report: SavingsReport) -> None:
     if report.plan.solver == "none":
         _show_home_only(settings, report)
         return
-    parts = (*expected_parts(report), *observed_parts(report.observed, report.plan.version))
+    parts = (*expected_parts(report), *observed_parts(report))
     write_tables(settings, (*parts, *net_parts(report.net), *overhead_parts(report.net)))
     if report.plan.provenance:
         show_provenance(settings, EXPECTED_DATA, report.plan.provenance)

@@ -13,6 +13,7 @@ from multi_x_serverless.cli.edited_configuration import warn_of_edited_configura
 from multi_x_serverless.cli.interruption import is_no_dry_run, says_what_is_left
 from multi_x_serverless.cli.options import read_interval, transmission_option, workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text, write_warning, write_wrapped
+from multi_x_serverless.cli.plan_change_sentences import everything_home_sentence, nothing_moves_sentence
 from multi_x_serverless.cli.problem_file import require_directory, solve_file, write_document
 from multi_x_serverless.cli.progress import terminal_status
 from multi_x_serverless.cli.session import PROGRAM, Settings, pass_settings
@@ -20,6 +21,7 @@ from multi_x_serverless.cli.solution_tables import RobustView, show_frontier, sh
 from multi_x_serverless.errors import EXIT_INFEASIBLE, EXIT_OK
 
 if TYPE_CHECKING:
+    from multi_x_serverless.adaptation.plan_change import PlanChange
     from multi_x_serverless.adaptation.solve import TradeOffs
     from multi_x_serverless.model.plan import Plan
     from multi_x_serverless.solving.frontier import HourFrontier
@@ -224,6 +226,10 @@ def command(
                 frontier=frontier,
                 trade_offs=trade_offs,
             )
+        from multi_x_serverless.adaptation.plan_change import plan_change
+
+        record = outcome.record
+        change = plan_change(outcome.plan, outcome.in_force, record.home_region, outcome.problem, outcome.solution)
     if dump_problem is not None:
         write_document(dump_problem, outcome.problem)
     answer = _Answer(
@@ -235,6 +241,7 @@ def command(
         picked=pick,
         in_force=outcome.in_force,
         warnings=outcome.warnings,
+        change=change,
         robust=None
         if outcome.plan.robust is None
         else RobustView(
@@ -286,6 +293,7 @@ class _Answer:
         is_problem_file: It is of a document, which no plan of a cloud goes with.
         in_force: The plan that runs follow away from home; `None` if they stay there.
         warnings: Besides the solution's own.
+        change: What the plan changes; `None` of a problem document.
         robust: If carbon is that of the case least favourable to moving.
     """
 
@@ -298,6 +306,7 @@ class _Answer:
     is_problem_file: bool = False
     in_force: Plan | None = None
     warnings: Sequence[str] = ()
+    change: PlanChange | None = None
     robust: RobustView | None = None
 
 
@@ -358,7 +367,13 @@ def _show(settings: Settings, answer: _Answer) -> None:
         placement = answer.frontier.frontier.points[answer.picked - 1].placement
         places = ", ".join(f"{node} in {placement[node]}" for node in answer.nodes)
         write_wrapped(f"Point {answer.picked}, at all hours: {places}.")
-    if answer.staged_version is not None:
+    change = answer.change
+    if change is not None and change.everything_home and not answer.solution.is_infeasible_at_all_hours:
+        write_wrapped(everything_home_sentence(change, is_picked=answer.picked is not None))
+    if answer.staged_version is not None and change is not None and change.moves_nothing:
+        write_wrapped(nothing_moves_sentence(answer.workflow_id, answer.staged_version, answer.in_force))
+        write_text(f"  {PROGRAM} explain {answer.workflow_id}")
+    elif answer.staged_version is not None:
         write_text(f"Staged as plan {answer.staged_version}. To see why it is so, and to put it in force:")
         for step in ("explain", "update_check_deployment"):
             write_text(f"  {PROGRAM} {step} {answer.workflow_id}")

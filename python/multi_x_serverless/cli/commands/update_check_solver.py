@@ -77,7 +77,7 @@ def command(
             if decision.balance is not None:
                 earned, spent = decision.balance.earned_carbon_gco2eq, decision.balance.spent_carbon_gco2eq
                 write_wrapped(
-                    f"Last 30 days: plans earned {grams(earned)} of CO2eq (expected), planning spent {grams(spent)}.",
+                    f"Last 30 days: plans saved {grams(earned)} of CO2eq (expected), planning took {grams(spent)}.",
                     indent="  ",
                 )
             if decision.next_check_at is not None:

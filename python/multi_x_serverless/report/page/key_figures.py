@@ -10,7 +10,7 @@ from multi_x_serverless.adaptation.net_savings import NetSaving
 from multi_x_serverless.adaptation.savings import Average
 from multi_x_serverless.report.page.markup import Markup, element
 from multi_x_serverless.report.page.report_data import ReportData
-from multi_x_serverless.report.savings_tables import changes
+from multi_x_serverless.report.savings_tables import changes, unless_seen
 from multi_x_serverless.report.wording import (
     SAME,
     compared,
@@ -31,7 +31,7 @@ ROBUST = (
 def key_figures(report: ReportData) -> Markup:
     """The cards, and what has to be known to read them."""
     savings, figures = report.savings, []
-    expected, observed, net = savings.expected, savings.observed, savings.net
+    expected, observed, net = savings.expected_change, savings.observed, savings.net
     if expected is not None:
         figures.append(_expected(expected.plan, expected.home, "home"))
         if expected.best_static is not None:
@@ -42,6 +42,7 @@ def key_figures(report: ReportData) -> Markup:
     if observed.carbon is not None and report.plan.solver != "none":
         saving = observed.carbon
         spread = f"95 % confidence of carbon: {compared_span(-saving.high, -saving.low)}"
+        spread += unless_seen(saving.low, saving.high)
         kind = "modelled from observed runs, time measured"
         cost, time = (
             "-" if found is None else compared(-found.fraction) for found in (observed.cost, observed.runtime)
@@ -50,6 +51,7 @@ def key_figures(report: ReportData) -> Markup:
     if net.observed_net is not None:
         saved = net.observed_net.carbon_gco2eq
         spread = f"95 % confidence of CO2eq: {more_or_less_span(-saved.high, -saved.low, grams)}"
+        spread += unless_seen(saved.low, saved.high)
         figures.append(_left(net, saved.value, net.observed_net.cost_usd.value, "modelled from observed runs", spread))
     elif net.expected.runs:
         left = net.expected_net

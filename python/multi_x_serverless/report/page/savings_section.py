@@ -69,13 +69,13 @@ def savings_section(report: ReportData) -> Markup:
         show(expected_parts(savings, compared)),
         _against(report),
         element("h3", "Observed: measured and modelled from runs"),
-        show(observed_parts(savings.observed, savings.plan.version, compared)),
+        show(observed_parts(savings, compared)),
         element(
             "p",
             "No run is sent to a single other region for comparison: against those there is only what is expected.",
             class_="note",
         )
-        if savings.expected is not None
+        if savings.expected_change is not None
         else None,
         element("h3", "Gross, overhead and net"),
         show(net_parts(savings.net)),
@@ -85,7 +85,7 @@ def savings_section(report: ReportData) -> Markup:
 
 def _against(report: ReportData) -> Markup | None:
     """The plan against each baseline: what the table by home does not say."""
-    expected = report.savings.expected
+    expected = report.savings.expected_change
     if expected is None:
         return None
     baselines = [("home", expected.home)]
@@ -107,7 +107,7 @@ def _against(report: ReportData) -> Markup | None:
 
 
 def _bars(report: ReportData) -> list[_Bar]:
-    expected, observed = report.savings.expected, report.savings.observed
+    expected, observed = report.savings.expected_change, report.savings.observed
     bars = []
     if expected is not None:
         bars.append(_Bar("home", "simulated", expected.home.carbon_gco2eq))

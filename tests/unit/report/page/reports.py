@@ -11,7 +11,7 @@ from multi_x_serverless import data
 from multi_x_serverless.adaptation.comparison import Interval, Saving
 from multi_x_serverless.adaptation.ledger import Spending
 from multi_x_serverless.adaptation.net_savings import Amount, MeasuredAmount, NetSaving, OverheadItem, Predicted
-from multi_x_serverless.adaptation.savings import Average, Expected, Intervals, Observed, Sample, SavingsReport
+from multi_x_serverless.adaptation.savings import Average, Expected, Intervals, Observed, Sample, SavingsReport, Times
 from multi_x_serverless.model.graph import Edge, Graph, Node
 from multi_x_serverless.model.ledger import LedgerEntry
 from multi_x_serverless.model.plan import Certificate, HourPlan, Metric, Metrics, Plan, home_plan
@@ -129,6 +129,7 @@ OBSERVED = Observed(
         "energy": "modelled from observed durations, memory, CPU time and bytes; no meter was read",
         "carbon": "made up, 2023; of the hour in which each run started",
     },
+    times=Times("warm", 97, 10, 118),
 )
 
 NOTHING_OBSERVED = replace(
@@ -143,6 +144,7 @@ NOTHING_OBSERVED = replace(
     cost=None,
     runtime=None,
     strata=0,
+    times=None,
     obstacle="0 runs are too few.",
 )
 
@@ -175,7 +177,7 @@ NOTHING_SAVED = replace(
     overhead_total=Amount(0.0, 0.0),
     expected_net=Amount(0.0, 0.0),
     obstacle=(
-        "no run in the history was routed by a plan that expects a saving; 'multi_x_serverless data_sync' reads runs "
+        "no run in the history was routed by a plan that leaves home; 'multi_x_serverless data_sync' reads runs "
         "into it."
     ),
 )
