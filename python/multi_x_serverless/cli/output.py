@@ -11,15 +11,14 @@ import click
 
 from multi_x_serverless.cli.console import open_console
 from multi_x_serverless.cli.table_layout import column_widths, fold_names, paragraphs, wrap
+from multi_x_serverless.model.amounts import dollars, grams
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import (
     ROUNDED_AWAY,
     age,
     brief,
     counted,
-    dollars,
     dollars_per_million,
-    grams,
     hour_ranges,
     percent,
     printable,

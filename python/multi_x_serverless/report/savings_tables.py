@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+from multi_x_serverless.model.amounts import dollars, grams
 from multi_x_serverless.report.tables import Column, Table
 from multi_x_serverless.report.wording import (
     compared_span,
     compared_with,
     counted,
     describe_least_favourable,
-    dollars,
     dollars_per_million,
     drawn_from,
-    grams,
     more_or_less,
     more_or_less_span,
     relative,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
+from multi_x_serverless.model.amounts import grams, prefixed
 from multi_x_serverless.model.robust import LEAST_FAVOURABLE
 from multi_x_serverless.model.units import DAY_S, SECONDS_PER_HOUR
 
@@ -129,19 +130,9 @@ def _direction(change: float) -> str:
     return "less" if change < 0.0 else "more"
 
 
-def grams(value: float) -> str:
-    """Carbon in the prefix of gCO2eq that reads best; runs are small, a month of them is not."""
-    return _prefixed(value, "g", ((1e-6, "t"), (1e-3, "kg"), (1.0, "g"), (1e3, "mg"), (1e6, "ug"), (1e9, "ng")))
-
-
 def dollars_per_million(value: float) -> str:
     """USD per run as USD per million runs."""
     return f"{value * 1e6:.2f}"
-
-
-def dollars(value: float) -> str:
-    """An amount in the prefix of USD that reads best; what planning costs is small."""
-    return _prefixed(value, "USD", ((1.0, "USD"), (1e3, "mUSD"), (1e6, "uUSD"), (1e9, "nUSD")))
 
 
 def seconds(value: float) -> str:
@@ -155,24 +146,7 @@ def size(value: float) -> str:
     """A number of bytes in the prefix that reads best."""
     if round(value) < 1000:
         return f"{value:.0f} B"
-    return _prefixed(value, "B", ((1e-12, "TB"), (1e-9, "GB"), (1e-6, "MB"), (1e-3, "kB")))
-
-
-def _prefixed(value: float, unit: str, prefixes: Sequence[tuple[float, str]]) -> str:
-    """A value to three digits, or to the one if it has more before the point, and never with an exponent.
-
-    Args:
-        unit: What nothing is in, and what is rounded away.
-        prefixes: Factor and name, the largest unit first: the first of which there is one or more, once rounded, is it.
-    """
-    if value == 0:
-        return f"0 {unit}"
-    for factor, name in prefixes:
-        shown = value * factor
-        if abs(float(f"{shown:.3g}")) >= 1.0:
-            return f"{shown:.3g} {name}" if abs(float(f"{shown:.3g}")) < 1000.0 else f"{shown:.0f} {name}"
-    factor, name = prefixes[-1]
-    return f"{value * factor:.3g} {name}" if abs(value * factor) >= 1e-4 else f"0 {unit}"
+    return prefixed(value, "B", ((1e-12, "TB"), (1e-9, "GB"), (1e-6, "MB"), (1e-3, "kB")))
 
 
 def age(value_s: float) -> str:
@@ -214,7 +188,10 @@ def proof(hours: Collection[tuple[str, float]], *, of: str, when: str = "") -> s
     gap = max(gap for _, gap in sought)
     if not when and gap < ROUNDED_AWAY and {status for status, _ in sought} == {"optimal"}:
         return statuses
-    return f"{statuses}, at most {percent(gap)} of {of} above the least possible"
+    if not when and gap <= PROVEN_GAP:
+        return f"{statuses}, and nothing less is possible"
+    most = f"{ROUNDED_AWAY * 100:g} %" if PROVEN_GAP < gap < ROUNDED_AWAY else percent(gap)
+    return f"{statuses}, at most {most} of {of} above the least possible"
 
 
 def describe_completeness(epsilon: float | None, *, is_complete: bool, has_points: bool) -> str:

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
+from multi_x_serverless.model.amounts import dollars, grams
 from multi_x_serverless.report.wording import (
     compared,
     compared_span,
     compared_with,
-    dollars,
     dollars_per_million,
     gap_to_bound,
-    grams,
     more_or_less,
     more_or_less_span,
     percent,
@@ -155,3 +154,15 @@ def test_hours_that_stay_home_say_nothing_of_the_distance_to_the_bound(
 )
 def test_a_gap_that_is_rounded_away_is_not_shown_as_none(gap: float, expected: str, *, is_proven: bool) -> None:
     assert gap_to_bound(gap, is_proven=is_proven) == expected
+
+
+@pytest.mark.parametrize(
+    ("gap", "said"),
+    [
+        (0.0, "feasible, and nothing less is possible"),
+        (3e-5, "feasible, at most 0.05 % of its carbon above the least possible"),
+        (0.02, "feasible, at most 2.0 % of its carbon above the least possible"),
+    ],
+)
+def test_a_proof_does_not_round_a_gap_away(gap: float, said: str) -> None:
+    assert proof([("feasible", gap)], of="its carbon") == said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from multi_x_serverless.report.wording import grams
+from multi_x_serverless.model.amounts import grams
 
 _PER_GRAM: Mapping[str, float] = {"t": 1e-6, "kg": 1e-3, "g": 1.0, "mg": 1e3, "ug": 1e6, "ng": 1e9}
 """Units that `grams` chooses from, and how many of each are a gram."""

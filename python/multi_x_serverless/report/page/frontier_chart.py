@@ -11,18 +11,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from multi_x_serverless.model.amounts import grams
 from multi_x_serverless.model.plan import Metrics
 from multi_x_serverless.report.page.markup import Markup, element, number
 from multi_x_serverless.report.page.report_data import TradeOffs
 from multi_x_serverless.report.page.scales import Scale, ticks
-from multi_x_serverless.report.wording import (
-    compared_span,
-    compared_with,
-    dollars_per_million,
-    grams,
-    more_or_less,
-    seconds,
-)
+from multi_x_serverless.report.wording import compared_span, compared_with, dollars_per_million, more_or_less, seconds
 
 WIDTH, HEIGHT = 640.0, 400.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 142.0, 62.0, 44.0, 66.0

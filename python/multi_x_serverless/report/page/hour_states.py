@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import orjson
 
+from multi_x_serverless.model.amounts import grams
 from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.report.page.map_drawing import Pair, crossings
 from multi_x_serverless.report.page.markup import unbroken
 from multi_x_serverless.report.page.region_keys import RegionKey
 from multi_x_serverless.report.page.report_data import ReportData
-from multi_x_serverless.report.wording import compared_with, counted, grams
+from multi_x_serverless.report.wording import compared_with, counted
 
 MOST_NAMED = 5
 """Regions that a sentence names; the table has all."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from multi_x_serverless.adaptation.net_savings import NetSaving
 from multi_x_serverless.adaptation.savings import Average
+from multi_x_serverless.model.amounts import dollars, grams
 from multi_x_serverless.report.page.markup import Markup, element
 from multi_x_serverless.report.page.report_data import ReportData
 from multi_x_serverless.report.savings_tables import changes, unless_seen
@@ -15,8 +16,6 @@ from multi_x_serverless.report.wording import (
     SAME,
     compared,
     compared_span,
-    dollars,
-    grams,
     is_shown_as_nothing,
     more_or_less,
     more_or_less_span,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from multi_x_serverless.adaptation.overhead import copied_gco2eq
+from multi_x_serverless.model.amounts import dollars, grams
 from multi_x_serverless.model.ledger import LedgerEntry
 from multi_x_serverless.model.robust import LEAST_FAVOURABLE
 from multi_x_serverless.report.page.amounts import grams_with_error
@@ -32,15 +33,7 @@ from multi_x_serverless.report.savings_tables import (
     overhead_parts,
 )
 from multi_x_serverless.report.tables import Column, Table
-from multi_x_serverless.report.wording import (
-    compared,
-    counted,
-    describe_completeness,
-    dollars,
-    dollars_per_million,
-    grams,
-    seconds,
-)
+from multi_x_serverless.report.wording import compared, counted, describe_completeness, dollars_per_million, seconds
 from multi_x_serverless.solving.model_constants import TransmissionPreset
 
 NEWEST_ENTRIES = 50

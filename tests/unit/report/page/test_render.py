@@ -15,6 +15,7 @@ import pytest
 
 from multi_x_serverless.adaptation.comparison import Interval, Saving
 from multi_x_serverless.adaptation.net_savings import MeasuredAmount
+from multi_x_serverless.model.amounts import grams
 from multi_x_serverless.model.plan import Certificate
 from multi_x_serverless.model.robust import Interval as RobustInterval
 from multi_x_serverless.model.robust import RobustCase
@@ -25,7 +26,6 @@ from multi_x_serverless.report.page.placement_section import placement_tables
 from multi_x_serverless.report.page.render import CONTENTS, JUMPS, render_page
 from multi_x_serverless.report.page.report_data import ReportData
 from multi_x_serverless.report.savings_tables import WAITING
-from multi_x_serverless.report.wording import grams
 from tests.unit.report.page.parsed import Parsed, parse
 from tests.unit.report.page.reports import (
     ATTRIBUTE,
