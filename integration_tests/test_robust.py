@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import random
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from integration_tests.conftest import CommandLine
+from multi_x_serverless.collection.carbon_file import FILE_VARIABLE
 
 WORKFLOW_ID = "hello-0.0.1"
 HOME = "us-east-1"
 CONFIGURATION = Path("hello") / ".multi-x-serverless" / "config.yml"
+
+GRIDS = {HOME: 300.0, "us-west-2": 200.0}
+"""gCO2eq per kWh on average, whatever the day of the year."""
+NOISE = 0.5
+"""Hours differ by up to this part, at random, so that forecasts are off by a quarter."""
+
+
+def write_grids(file: Path) -> None:
+    """Ten days of hours up to now: one grid is cleaner by a third, and no more than forecasts may be wrong about it."""
+    source = random.Random(1)
+    now = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    rows = ["datetime_utc," + ",".join(GRIDS)]
+    for hours in range(240, -1, -1):
+        values = (f"{mean * (1.0 + source.uniform(-NOISE, NOISE)):.1f}" for mean in GRIDS.values())
+        rows.append(f"{now - timedelta(hours=hours):%Y-%m-%dT%H:%MZ},{','.join(values)}")
+    file.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 def test_a_robust_plan_stays_home_where_the_other_moves(command_line: CommandLine, tmp_path: Path) -> None:
     command_line.succeed("new_workflow", "hello", cwd=tmp_path)
     file = tmp_path / CONFIGURATION
     text = file.read_text(encoding="utf-8")
-    # Neighbours whose grids are cleaner, and not so much that dear bytes would pay; no limit keeps anything home.
+    # Two regions, and no limit that keeps anything home.
     for before, after in (
         ("[us-east-1, us-west-1, us-west-2, ca-central-1]", "[us-east-1, us-west-2]"),
         ("    runtime:\n      type: relative\n      value: 1.5\n", "    runtime: null\n"),
@@ -32,11 +51,13 @@ def test_a_robust_plan_stays_home_where_the_other_moves(command_line: CommandLin
     command_line.succeed("deploy", cwd=project)
     command_line.succeed("run", WORKFLOW_ID, "--arguments-file", str(project / "inputs.jsonl"))
     command_line.succeed("data_sync")
+    write_grids(tmp_path / "grids.csv")
+    command_line.environment[FILE_VARIABLE] = str(tmp_path / "grids.csv")
     command_line.succeed("data_collect", "all")
 
     plain = command_line.succeed("solve", WORKFLOW_ID, "--dry-run")
     robust = command_line.succeed("solve", WORKFLOW_ID, "--robust")
-    assert _regions(plain) == {"us-west-2"}
+    assert "us-west-2" in _regions(plain)
     assert _regions(robust) == {HOME}
     assert plain["robust"] is None
     expected, without = robust["robust"]["expected"], robust["robust"]["without_robust"]
@@ -47,7 +68,9 @@ def test_a_robust_plan_stays_home_where_the_other_moves(command_line: CommandLin
     # What is told of the plan is what is expected, and that it is a robust one.
     staged = command_line.succeed("status", WORKFLOW_ID)["staged_plan"]
     assert staged["robust"] == {
-        name: value for name, value in robust["robust"].items() if name not in ("expected", "without_robust")
+        name: value
+        for name, value in robust["robust"].items()
+        if name not in ("expected", "without_robust", "without_robust_timed_out_hours")
     }
     explained = command_line.succeed("explain", WORKFLOW_ID)
     assert explained["basis"]["robust"] == staged["robust"]
@@ -72,7 +95,7 @@ def test_a_robust_plan_stays_home_where_the_other_moves(command_line: CommandLin
     (decision,) = answer.document["workflows"]
     assert decision["verdict"] == "keep"
     assert _regions(command_line.succeed("solve", WORKFLOW_ID, "--dry-run")) == {HOME}
-    assert _regions(command_line.succeed("solve", WORKFLOW_ID, "--no-robust", "--dry-run")) == {"us-west-2"}
+    assert "us-west-2" in _regions(command_line.succeed("solve", WORKFLOW_ID, "--no-robust", "--dry-run"))
 
 
 def _regions(document: dict[str, object]) -> set[str]:
