@@ -14,7 +14,8 @@ from multi_x_serverless.collection.carbon_source import HourlyIntensity
 from multi_x_serverless.collection.forecast import Persistence
 from multi_x_serverless.collection.hours import hour_of_day
 from multi_x_serverless.collection.store import CARBON, SignalStore
-from multi_x_serverless.model.signals import CarbonSignal, Region
+from multi_x_serverless.model.carbon_signal import CarbonSignal
+from multi_x_serverless.model.regions import Region
 from tests.fakes import FakeKeyValueStore
 
 HOUR, DAY = 3600.0, 86_400.0

@@ -10,7 +10,7 @@ from multi_x_serverless.collection.carbon_origins import origin_of
 from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyIntensity
 from multi_x_serverless.collection.hours import hour_of_day, start_of_hour
 from multi_x_serverless.errors import MultiXServerlessError, NotEnoughDataError
-from multi_x_serverless.model.signals import CarbonSignal
+from multi_x_serverless.model.carbon_signal import CarbonSignal
 from multi_x_serverless.model.units import SECONDS_PER_HOUR
 from multi_x_serverless.solving.intensity import IntensityHistory, RegionIntensity
 from multi_x_serverless.solving.problem import Signals

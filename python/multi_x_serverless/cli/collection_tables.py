@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from multi_x_serverless.adaptation.collection_warnings import name_regions
 from multi_x_serverless.cli.output import Column, age, write_table
-from multi_x_serverless.model.signals import SOURCE_SEPARATOR
+from multi_x_serverless.model.signal_parts import SOURCE_SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 SHOWN_REGIONS = 4
 
+SMALLEST_SHOWN = 0.0005
+"""Share of which a tenth of a per cent is left once it is rounded."""
+
 
 def show_replay(settings: Settings, replay: Replay) -> None:
     """Print what a replay found."""
@@ -86,7 +89,7 @@ def _remarks(replay: Replay) -> list[str]:
     lines = [f"{policy.name}: {policy.description}." for policy in replay.policies]
     verb = {"carbon": "emit", "cost": "cost", "runtime": "take"}[replay.objective]
     regret = _compared(replay.regret_of_forecast())
-    lines.append(f"Regret of the forecast: this system's runs {verb} {regret} than the oracle's.")
+    lines.append(f"Regret of the forecast: this system's runs {verb} {regret} the oracle's.")
     lines.append(
         f"Plans every {replay.replan_hours} h. changes: plans put in force that place otherwise than the one before; "
         "switches: hours placed otherwise than the hour before."
@@ -124,7 +127,7 @@ def _of_controls(replay: Replay) -> list[str]:
     if routed is None:
         return [f"{said}."]
     emitted = _compared(-routed)
-    return [f"{said}. Runs of this system that follow the plan emit {emitted} than those of static, gross."]
+    return [f"{said}. Runs of this system that follow the plan emit {emitted} those of static, gross."]
 
 
 def _of_framework(replay: Replay) -> str:
@@ -151,7 +154,9 @@ def _rate(runs_per_hour: float) -> str:
 
 
 def _compared(excess: float) -> str:
-    return f"{percent(abs(excess))} {'more' if excess >= 0 else 'less'}"
+    if abs(excess) < SMALLEST_SHOWN:
+        return "as much as"
+    return f"{percent(abs(excess))} {'more' if excess > 0 else 'less'} than"
 
 
 def _write_line(line: str) -> None:
@@ -164,7 +169,7 @@ def _amount(value: float) -> str:
 
 
 def _saved(fraction: float) -> str:
-    return percent(fraction, signed=True) if abs(fraction) >= 0.0005 else "0.0 %"
+    return percent(fraction, signed=True) if abs(fraction) >= SMALLEST_SHOWN else "0.0 %"
 
 
 def _regions(policy: PolicyResult) -> str:

@@ -13,7 +13,7 @@ plan_pointers   workflow id, "active" etc.   version of the active and of the st
 history         workflow id, day and chunk   `model.run.HistoryChunk`
 statistics      workflow id, kind and run    `model.sync_state`: the cursor, open runs, counted runs;
                                              `model.statistics.WorkflowStatistics`
-signals         kind, region                 `model.signals`
+signals         kind, region                 `model.carbon_signal` and the like, `model.regions`
 locks           name, ""                     owner and end of the lease
 journal         workflow id, operation       what a deployment under way has done
 ledger          workflow id, time and kind   `model.ledger.LedgerEntry`

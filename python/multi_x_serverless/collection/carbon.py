@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 
     from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyIntensity
     from multi_x_serverless.collection.http import HttpClient
-    from multi_x_serverless.model.signals import CarbonSignal, Region
+    from multi_x_serverless.model.carbon_signal import CarbonSignal
+    from multi_x_serverless.model.regions import Region
 
 LIVE_HOURS = DAYS_IN_WEEK * HOURS_PER_DAY
 """Past hours asked of a live source every time: what a collection that failed did not get, a later one gets."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from multi_x_serverless.collection.carbon_source import HourlyIntensity
-    from multi_x_serverless.model.signals import Region
+    from multi_x_serverless.model.regions import Region
 
 FILE_VARIABLE = "MULTI_X_SERVERLESS_CARBON_FILE"
 

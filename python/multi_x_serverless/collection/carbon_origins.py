@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from multi_x_serverless.collection.carbon_source import HourlyIntensity
-    from multi_x_serverless.model.signals import HourOrigin
+    from multi_x_serverless.model.carbon_signal import HourOrigin
 
 
 def sources_of(hours: Iterable[HourlyIntensity | HourOrigin]) -> str:

@@ -22,7 +22,7 @@ from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY, SECONDS_PER_HOU
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from multi_x_serverless.model.signals import Region
+    from multi_x_serverless.model.regions import Region
 
 KEEP_DAYS = 35
 """Longer than the 30 days for which runs are kept, whose footprints are computed with these hours."""

@@ -15,7 +15,7 @@ from multi_x_serverless.collection.forecast import HISTORY_DAYS, CarbonForecaste
 from multi_x_serverless.collection.forecast_error import error_of_forecasts, error_on_trace
 from multi_x_serverless.collection.hours import hour_of_day, start_of_hour
 from multi_x_serverless.errors import NotEnoughDataError
-from multi_x_serverless.model.signals import CarbonSignal, HourOrigin
+from multi_x_serverless.model.carbon_signal import CarbonSignal, HourOrigin
 from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyIntensity
     from multi_x_serverless.model.carbon_past import MadeForecast, PastHour
-    from multi_x_serverless.model.signals import Region
+    from multi_x_serverless.model.regions import Region
 
 WARN_AFTER_S = 2 * DAY_S
 """If the newest hour known is older, whoever reads the report is told."""

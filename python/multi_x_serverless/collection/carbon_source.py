@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from multi_x_serverless.model.signals import Region
+    from multi_x_serverless.model.regions import Region
 
 
 @dataclass(frozen=True)

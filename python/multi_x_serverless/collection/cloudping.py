@@ -17,7 +17,7 @@ from multi_x_serverless.collection.http_transport import one_line
 from multi_x_serverless.collection.possible_round_trips import why_impossible
 from multi_x_serverless.errors import SignalSourceError
 from multi_x_serverless.model.documents import Fields
-from multi_x_serverless.model.signals import RoundTrip
+from multi_x_serverless.model.performance_signal import RoundTrip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from multi_x_serverless.collection.carbon_source import HourlyIntensity
     from multi_x_serverless.collection.http import HttpClient
-    from multi_x_serverless.model.signals import Region
+    from multi_x_serverless.model.regions import Region
 
 TOKEN_VARIABLE = "ELECTRICITY_MAPS_AUTH_TOKEN"  # noqa: S105  # the name of a variable, not a token
 BASE_URL_VARIABLE = "ELECTRICITY_MAPS_BASE_URL"

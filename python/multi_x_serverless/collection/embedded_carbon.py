@@ -14,7 +14,7 @@ from multi_x_serverless.model.units import SECONDS_PER_HOUR
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from multi_x_serverless.model.signals import Region
+    from multi_x_serverless.model.regions import Region
 
 EMBEDDED_NOTE = (
     f"Carbon intensities are those of the same calendar hours of {data.TRACE_YEAR}, or that year's mean "

@@ -17,14 +17,15 @@ import numpy as np
 from multi_x_serverless.collection.forecast import HISTORY_DAYS, CarbonForecaster, relative_error
 from multi_x_serverless.collection.hours import hour_of_day
 from multi_x_serverless.model.carbon_past import MadeForecast
-from multi_x_serverless.model.signals import ForecastError
+from multi_x_serverless.model.carbon_signal import ForecastError
 from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyIntensity
-    from multi_x_serverless.model.signals import CarbonSignal, Region
+    from multi_x_serverless.model.carbon_signal import CarbonSignal
+    from multi_x_serverless.model.regions import Region
 
 JUDGED_DAYS = 7
 """Forecasts older than so many days are forgotten: the season has changed since."""

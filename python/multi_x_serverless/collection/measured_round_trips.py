@@ -25,13 +25,13 @@ from multi_x_serverless.collection.medians import pool
 from multi_x_serverless.collection.possible_round_trips import why_impossible
 from multi_x_serverless.errors import SignalSourceError, UnknownRegionError
 from multi_x_serverless.model.estimate import Estimate
+from multi_x_serverless.model.performance_signal import Interval, RoundTrip
 from multi_x_serverless.model.shared_constants import (
     BANDWIDTH_BYTES_PER_S,
     INLINE_PAYLOAD_LIMIT_BYTES,
     MESSAGE_ENVELOPE_BYTES,
     SAMPLES_THAT_COUNT_FULLY,
 )
-from multi_x_serverless.model.signals import Interval, RoundTrip
 from multi_x_serverless.model.units import DAY_S
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from multi_x_serverless.collection.measured_round_trips import MeasuredRoundTrip
 from multi_x_serverless.collection.relative_speed import FASTEST, SLOWEST, MeasuredSpeeds, measure_speeds
 from multi_x_serverless.collection.store import PERFORMANCE, SignalStore
 from multi_x_serverless.errors import MultiXServerlessError, SignalSourceError
-from multi_x_serverless.model.signals import SOURCE_SEPARATOR, PerformanceSignal, RoundTrip
+from multi_x_serverless.model.performance_signal import PerformanceSignal, RoundTrip
+from multi_x_serverless.model.signal_parts import SOURCE_SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 from multi_x_serverless import data
 from multi_x_serverless.collection.collector import Made
 from multi_x_serverless.errors import SignalSourceError
+from multi_x_serverless.model.price_signal import PriceSignal
 from multi_x_serverless.model.prices import PRICE_NAMES, ComputeTier, EgressPrice, PriceOrigin, RegionPrices
-from multi_x_serverless.model.signals import PriceSignal
 
 if TYPE_CHECKING:
     from multi_x_serverless.cloud.ports import ListPrice, Product, RegionQuotes

@@ -33,7 +33,8 @@ from multi_x_serverless.model.signals import known_at
 if TYPE_CHECKING:
     from multi_x_serverless.cloud.ports import Cloud, PriceList, RegionDirectory, RegionQuotes
     from multi_x_serverless.collection.geocoding import Geocoder
-    from multi_x_serverless.model.signals import PriceSignal, RegionSignal
+    from multi_x_serverless.model.price_signal import PriceSignal
+    from multi_x_serverless.model.regions import RegionSignal
 
 EMBEDDED_NOTE = (
     "Prices are list prices as shipped with the program, some of them assumed from another region; "

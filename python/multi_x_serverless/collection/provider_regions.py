@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from multi_x_serverless import data
 from multi_x_serverless.collection.collector import Made
 from multi_x_serverless.errors import SignalSourceError, UnsupportedError
-from multi_x_serverless.model.signals import RegionSignal
+from multi_x_serverless.model.regions import RegionSignal
 
 if TYPE_CHECKING:
     from multi_x_serverless.cloud.ports import RegionDescription, RegionDirectory

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 
 from multi_x_serverless.collection.measured_round_trips import OLDEST_RUN_S
 from multi_x_serverless.model.estimate import Z_95, Estimate
+from multi_x_serverless.model.performance_signal import Interval
 from multi_x_serverless.model.shared_constants import MEMORY_MB_PER_VCPU, SAMPLES_THAT_COUNT_FULLY
-from multi_x_serverless.model.signals import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

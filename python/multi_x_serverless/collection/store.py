@@ -9,13 +9,11 @@ from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.ports import Key, KeyValueStore
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.model.carbon_past import CarbonPast
-from multi_x_serverless.model.signals import (
-    CarbonSignal,
-    PerformanceSignal,
-    PriceSignal,
-    RegionSignal,
-    Signal,
-)
+from multi_x_serverless.model.carbon_signal import CarbonSignal
+from multi_x_serverless.model.performance_signal import PerformanceSignal
+from multi_x_serverless.model.price_signal import PriceSignal
+from multi_x_serverless.model.regions import RegionSignal
+from multi_x_serverless.model.signals import Signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

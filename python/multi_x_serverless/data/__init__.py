@@ -20,7 +20,7 @@ from multi_x_serverless.data._trace import (
     zones_with_hourly_trace,
 )
 from multi_x_serverless.model.prices import RegionPrices
-from multi_x_serverless.model.signals import Region
+from multi_x_serverless.model.regions import Region
 
 __all__ = [
     "HOURS_IN_TRACE",

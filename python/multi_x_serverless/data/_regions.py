@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from multi_x_serverless.data._tables import read_rows
 from multi_x_serverless.data._trace import zones_with_hourly_trace
 from multi_x_serverless.errors import UnknownRegionError
-from multi_x_serverless.model.signals import Region
+from multi_x_serverless.model.regions import Region
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+GRAM_PREFIXES = ((1e-6, "t"), (1e-3, "kg"), (1.0, "g"), (1e3, "mg"), (1e6, "ug"), (1e9, "ng"))
+"""Of each unit of carbon how many are a gCO2eq, and its name; the largest unit first."""
+
 
 def grams(value: float) -> str:
     """Carbon in the prefix of gCO2eq that reads best; runs are small, a month of them is not."""
-    return prefixed(value, "g", ((1e-6, "t"), (1e-3, "kg"), (1.0, "g"), (1e3, "mg"), (1e6, "ug"), (1e9, "ng")))
+    return prefixed(value, "g", GRAM_PREFIXES)
 
 
 def dollars(value: float) -> str:

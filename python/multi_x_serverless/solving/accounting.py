@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from multi_x_serverless.model import shared_constants
+from multi_x_serverless.model.price_signal import PriceSignal
 from multi_x_serverless.model.prices import RegionPrices
 from multi_x_serverless.model.run import NodeObservation, ObservedRun
-from multi_x_serverless.model.signals import PriceSignal
 from multi_x_serverless.model.units import BYTES_PER_GB, MB_PER_GB, SECONDS_PER_HOUR
 from multi_x_serverless.solving import model_constants as constants
 from multi_x_serverless.solving.intensity import IntensityHistory

@@ -8,8 +8,8 @@ from typing import Any
 
 from multi_x_serverless.model import shared_constants
 from multi_x_serverless.model.graph import Graph
+from multi_x_serverless.model.performance_signal import PerformanceSignal
 from multi_x_serverless.model.run import NodeObservation, ObservedRun
-from multi_x_serverless.model.signals import PerformanceSignal
 from multi_x_serverless.solving.waiting import Waits, waits_of
 
 OUTSIDE = "outside"

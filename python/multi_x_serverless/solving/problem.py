@@ -14,10 +14,12 @@ import orjson
 
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model import shared_constants
+from multi_x_serverless.model.carbon_signal import CarbonSignal
 from multi_x_serverless.model.config import FunctionConfiguration, Limits, WorkflowConfiguration
 from multi_x_serverless.model.graph import Graph
+from multi_x_serverless.model.performance_signal import PerformanceSignal
+from multi_x_serverless.model.price_signal import PriceSignal
 from multi_x_serverless.model.run import ObservedRun
-from multi_x_serverless.model.signals import CarbonSignal, PerformanceSignal, PriceSignal
 from multi_x_serverless.solving import model_constants as constants
 from multi_x_serverless.solving.model_constants import TransmissionPreset
 from multi_x_serverless.solving.observations import observations

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
+from multi_x_serverless.model.carbon_signal import CarbonSignal
+from multi_x_serverless.model.performance_signal import PerformanceSignal
+from multi_x_serverless.model.price_signal import PriceSignal
 from multi_x_serverless.model.robust import RobustCase
 from multi_x_serverless.model.run import ObservedRun, number_of_runs
-from multi_x_serverless.model.signals import CarbonSignal, PerformanceSignal, PriceSignal, known_at
+from multi_x_serverless.model.signals import known_at
 from multi_x_serverless.solving.model_constants import TransmissionPreset
 from multi_x_serverless.solving.robust import CARBON_SUBJECT, TRANSMISSION_SUBJECT
 

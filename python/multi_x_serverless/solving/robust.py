@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from multi_x_serverless.errors import UsageError
+from multi_x_serverless.model.carbon_signal import CarbonSignal
 from multi_x_serverless.model.robust import Interval, RobustCase
-from multi_x_serverless.model.signals import CarbonSignal
 from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS, TransmissionPreset
 

@@ -18,13 +18,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from multi_x_serverless.model.graph import Graph
+from multi_x_serverless.model.performance_signal import PerformanceSignal
 from multi_x_serverless.model.run import EdgeObservation, NodeObservation, ObservedRun
 from multi_x_serverless.model.shared_constants import (
     BANDWIDTH_BYTES_PER_S,
     INLINE_PAYLOAD_LIMIT_BYTES,
     MESSAGE_ENVELOPE_BYTES,
 )
-from multi_x_serverless.model.signals import PerformanceSignal
 from multi_x_serverless.solving import model_constants as constants
 
 

@@ -5,6 +5,7 @@
 //! a join, its own or that of a branch that died at it.
 
 use crate::accounting::{execution_usd_per_second, idle_kilowatts, SECONDS_PER_HOUR};
+use crate::evaluation::add_scaled;
 use crate::kernels;
 use crate::lanes::Lanes;
 use crate::problem::{Problem, Region};
@@ -76,9 +77,7 @@ impl Rates {
     /// Adds what a link adds in every scenario.
     pub fn add(self, sum: &mut [f32], lanes: &Lanes, link: usize) {
         if let Some(gb) = lanes.edge_gb(link) {
-            if self.per_gb != 0.0 {
-                kernels::add_scaled(sum, gb, self.per_gb as f32);
-            }
+            add_scaled(sum, gb, self.per_gb as f32);
         }
         if let Some(waiting) = self.waiting {
             for awaited in lanes.awaited(link) {

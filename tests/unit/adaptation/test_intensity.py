@@ -17,7 +17,8 @@ from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.collection.store import CARBON_PAST, SignalStore
 from multi_x_serverless.errors import CloudError, NotEnoughDataError
 from multi_x_serverless.model.carbon_past import CarbonPast, PastHour
-from multi_x_serverless.model.signals import HourOrigin, Region
+from multi_x_serverless.model.carbon_signal import HourOrigin
+from multi_x_serverless.model.regions import Region
 from tests.fakes import FakeCloud
 from tests.unit.solving.workflows import HOME, NOON, REGIONS, embedded_signals
 

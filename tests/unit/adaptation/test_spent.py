@@ -21,7 +21,7 @@ from multi_x_serverless.adaptation.status import workflow_status
 from multi_x_serverless.collection.carbon_source import HourlyIntensity
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.deployment.progress import SILENT
-from multi_x_serverless.model.signals import Region
+from multi_x_serverless.model.regions import Region
 from multi_x_serverless.observation.history import History
 from multi_x_serverless.solving.model_constants import COLD_START_S, OUTSIDE_INTENSITY_GCO2EQ_PER_KWH, PUE_DEFAULT
 from tests.fakes import FakeCloud

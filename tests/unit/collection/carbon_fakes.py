@@ -10,7 +10,7 @@ from multi_x_serverless import data
 from multi_x_serverless.collection.carbon_source import HourlyIntensity
 from multi_x_serverless.errors import MultiXServerlessError
 from multi_x_serverless.model.carbon_past import PastHour
-from multi_x_serverless.model.signals import Region
+from multi_x_serverless.model.regions import Region
 
 HOUR = 3600.0
 DAY = 24 * HOUR

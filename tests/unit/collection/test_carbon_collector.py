@@ -24,7 +24,7 @@ from multi_x_serverless.collection.collector import CollectorReport
 from multi_x_serverless.collection.embedded_carbon import EMBEDDED_NOTE
 from multi_x_serverless.collection.store import CARBON, CARBON_PAST, SignalStore
 from multi_x_serverless.errors import CloudError, MultiXServerlessError, SignalSourceError
-from multi_x_serverless.model.signals import CarbonSignal
+from multi_x_serverless.model.carbon_signal import CarbonSignal
 from tests.fakes import FakeKeyValueStore
 from tests.unit.collection.carbon_fakes import CURRENT, DAY, HOUR, NOW, FakeSource, hours_before, intensity
 from tests.unit.collection.http_clients import no_client

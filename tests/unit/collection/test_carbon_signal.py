@@ -16,7 +16,8 @@ from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.collection.forecast import CarbonForecaster, HourOfDayMean, Persistence, Seasonal, Series
 from multi_x_serverless.collection.hours import hour_of_day
 from multi_x_serverless.model.carbon_past import MadeForecast, PastHour
-from multi_x_serverless.model.signals import CarbonSignal, ForecastError, HourOrigin, Region
+from multi_x_serverless.model.carbon_signal import CarbonSignal, ForecastError, HourOrigin
+from multi_x_serverless.model.regions import Region
 from tests.unit.collection.carbon_fakes import CURRENT, DAY, HOUR, NOW, REGION, hours_before, intensity
 
 NOTHING = Given({}, {})

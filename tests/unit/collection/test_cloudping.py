@@ -18,7 +18,7 @@ from multi_x_serverless.collection.cloudping import (
 from multi_x_serverless.collection.http import HttpClient
 from multi_x_serverless.collection.possible_round_trips import LONGEST_ROUND_TRIP_S
 from multi_x_serverless.errors import SignalSourceError
-from multi_x_serverless.model.signals import RoundTrip
+from multi_x_serverless.model.performance_signal import RoundTrip
 from tests.http_server import RECORDED, HttpServer, Reply
 from tests.unit.collection.http_clients import IMPATIENCE, client_for_tests
 

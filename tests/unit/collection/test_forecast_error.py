@@ -13,7 +13,7 @@ from multi_x_serverless.collection.forecast import HourOfDayMean
 from multi_x_serverless.collection.forecast_error import JUDGED_DAYS, error_on_trace, remembered
 from multi_x_serverless.collection.store import CARBON, CARBON_PAST, SignalStore
 from multi_x_serverless.errors import SignalSourceError
-from multi_x_serverless.model.signals import CarbonSignal, HourOrigin
+from multi_x_serverless.model.carbon_signal import CarbonSignal, HourOrigin
 from tests.fakes import FakeKeyValueStore
 from tests.unit.collection.carbon_fakes import CURRENT, DAY, HOUR, REGION, FakeSource, intensity
 

@@ -15,12 +15,12 @@ from multi_x_serverless.collection.medians import median_of, pool
 from multi_x_serverless.collection.possible_round_trips import least_seconds
 from multi_x_serverless.errors import SignalSourceError
 from multi_x_serverless.model.estimate import Z_95, Estimate
+from multi_x_serverless.model.performance_signal import RoundTrip
 from multi_x_serverless.model.shared_constants import (
     BANDWIDTH_BYTES_PER_S,
     INLINE_PAYLOAD_LIMIT_BYTES,
     MESSAGE_ENVELOPE_BYTES,
 )
-from multi_x_serverless.model.signals import RoundTrip
 from tests.unit.collection.synthetic import (
     CANADA,
     EAST,

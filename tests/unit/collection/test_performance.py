@@ -19,7 +19,7 @@ from multi_x_serverless.collection.performance import (
 )
 from multi_x_serverless.collection.store import PERFORMANCE, SignalStore
 from multi_x_serverless.errors import CloudError, SignalSourceError
-from multi_x_serverless.model.signals import Interval, PerformanceSignal, RoundTrip
+from multi_x_serverless.model.performance_signal import Interval, PerformanceSignal, RoundTrip
 from tests.fakes import FakeKeyValueStore
 from tests.unit.collection.synthetic import CANADA, EAST, IRELAND, NOW, WEST, World, with_publishes
 

@@ -25,8 +25,10 @@ from multi_x_serverless.collection.provider import (
 )
 from multi_x_serverless.collection.store import PRICE, REGION, SignalStore
 from multi_x_serverless.errors import SignalSourceError
+from multi_x_serverless.model.price_signal import PriceSignal
 from multi_x_serverless.model.prices import PRICE_NAMES, ComputeTier, EgressPrice, PriceOrigin
-from multi_x_serverless.model.signals import PriceSignal, RegionSignal, known_at
+from multi_x_serverless.model.regions import RegionSignal
+from multi_x_serverless.model.signals import known_at
 from tests.fakes import FakeCloud, FakeKeyValueStore
 from tests.http_server import HttpServer, Reply
 from tests.price_fakes import (

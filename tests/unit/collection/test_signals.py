@@ -9,18 +9,12 @@ import pytest
 
 from multi_x_serverless import data
 from multi_x_serverless.errors import InvalidDocumentError, NewerSchemaError
+from multi_x_serverless.model.carbon_signal import CarbonSignal, ForecastError, HourOrigin
+from multi_x_serverless.model.performance_signal import Interval, PerformanceSignal, RoundTrip
+from multi_x_serverless.model.price_signal import PriceSignal
 from multi_x_serverless.model.prices import PRICE_NAMES, TIER_NAMES, ComputeTier, PriceOrigin
-from multi_x_serverless.model.signals import (
-    CarbonSignal,
-    ForecastError,
-    HourOrigin,
-    Interval,
-    PerformanceSignal,
-    PriceSignal,
-    RegionSignal,
-    RoundTrip,
-    known_at,
-)
+from multi_x_serverless.model.regions import RegionSignal
+from multi_x_serverless.model.signals import known_at
 
 DOCUMENTS = Path(__file__).parents[2] / "data" / "documents"
 

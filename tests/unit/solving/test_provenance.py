@@ -7,8 +7,9 @@ from dataclasses import replace
 import orjson
 
 from multi_x_serverless.collection.forecast_error import JUDGED_DAYS
+from multi_x_serverless.model.carbon_signal import ForecastError
+from multi_x_serverless.model.performance_signal import Interval, PerformanceSignal, RoundTrip
 from multi_x_serverless.model.prices import PRICE_NAMES, PriceOrigin
-from multi_x_serverless.model.signals import ForecastError, Interval, PerformanceSignal, RoundTrip
 from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.solving.problem import Signals, SolveSettings, build_problem
 from multi_x_serverless.solving.provenance import provenance

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from multi_x_serverless.errors import UsageError
+from multi_x_serverless.model.carbon_signal import CarbonSignal, ForecastError
 from multi_x_serverless.model.robust import Interval
-from multi_x_serverless.model.signals import CarbonSignal, ForecastError
 from multi_x_serverless.solving.engine import SOLVERS, LoadedProblem
 from multi_x_serverless.solving.model_constants import TransmissionPreset
 from multi_x_serverless.solving.problem import SolveSettings, build_problem

@@ -9,13 +9,13 @@ import orjson
 import pytest
 
 from multi_x_serverless.model.graph import Edge, Graph, Node
+from multi_x_serverless.model.performance_signal import PerformanceSignal
 from multi_x_serverless.model.run import EdgeObservation, NodeObservation, ObservedRun
 from multi_x_serverless.model.shared_constants import (
     BANDWIDTH_BYTES_PER_S,
     INLINE_PAYLOAD_LIMIT_BYTES,
     MESSAGE_ENVELOPE_BYTES,
 )
-from multi_x_serverless.model.signals import PerformanceSignal
 from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import SolveSettings, build_problem
 from multi_x_serverless.solving.waiting import Awaited, Waits, waits_of

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyIntensity
     from multi_x_serverless.collection.forecast import Series
-    from multi_x_serverless.model.signals import Region
+    from multi_x_serverless.model.regions import Region
 
 LEAD_HOURS = HISTORY_DAYS * HOURS_PER_DAY
 """Hours before the first one replayed that a forecast may be made of."""

@@ -87,7 +87,7 @@ def replay(
         settings: How.
         jobs: Of the framework that serves the policies that plan; `None` leaves them out.
         cpu_clock: Processor seconds of this process.
-        progress: Told the policy and the hour of the stretch, once a day.
+        progress: Told the policy and how many hours of the stretch it has done, once a day and at its end.
 
     Raises:
         InvalidProblemError: The document is refused.

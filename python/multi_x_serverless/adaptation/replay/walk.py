@@ -106,7 +106,7 @@ def walk(world: World, policy: Policy, progress: Callable[[int], None] = lambda 
     """Walk a policy through all hours.
 
     Args:
-        progress: Told the hour of the stretch that is next, once a day.
+        progress: Told how many hours of the stretch are done, once a day and at its end.
     """
     count = world.intensities.stretch.hours
     path = _Path(count)
@@ -147,6 +147,7 @@ def walk(world: World, policy: Policy, progress: Callable[[int], None] = lambda 
             starts = world.overhead.cold_starts(before, placement, float(world.runs[hour]) * routed, world.at(hour))
             path.spend("cold_starts", hour, starts)
         before = placement
+    progress(count)
     if world.jobs is not None and policy.every_hours is not None:
         for cause in JOBS_OF_CAUSE:
             path.carbon[cause] += world.jobs.carbon_gco2eq(cause)

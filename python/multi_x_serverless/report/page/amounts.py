@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from multi_x_serverless.model.amounts import grams
-
-_PER_GRAM: Mapping[str, float] = {"t": 1e-6, "kg": 1e-3, "g": 1.0, "mg": 1e3, "ug": 1e6, "ng": 1e9}
-"""Units that `grams` chooses from, and how many of each are a gram."""
+from multi_x_serverless.model.amounts import GRAM_PREFIXES, grams
 
 
 def grams_with_error(value: float, error: float) -> str:
@@ -18,7 +13,8 @@ def grams_with_error(value: float, error: float) -> str:
         error: Half of its interval, in gCO2eq.
     """
     shown, _, unit = grams(value).rpartition(" ")
-    return f"{shown} ± {_two_digits(error * _PER_GRAM[unit])} {unit}"
+    per_gram = next(factor for factor, name in GRAM_PREFIXES if name == unit)
+    return f"{shown} ± {_two_digits(error * per_gram)} {unit}"
 
 
 def _two_digits(value: float) -> str:

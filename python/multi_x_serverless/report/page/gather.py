@@ -19,7 +19,7 @@ from multi_x_serverless.errors import MultiXServerlessError
 from multi_x_serverless.model import documents
 from multi_x_serverless.model.documents import as_number
 from multi_x_serverless.model.plan import Metrics, Plan
-from multi_x_serverless.model.signals import Region
+from multi_x_serverless.model.regions import Region
 from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.report.page.report_data import ReportData, ReportRegion, TradeOffPoint, TradeOffs
 from multi_x_serverless.solving.engine import LoadedProblem

@@ -37,8 +37,7 @@ def key_figures(report: ReportData) -> Markup:
             first = report.plan.hours[0].certificate.objective
             best = "the best single region" if first == "carbon" else f"the best single region by {first}"
             figures.append(_expected(expected.plan, expected.best_static, f"{best} ({expected.best_static_region})"))
-    # A plan of a deployment has everything home: its runs differ from the home share's by chance.
-    if observed.carbon is not None and report.plan.solver != "none":
+    if observed.carbon is not None:
         saving = observed.carbon
         spread = f"95 % confidence of carbon: {compared_span(-saving.high, -saving.low)}"
         spread += unless_seen(saving.low, saving.high)

@@ -488,7 +488,7 @@ class TestHonesty:
             ReplaySettings(solve_cpu_s=0.0),
             progress=lambda policy, hour: told.append((policy, hour)),
         )
-        assert told == [(policy, hour) for policy in POLICIES for hour in (0, 24)]
+        assert told == [(policy, hour) for policy in POLICIES for hour in (0, 24, 48)]
 
 
 class TestDocuments:

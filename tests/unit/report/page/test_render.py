@@ -424,12 +424,6 @@ def test_a_robust_plan_says_why_another_may_be_better_as_expected() -> None:
     assert text.index("than the best single region") < text.index(ROBUST) < text.index("Hour of the day")
 
 
-def test_runs_of_a_plan_that_has_everything_home_are_no_saving() -> None:
-    report = home_report()
-    observed = replace(report, savings=replace(report.savings, observed=OBSERVED))
-    assert not [card for card in cards_of(observed) if "the home share" in card[2]]
-
-
 ROW = r"home|this plan|[12]( \(.*\))?"
 
 
