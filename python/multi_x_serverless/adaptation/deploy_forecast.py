@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from multi_x_serverless.adaptation.day_schedule import runs_by_hour
+from multi_x_serverless.adaptation.relearning import learnable_runs
 from multi_x_serverless.adaptation.signals import read_signals
 from multi_x_serverless.adaptation.workflows import model_of, runs_of_graph
 from multi_x_serverless.cloud.ports import Cloud
@@ -69,6 +70,7 @@ def forecast_deployment(cloud: Cloud, preview: DeployPreview) -> MonthlyChange |
         return UnknownChange("its nodes or calls change, and nothing of the new ones has run yet.")
     history = History(cloud).runs(before.workflow_id, since=cloud.now() - KEEP_DAYS * DAY_S)
     runs = [run for run in runs_of_graph(before, history) if run.status == "complete"]
+    learned = learnable_runs(before, history)
     if not runs:
         return UnknownChange(
             "there is no finished run of what is deployed: run it, then 'multi_x_serverless data_sync'."
@@ -78,12 +80,12 @@ def forecast_deployment(cloud: Cloud, preview: DeployPreview) -> MonthlyChange |
     signals = read_signals(cloud)
     try:
         amounts = [
-            _amounts(record, plan, before.manifest_ids, runs, signals, by_hour, cloud.now())
+            _amounts(record, plan, before.manifest_ids, learned.runs, signals, by_hour, cloud.now())
             for record, plan in ((before, preview.plan_before), (after, preview.plan_after))
         ]
     except (NotEnoughDataError, InvalidProblemError) as error:
         return UnknownChange(str(error))
-    return MonthlyChange(monthly, is_observed, number_of_runs(runs), *amounts)
+    return MonthlyChange(monthly, is_observed, number_of_runs(learned.runs), *amounts)
 
 
 def _monthly_runs(runs: Sequence[ObservedRun], record: WorkflowRecord, now: float) -> tuple[float, bool]:

@@ -11,6 +11,7 @@ from multi_x_serverless.adaptation.noting import note
 from multi_x_serverless.adaptation.other_placements import with_expectations
 from multi_x_serverless.adaptation.overhead import solve_spending
 from multi_x_serverless.adaptation.picking import pick_point
+from multi_x_serverless.adaptation.relearning import learnable_runs
 from multi_x_serverless.adaptation.robustness import (
     placements_without_intervals,
     plan_without_robustness,
@@ -80,7 +81,7 @@ def build_workflow_problem(
     """The problem document of a deployed workflow.
 
     Args:
-        runs: Its runs of the last 30 days, if they were read already.
+        runs: Its runs of the last 30 days, if they were read already; see `relearning` for which of them are used.
 
     Raises:
         NotEnoughDataError: There is no run or no signal yet, or a signal is too old.
@@ -93,7 +94,9 @@ def build_workflow_problem(
     warnings = check_ages(signals, regions_of(model), cloud.now())
     if record.configuration.home_share >= 1.0:
         warnings = (*warnings, ALL_STAY_HOME)
-    return WorkflowProblem(build_problem(model, runs, signals, settings), warnings)
+    learned = learnable_runs(record, runs)
+    document = build_problem(model, learned.runs, signals, settings, remark_on_runs=learned.remark)
+    return WorkflowProblem(document, warnings)
 
 
 @dataclass(frozen=True)

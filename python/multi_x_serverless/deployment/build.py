@@ -14,7 +14,7 @@ from multi_x_serverless.deployment.desired import HANDLER
 from multi_x_serverless.deployment.image import ImageContext, image_context
 from multi_x_serverless.deployment.manifest import build_manifest
 from multi_x_serverless.deployment.names import image_name, package_key
-from multi_x_serverless.deployment.packaging import Package, build_package, package_entries
+from multi_x_serverless.deployment.packaging import Package, own_digest, pack_entries, package_entries
 from multi_x_serverless.deployment.policy import build_policy, read_policy_file
 from multi_x_serverless.deployment.requirements import Target
 from multi_x_serverless.deployment.state import has_system_tables, read_state
@@ -145,13 +145,13 @@ def build(
     target = Target(sys.version_info.minor, checked.architecture, is_this_machine=cloud.name == "local")
     cache = platformdirs.user_cache_path(_APPLICATION) / "requirements"
     left_out = _left_out(configuration, analysis)
+    entries = package_entries(project, manifest, target, cache=cache, left_out=left_out)
     package: Package | ImageContext
     if package_format == "image":
-        entries = package_entries(project, manifest, target, cache=cache, left_out=left_out)
         package = image_context(project, entries, target, HANDLER)
         key, size = image_name(configuration.workflow_id, package.sha256), package.size_bytes
     else:
-        package = build_package(project, manifest, target, cache=cache, left_out=left_out)
+        package = pack_entries(entries)
         key, size = package_key(configuration.workflow_id, package.sha256), len(package.body)
     record = WorkflowRecord(
         workflow_id=configuration.workflow_id,
@@ -161,7 +161,7 @@ def build(
         manifest_id=manifest.id,
         manifest=manifest.to_json(),
         regions=manifest.regions,
-        package=PackageReference(key, package.sha256, size),
+        package=PackageReference(key, package.sha256, size, own_digest(entries)),
         package_format=package_format,
         policy=policy,
         runtime=target.runtime,

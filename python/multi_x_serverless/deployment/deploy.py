@@ -372,7 +372,8 @@ def _clean_up(
 
 def _content(record: WorkflowRecord) -> WorkflowRecord:
     """A record without what differs between two deployments of the same project."""
-    package = replace(record.package, size_bytes=0)  # follows from its digest, and that of an image is known late
+    # Both follow from its digest; the size of an image is known late, and not every record has the other.
+    package = replace(record.package, size_bytes=0, own_sha256="")
     return replace(
         record,
         package=package,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from multi_x_serverless.deployment.desired import DesiredFunction
+    from multi_x_serverless.model.config_types import FunctionConfiguration
     from multi_x_serverless.model.workflow import WorkflowRecord
 
 
@@ -24,9 +25,30 @@ def deployments_with(
     replaced = {function.function for function in changed if function.region == record.home_region}
     if not replaced and earlier.entries and earlier.entries[-1].manifest_id == record.manifest_id:
         return earlier
-    return earlier.followed_by(_deployment(record, tuple(sorted(replaced)), now), record.graph)
+    differing = () if previous is None else _differing(previous, record)
+    return earlier.followed_by(_deployment(record, tuple(sorted(replaced)), now, differing), record.graph)
 
 
-def _deployment(record: WorkflowRecord, functions: tuple[str, ...], at: float) -> Deployment:
+def _deployment(
+    record: WorkflowRecord, functions: tuple[str, ...], at: float, differing: tuple[str, ...] = ()
+) -> Deployment:
     share = record.configuration.home_share
-    return Deployment(at, record.manifest_id, record.graph.id, record.home_region, share, functions)
+    return Deployment(at, record.manifest_id, record.graph.id, record.home_region, share, functions, differing)
+
+
+def _differing(previous: WorkflowRecord, record: WorkflowRecord) -> tuple[str, ...]:
+    """Functions that run differently than before; other regions, limits or shares are no difference to them."""
+    before, now = previous.package.own_sha256, record.package.own_sha256
+    is_all = previous.runtime != record.runtime or (bool(before) and before != now)
+    return tuple(
+        sorted(
+            name
+            for name, function in record.functions.items()
+            if is_all or name not in previous.functions or _runs_by(previous.functions[name]) != _runs_by(function)
+        )
+    )
+
+
+def _runs_by(function: FunctionConfiguration) -> tuple[object, ...]:
+    settings = function.provider
+    return settings.memory_mb, settings.architecture, dict(function.environment_variables)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -91,23 +92,18 @@ def _nothing(_name: str) -> bool:
     return False
 
 
-def build_package(
-    project: Path, manifest: Manifest, target: Target, *, cache: Path, left_out: Callable[[str], bool] = _nothing
-) -> Package:
-    """Build the package of a project.
-
-    Args:
-        project: The project's directory.
-        manifest: What the functions know of the workflow.
-        target: What they run on.
-        cache: Where installed requirements are kept.
-        left_out: Whether a further file of the project is left out; it is told the path relative to it.
+def own_digest(entries: Mapping[str, Entry]) -> str:
+    """Hex digest of what the developer put into a package, requirements among it: all but the manifest and the SDK.
 
     Raises:
-        DeploymentError: Requirements that cannot be installed, a file in the way of the SDK, or a package
-            over Lambda's size limit.
+        DeploymentError: A file cannot be read.
     """
-    return _pack(package_entries(project, manifest, target, cache=cache, left_out=left_out))
+    digest = hashlib.sha256()
+    for name in sorted(entries):
+        if name != MANIFEST_FILE and name.partition("/")[0] != _SDK_PACKAGE:
+            content = hashlib.sha256(entries[name].read()).hexdigest()
+            digest.update(json.dumps([name, entries[name].is_executable, content]).encode())
+    return digest.hexdigest()
 
 
 def pack_files(files: Mapping[str, Path]) -> Package:
@@ -116,10 +112,15 @@ def pack_files(files: Mapping[str, Path]) -> Package:
     Raises:
         DeploymentError: A file cannot be read, or the package is over Lambda's size limit.
     """
-    return _pack({name: _entry(path) for name, path in files.items()})
+    return pack_entries({name: _entry(path) for name, path in files.items()})
 
 
-def _pack(entries: Mapping[str, Entry]) -> Package:
+def pack_entries(entries: Mapping[str, Entry]) -> Package:
+    """A package of some entries, by their names in it.
+
+    Raises:
+        DeploymentError: A file cannot be read, or the package is over Lambda's size limit.
+    """
     unzipped = sum(entry.size_bytes for entry in entries.values())
     if unzipped > MAXIMUM_UNZIPPED_BYTES:
         raise DeploymentError(_too_large(entries, unzipped))
@@ -130,7 +131,14 @@ def _pack(entries: Mapping[str, Entry]) -> Package:
 def package_entries(
     project: Path, manifest: Manifest, target: Target, *, cache: Path, left_out: Callable[[str], bool] = _nothing
 ) -> dict[str, Entry]:
-    """All files of a package by their names in it, whatever they are packed into; arguments as for `build_package`.
+    """All files of a package by their names in it, whatever they are packed into.
+
+    Args:
+        project: The project's directory.
+        manifest: What the functions know of the workflow.
+        target: What they run on.
+        cache: Where installed requirements are kept.
+        left_out: Whether a further file of the project is left out; it is told the path relative to it.
 
     Raises:
         DeploymentError: Requirements that cannot be installed, or a file in the way of the SDK.

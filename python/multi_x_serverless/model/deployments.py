@@ -39,6 +39,8 @@ class Deployment:
         home_share: Probability with which runs were sent home for comparison.
         functions: Functions whose code or settings it changed at home: their containers were replaced, and each new
             one answered a probe. Unknown, and so none, of what an older program deployed.
+        changed: Functions that run differently since: their code, requirements or files were changed, or their memory,
+            processor or environment. Earlier runs tell little of them. Unknown, and so none, as above.
     """
 
     at: float
@@ -47,6 +49,7 @@ class Deployment:
     home_region: str
     home_share: float
     functions: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
     def to_members(self) -> dict[str, Any]:
         """The deployment as part of a document."""
@@ -57,6 +60,7 @@ class Deployment:
             "home_region": self.home_region,
             "home_share": self.home_share,
             "functions": list(self.functions),
+            **({"changed": list(self.changed)} if self.changed else {}),
         }
 
     @classmethod
@@ -69,6 +73,7 @@ class Deployment:
             home_region=fields.text("home_region"),
             home_share=fields.number("home_share"),
             functions=fields.texts("functions"),
+            changed=fields.texts("changed") if "changed" in fields.values else (),
         )
 
 

@@ -41,11 +41,25 @@ class PackageReference:
         key: Of a zip: its key in the object store. Of an image: ``repository:tag`` in the registry.
         sha256: Hex digest of the zip, or of what an image is built from (its tag).
         size_bytes: Size of the zip, or of the image's layers and configuration.
+        own_sha256: Hex digest of what the developer put into it: all but the manifest and the SDK; empty where an older
+            program wrote the record.
     """
 
     key: str
     sha256: str
     size_bytes: int
+    own_sha256: str = ""
+
+    def to_members(self) -> dict[str, Any]:
+        """The reference as part of a document."""
+        own = {"own_sha256": self.own_sha256} if self.own_sha256 else {}
+        return {"key": self.key, "sha256": self.sha256, "size_bytes": self.size_bytes, **own}
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> PackageReference:
+        """Read what `to_members` wrote."""
+        own = fields.optional_text("own_sha256") or ""
+        return cls(fields.text("key"), fields.text("sha256"), fields.integer("size_bytes"), own)
 
 
 @dataclass(frozen=True)
@@ -171,11 +185,7 @@ class WorkflowRecord:
                 "manifest_id": self.manifest_id,
                 "manifest": self.manifest,
                 "regions": list(self.regions),
-                "package": {
-                    "key": self.package.key,
-                    "sha256": self.package.sha256,
-                    "size_bytes": self.package.size_bytes,
-                },
+                "package": self.package.to_members(),
                 "package_format": self.package_format,
                 "policy": self.policy,
                 "runtime": self.runtime,
@@ -197,7 +207,7 @@ class WorkflowRecord:
             NewerSchemaError: A newer version of the product wrote it.
         """
         fields = documents.read(text, WORKFLOW_SCHEMA, WORKFLOW_VERSION)
-        package, deployments = fields.section("package"), fields.optional_section("deployments")
+        deployments = fields.optional_section("deployments")
         functions = [FunctionConfiguration.from_fields(entry) for entry in fields.sections("functions")]
         return cls(
             workflow_id=fields.text("workflow_id"),
@@ -207,7 +217,7 @@ class WorkflowRecord:
             manifest_id=fields.text("manifest_id"),
             manifest=fields.text("manifest"),
             regions=fields.texts("regions"),
-            package=PackageReference(package.text("key"), package.text("sha256"), package.integer("size_bytes")),
+            package=PackageReference.from_fields(fields.section("package")),
             package_format=read_choice(fields, "package_format", PACKAGE_FORMATS),
             policy=fields.text("policy"),
             runtime=fields.text("runtime"),

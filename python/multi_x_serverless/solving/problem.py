@@ -84,11 +84,19 @@ class WorkflowModel:
 
 
 def build_problem(
-    workflow: WorkflowModel, runs: tuple[ObservedRun, ...], signals: Signals, settings: SolveSettings
+    workflow: WorkflowModel,
+    runs: tuple[ObservedRun, ...],
+    signals: Signals,
+    settings: SolveSettings,
+    *,
+    remark_on_runs: str = "",
 ) -> bytes:
     """Write the problem document.
 
     Runs of another graph and runs that failed are left out: the nodes and edges of these are others, or not all.
+
+    Args:
+        remark_on_runs: What the document says of which runs these are, as the rest of a sentence.
 
     Raises:
         NotEnoughDataError: No usable run, or a region without a signal.
@@ -119,6 +127,7 @@ def build_problem(
             usable,
             settings.transmission,
             case,
+            remark_on_runs,
         ),
         "regions": list(regions),
         "home": home,

@@ -22,6 +22,7 @@ def provenance(
     runs: Sequence[ObservedRun],
     preset: TransmissionPreset,
     case: RobustCase | None = None,
+    remark_on_runs: str = "",
 ) -> dict[str, str]:
     """Subject -> what is known of it and what is assumed, for the same regions in the same order; runs oldest first.
 
@@ -46,7 +47,7 @@ def provenance(
         "latency_estimated_from_distance": _estimated_round_trips(performance),
         "relative_speed": _relative_speed(performance),
         "runs": f"{len(runs)} observed runs{_stand_for(runs)}, {_time(runs[0].started_at)} to "
-        f"{_time(runs[-1].started_at)} UTC",
+        f"{_time(runs[-1].started_at)} UTC{f'; {remark_on_runs}' if remark_on_runs else ''}",
         "energy": "modelled from time, memory and CPU use; no meter was read",
         "transmission": f"preset '{preset}'",
         TRANSMISSION_SUBJECT: "" if moved is None else moved.origin,

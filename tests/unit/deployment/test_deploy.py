@@ -231,6 +231,28 @@ def test_only_functions_that_changed_at_home_are_kept_with_a_deployment(cloud: F
     assert deployments_of(cloud)[-1][2] == ("first", "join", "left"), "one package for all"
 
 
+def test_functions_that_run_differently_are_kept_with_a_deployment(cloud: FakeCloud, project: Path) -> None:
+    def changed() -> tuple[str, ...]:
+        cloud.time += 60
+        deploy(cloud, project)
+        return check_consistent(cloud).deployments.entries[-1].changed
+
+    everything = ("first", "join", "left")
+    assert changed() == (), "nothing ran before"
+    make_project(project, configuration=CONFIGURATION + "home_share: 0.2\n")
+    assert changed() == (), "where runs go is no matter of the functions"
+    make_project(project, "# a comment\n" + SOURCE, CONFIGURATION + "home_share: 0.2\n")
+    assert changed() == everything
+    stored = workflow_table(cloud).get(Key(WORKFLOW_ID))
+    assert stored is not None
+    of_an_older_program = replace(stored.value, package=replace(stored.value.package, own_sha256=""))
+    workflow_table(cloud).put(Key(WORKFLOW_ID), of_an_older_program)
+    make_project(project, "# another\n" + SOURCE)
+    assert changed() == (), "what was there before is not known"
+    make_project(project, "# a third\n" + SOURCE)
+    assert changed() == everything
+
+
 def test_a_record_that_is_full_of_past_deployments_drops_the_oldest(
     cloud: FakeCloud, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 import multi_x_serverless
 from multi_x_serverless.deployment import packaging
 from multi_x_serverless.deployment.build import build
-from multi_x_serverless.deployment.packaging import Package, build_package
+from multi_x_serverless.deployment.packaging import Package, own_digest, pack_entries, package_entries
 from multi_x_serverless.deployment.requirements import Target
 from multi_x_serverless.errors import DeploymentError
 from multi_x_serverless.model.package_patterns import first_match
@@ -41,7 +42,7 @@ MANIFEST = Manifest(
 
 
 def pack(project: Path, **options: Callable[[str], bool]) -> Package:
-    return build_package(project, MANIFEST, TARGET, cache=project.parent / "cache", **options)
+    return pack_entries(package_entries(project, MANIFEST, TARGET, cache=project.parent / "cache", **options))
 
 
 def names(package: Package) -> list[str]:
@@ -185,3 +186,19 @@ def test_package_over_the_limit_is_refused_with_its_largest_parts(
     (project / "weights" / "large.bin").write_bytes(bytes(3 * 2**20))
     with pytest.raises(DeploymentError, match=r"3 MB unzipped, Lambda takes 2 MB; .* weights \(3 MB\)"):
         pack(project)
+
+
+def own(project: Path, manifest: Manifest = MANIFEST) -> str:
+    return own_digest(package_entries(project, manifest, TARGET, cache=project.parent / "cache"))
+
+
+def test_what_the_developer_put_in_has_a_digest_of_its_own(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    before = own(project)
+    assert own(project, replace(MANIFEST, home_share=0.2)) == before, "a setting is no code"
+    (project / "app.py").write_text("LIMIT = 7\n", encoding="utf-8")
+    code = own(project)
+    (project / "model.bin").write_bytes(b"weights")
+    data = own(project)
+    (project / "model.bin").chmod(0o755)
+    assert len({before, code, data, own(project)}) == 4

@@ -53,7 +53,7 @@ DEPLOYMENTS = (
     Deployments()
     .followed_by(Deployment(0.5, "of EARLIER", EARLIER.id, "us-east-1", 0.1), EARLIER)
     .followed_by(Deployment(1.0, "comment", RECORD.graph.id, "us-east-1", 0.2, ("a", "z")), RECORD.graph)
-    .followed_by(Deployment(1.2, RECORD.manifest_id, RECORD.graph.id, "us-east-1", 0.2, ("z",)), RECORD.graph)
+    .followed_by(Deployment(1.2, RECORD.manifest_id, RECORD.graph.id, "us-east-1", 0.2, ("z",), ("z",)), RECORD.graph)
 )
 REDEPLOYED = replace(RECORD, deployments=DEPLOYMENTS)
 
@@ -82,6 +82,11 @@ def test_a_program_that_knows_no_deployments_reads_the_record_without() -> None:
     assert document["version"] == 1
     del document["deployments"]
     assert WorkflowRecord.from_document(json.dumps(document)) == RECORD
+
+
+def test_what_the_developer_put_into_the_package_survives_storage() -> None:
+    record = replace(RECORD, package=replace(RECORD.package, own_sha256="cd" * 32))
+    assert WorkflowRecord.from_document(record.to_document()) == record
 
 
 def test_what_was_deployed_before_is_no_part_of_what_is() -> None:
