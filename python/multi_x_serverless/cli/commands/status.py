@@ -111,7 +111,7 @@ def _describe_statistics(statistics: WorkflowStatistics, now: float) -> str:
     if statistics.runtime is None:
         return f"{collected}: no complete run."
     often = "" if statistics.runs_per_day is None else f", {statistics.runs_per_day:.3g} a day"
-    times = f"run time {seconds(statistics.runtime.p50)}, 95 % within {seconds(statistics.runtime.p95)}"
+    times = f"half of them done within {seconds(statistics.runtime.p50)}, 95 % within {seconds(statistics.runtime.p95)}"
     cold = "" if statistics.cold_share is None else f", {percent(statistics.cold_share)} of executions cold"
     return f"{collected}: {counted(statistics.runs, 'run')}{often}, {times}{cold}."
 
