@@ -55,6 +55,7 @@ from multi_x_serverless.adaptation.weighing import (
     Terms,
     Verdict,
     standing,
+    weigh_infeasible,
     weigh_limits,
     weigh_objectives,
 )
@@ -155,7 +156,8 @@ class _Candidate:
     """A new plan, and what it is weighed by.
 
     Attributes:
-        is_infeasible: Whether at no hour any placement meets the hard limits.
+        is_infeasible: Whether the solver has at no hour a placement that meets the hard limits.
+        is_proven_infeasible: Whether there is none in truth.
         simulator: Of the problem that it was made of.
         day: How runs are spread over the hours, and what switches cost.
         solve_cpu_s: Processor seconds that finding it took.
@@ -164,6 +166,7 @@ class _Candidate:
 
     plan: Plan
     is_infeasible: bool
+    is_proven_infeasible: bool
     simulator: Simulator
     day: Day
     signals: Signals
@@ -263,11 +266,19 @@ class _Check:
                 record.configuration.constraints.priority_order,
                 hysteresis=self._settings.hysteresis,
                 priority_tolerance=record.configuration.priority_tolerance,
+                bounds={entry.hour: entry.bounds for entry in solution.hours if entry.status != "infeasible"},
             )
             plan = scheduled_plan(plan, self._schedule, problem.document)
         plan = with_expectations(plan, problem.document)
         candidate = _Candidate(
-            plan, solution.is_infeasible_at_all_hours, simulator, day, signals, solve_cpu_s, expected_runs
+            plan=plan,
+            is_infeasible=solution.is_infeasible_at_all_hours,
+            is_proven_infeasible=all(entry.is_proven_infeasible for entry in solution.hours),
+            simulator=simulator,
+            day=day,
+            signals=signals,
+            solve_cpu_s=solve_cpu_s,
+            expected_runs=expected_runs,
         )
         return self._weigh(candidate, in_force, placements)
 
@@ -280,9 +291,8 @@ class _Check:
         """
         simulator, day, configuration = new.simulator, new.day, self._record.configuration
         if new.is_infeasible:
-            if all(placement == simulator.home for placement in placements.values()):
-                return self._keep("no placement meets the hard limits at any hour; everything is home.")
-            return self._stage(new.plan, "no placement meets the hard limits at any hour: everything goes home.")
+            verdict = weigh_infeasible(simulator, placements, new.plan.solver, is_proven=new.is_proven_infeasible)
+            return self._follow(new.plan, verdict)
         before = standing(simulator, placements, day)
         after = standing(simulator, {entry.hour: entry.placement for entry in new.plan.hours}, day)
         # A plan that is about to end counts as none besides: runs will go home, and it is renewed while that pays.

@@ -30,6 +30,7 @@ from multi_x_serverless.solving import model_constants as constants
 from multi_x_serverless.solving.problem import Signals, WorkflowModel
 from multi_x_serverless.solving.schedule import GRANULARITIES, Schedule, best_schedule
 from multi_x_serverless.solving.simulation import SimulatedHour, Simulator
+from multi_x_serverless.solving.solution import Bounds
 
 _ROUNDING = 1e-9
 _TIE = 1e-7
@@ -85,6 +86,7 @@ def choose_day_schedule(
     *,
     hysteresis: float,
     priority_tolerance: float = 0.0,
+    bounds: Mapping[int, Bounds] | None = None,
 ) -> DaySchedule:
     """Choose the placements of a day together.
 
@@ -97,12 +99,16 @@ def choose_day_schedule(
         priority_order: Objectives, the first one first.
         hysteresis: Fraction of the value that a coarser schedule may be worse by.
         priority_tolerance: Placements within this fraction of an hour's best count as equal in that objective.
+        bounds: UTC hour -> what the engine has proven of its best, which need not be among the candidates: its own
+            placement may have given up the tolerance already.
     """
     candidates = _distinct([*hourly.values(), *in_force.values(), simulator.home])
     hours = [[simulator.at(candidate, hour) for hour in range(HOURS_PER_DAY)] for candidate in candidates]
     # Runs of an hour without any: a placement is chosen for it all the same.
     runs = np.maximum(np.asarray(runs_by_hour, dtype=np.float64), 1e-9)
-    values = _values(hours, candidates.index(dict(simulator.home)), priority_order, priority_tolerance) * runs
+    proven = _proven(bounds or {}, len(priority_order))
+    home = candidates.index(dict(simulator.home))
+    values = _values(hours, home, priority_order, priority_tolerance, proven) * runs
     prices = switching.matrix(candidates, priority_order[0], runs)
     schedules: dict[int, Schedule] = {}
     for granularity in GRANULARITIES:
@@ -257,15 +263,28 @@ def _distinct(placements: Sequence[Placement]) -> list[Placement]:
     return list(found.values())
 
 
+def _proven(bounds: Mapping[int, Bounds], objectives: int) -> NDArray[np.float64]:
+    """Bounds by objective and hour, infinite where there is none; shape (objectives, 24)."""
+    proven = np.full((objectives, HOURS_PER_DAY), np.inf)
+    for hour, of_hour in bounds.items():
+        for position, bound in enumerate(of_hour):
+            proven[position, hour] = np.inf if bound is None else bound
+    return proven
+
+
 def _values(
     hours: Sequence[Sequence[SimulatedHour]],
     home: int,
     priority_order: Sequence[Objective],
     tolerance: float,
+    proven: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Value per run of each candidate at each hour, infinite where it does not count.
 
     Where all break a hard limit, the workflow stays home.
+
+    Args:
+        proven: Lower bounds, shape (objectives, 24).
     """
     hard = np.array(
         [[any(check.is_violated for check in hour.limits if check.kind == "hard") for hour in row] for row in hours]
@@ -279,9 +298,9 @@ def _values(
     allowed &= soft == np.where(allowed, soft, np.inf).min(axis=0)
     total = np.zeros_like(soft)
     weight, unit = 1.0, 0.0
-    for objective in priority_order:
+    for objective, bound in zip(priority_order, proven, strict=True):
         means = np.array([[hour.metrics.of(objective).mean for hour in row] for row in hours])
-        least = np.where(allowed, means, np.inf).min(axis=0)
+        least = np.minimum(np.where(allowed, means, np.inf).min(axis=0), bound)
         # What is within the tolerance of the best is as good as it.
         levelled = np.maximum(means, least * (1.0 + tolerance))
         scale = float(levelled[allowed].max())

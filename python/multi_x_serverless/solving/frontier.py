@@ -36,7 +36,8 @@ class Frontier:
         tolerance: The fraction that was asked for.
         is_complete: Whether it is proven that every placement that keeps the hard limits is matched, within
             `tolerance` in each metric, by a point.
-        epsilon: The fraction for which that is proven; `None` if time was up before anything was found.
+        epsilon: The fraction for which that is proven; `None` if time was up before anything was proven,
+            whatever points were found.
     """
 
     tolerance: float

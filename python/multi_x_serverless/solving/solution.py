@@ -19,6 +19,9 @@ SOLUTION_VERSION = 1
 
 Status: TypeAlias = Literal["optimal", "feasible", "infeasible", "timed_out"]
 
+Bounds: TypeAlias = tuple[float | None, ...]
+"""Of each objective in order of priority: what no placement that counts is below, `None` where that is not proven."""
+
 
 @dataclass(frozen=True)
 class Constraint:
@@ -103,6 +106,7 @@ class HourSolution:
     they belong to the proof. What to expect is in `validation`.
 
     Attributes:
+        is_proven_infeasible: Whether no placement keeps the hard limits, as opposed to none having been found.
         min_marginals_metric: The first of carbon and cost in the order of priority; `None` if there is neither, or no
             exact minimum.
         min_marginals: Node -> region it may run in -> least mean of that metric over all placements with the node
@@ -118,11 +122,13 @@ class HourSolution:
     value: float
     lower_bound: float
     gap: float
+    bounds: Bounds
     constraints: tuple[Constraint, ...]
     validation: Validation
     candidates: tuple[Candidate, ...]
     best_single_region: str | None
     unmet_limits: tuple[UnmetLimit, ...]
+    is_proven_infeasible: bool
     min_marginals_metric: Objective | None
     min_marginals: Mapping[str, Mapping[str, float]]
     frontier: Frontier | None
@@ -142,6 +148,8 @@ class Solution:
         runs: Observed runs that scenarios were drawn from; 0 if they rest on declared estimates.
         scenarios: Scenarios to plan with.
         validation_scenarios: Fresh ones to validate with.
+        tail: The percentile that hard limits hold for, as a fraction.
+        confidence: Of the percentile's bounds, as a fraction.
         best_static_region: The best single region for all hours; `None` if none keeps the hard limits at all hours.
         document: The whole answer for machines.
     """
@@ -152,6 +160,8 @@ class Solution:
     runs: int
     scenarios: int
     validation_scenarios: int
+    tail: float
+    confidence: float
     is_prior: bool
     elapsed_s: float
     provenance: Mapping[str, str]
@@ -202,6 +212,9 @@ def read_solution(text: bytes) -> Solution:
         runs=fields.integer("runs"),
         scenarios=fields.integer("scenarios"),
         validation_scenarios=fields.integer("validation_scenarios"),
+        # Engines that did not tell were asked for these alone.
+        tail=_share(fields, "tail"),
+        confidence=_share(fields, "confidence"),
         is_prior=fields.truth("prior"),
         elapsed_s=fields.number("elapsed_s"),
         provenance=fields.mapping("provenance", as_text),
@@ -211,6 +224,11 @@ def read_solution(text: bytes) -> Solution:
     )
 
 
+def _share(fields: Fields, name: str) -> float:
+    found = fields.optional_number(name)
+    return 0.95 if found is None else found
+
+
 @dataclass(frozen=True)
 class PlacedHour:
     """What is to be done at an hour, without how good it is and why."""
@@ -218,6 +236,7 @@ class PlacedHour:
     hour: int
     status: Status
     placement: Mapping[str, str]
+    bounds: Bounds
 
 
 def read_placements(text: bytes) -> tuple[PlacedHour, ...]:
@@ -228,7 +247,7 @@ def read_placements(text: bytes) -> tuple[PlacedHour, ...]:
     """
     fields = documents.read(text, SOLUTION_SCHEMA, SOLUTION_VERSION)
     return tuple(
-        PlacedHour(entry.integer("hour"), _status(entry), entry.mapping("placement", as_text))
+        PlacedHour(entry.integer("hour"), _status(entry), entry.mapping("placement", as_text), _bounds(entry))
         for entry in fields.sections("hours")
     )
 
@@ -263,6 +282,12 @@ def _hour_plan(entry: HourSolution) -> HourPlan:
     )
 
 
+def _bounds(fields: Fields) -> Bounds:
+    return tuple(
+        entry.number("lower_bound") if entry.truth("proven") else None for entry in fields.sections("priority")
+    )
+
+
 def _hour(fields: Fields) -> HourSolution:
     objective = fields.section("objective")
     infeasibility = fields.optional_section("infeasibility")
@@ -276,6 +301,7 @@ def _hour(fields: Fields) -> HourSolution:
         value=objective.number("value"),
         lower_bound=objective.number("lower_bound"),
         gap=objective.number("gap"),
+        bounds=_bounds(fields),
         constraints=tuple(_constraint(entry) for entry in fields.sections("constraints")),
         validation=_validation(fields.section("validation")),
         candidates=tuple(
@@ -289,6 +315,7 @@ def _hour(fields: Fields) -> HourSolution:
         ),
         best_single_region=fields.optional_text("best_single_region"),
         unmet_limits=() if infeasibility is None else tuple(map(_unmet, infeasibility.sections("limits"))),
+        is_proven_infeasible=infeasibility is not None and infeasibility.truth("proven"),
         min_marginals_metric=None
         if fields.optional_text("min_marginals_metric") is None
         else _metric_name(fields, "min_marginals_metric"),

@@ -16,7 +16,14 @@ from multi_x_serverless.adaptation.renewal import RENEW_BEFORE_S
 from multi_x_serverless.adaptation.replay.expectation import expected_day
 from multi_x_serverless.adaptation.replay.overhead import ExpectedStarts, FunctionPlace, OverheadModel, total
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S
-from multi_x_serverless.adaptation.weighing import Terms, Verdict, standing, weigh_limits, weigh_objectives
+from multi_x_serverless.adaptation.weighing import (
+    Terms,
+    Verdict,
+    standing,
+    weigh_infeasible,
+    weigh_limits,
+    weigh_objectives,
+)
 from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     from multi_x_serverless.model.plan import Objective, Placement
     from multi_x_serverless.solving.engine import SolverName
     from multi_x_serverless.solving.simulation import Simulator
+    from multi_x_serverless.solving.solution import Bounds
 
 LIFETIME_HOURS = round(PLAN_LIFETIME_S / SECONDS_PER_HOUR)
 RENEW_BEFORE_HOURS = round(RENEW_BEFORE_S / SECONDS_PER_HOUR)
@@ -149,11 +157,13 @@ class Solved:
         by_hour: UTC hour -> placement; all 24.
         cpu_s: Processor seconds that they took.
         infeasible_hours: UTC hours at which no placement keeps the hard limits; everything is home then.
+        bounds: UTC hour -> what is proven of its best, of the other hours.
     """
 
     by_hour: Mapping[int, Placement]
     cpu_s: float
     infeasible_hours: tuple[int, ...]
+    bounds: Mapping[int, Bounds]
 
 
 @dataclass(frozen=True)
@@ -184,6 +194,7 @@ class Solving:
             by_hour={entry.hour: entry.placement for entry in hours},
             cpu_s=measured if self.cpu_s is None else self.cpu_s,
             infeasible_hours=tuple(entry.hour for entry in hours if entry.status == "infeasible"),
+            bounds={entry.hour: entry.bounds for entry in hours if entry.status != "infeasible"},
         )
 
 
@@ -207,17 +218,15 @@ class Weighing:
     def choose(
         self,
         simulator: Simulator,
-        hourly: Mapping[int, Placement],
+        solved: Solved,
         known: Known,
-        solve_cpu_s: float,
         expected: Mapping[str, list[float]],
     ) -> tuple[Mapping[int, Placement], Verdict]:
         """The placements of a day, chosen together, and whether they are put in force.
 
         Args:
             simulator: The problem of the expected day.
-            hourly: UTC hour -> the solver's placement.
-            solve_cpu_s: Processor seconds that these took.
+            solved: The solver's placements.
             expected: Region -> gCO2eq/kWh by UTC hour.
         """
         in_force = known.in_force
@@ -230,13 +239,14 @@ class Weighing:
         )
         plan = choose_day_schedule(
             simulator,
-            hourly,
+            solved.by_hour,
             current,
             day.runs_by_hour,
             day.switching,
             self.order,
             hysteresis=self.hysteresis,
             priority_tolerance=self.tolerance,
+            bounds=solved.bounds,
         ).placements
         before, after = standing(simulator, current, day), standing(simulator, plan, day)
         is_ending = in_force is not None and in_force.is_about_to_end(known.hour)
@@ -253,7 +263,7 @@ class Weighing:
         )
         model, now = self.overhead, at(expected, known.hour % HOURS_PER_DAY)
         new = model.places(plan.values()) - known.present
-        once = total((model.solve(solve_cpu_s, now), model.copies(new, known.present, now), model.probes(new, now)))
+        once = total((model.solve(solved.cpu_s, now), model.copies(new, known.present, now), model.probes(new, now)))
         return plan, weigh_objectives(before if home is None else home, after, terms, once)
 
 
@@ -288,14 +298,13 @@ class ByForecast:
         day = self.solving.under(expected)
         found = self.solving.solve(day, self.solver)
         if len(found.infeasible_hours) == HOURS_PER_DAY:
-            # No choice of plans: the product sends everything home then.
-            is_away = known.in_force is not None and any(
-                placement != day.home for placement in known.in_force.plan.by_hour.values()
+            in_force = (
+                dict.fromkeys(HOURS_OF_THE_DAY, day.home) if known.in_force is None else known.in_force.plan.by_hour
             )
-            verdict = Verdict(changes=is_away, reason="no placement meets the hard limits.")
+            verdict = weigh_infeasible(day, in_force, self.solver, is_proven=False)
             placements = found.by_hour
         else:
-            placements, verdict = self.weighing.choose(day, found.by_hour, known, found.cpu_s, expected)
+            placements, verdict = self.weighing.choose(day, found, known, expected)
         plan = DayPlan(placements, LIFETIME_HOURS) if verdict.changes else None
         return Step(plan, verdict.reason, True, found.cpu_s, found.infeasible_hours)
 

@@ -61,4 +61,7 @@ def best_static_region(
         values = {region: totals[objective](number) for region, number in left.items()}
         enough = min(values.values()) * (1.0 + tolerance)
         left = {region: number for region, number in left.items() if values[region] <= enough}
-    return next(iter(left))
+    best = next(iter(left))
+    # Where no node may run in a region, its placement is home's.
+    home = simulator.frame.home
+    return home if numbers[best] == numbers[home] else best

@@ -29,6 +29,8 @@ pub struct SolutionDocument {
     pub runs: usize,
     pub scenarios: usize,
     pub validation_scenarios: usize,
+    pub tail: f64,
+    pub confidence: f64,
     pub prior: bool,
     pub robust: bool,
     pub provenance: BTreeMap<String, String>,

@@ -276,6 +276,8 @@ impl Engine {
             runs: problem.evidence.runs(),
             scenarios: problem.settings.scenarios,
             validation_scenarios: problem.settings.validation_scenarios,
+            tail: problem.settings.tail,
+            confidence: problem.settings.confidence,
             prior: matches!(*problem.evidence, Evidence::Declared(_)),
             robust: problem.intensity_interval.is_some() || problem.transmission.interval.is_some(),
             provenance: problem.provenance.clone(),

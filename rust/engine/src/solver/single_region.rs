@@ -48,6 +48,12 @@ pub fn candidates(context: &HourContext<'_>, scratch: &mut Scratch) -> Vec<Singl
         .collect()
 }
 
+/// Index of the candidate that a placement is: home, where nothing may run in a region that is listed before it.
+pub fn named(problem: &Problem, candidates: &[SingleRegion], placement: &[Region]) -> Option<usize> {
+    let is_it = |index: &usize| candidates[*index].placement == *placement;
+    Some(usize::from(problem.home)).filter(is_it).or_else(|| (0..candidates.len()).find(is_it))
+}
+
 /// The best candidate of a stage; the first one listed among equals.
 pub fn choose(
     context: &HourContext<'_>,

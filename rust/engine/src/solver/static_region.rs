@@ -2,7 +2,7 @@
 
 use crate::limits::{Limits, MeanLimit};
 use crate::problem::{Metric, Problem};
-use crate::solver::single_region::SingleRegion;
+use crate::solver::single_region::{named, SingleRegion};
 
 /// Index of the region whose candidates are the best over all hours; none if every region breaks a hard limit at some
 /// hour.
@@ -30,5 +30,6 @@ pub fn choose(problem: &Problem, hours: &[(&Limits, &[SingleRegion])]) -> Option
         let cap = MeanLimit { metric, limit: best * (1.0 + problem.priority_tolerance) };
         left.retain(|&region| mean(region, metric) <= cap.threshold());
     }
-    left.first().copied()
+    let (_, candidates) = hours.first()?;
+    left.first().and_then(|&best| named(problem, candidates, &candidates[best].placement))
 }

@@ -7,7 +7,7 @@ import pytest
 
 from multi_x_serverless.adaptation.replay.intensities import Past
 from multi_x_serverless.adaptation.replay.overhead import read_overhead_model
-from multi_x_serverless.adaptation.replay.policies import LIFETIME_HOURS, DayPlan, Known, PlanInForce, Weighing
+from multi_x_serverless.adaptation.replay.policies import LIFETIME_HOURS, DayPlan, Known, PlanInForce, Solved, Weighing
 from multi_x_serverless.model.units import HOURS_PER_DAY
 from multi_x_serverless.solving.simulation import Simulator
 from tests.unit.adaptation.replay.worlds import AWAY, HOME
@@ -31,8 +31,8 @@ def test_a_plan_that_breaks_a_limit_is_left_also_on_its_last_day(hour: int) -> N
         present=frozenset(),
         runs_by_hour=(10.0,) * HOURS_PER_DAY,
     )
-    hourly = dict.fromkeys(range(HOURS_PER_DAY), simulator.home)
-    placements, verdict = weighing.choose(simulator, hourly, known, 0.02, expected)
+    solved = Solved(dict.fromkeys(range(HOURS_PER_DAY), simulator.home), 0.02, (), {})
+    placements, verdict = weighing.choose(simulator, solved, known, expected)
     assert verdict.changes
     assert "the plan in force breaks 24 hard limits over the hours, the new one 0" in verdict.reason
     assert set(placements[0].values()) == {HOME}

@@ -19,6 +19,7 @@ from multi_x_serverless.adaptation.replay.policies import (
     DayPlan,
     Known,
     PlanInForce,
+    Solved,
     Solving,
     Step,
     Weighing,
@@ -109,7 +110,8 @@ class TestTheLastDayOfAPlan:
             runs_by_hour=(1000.0,) * 24,
         )
         weighing = Weighing(model, ("carbon", "cost", "runtime"), 0.0, 0.01, home_share=0.1)
-        return weighing.choose(simulator, dict.fromkeys(range(24), hourly), known, 0.02, expected)
+        solved = Solved(dict.fromkeys(range(24), hourly), 0.02, (), {})
+        return weighing.choose(simulator, solved, known, expected)
 
     @pytest.mark.parametrize(("hour", "is_renewed"), [(143, False), (144, True)])
     def test_it_is_renewed_while_it_pays_against_home(self, hour: int, is_renewed: bool) -> None:
@@ -151,7 +153,8 @@ class TestTheLastDayOfAPlan:
             )
         )
         assert (step.plan is not None) == changes
-        assert step.reason == "no placement meets the hard limits."
+        none = "the fine-grained solver finds no placement that meets the hard limits at any hour"
+        assert step.reason == f"{none}{': everything goes home.' if changes else '; everything is home.'}"
         assert step.infeasible_hours == tuple(range(24))
 
 
