@@ -136,6 +136,12 @@ DOCUMENTS: tuple[Document, ...] = (
             ),
             _map("expected_month", "with --dry-run: expected cost and carbon a month, modelled", is_optional=True),
             Member("why_not_expected", "with --dry-run: why there is no expectation", is_optional=True),
+            _map(
+                "objects_staying",
+                "with --dry-run: region that would be home no longer, and how many objects stay there (null if it "
+                "cannot be asked); null if none do",
+                is_optional=True,
+            ),
         ),
     ),
     Document(
@@ -214,6 +220,11 @@ DOCUMENTS: tuple[Document, ...] = (
             Member("fallbacks", "calls that home took because the planned region did not"),
             _map("result", "what its last nodes returned; null where results are not logged"),
             _list("dead_letters", "its messages that were given up", _LETTER),
+            Member(
+                "deployment_unknown",
+                "whether it started under a deployment that is not recorded (any more); nodes and states are then told "
+                "by today's graph",
+            ),
         ),
     ),
     Document(
@@ -503,6 +514,7 @@ DOCUMENTS: tuple[Document, ...] = (
             _LEFT,
             _OBJECTS_DELETED,
             Member("objects_left", "objects of the workflow that were kept"),
+            Member("object_regions", "regions in which they are"),
         ),
     ),
     Document(

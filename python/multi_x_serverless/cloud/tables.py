@@ -33,7 +33,7 @@ from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import ABSENT, Attributes, Cloud, Condition, Item, Key
 from multi_x_serverless.cloud.problems import ProblemStore
-from multi_x_serverless.errors import ConflictError, CorruptedStateError
+from multi_x_serverless.errors import ConflictError, CorruptedStateError, MultiXServerlessError
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.sdk.tables import REGION_TABLES
@@ -238,6 +238,19 @@ class PlanStore:
     def versions(self, workflow_id: str) -> tuple[Plan, ...]:
         """All stored plans of a workflow, oldest first."""
         return tuple(stored.value for stored in self._plans.query(workflow_id))
+
+    def regions(self, workflow_id: str) -> frozenset[str]:
+        """All regions in which some stored plan of a workflow has placed a node.
+
+        A plan that cannot be read (a newer program's, for example) tells of none, and hides no other.
+        """
+        found: set[str] = set()
+        for item in self._store.query(self._region, physical_name("plans"), workflow_id):
+            try:
+                found |= self._plans.decoded(item).value.regions
+            except MultiXServerlessError:
+                continue
+        return frozenset(found)
 
     def remove(self, workflow_id: str) -> None:
         """Forget all plans of a workflow but for the number of the last one, so that none is ever used twice.

@@ -51,9 +51,15 @@ def command(settings: Settings, dry_run: bool, package_format: PackageFormat | N
 
         # Asked before anything is packed, which may take minutes, and outside the progress, which owns the terminal.
         checked = check_for(cloud, settings.project_dir)
-        replaced = None if dry_run or settings.assume_yes else replaced_workflow(cloud, checked)
+        replaced = None if dry_run else replaced_workflow(cloud, checked)
         if replaced is not None:
-            settings.confirm(f"This replaces {replaced}, and withdraws its plan. Deploy?")
+            from multi_x_serverless.cli.deploy_tables import describe_staying
+
+            staying = describe_staying(replaced.objects)
+            if settings.assume_yes and staying:
+                settings.say(staying)
+            asked = f"This replaces {replaced.described}, and withdraws its plan."
+            settings.confirm(" ".join(filter(None, (asked, staying, "Deploy?"))))
         with terminal_progress(settings) as progress:
             deployed = deploy_workflow(
                 cloud,
