@@ -131,7 +131,8 @@ def log_sources(cloud: Cloud, record: WorkflowRecord, regions: Collection[str] |
     Args:
         regions: Only in these; by default wherever something of it may be (`places_of`).
     """
-    places = places_of(cloud, record) if regions is None else tuple(regions)
+    wanted = places_of(cloud, record) if regions is None else regions
+    places = tuple(region for region in wanted if region in cloud.regions)
     names = function_names_of(record)
     prefix = workflow_prefix(record.workflow_id)
 
