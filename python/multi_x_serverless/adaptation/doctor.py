@@ -143,14 +143,14 @@ def _regions_in_use(cloud: Cloud, records: Sequence[WorkflowRecord]) -> tuple[fr
 
 
 def _places(cloud: Cloud, records: Sequence[WorkflowRecord]) -> tuple[frozenset[str], tuple[Finding, ...]]:
-    """Where something of workflows may be, also of earlier deployments and plans."""
-    found: set[str] = set()
+    """Where something of workflows may be, also of earlier deployments and plans as far as these can be read."""
+    found = {region for record in records for region in record.regions}
 
     def add(record: WorkflowRecord) -> tuple[Finding, ...]:
         found.update(places_of(cloud, record))
         return ()
 
-    unknown = _run(Check("workflows", partial(add, record)) for record in records)
+    unknown = _run(Check("plans", partial(add, record)) for record in records)
     return frozenset(found), unknown
 
 

@@ -273,6 +273,19 @@ def test_a_region_that_was_left_and_does_not_answer_is_a_note(cloud: FakeCloud, 
     assert "disallowed_regions" not in finding.remedy
 
 
+def test_doctor_sees_the_letters_of_allowed_regions_although_plans_cannot_be_read(
+    cloud: FakeCloud, tmp_path: Path
+) -> None:
+    letter(cloud, "run", region="us-west-1")
+    cloud.key_value.faults.before = lambda call: (
+        CloudError("throttled.", operation=call.operation)
+        if call.operation == "query" and call.arguments[1] == physical_name("plans")
+        else None
+    )
+    findings = [finding for finding in examine_cloud(cloud, tmp_path / "none") if finding.status != "ok"]
+    assert {(finding.check, finding.regions) for finding in findings} == {("letters", ("us-west-1",)), ("plans", ())}
+
+
 # --- removal -------------------------------------------------------------------------------------------------
 
 
