@@ -20,6 +20,11 @@ def printable(text: str) -> str:
     return text.translate(_CONTROLS)
 
 
+def percentile(tail: float) -> str:
+    """The name of a percentile: ``p95`` of 0.95."""
+    return f"p{tail * 100:g}"
+
+
 def counted(count: int, what: str) -> str:
     """A number of things: the word for one of them, ``run`` or ``repeated delivery``, takes its plural by itself."""
     if count == 1:
