@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from benchmarks import robust
 from benchmarks.forecast.intervals import Coverage, coverage, tracked_errors, write_table
-from benchmarks.forecast.traces import START_OF_TRACE, ZONES, Origins, trace
+from benchmarks.forecast.traces import ZONES, Origins, trace
 from benchmarks.reproduction.applications import WORKLOADS, workload
 from benchmarks.reproduction.beyond import REGION_SETS
 from benchmarks.reproduction.document import FOUR_REGIONS, Setting
@@ -96,12 +97,14 @@ def test_values_are_counted_within_below_and_above() -> None:
     assert str(found) == "50 % (25 / 25)"
 
 
+@pytest.mark.parametrize("year", [data.TRACE_YEAR, 2026])
 @pytest.mark.parametrize("hour", [60 * 24, 60 * 24 + 7])
-def test_the_error_is_the_one_that_a_deployment_tracks(hour: int) -> None:
+def test_the_error_is_the_one_that_a_deployment_tracks(hour: int, year: int) -> None:
+    """In a year of other weekdays, too: those of the trace count."""
     errors = tracked_errors(trace(), Origins((hour,)))[:, 0]
     for code in ("us-east-1", "us-west-1", "eu-central-1"):
         region = data.regions()[code]
-        now = START_OF_TRACE + hour * SECONDS_PER_HOUR
+        now = datetime(year, 1, 1, tzinfo=timezone.utc).timestamp() + hour * SECONDS_PER_HOUR
         found = error_on_trace(region, EmbeddedCarbonSource(), DEFAULT_FORECASTER, now)
         assert found is not None
         assert errors[ZONES.index(region.grid_zone)] == pytest.approx(found.relative, rel=1e-6)
