@@ -49,6 +49,8 @@ def test_the_table_of_intervals_is_the_benchmarks() -> None:
     (row,) = re.findall(r"^\| 2 mean errors \|.*\| (\d+) % .* \| (\d+) % \(\d+ / \d+\) \|$", FORECAST, re.MULTILINE)
     held = re.findall(r"(\d+) % \(", FORECAST[FORECAST.index("| 2 mean errors |") :].splitlines()[0])[1]
     assert f"holds [{held} % of the hours of a plan that is held for a week, and {row[1]} % of such weeks" in WORDS
+    (mean,) = re.findall(r"^Mean of the tracked errors: ([\d.]+) %", FORECAST, re.MULTILINE)
+    assert f"the {mean} % above are its mean" in " ".join(FORECAST.split())
     assert f"outside the intervals: {100 - int(held)} % of single hours do" in WORDS
     assert f"{held} % of the hours of a plan" in " ".join(
         (DOCS.parent / "python/multi_x_serverless/solving/robust.py").read_text(encoding="utf-8").split()
