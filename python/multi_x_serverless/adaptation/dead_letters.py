@@ -62,15 +62,28 @@ class FoundLetters:
 def dead_letters(cloud: Cloud, workflow_id: str) -> tuple[GivenUpMessage, ...]:
     """Messages given up of one workflow, oldest first.
 
+    Regions that the workflow has left and that cannot be looked at are passed over: an account may be kept out of what
+    it has no need of any more. `doctor` tells of them.
+
     Raises:
         UnknownWorkflowError: There is no workflow of that id.
+        CloudError: A region that the workflow may use could not be looked at.
     """
     record = deployed_workflow(cloud, workflow_id)
     prefix, functions = workflow_prefix(workflow_id), function_names_of(record)
+
+    def look(region: str) -> tuple[DeadLetter, ...]:
+        try:
+            return cloud.messages.dead_letters(region, prefix)
+        except CloudError:
+            if region in record.regions:
+                raise
+            return ()
+
     return _oldest_first(
         _read(letter, record)
         for region in places_of(cloud, record)
-        for letter in cloud.messages.dead_letters(region, prefix)
+        for letter in look(region)
         if letter.function in functions  # the prefix of one workflow may begin the name of another's function
     )
 

@@ -247,6 +247,18 @@ def test_letters_in_a_region_that_was_left_are_found_and_put_back(cloud: FakeClo
     assert cloud.messages.letters == []
 
 
+def test_a_region_that_was_left_and_cannot_be_looked_at_hides_no_other(cloud: FakeCloud, tmp_path: Path) -> None:
+    letter(cloud, "away")
+    letter(cloud, "home", region=HOME)
+    cloud.faults.before = refuse_away
+    with pytest.raises(CloudError, match="does not answer"):
+        dead_letters(cloud, WORKFLOW_ID)
+    cloud.faults.before = lambda call: None
+    drop_away(cloud, tmp_path)
+    cloud.faults.before = refuse_away
+    assert [message.letter.region for message in dead_letters(cloud, WORKFLOW_ID)] == [HOME]
+
+
 def test_letters_of_a_function_that_is_gone_are_the_workflows(cloud: FakeCloud, tmp_path: Path) -> None:
     letter(cloud, "run")
     deploy(cloud, make_project(tmp_path, RENAMED))
