@@ -115,6 +115,7 @@ DOCUMENTS: tuple[Document, ...] = (
             _WORKFLOW,
             _DRY_RUN,
             _LEFT,
+            _list("withdrawn_plans", "plans that were or would be withdrawn, and why", "plan_version staged reason"),
             _list("actions", "what was or would be done; `region` is null where there is none", _CHANGE),
             _list(
                 "permissions_added",
