@@ -191,7 +191,9 @@ def savings_report(cloud: Cloud, workflow_id: str, preset: TransmissionPreset) -
     else:
         observed = observed_savings(experiment.runs, plan.version, record.home_region, accounting)
     if observed.obstacle and not observed.everything_home:
-        observed = replace(observed, obstacle=observed.obstacle + experiment.left_out)
+        observed = replace(
+            observed, obstacle=observed.obstacle + experiment.left_out(lambda run: run.plan_version == plan.version)
+        )
     warning = None if plan.observed_runs is None else few_runs_warning(plan.observed_runs)
     return SavingsReport(
         workflow_id=workflow_id,

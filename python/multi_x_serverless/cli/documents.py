@@ -188,6 +188,7 @@ DOCUMENTS: tuple[Document, ...] = (
             _list("statistics", "summary of the history; null before data_collect workflow", _STATISTICS),
             _SPENDING,
             _NET,
+            Member("other_runs", "number of runs in the history that are of another graph or home"),
             Member("dead_letters", "number of messages that were given up"),
             _list(
                 "last_runs",

@@ -369,7 +369,7 @@ def test_another_home_withdraws_the_plans_that_were_made_for_the_first(cloud: Fa
     plans = PlanStore(cloud)
     active = plans.active(WORKFLOW_ID)
     assert active is not None
-    assert (active.version, active.regions) == (4, {"us-west-1"})
+    assert (active.version, active.regions) == (4, frozenset({"us-west-1"}))
     assert plans.staged(WORKFLOW_ID) is None
     stage(cloud, left="us-west-1", join="us-west-1", first="us-west-1")
     assert deploy(cloud, project).actions == ()
@@ -408,7 +408,7 @@ def test_code_is_not_brought_to_regions_of_a_plan_that_has_expired(cloud: FakeCl
     assert functions(cloud) == HOME_FUNCTIONS
     active = PlanStore(cloud).active(WORKFLOW_ID)
     assert active is not None
-    assert (active.version, active.regions) == (3, {"us-east-1"})
+    assert (active.version, active.regions) == (3, frozenset({"us-east-1"}))
 
 
 def test_last_runs_of_a_plan_that_has_expired_end_where_it_sent_them(cloud: FakeCloud, project: Path) -> None:
