@@ -97,6 +97,6 @@ def _with_fresh_scenarios(problem: bytes) -> bytes:
     """The same document with the scenarios of another seed, as many as the engine validates with."""
     document = orjson.loads(problem)
     settings = document["settings"]
-    settings["seed"] = int(settings["seed"]) + 1
+    settings["seed"] = (int(settings["seed"]) + 1) % 2**64
     settings["scenarios"] = settings["validation_scenarios"]
     return orjson.dumps(document)

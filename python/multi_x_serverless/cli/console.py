@@ -16,5 +16,10 @@ def open_console(settings: Settings, *, is_error: bool = False) -> Console:
 
     # `no_color` alone leaves bold and underlined text.
     return Console(
-        stderr=is_error, color_system="auto" if settings.color else None, no_color=not settings.color, highlight=False
+        stderr=is_error,
+        color_system="auto" if settings.color else None,
+        no_color=not settings.color,
+        highlight=False,
+        # What stands between two colons, in a key or the name of a node, is no picture.
+        emoji=False,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from multi_x_serverless.cli.output import ROUNDED_AWAY, brief, counted, hour_ranges, quantity, relative
+from multi_x_serverless.cli.output import ROUNDED_AWAY, brief, counted, hour_ranges, percentile, quantity, relative
 
 if TYPE_CHECKING:
     from multi_x_serverless.model.plan import Objective
@@ -84,7 +84,8 @@ def _reason(explanation: Explanation, other: AlternativeOfHours, verdict: Verdic
     if verdict == "worse-in-all":
         return "more carbon, more cost and more mean time with the other nodes where they are"
     if verdict == "equal":
-        return "no difference in any objective with the other nodes where they are"
+        beyond = f" that counts (priority_tolerance {explanation.tolerance:g})" if explanation.tolerance > 0.0 else ""
+        return f"no difference in any objective{beyond} with the other nodes where they are"
     objective = alternatives[0].decided_by
     change = "fewer limits broken" if objective is None else _change(other, objective)
     return change if verdict == "worse" else f"{change}: {_why_better(explanation)}"
@@ -101,14 +102,14 @@ def _broken(explanation: Explanation, check: LimitCheck) -> str:
     if check.kind == "soft":
         return f"soft limit of {check.metric}: {found} on average, at most {most}"
     if tightest.statistic == "estimate":
-        return f"hard limit of {check.metric}: p{basis.tail * 100:g} {found}, at most {most}"
+        return f"hard limit of {check.metric}: {percentile(basis.tail)} {found}, at most {most}"
     if tightest.statistic == "lower_bound":
         return (
-            f"hard limit of {check.metric}: lower bound of p{basis.tail * 100:g}, with {basis.confidence * 100:g} % "
+            f"hard limit of {check.metric}: lower bound of {percentile(basis.tail)}, with {basis.confidence * 100:g} % "
             f"confidence, {found}, at most {most}"
         )
     return (
-        f"hard limit of {check.metric}: p{basis.tail * 100:g} {quantity(check.metric, check.estimate)}, with "
+        f"hard limit of {check.metric}: {percentile(basis.tail)} {quantity(check.metric, check.estimate)}, with "
         f"{basis.confidence * 100:g} % confidence not above {quantity(check.metric, check.upper_bound)}, at most {most}"
     )
 

@@ -17,6 +17,7 @@ from multi_x_serverless.cli.output import (
     dollars_per_million,
     hour_ranges,
     percent,
+    percentile,
     quantity,
     relative,
     write_table,
@@ -199,7 +200,7 @@ def _describe_columns(
         statistics: Those that limits are the tightest on, besides the upper bound.
     """
     objective, bounded, basis = explanation.objective, explanation.bound_metric, explanation.basis
-    tail, sure = f"p{basis.tail * 100:g}", f"with {basis.confidence * 100:g} % confidence"
+    tail, sure = percentile(basis.tail), f"with {basis.confidence * 100:g} % confidence"
     meanings = (
         {f"CO2eq, USD, time, {tail}": f"change of the mean, or of the {tail} of time, if this node alone were there."}
         if is_one_node
@@ -221,13 +222,15 @@ def _describe_columns(
             )
         meanings["binds"] = "the best placement without limits breaks it."
         meanings["without"] = f"change of the least possible {QUALITIES[objective]} if this limit alone went."
+        if any(check.kind == "soft" for check in explanation.hours[0].chosen.limits):
+            meanings["without"] += " With as few soft limits broken as then can be, which may bring more."
     return meanings
 
 
 def _show_node(settings: Settings, explanation: Explanation, group: HourGroup) -> None:
     """One node in detail: every region, then the regions one by one in words."""
     (entry,) = group.nodes
-    tail = f"p{explanation.basis.tail * 100:g}"
+    tail = percentile(explanation.basis.tail)
     marks = [_mark(other) for other in entry.alternatives]
     rows = [[">", entry.node.region, *["-"] * 5]]
     for mark, other in zip(marks, entry.alternatives, strict=True):
@@ -254,7 +257,7 @@ def _show_limits(settings: Settings, explanation: Explanation, group: HourGroup)
     count = len(group.hours[0].limits)
     if not count:
         return set()
-    tail = f"p{explanation.basis.tail * 100:g}"
+    tail = percentile(explanation.basis.tail)
     sure = f"{explanation.basis.confidence * 100:g} % sure"
     rows = []
     others: set[Statistic] = set()
@@ -318,10 +321,15 @@ def _without(group: HourGroup, position: int) -> str:
     without = [entry.limits[position].without for entry in group.hours]
     if any(found.status == "infeasible" for found in without):
         return "none"
-    before, after = (sum(found.value for found in optima) for optima in (with_it, without))
+    before, after = (sum(_least(found) for found in optima) for optima in (with_it, without))
     text = relative(after / before - 1.0 if before > 0.0 else None)
     return text if all(_is_settled(found) for found in (*with_it, *without)) else f"{text} ?"
 
 
 def _is_settled(found: Optimum) -> bool:
     return found.status in ("optimal", "infeasible")
+
+
+def _least(found: Optimum) -> float:
+    """The least possible; the best plan may be above it, by the tolerance that it gives up for the next objective."""
+    return found.lower_bound if found.status == "optimal" else found.value

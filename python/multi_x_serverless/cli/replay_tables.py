@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 from multi_x_serverless.adaptation.replay.framework import JOBS_OF_CAUSE
 from multi_x_serverless.adaptation.replay.results import HOME, ORACLE, STATIC, SYSTEM, saving
-from multi_x_serverless.cli.output import Column, brief, percent, seconds, write_table, write_text, write_wrapped
+from multi_x_serverless.cli.output import (
+    Column,
+    brief,
+    percent,
+    percentile,
+    seconds,
+    write_table,
+    write_text,
+    write_wrapped,
+)
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.replay.results import PolicyResult, Replay
@@ -52,7 +61,7 @@ def show_replay(settings: Settings, replay: Replay) -> None:
         [
             Column("policy"),
             *(Column(name, is_number=True) for name in ("gross", "overhead", "net", "vs home")),
-            *(Column(name, is_number=True) for name in ("mean", f"p{replay.tail * 100:g}")),
+            *(Column(name, is_number=True) for name in ("mean", percentile(replay.tail))),
         ],
         [
             [

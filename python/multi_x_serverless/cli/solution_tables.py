@@ -15,6 +15,7 @@ from multi_x_serverless.cli.output import (
     grams,
     hour_ranges,
     percent,
+    percentile,
     quantity,
     relative,
     seconds,
@@ -42,13 +43,10 @@ _NARROWEST_ORIGIN = 40
 _LOST_TO_BREAKS = 40
 """Characters of three lines that indents and breaks between words may leave empty."""
 
-QUANTITIES = [
-    Column("CO2eq", is_number=True),
-    Column("vs home", is_number=True),
-    Column("USD per 1M", is_number=True),
-    Column("time", is_number=True),
-    Column("p95", is_number=True),
-]
+
+def _quantities(tail: float) -> list[Column]:
+    names = ("CO2eq", "vs home", "USD per 1M", "time", percentile(tail))
+    return [Column(name, is_number=True) for name in names]
 
 
 @dataclass(frozen=True)
@@ -85,12 +83,12 @@ def show_solution(
     _show_candidates(settings, solution, _in_case(robust))
     _show_validated(settings, solution, is_robust=robust is not None)
     if robust is not None and robust.plan is not None and robust.plain is not None:
-        _show_expected(settings, robust.plan, robust.plain, robust.name)
+        _show_expected(settings, robust.plan, robust.plain, robust.name, solution.tail)
     _show_plan(settings, nodes, solution.hours)
     first = solution.hours[0]
     if first.frontier is not None:
         found = HourFrontier(first.hour, first.frontier, first.home_metrics)
-        show_frontier(settings, found, is_robust=robust is not None)
+        show_frontier(settings, found, tail=solution.tail, is_robust=robust is not None)
     _show_certificate(settings, solution)
     show_provenance(settings, "Data that the plan rests on", solution.provenance)
     for warning in solution.warnings:
@@ -160,7 +158,7 @@ def _show_candidates(settings: Settings, solution: Solution, in_case: str) -> No
         settings,
         f"Candidates{in_case}: means per run over {counted(len(solution.hours), 'hour')}, "
         f"in the {solution.scenarios} scenarios that the plan was chosen by",
-        [Column(""), Column("region", is_whole=True), *QUANTITIES],
+        [Column(""), Column("region", is_whole=True), *_quantities(solution.tail)],
         rows,
         note="; ".join(notes.values()),
     )
@@ -182,10 +180,11 @@ def _show_validated(settings: Settings, solution: Solution, *, is_robust: bool) 
             single=[entry.best_single_metrics or entry.home_metrics for entry in validations],
             plan=[entry.metrics for entry in validations],
         ),
+        solution.tail,
     )
 
 
-def _show_expected(settings: Settings, plan: Plan, plain: Plan, name: str) -> None:
+def _show_expected(settings: Settings, plan: Plan, plain: Plan, name: str, tail: float) -> None:
     """What is expected of a robust plan, of its baselines and of the plan without intervals."""
     home = [entry.home_metrics for entry in plan.hours if entry.home_metrics is not None]
     cautious = [entry.least_favourable for entry in plain.hours if entry.least_favourable is not None]
@@ -202,6 +201,7 @@ def _show_expected(settings: Settings, plan: Plan, plain: Plan, name: str) -> No
             name=name,
             plain=[entry.metrics for entry in plain.hours if entry.metrics is not None],
         ),
+        tail,
         note="\n".join(
             [
                 f"{_WITHOUT_ROBUST}: in the least favourable case {_summed(cautious)}",
@@ -246,7 +246,7 @@ class _Means:
     plain: Sequence[Metrics] = ()
 
 
-def _show_means(settings: Settings, title: str, means: _Means, note: str = "") -> None:
+def _show_means(settings: Settings, title: str, means: _Means, tail: float, note: str = "") -> None:
     rows = [["home", *_cells(means.home, means.home)]]
     if means.static:
         name = f"best single region for all hours ({means.static_region})"
@@ -256,7 +256,8 @@ def _show_means(settings: Settings, title: str, means: _Means, note: str = "") -
     if means.plain:
         rows.append([_WITHOUT_ROBUST, *_cells(means.plain, means.home)])
     notes = [] if means.static else ["No single region keeps the hard limits at all hours."]
-    write_table(settings, title, [Column(""), *QUANTITIES], rows, note="\n".join([*notes, *([note] if note else [])]))
+    columns = [Column(""), *_quantities(tail)]
+    write_table(settings, title, columns, rows, note="\n".join([*notes, *([note] if note else [])]))
 
 
 def _groups(hours: Sequence[HourSolution]) -> list[tuple[list[int], Mapping[str, str]]]:
@@ -285,6 +286,7 @@ def show_frontier(
     settings: Settings,
     found: HourFrontier,
     *,
+    tail: float,
     is_numbered: bool = False,
     picked: int | None = None,
     is_robust: bool = False,
@@ -292,6 +294,7 @@ def show_frontier(
     """The trade-offs of an hour.
 
     Args:
+        tail: The percentile of the time, as a fraction.
         is_numbered: Whether points have the numbers that they are picked by.
         picked: The number of the point that was picked.
         is_robust: Whether carbon is that in the case least favourable to moving.
@@ -318,12 +321,12 @@ def show_frontier(
         notes.append("> picked.")
     write_table(
         settings,
-        f"Pareto frontier of carbon, cost and p95 time, {found.hour:02}:00 UTC, in the planning scenarios"
-        + (f", {LEAST_FAVOURABLE}" if is_robust else ""),
+        f"Pareto frontier of carbon, cost and {percentile(tail)} time, {found.hour:02}:00 UTC, in the planning "
+        f"scenarios{f', {LEAST_FAVOURABLE}' if is_robust else ''}",
         [
             Column(""),
             *([Column("point", is_number=True)] if is_numbered else []),
-            *QUANTITIES,
+            *_quantities(tail),
             Column("nodes"),
         ],
         rows,
@@ -346,12 +349,13 @@ def _show_certificate(settings: Settings, solution: Solution) -> None:
         "problem": solution.problem_hash[:16],
     }
     for position, limit in enumerate(solution.hours[0].constraints):
+        tail, sure = percentile(solution.tail), f"{solution.confidence * 100:g} % confidence over these scenarios"
         if limit.kind == "soft":
             statistic = "mean"
         elif len(limit.compared) > 1:
-            statistic = "p95 and its bounds of 95 % confidence over these scenarios, each over home's; the tightest"
+            statistic = f"{tail} and its bounds of {sure}, each over home's; the tightest"
         else:
-            statistic = "p95 with 95 % confidence over these scenarios"
+            statistic = f"{tail} with {sure}"
         limits = [(entry.constraints[position], entry.validation.constraints[position]) for entry in solution.hours]
         proof[f"{limit.kind} limit: {limit.metric} ({statistic})"] = _describe(limits)
     write_table(
@@ -390,13 +394,23 @@ def statistic_name(statistic: Statistic) -> str:
 
 
 def _show_infeasible(solution: Solution) -> None:
-    if not solution.infeasible_hours:
+    missed = [entry for entry in solution.hours if entry.status == "infeasible"]
+    if not missed:
         return
     hours = hour_ranges(solution.infeasible_hours)
     then = "" if solution.is_infeasible_at_all_hours else " The plan has everything at home then."
-    write_wrapped(f"No placement meets the hard limits at hours {hours} (UTC).{then}")
-    for limit in next(entry for entry in solution.hours if entry.status == "infeasible").unmet_limits:
+    if all(entry.is_proven_infeasible for entry in missed):
+        said = f"No placement meets the hard limits at hours {hours} (UTC)."
+    else:
+        said = f"The {solution.solver} solver found no placement that meets the hard limits at hours {hours} (UTC)."
+        said += " There may be one." if solution.solver == "fine-grained" else " There may be one: -s fine-grained."
+    write_wrapped(f"{said}{then}")
+    limits = missed[0].unmet_limits
+    for limit in limits:
         if limit.excess > 0:
             best, allowed = quantity(limit.metric, limit.best_achievable), quantity(limit.metric, limit.limit)
-            which = "" if limit.statistic == "upper_bound" else f" (p95, {statistic_name(limit.statistic)})"
+            of_tail = f" ({percentile(solution.tail)}, {statistic_name(limit.statistic)})"
+            which = "" if limit.statistic == "upper_bound" else of_tail
             write_wrapped(f"{limit.metric}{which} can be {best} at the least, the limit is {allowed}.", indent="  ")
+    if limits and all(limit.excess <= 0 for limit in limits):
+        write_text("  Each limit can be met for itself, but they were not met together.")

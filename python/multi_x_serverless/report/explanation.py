@@ -29,12 +29,13 @@ Verdict: TypeAlias = Literal["breaks-hard-limit", "breaks-soft-limit", "worse-in
 ``worse-in-all``
     more mean carbon, more mean cost and more mean run time;
 ``worse``
-    more of the first objective, in order of priority, in which the two differ by more than the tolerance;
+    more of the first objective, in order of priority, in which the two do not count as equal: where both are within
+    the tolerance of the hour's least they do;
 ``equal``
-    no difference beyond the tolerance in any objective;
+    no difference in any objective, or none that counts;
 ``better``
-    fewer limits are broken, or less of the first objective in which the two differ: the placement was not chosen for
-    this hour by itself, or not over this problem.
+    fewer limits are broken, or less of the first objective in which the two do not count as equal: the placement was
+    not chosen for this hour by itself, or not over this problem.
 """
 
 ProblemOrigin: TypeAlias = Literal["kept", "rebuilt", "anew", "file"]

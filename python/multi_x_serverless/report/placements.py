@@ -34,6 +34,7 @@ from multi_x_serverless.report.verdicts import by_harm, judge
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
 from multi_x_serverless.solving.robust_problem import read_robust_case
 from multi_x_serverless.solving.simulation import METRICS, SimulatedHour, Simulator
+from multi_x_serverless.solving.solution import HourSolution
 
 DEADLINE_S = 10.0
 """Seconds for each solve, with all limits and without each: milliseconds do unless limits are very tight."""
@@ -169,12 +170,13 @@ def _explain_hour(of: _Problem, entry: HourPlan, nodes: Sequence[str]) -> Explai
             for check in chosen.limits
             for key in ((check.kind, check.metric),)
         ),
-        nodes=tuple(_explain_node(of, chosen, solved.min_marginals.get(name, {}), name) for name in nodes),
+        nodes=tuple(_explain_node(of, chosen, solved, name) for name in nodes),
     )
 
 
-def _explain_node(of: _Problem, chosen: SimulatedHour, bounds: Mapping[str, float], node: str) -> PlacedNode:
+def _explain_node(of: _Problem, chosen: SimulatedHour, solved: HourSolution, node: str) -> PlacedNode:
     allowed, region = of.simulator.frame.allowed[node], chosen.placement[node]
+    bounds = solved.min_marginals.get(node, {})
     alternatives = [
         judge(
             other,
@@ -183,6 +185,7 @@ def _explain_node(of: _Problem, chosen: SimulatedHour, bounds: Mapping[str, floa
             bounds.get(other),
             of.frame.order,
             of.frame.tolerance,
+            solved.bounds,
         )
         for other in allowed
         if other != region

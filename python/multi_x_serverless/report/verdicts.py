@@ -7,12 +7,8 @@ from typing import Literal
 
 from multi_x_serverless.model.plan import Objective
 from multi_x_serverless.report.explanation import Alternative, Verdict
-from multi_x_serverless.solving.simulation import (
-    MEAN_TOLERANCE,
-    METRICS,
-    TAIL_TOLERANCE,
-    SimulatedHour,
-)
+from multi_x_serverless.solving.simulation import MEAN_TOLERANCE, METRICS, TAIL_TOLERANCE, SimulatedHour
+from multi_x_serverless.solving.solution import Bounds
 
 
 def judge(
@@ -22,6 +18,7 @@ def judge(
     bound: float | None,
     order: Sequence[Objective],
     tolerance: float,
+    least: Bounds,
 ) -> Alternative:
     """Hold a placement with one node moved against the placement itself.
 
@@ -31,10 +28,11 @@ def judge(
         moved: The same with the one node elsewhere.
         bound: See `Alternative.bound`.
         order: Objectives, the first one first.
-        tolerance: Fraction within which two placements count as equal in an objective.
+        tolerance: Fraction of the least of an objective within which placements count as equal in it.
+        least: Of the hour, by objective in their order, as far as it is proven.
     """
     worse_in_all = all(_difference(metric, here, moved) > _rounding(metric) for metric in METRICS)
-    verdict, decided_by = _verdict(here, moved, order, tolerance, is_worse_in_all=worse_in_all)
+    verdict, decided_by = _verdict(here, moved, order, tolerance, least, is_worse_in_all=worse_in_all)
     return Alternative(region, moved, bound, verdict, worse_in_all, decided_by)
 
 
@@ -59,6 +57,7 @@ def _verdict(
     moved: SimulatedHour,
     order: Sequence[Objective],
     tolerance: float,
+    least: Bounds,
     *,
     is_worse_in_all: bool,
 ) -> tuple[Verdict, Objective | None]:
@@ -72,9 +71,16 @@ def _verdict(
         return "breaks-soft-limit", None
     if is_worse_in_all:
         return "worse-in-all", None
-    for objective in order:
+    for objective, bound in zip(order, least, strict=True):
         difference = _difference(objective, here, moved)
-        if abs(difference) > max(tolerance, _rounding(objective)):
+        if abs(difference) <= _rounding(objective):
+            continue
+        if bound is None:
+            counts_as_equal = abs(difference) <= tolerance
+        else:
+            most = bound * (1.0 + tolerance) * (1.0 + _rounding(objective))
+            counts_as_equal = all(hour.metrics.of(objective).mean <= most for hour in (here, moved))
+        if not counts_as_equal:
             return ("worse" if difference > 0.0 else "better"), objective
     return "equal", None
 

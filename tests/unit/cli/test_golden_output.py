@@ -84,7 +84,7 @@ def test_a_numbered_frontier_with_a_point_that_was_picked(
 ) -> None:
     loaded = LoadedProblem(dump(fan_out_problem()))
     found = loaded.frontier_beside(loaded.solve("fine-grained"), 0, tolerance=0.1)
-    show_frontier(table_settings(monkeypatch), found, is_numbered=True, picked=2)
+    show_frontier(table_settings(monkeypatch), found, tail=0.95, is_numbered=True, picked=2)
     check_golden("solve_pareto", capsys.readouterr().out)
 
 

@@ -105,7 +105,7 @@ def test_a_report_of_a_robust_plan_is_of_what_is_expected(
 def test_a_frontier_names_its_case(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = LoadedProblem(dump(robust_problem()))
     found = loaded.frontier_beside(loaded.solve("fine-grained"), 0, tolerance=0.1)
-    show_frontier(table_settings(monkeypatch), found, is_robust=True)
+    show_frontier(table_settings(monkeypatch), found, tail=0.95, is_robust=True)
     assert f"00:00 UTC, in the planning scenarios, {CASE}" in " ".join(capsys.readouterr().out.split())
 
 

@@ -14,6 +14,7 @@ from multi_x_serverless.cli.output import (
     grams,
     hour_ranges,
     percent,
+    percentile,
     quantity,
     seconds,
     write_json,
@@ -65,7 +66,7 @@ def command(settings: Settings, problem: Path, placement: str, hour: int | None)
 
 
 def _show(settings: Settings, outcome: Simulation) -> None:
-    percentile = f"p{outcome.tail * 100:g}"
+    tail = percentile(outcome.tail)
     sure = f"{outcome.confidence * 100:g} % sure"
     metric_rows = [(entry.hour, _metric_cells(metric, entry)) for metric in QUANTITIES for entry in outcome.hours]
     write_table(
@@ -77,7 +78,7 @@ def _show(settings: Settings, outcome: Simulation) -> None:
             Column("mean", is_number=True),
             Column("at home", is_number=True),
             Column("vs home", is_number=True),
-            Column(percentile, is_number=True),
+            Column(tail, is_number=True),
             Column(sure, is_number=True),
         ],
         _gathered(metric_rows),
@@ -91,7 +92,7 @@ def _show(settings: Settings, outcome: Simulation) -> None:
     if limit_rows:
         write_table(
             settings,
-            f"Limits: hard ones on {percentile}, {sure} (relative ones also at its estimate and lower bound, each over "
+            f"Limits: hard ones on {tail}, {sure} (relative ones also at its estimate and lower bound, each over "
             "home's; shown is the tightest); soft ones on the mean",
             [
                 Column("limit"),

@@ -359,6 +359,7 @@ def _show(settings: Settings, answer: _Answer) -> None:
         show_frontier(
             settings,
             answer.frontier,
+            tail=answer.solution.tail,
             is_numbered=True,
             picked=answer.picked,
             is_robust=answer.robust is not None,

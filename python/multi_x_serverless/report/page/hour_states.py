@@ -58,7 +58,7 @@ def hour_sentence(report: ReportData, hour: int) -> str:
             where += f", {nodes} in {counted(len(rest), 'other region')}"
     sentence = f"{clock(hour)}: {where}."
     if entry.certificate.status == "infeasible":
-        sentence += " No placement meets the hard limits at this hour: everything stays home."
+        sentence += " No placement was found that meets the hard limits at this hour: everything stays home."
     if entry.metrics is not None and entry.home_metrics is not None:
         carbon, home = entry.metrics.carbon.mean, entry.home_metrics.carbon.mean
         change = compared_with(carbon / home - 1.0 if home > 0 else None, "home")
