@@ -115,6 +115,7 @@ DOCUMENTS: tuple[Document, ...] = (
             _WORKFLOW,
             _DRY_RUN,
             _LEFT,
+            _list("withdrawn_plans", "plans that were or would be withdrawn, and why", "plan_version staged reason"),
             _list("actions", "what was or would be done; `region` is null where there is none", _CHANGE),
             _list(
                 "permissions_added",
@@ -193,6 +194,7 @@ DOCUMENTS: tuple[Document, ...] = (
             _list("statistics", "summary of the history; null before data_collect workflow", _STATISTICS),
             _SPENDING,
             _NET,
+            Member("other_runs", "number of runs in the history that are of another graph or home"),
             Member("dead_letters", "number of messages that were given up"),
             _list(
                 "last_runs",

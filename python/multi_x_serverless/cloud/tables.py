@@ -195,8 +195,19 @@ class PlanStore:
 
     def unstage(self, workflow_id: str, version: int) -> bool:
         """Drop the staged plan if it is still this version."""
-        staged, item_version = self._pointer(workflow_id, self._STAGED)
-        return staged == version and self._point(workflow_id, self._STAGED, 0, item_version)
+        return self._change_staged(workflow_id, version, 0)
+
+    def stage_again(self, workflow_id: str, version: int) -> bool:
+        """Stage a plan again that was unstaged, as by whoever staged it, unless another one is staged meanwhile."""
+        return self._change_staged(workflow_id, 0, version)
+
+    def _change_staged(self, workflow_id: str, before: int, after: int) -> bool:
+        """Let the pointer name another version, if it names the one before; who staged it is kept."""
+        item = self._item(workflow_id, self._STAGED)
+        if item is None or _version_in(item, workflow_id, self._STAGED) != before:
+            return False
+        by = {name: value for name, value in item.attributes.items() if name == _STAGED_BY}
+        return self._point(workflow_id, self._STAGED, after, item.version, by)
 
     def active(self, workflow_id: str) -> Plan | None:
         """The plan in force."""
