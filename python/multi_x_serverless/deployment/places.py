@@ -28,12 +28,12 @@ def places_of(cloud: Cloud, record: WorkflowRecord) -> tuple[str, ...]:
     """
     allowed = tuple(region for region in record.regions if region in cloud.regions)
     made = {resource.region for resource in record.resources if resource.region is not None}
-    found = made | set(homes_of(record)) | PlanStore(cloud).regions(record.workflow_id)
+    found = made | set(home_regions_of(record)) | PlanStore(cloud).regions(record.workflow_id)
     left = found.intersection(cloud.regions).difference(allowed)
     return (*allowed, *sorted(_enabled(cloud, left)))
 
 
-def homes_of(record: WorkflowRecord) -> tuple[str, ...]:
+def home_regions_of(record: WorkflowRecord) -> tuple[str, ...]:
     """Regions that are or were home, that of today first, the others sorted."""
     earlier = {origin.home_region for origin in record.origins.values()}
     return (record.home_region, *sorted(earlier - {record.home_region}))

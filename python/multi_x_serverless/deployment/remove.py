@@ -15,7 +15,7 @@ from multi_x_serverless.deployment.actions import plan_deletions
 from multi_x_serverless.deployment.executor import Executor
 from multi_x_serverless.deployment.journal import Journal
 from multi_x_serverless.deployment.names import workflow_prefix
-from multi_x_serverless.deployment.places import homes_of, places_of
+from multi_x_serverless.deployment.places import home_regions_of, places_of
 from multi_x_serverless.deployment.progress import SILENT, Progress
 from multi_x_serverless.deployment.replicas import delete_replica
 from multi_x_serverless.deployment.state import (
@@ -129,7 +129,7 @@ def remove(
             deleted += traces
             left += [] if problem is None else [problem]
         # A workflow that was never deployed to its end has none.
-        homes = () if record is None else tuple(region for region in homes_of(record) if region in regions)
+        homes = () if record is None else tuple(region for region in home_regions_of(record) if region in regions)
         objects = [_delete_objects(cloud, workflow_id, region, lease, is_asked=delete_objects) for region in homes]
         left += [found.problem for found in objects if found.problem is not None]
         remaining = tuple(resource for resource in resources if resource.key in failed_keys)

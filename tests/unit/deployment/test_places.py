@@ -11,7 +11,7 @@ from multi_x_serverless.cloud.tables import PlanStore, physical_name
 from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.deployment.migrate import migrate
 from multi_x_serverless.deployment.names import function_name
-from multi_x_serverless.deployment.places import function_names_of, homes_of, places_of
+from multi_x_serverless.deployment.places import function_names_of, home_regions_of, places_of
 from multi_x_serverless.errors import CloudError
 from tests.fakes import FakeCloud
 from tests.unit.deployment.projects import CONFIGURATION, SOURCE, WORKFLOW_ID, make_project, record_of, stage
@@ -63,7 +63,7 @@ def test_an_earlier_home_is_a_place_without_any_plan(left: FakeCloud, project: P
     record = the_record(left)
     PlanStore(left).remove(WORKFLOW_ID)
     assert record.regions == (IDLE,)
-    assert homes_of(record) == (IDLE, HOME)
+    assert home_regions_of(record) == (IDLE, HOME)
     assert places_of(left, record) == (IDLE, HOME)
 
 
