@@ -97,6 +97,13 @@ class LocalCloud:
         self._identity = LocalIdentity(self._database)
         self._images = LocalImageRegistry()
         self._logs = LocalLogService(self._database, self._regions)
+        self._messages = LocalMessageService(
+            self._database,
+            self._regions,
+            self.faults,
+            has_function=lambda region, name: self._functions.find(region, name) is not None,
+            clock=clock,
+        )
         self._functions = LocalFunctionService(
             self._database,
             self._regions,
@@ -106,14 +113,7 @@ class LocalCloud:
             runner=self._started_runtime,
             running=lambda: self._runtime,
             new_request_id=lambda: str(uuid.uuid4()),
-            enqueue=self._enqueue,
-        )
-        self._messages = LocalMessageService(
-            self._database,
-            self._regions,
-            self.faults,
-            has_function=lambda region, name: self._functions.find(region, name) is not None,
-            clock=clock,
+            messages=self._messages,
         )
         if exclusive:
             try:
@@ -328,9 +328,6 @@ class LocalCloud:
                     clock=self._clock,
                 )
             return self._runtime
-
-    def _enqueue(self, region: str, function: str, payload: bytes) -> None:
-        self._messages.enqueue(region, function, payload)
 
     def _wake_dispatcher(self) -> None:
         dispatcher = self._dispatcher
