@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from multi_x_serverless.cli.json_text import json_text
 from multi_x_serverless.cli.output import wrap_error, write_error
 from multi_x_serverless.cli.session import (
     CLOUD_VARIABLE,
@@ -327,9 +328,8 @@ def _show_usage_error(error: click.ClickException, *, is_json: bool) -> None:
 
 def _report(code: str, message: str, *, is_json: bool, details: Mapping[str, str] | None = None) -> None:
     if is_json:
-        import orjson
-
-        click.echo(orjson.dumps({"error": {"code": code, "message": message, **(details or {})}}).decode(), err=True)
+        error = {"code": code, "message": message, **(details or {})}
+        click.echo(json_text({"error": error}, is_indented=False), err=True)
     else:
         write_error(f"error: {message}")
 
