@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from multi_x_serverless.cli.json_text import json_text
+from multi_x_serverless.cli.numbers import LARGEST_TIME_SCALE, FiniteRange
 from multi_x_serverless.cli.output import wrap_error, write_error
 from multi_x_serverless.cli.session import (
     CLOUD_VARIABLE,
@@ -167,7 +168,7 @@ def _default_color() -> bool:
 )
 @click.option(
     "--time-scale",
-    type=click.FloatRange(min=0.0),
+    type=FiniteRange(min=0.0, max=LARGEST_TIME_SCALE),
     default=1.0,
     show_default=True,
     help="Factor on the network latencies that the embedded cloud waits for; 0 waits for none.",

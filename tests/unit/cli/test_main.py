@@ -283,3 +283,25 @@ def test_an_option_of_all_commands_behind_the_command_is_told_where_to_go(
     )
     assert run(["data_sync", "--nonsense"]) == 2
     assert "goes before" not in capsys.readouterr().err
+
+
+NUMBERS = [
+    (name, option)
+    for name in ("", *COMMANDS)
+    for command in [cli.get_command(click.Context(cli), name) if name else cli]
+    if command is not None
+    for option in command.params
+    if isinstance(option.type, click.types.FloatParamType)
+]
+
+
+@pytest.mark.parametrize(("name", "option"), NUMBERS, ids=[f"{name} {option.opts[-1]}" for name, option in NUMBERS])
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "1e308"])
+def test_numbers_are_finite_and_of_a_sensible_size(name: str, option: click.Parameter, text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not"):
+        option.type.convert(text, option, None)
+
+
+def test_a_number_that_is_not_finite_is_told_with_its_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--time-scale", "nan", "list"]) == 2
+    assert "'--time-scale': 'nan' is not a finite number." in " ".join(capsys.readouterr().err.split())

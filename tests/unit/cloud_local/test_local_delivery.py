@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -369,6 +370,16 @@ def test_a_delayed_message_is_overtaken(open_cloud: Callable[..., LocalCloud]) -
 def _first_two_draws(plan: FaultPlan, kind: str) -> tuple[bool, bool]:
     injector = FaultInjector(plan)
     return injector.draw(kind) < 0.5, injector.draw(kind) < 0.5
+
+
+def test_a_message_that_is_due_after_any_timer_is_waited_for(open_cloud: Callable[..., LocalCloud]) -> None:
+    cloud = open_cloud(fault_plan=FaultPlan(delivery=DeliveryFaults(delay=1.0, delay_s=1e300)))
+    deploy(cloud, "echo", RECORD)
+    cloud.messages.publish(HOME, "echo", b"a")
+    with cloud.host() as host:
+        assert not host.wait_until_idle(0.05)
+        cloud.functions.delete_function(HOME, "echo")
+        assert host.wait_until_idle(math.inf)
 
 
 def test_a_dropped_delivery_comes_later(open_cloud: Callable[..., LocalCloud]) -> None:

@@ -11,6 +11,7 @@ import click
 
 from multi_x_serverless.cli.failures import failure_lines, failure_members
 from multi_x_serverless.cli.interruption import says_what_is_left
+from multi_x_serverless.cli.numbers import seconds_range
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import (
     Column,
@@ -43,9 +44,7 @@ SHOWN_SINGLY = 5
     help="Start one run per line of the file, each line a JSON value; - for standard input.",
 )
 @click.option("--wait/--no-wait", default=None, help="Wait for the result.  [default: --wait on the embedded cloud]")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0.1), default=600.0, show_default=True, help="Seconds to wait at most."
-)
+@click.option("--timeout", type=seconds_range(0.1), default=600.0, show_default=True, help="Seconds to wait at most.")
 @click.option(
     "--concurrency",
     type=click.IntRange(min=1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 import uuid
@@ -54,6 +55,7 @@ class LocalCloud:
         CorruptedStateError: The database is damaged or of another program.
         NewerSchemaError: A newer version of the product wrote the database.
         InvalidConfigurationError: ``faults.yml`` is no fault plan.
+        UsageError: `time_scale` is no factor.
     """
 
     def __init__(
@@ -69,8 +71,8 @@ class LocalCloud:
         exclusive: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if time_scale < 0:
-            raise UsageError("time_scale must not be negative.")
+        if not (math.isfinite(time_scale) and time_scale >= 0):
+            raise UsageError(f"a time_scale of {time_scale:g}: expected a finite number, 0 or more.")
         self._directory = StateDirectory(state_dir)
         self._settings = settings or LocalSettings()
         self._time_scale = time_scale

@@ -95,8 +95,9 @@ class Dispatcher:
 
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Wait until no message is queued or being worked on; `False` on time-out."""
+        limit_s = min(timeout_s, threading.TIMEOUT_MAX)
         with self._changed:
-            idle = self._changed.wait_for(lambda: self._failure is not None or not self._known, timeout_s)
+            idle = self._changed.wait_for(lambda: self._failure is not None or not self._known, limit_s)
             if self._failure is not None:
                 raise self._failure
             return idle
@@ -153,7 +154,7 @@ class Dispatcher:
                 if not self._due:
                     self._changed.wait()
                 elif self._due[0][0] > now:
-                    self._changed.wait(self._due[0][0] - now)
+                    self._changed.wait(min(self._due[0][0] - now, threading.TIMEOUT_MAX))
                 elif not self._has_room():
                     self._changed.wait()
                 else:
