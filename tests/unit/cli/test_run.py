@@ -98,3 +98,14 @@ def test_half_a_character_in_a_table_or_an_error_is_escaped(
     for arguments in ([], ["--output", "json"]):
         assert run([*arguments, *RUN, "-a", "\udcff"]) == EXIT_USAGE
         assert "\\udcff" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", '[{"a": 1e400}]', "Infinity", "NaN"])
+def test_a_number_that_is_none_is_not_sent(number: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "inputs"
+    file.write_text(f"1e308\n{number}\n", encoding="utf-8")
+    for arguments, where in ((["-a", number], "-a"), (["--arguments-file", str(file)], f"{file}:2")):
+        assert run([*RUN, "--no-wait", *arguments]) == EXIT_USAGE
+        said = " ".join(capsys.readouterr().err.split())
+        assert said.startswith(f"error: {where}: '{number}' is not JSON (")
+        assert "too large for a number" in said or "not part of JSON" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from pathlib import Path
@@ -158,7 +159,7 @@ def _parse(text: str, where: str) -> Any:
     import json
 
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except ValueError as error:
         shown = text if len(text) <= 60 else text[:57] + "..."
         raise UsageError(f"{where}: '{shown}' is not JSON ({error}); text needs quotes: '\"text\"'.") from None
@@ -168,6 +169,13 @@ def _parse(text: str, where: str) -> Any:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not part of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large for a number")
+    return number
 
 
 def _members(trace: RunTrace) -> dict[str, Any]:
