@@ -5,6 +5,7 @@ Commands are imported only when they run or their own help is asked for, so that
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -34,6 +35,7 @@ from multi_x_serverless.errors import (
     EXIT_INTERRUPTED,
     EXIT_USAGE,
     MultiXServerlessError,
+    NoSpaceError,
     WorkInterruptedError,
 )
 
@@ -295,6 +297,11 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001  # the last line of defence: no traceback without -v
         if is_verbose:
             traceback.print_exc()
+        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            # A stream names no file: it is standard output, or a file of a library.
+            place = "standard output or to a file" if error.filename is None else error.filename
+            _report(NoSpaceError.code, f"cannot write to {place}: {error.strerror}.", is_json=is_json)
+            return NoSpaceError.exit_code
         _report(
             "internal",
             f"unexpected {type(error).__name__}: {error} (a defect; -v shows where)",
@@ -302,6 +309,9 @@ def run(arguments: list[str]) -> int:
         )
         return EXIT_FAILURE
     return result if isinstance(result, int) else 0
+
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def _report_interruption(called: _Called, stop: BaseException | None) -> None:

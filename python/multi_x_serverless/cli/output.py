@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from multi_x_serverless.cli.console import open_console
+from multi_x_serverless.cli.console import is_terminal, open_console
 from multi_x_serverless.cli.json_text import json_text
 from multi_x_serverless.cli.table_layout import column_widths, fold_names, paragraphs, wrap
 from multi_x_serverless.model.amounts import dollars, grams
@@ -165,7 +165,7 @@ def _error_width() -> int | None:
     told = os.environ.get("COLUMNS", "")
     if told.isdecimal() and int(told) > 0:
         return int(told)
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         return None
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns or None
