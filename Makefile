@@ -45,8 +45,11 @@ test: test-rust test-python
 test-rust:
 	cargo test --workspace --exclude mxs-python --release --locked --quiet
 
+# As many tests at once as there are processors, and not so many that waiting for each other takes longer.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
+
 test-python: setup
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 $(VENV)/.benchmarks: $(VENV)/.built benchmarks/tests/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/tests/requirements.txt
@@ -56,7 +59,7 @@ test-benchmarks: $(VENV)/.benchmarks
 	$(BIN)/pytest benchmarks/tests
 
 integration: setup
-	$(BIN)/python integration_tests/run_integration_tests.py
+	$(BIN)/python integration_tests/run_integration_tests.py $(PARALLEL)
 
 lint: setup
 	cargo fmt --all --check

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
@@ -216,6 +217,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
             account.run(job, None)
             account.run(job)
         live_through_a_month(account)
+        leave_a_region(account, directory / "two")
         yield account
 
 
@@ -252,6 +254,18 @@ def live_through_a_month(account: Account) -> None:
     assert account.run("update_check_deployment") == "done"
     account.skipped_s += 2 * DAY_S  # the plan has expired: it is replaced by one with everything home
     assert account.run("update_check_deployment") == "done"
+
+
+def leave_a_region(account: Account, directory: Path) -> None:
+    """Take a region out that plans have used: what was left there is read all the same, if it is still open."""
+    project = write_project(directory, "two")
+    configuration = project / ".multi-x-serverless" / "config.yml"
+    text = configuration.read_text(encoding="utf-8")
+    assert f", {AWAY}" in text
+    configuration.write_text(text.replace(f", {AWAY}", ""), encoding="utf-8")
+    deploy(account.process(), project)
+    assert AWAY not in deployed_workflow(account.process(), WORKFLOW_ID).regions
+    assert account.run("data_sync") == "done"
 
 
 def migrate_and_return(account: Account) -> None:

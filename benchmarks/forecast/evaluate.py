@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -48,7 +48,7 @@ from multi_x_serverless.collection.forecast import (
     Seasonal,
     Series,
 )
-from multi_x_serverless.collection.hours import DAYS_IN_WEEK
+from multi_x_serverless.collection.hours import DAYS_IN_WEEK, same_moment
 from multi_x_serverless.model.units import HOURS_PER_DAY
 
 SECOND_HALF_BEGINS_ON_DAY = 181
@@ -67,7 +67,13 @@ class LastWeeksMean:
     name: str = "one grid, of last week"
     method: str = "mean of the 7 days before"
 
-    def forecast(self, history: Series, first_hour: float, hours: int) -> Series:  # noqa: ARG002 - all alike
+    def forecast(
+        self,
+        history: Series,
+        first_hour: float,  # noqa: ARG002 - all alike
+        hours: int,
+        own_moment: Callable[[float], float] = same_moment,  # noqa: ARG002
+    ) -> Series:
         mean = history[..., -DAYS_IN_WEEK * HOURS_PER_DAY :].mean(axis=-1, keepdims=True)
         return np.asarray(np.repeat(mean, hours, axis=-1), dtype=np.float64)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from benchmarks import robust
 from benchmarks.forecast.intervals import Coverage, coverage, tracked_errors, write_table
-from benchmarks.forecast.traces import START_OF_TRACE, ZONES, Origins, trace
+from benchmarks.forecast.traces import ZONES, Origins, trace
 from benchmarks.reproduction.applications import WORKLOADS, workload
 from benchmarks.reproduction.beyond import REGION_SETS
 from benchmarks.reproduction.document import FOUR_REGIONS, Setting
@@ -48,6 +49,8 @@ def test_the_table_of_intervals_is_the_benchmarks() -> None:
     (row,) = re.findall(r"^\| 2 mean errors \|.*\| (\d+) % .* \| (\d+) % \(\d+ / \d+\) \|$", FORECAST, re.MULTILINE)
     held = re.findall(r"(\d+) % \(", FORECAST[FORECAST.index("| 2 mean errors |") :].splitlines()[0])[1]
     assert f"holds [{held} % of the hours of a plan that is held for a week, and {row[1]} % of such weeks" in WORDS
+    (mean,) = re.findall(r"^Mean of the tracked errors: ([\d.]+) %", FORECAST, re.MULTILINE)
+    assert f"the {mean} % above are its mean" in " ".join(FORECAST.split())
     assert f"outside the intervals: {100 - int(held)} % of single hours do" in WORDS
     assert f"{held} % of the hours of a plan" in " ".join(
         (DOCS.parent / "python/multi_x_serverless/solving/robust.py").read_text(encoding="utf-8").split()
@@ -96,12 +99,14 @@ def test_values_are_counted_within_below_and_above() -> None:
     assert str(found) == "50 % (25 / 25)"
 
 
+@pytest.mark.parametrize("year", [data.TRACE_YEAR, 2026])
 @pytest.mark.parametrize("hour", [60 * 24, 60 * 24 + 7])
-def test_the_error_is_the_one_that_a_deployment_tracks(hour: int) -> None:
+def test_the_error_is_the_one_that_a_deployment_tracks(hour: int, year: int) -> None:
+    """In a year of other weekdays, too: those of the trace count."""
     errors = tracked_errors(trace(), Origins((hour,)))[:, 0]
     for code in ("us-east-1", "us-west-1", "eu-central-1"):
         region = data.regions()[code]
-        now = START_OF_TRACE + hour * SECONDS_PER_HOUR
+        now = datetime(year, 1, 1, tzinfo=timezone.utc).timestamp() + hour * SECONDS_PER_HOUR
         found = error_on_trace(region, EmbeddedCarbonSource(), DEFAULT_FORECASTER, now)
         assert found is not None
         assert errors[ZONES.index(region.grid_zone)] == pytest.approx(found.relative, rel=1e-6)

@@ -9,9 +9,10 @@ rounded and carried on, and nothing is lost when a check declines or dies: the n
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from multi_x_serverless.adaptation.homes import Homes
 from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.ports import Cloud, Key
@@ -63,19 +64,20 @@ class Balance:
         return replace(self, spent_carbon_gco2eq=spent.carbon_gco2eq, spent_cost_usd=spent.cost_usd)
 
 
-def balance(runs: Sequence[ObservedRun], plans: Sequence[Plan], spent: Overhead) -> Balance:
+def balance(runs: Sequence[ObservedRun], plans: Sequence[Plan], homes: Homes, spent: Overhead) -> Balance:
     """Sum up.
 
     Args:
-        runs: Of the last 30 days, of whatever graph: what earlier ones spent is in the ledger as well.
-        plans: Those that may have routed them away (`plans_that_leave_home`); runs of others earn nothing.
+        runs: Of the last 30 days, of whatever graph and home: what earlier ones spent is in the ledger as well.
+        plans: Those that may have routed them; runs of others earn nothing.
+        homes: Of the workflow.
         spent: In the same time (`adaptation.spent`).
     """
     by_version = {plan.version: plan for plan in plans}
     carbon, cost, routed = [], [], []
     for run in runs:
         plan = by_version.get(run.plan_version)
-        if plan is None or not is_routed(run, plan):
+        if plan is None or not is_routed_away(run, plan, homes):
             continue
         entry = plan.at(hour_of_day(run.started_at))
         if entry.metrics is None or entry.home_metrics is None:
@@ -93,17 +95,13 @@ def balance(runs: Sequence[ObservedRun], plans: Sequence[Plan], spent: Overhead)
     )
 
 
-def plans_that_leave_home(plans: Iterable[Plan], home: str) -> list[Plan]:
-    """Those that place some node elsewhere at some hour: runs of the others ran as without planning."""
-    return [plan for plan in plans if not plan.is_all_in(home)]
-
-
-def is_routed(run: ObservedRun, plan: Plan) -> bool:
-    """Whether a plan that expects something routed a run that reached its end."""
+def is_routed_away(run: ObservedRun, plan: Plan, homes: Homes) -> bool:
+    """Whether a plan that expects something and leaves the run's home routed a run that reached its end."""
     return (
         run.plan_version == plan.version
         and run.status == "complete"
         and run.placement_key != "home"
+        and homes.are_left_by(plan, run)
         and plan.at(hour_of_day(run.started_at)).metrics is not None
     )
 

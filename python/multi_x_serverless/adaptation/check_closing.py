@@ -14,13 +14,13 @@ from multi_x_serverless.adaptation.balance import (
     next_check,
     next_count,
     next_try,
-    plans_that_leave_home,
     readable_check_state,
     write_check_state,
 )
 from multi_x_serverless.adaptation.check_work import CheckWork
 from multi_x_serverless.adaptation.decision import Decision
 from multi_x_serverless.adaptation.failure import sentence_and_code
+from multi_x_serverless.adaptation.homes import homes_of
 from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.adaptation.renewal import renewal_at
 from multi_x_serverless.adaptation.signals import read_signals
@@ -104,7 +104,7 @@ class CheckClosing:
         signals = read_signals(cloud)
         # What grows with the history comes before the check is noted, so that it is in what is noted.
         cold_starts = cold_starts_on(cloud, record, runs.recent, signals)
-        earned = balance(runs.recent, plans_that_leave_home(versions, record.home_region), Overhead(0.0, 0.0))
+        earned = balance(runs.recent, versions, homes_of(record), Overhead(0.0, 0.0))
         decision = _warned(decision, self._work.note())
         found = earned.with_spent(spent_with(cloud, record, cold_starts, self._preset).total)
         if decision.verdict == "wait":

@@ -14,6 +14,7 @@ from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import Cloud, DeadLetter, Key
 from multi_x_serverless.cloud.tables import physical_name
 from multi_x_serverless.deployment.names import workflow_prefix
+from multi_x_serverless.deployment.places import function_names_of, places_of
 from multi_x_serverless.errors import CloudError, ConflictError, NothingToDoError, ResourceNotFoundError, UsageError
 from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.model.workflow import WorkflowRecord
@@ -33,12 +34,16 @@ class GivenUpMessage:
         workflow_id: Its workflow; empty if it is of none that is deployed.
         run_id: Run of the message; empty if the message cannot be read.
         node: Name of the node it was for; empty if the message cannot be read.
+        manifest_id: Manifest by which its node is counted; empty if the message cannot be read.
+        node_index: Which of that manifest's nodes it was for; `None` if the message cannot be read.
     """
 
     letter: DeadLetter
     workflow_id: str
     run_id: str
     node: str
+    manifest_id: str = ""
+    node_index: int | None = None
 
 
 @dataclass(frozen=True)
@@ -57,15 +62,28 @@ class FoundLetters:
 def dead_letters(cloud: Cloud, workflow_id: str) -> tuple[GivenUpMessage, ...]:
     """Messages given up of one workflow, oldest first.
 
+    Regions that the workflow has left and that cannot be looked at are passed over: an account may be kept out of what
+    it has no need of any more. `doctor` tells of them.
+
     Raises:
         UnknownWorkflowError: There is no workflow of that id.
+        CloudError: A region that the workflow may use could not be looked at.
     """
     record = deployed_workflow(cloud, workflow_id)
-    prefix, functions = workflow_prefix(workflow_id), _functions_of(record)
+    prefix, functions = workflow_prefix(workflow_id), function_names_of(record)
+
+    def look(region: str) -> tuple[DeadLetter, ...]:
+        try:
+            return cloud.messages.dead_letters(region, prefix)
+        except CloudError:
+            if region in record.regions:
+                raise
+            return ()
+
     return _oldest_first(
         _read(letter, record)
-        for region in record.regions
-        for letter in cloud.messages.dead_letters(region, prefix)
+        for region in places_of(cloud, record)
+        for letter in look(region)
         if letter.function in functions  # the prefix of one workflow may begin the name of another's function
     )
 
@@ -77,8 +95,9 @@ def all_dead_letters(cloud: Cloud) -> FoundLetters:
         CloudError: A region that a workflow is in could not be looked at.
     """
     records = deployed_workflows(cloud)
-    owners = {name: record for record in records for name in _functions_of(record)}
-    needed = {region for record in records for region in record.regions}
+    owners = {name: record for record in records for name in function_names_of(record)}
+    # All that can be used are looked at, and with them what workflows have left.
+    needed = {region for record in records for region in record.regions if region in cloud.regions}
     unread: dict[str, str] = {}
 
     def look(region: str) -> tuple[DeadLetter, ...]:
@@ -95,24 +114,23 @@ def all_dead_letters(cloud: Cloud) -> FoundLetters:
     return FoundLetters(messages, dict(sorted(unread.items())))
 
 
-def _functions_of(record: WorkflowRecord) -> set[str]:
-    return {resource.name for resource in record.resources if resource.kind == "function"}
-
-
 def _oldest_first(messages: Iterable[GivenUpMessage]) -> tuple[GivenUpMessage, ...]:
     return tuple(sorted(messages, key=lambda message: (message.letter.failed_at, message.letter.id)))
 
 
 def _read(letter: DeadLetter, record: WorkflowRecord | None) -> GivenUpMessage:
     envelope = _envelope_of(letter.body)
-    run_id, node = envelope.get("run"), envelope.get("node")
-    nodes = () if record is None else record.graph.nodes
-    is_node = isinstance(node, int) and not isinstance(node, bool) and 0 <= node < len(nodes)
+    run_id, node, manifest_id = envelope.get("run"), envelope.get("node"), envelope.get("mf")
+    manifest_id = manifest_id if isinstance(manifest_id, str) else ""
+    nodes = () if record is None else record.graphs.get(manifest_id, record.graph).nodes
+    index = node if isinstance(node, int) and not isinstance(node, bool) and 0 <= node < len(nodes) else None
     return GivenUpMessage(
         letter,
         "" if record is None else record.workflow_id,
         run_id if isinstance(run_id, str) else "",
-        nodes[node].name if is_node and isinstance(node, int) else "",
+        "" if index is None else nodes[index].name,
+        manifest_id,
+        index,
     )
 
 
@@ -206,7 +224,8 @@ def redrive(
     )
     if not chosen:
         raise NothingToDoError(f"{workflow_id} has no dead letters" + (f" of run {run_id}." if run_id else "."))
-    now, lease_ends = cloud.now(), _lease_ends(cloud, record, chosen)
+    places = places_of(cloud, record)
+    now, lease_ends = cloud.now(), _lease_ends(cloud, workflow_id, places, chosen)
     held = tuple(message for message in chosen if lease_ends[message] > now)
     chosen = tuple(message for message in chosen if lease_ends[message] <= now)
     if not chosen:
@@ -217,9 +236,10 @@ def redrive(
         )
     run_ids = tuple(dict.fromkeys(message.run_id for message in chosen if message.run_id))
     since, deadline = now - LONGEST_RUN_S, now + timeout_s
-    sources = log_sources(cloud, record)
-    waits_for_logs = wait and cloud.name != "local"
-    before = trace_runs(cloud, workflow_id, record.graph, sources, run_ids, since) if waits_for_logs else ()
+    before: tuple[RunTrace, ...] = ()
+    if wait and cloud.name != "local":  # which is waited for by its logs
+        sources = log_sources(cloud, record, places)
+        before = trace_runs(cloud, workflow_id, record.graph, sources, run_ids, since, earlier=record.graphs)
     with cloud.host() as host:
         chosen, stuck = _put_back(cloud, chosen)
         run_ids = tuple(run_id for run_id in run_ids if run_id in {message.run_id for message in chosen})
@@ -227,7 +247,16 @@ def redrive(
             return RedriveResult(chosen, (), held, stuck)
         host.wait_until_idle(timeout_s)
     failures = {trace.run_id: len(trace.failures) for trace in before}
-    traces = follow_runs(cloud, record, run_ids, since, deadline=deadline, failures_before=failures, sleep=sleep)
+    traces = follow_runs(
+        cloud,
+        record,
+        run_ids,
+        since,
+        regions=places,
+        deadline=deadline,
+        failures_before=failures,
+        sleep=sleep,
+    )
     return RedriveResult(chosen, traces, held, stuck)
 
 
@@ -247,20 +276,19 @@ def _put_back(
 
 
 def _lease_ends(
-    cloud: Cloud, record: WorkflowRecord, messages: Sequence[GivenUpMessage]
+    cloud: Cloud, workflow_id: str, places: Sequence[str], messages: Sequence[GivenUpMessage]
 ) -> dict[GivenUpMessage, float]:
     """When the claim of each letter's node ends, seconds since the epoch; 0 if nobody holds it.
 
     The claim lies in one of the workflow's regions: which one is the run's placement, but a trigger carries none.
     """
     table = physical_name(CLAIMS)
-    regions = [region for region in record.regions if table in cloud.key_value.list_tables(region)]
-    index_of = {node.name: index for index, node in enumerate(record.graph.nodes)}
+    regions = [region for region in places if table in cloud.key_value.list_tables(region)]
     ends = dict.fromkeys(messages, 0.0)
     for message in messages:
-        if not message.run_id or message.node not in index_of:
+        if not message.run_id or message.node_index is None:
             continue
-        key = Key(run_partition(record.workflow_id, message.run_id), node_sort(index_of[message.node]))
+        key = Key(run_partition(workflow_id, message.run_id), node_sort(message.node_index))
         for region in regions:
             item = cloud.key_value.get(region, table, key)
             if item is not None and not item.attributes.get("done"):

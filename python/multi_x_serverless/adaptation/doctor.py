@@ -31,6 +31,7 @@ from multi_x_serverless.adaptation.workflows import find_workflows
 from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import Check, Cloud, Finding
 from multi_x_serverless.cloud.tables import PlanStore
+from multi_x_serverless.deployment.places import places_of
 from multi_x_serverless.deployment.state import regions_of
 from multi_x_serverless.errors import (
     CorruptedStateError,
@@ -94,11 +95,12 @@ def examine_cloud(cloud: Cloud, project: Path, regions: Sequence[str] = ()) -> t
     findings += read
     records = () if state is None else state.deployed
     used, unknown = _regions_in_use(cloud, records)
-    scope = _scope(cloud, records, used, configuration, regions)
+    places, unplaced = _places(cloud, records)
+    scope = _scope(cloud, records, used, places, configuration, regions)
     findings += _examine_regions(cloud, scope)
     if state is not None:
         findings += _run(state_checks(cloud, state))
-    findings += unknown
+    findings += (*unknown, *unplaced)
     return tuple(findings)
 
 
@@ -118,7 +120,7 @@ class _Scope:
         used: Where functions are.
         needed: What must be open: those in use, the system region, those the configuration names, those asked for.
         possible: What a plan may come to use; whether they are open is worth a note.
-        left: Where functions were, and letters may still wait; a part of the others.
+        left: Where functions were, and letters may still wait; also in regions that nothing may use any more.
     """
 
     used: frozenset[str]
@@ -140,28 +142,42 @@ def _regions_in_use(cloud: Cloud, records: Sequence[WorkflowRecord]) -> tuple[fr
     return frozenset(used), unknown
 
 
+def _places(cloud: Cloud, records: Sequence[WorkflowRecord]) -> tuple[frozenset[str], tuple[Finding, ...]]:
+    """Where something of workflows may be, also of earlier deployments and plans as far as these can be read."""
+    found = {region for record in records for region in record.regions}
+
+    def add(record: WorkflowRecord) -> tuple[Finding, ...]:
+        found.update(places_of(cloud, record))
+        return ()
+
+    unknown = _run(Check("plans", partial(add, record)) for record in records)
+    return frozenset(found), unknown
+
+
 def _scope(
     cloud: Cloud,
     records: Sequence[WorkflowRecord],
     used: frozenset[str],
+    places: frozenset[str],
     configuration: WorkflowConfiguration | None,
     chosen: Sequence[str],
 ) -> _Scope:
     recorded = frozenset(region for record in records for region in record.regions)
     if chosen:
-        return _Scope(used, tuple(dict.fromkeys(chosen)), (), recorded & set(chosen))
+        return _Scope(used, tuple(dict.fromkeys(chosen)), (), places & set(chosen))
     named: frozenset[str] = frozenset()
     possible = frozenset(cloud.regions) if configuration is None and not records else recorded
     if configuration is not None:
         named = frozenset({configuration.home_region, *(configuration.regions.allowed or ())})
         possible |= frozenset(configuration.regions.resolve(cloud.regions))
     needed = sorted({cloud.system_region} | used | named)
-    return _Scope(used, tuple(needed), tuple(sorted(possible.difference(needed))), recorded)
+    return _Scope(used, tuple(needed), tuple(sorted(possible.difference(needed))), places)
 
 
 def _examine_regions(cloud: Cloud, scope: _Scope) -> list[Finding]:
     """All regions, several at once; their findings in the order of the regions."""
-    looks = [partial(_examine_region, cloud, region, scope) for region in (*scope.needed, *scope.possible)]
+    regions = dict.fromkeys((*scope.needed, *scope.possible, *sorted(scope.left)))
+    looks = [partial(_examine_region, cloud, region, scope) for region in regions]
     found = run_all(looks)
     # By check, then by region: what is the same of many regions is then one line.
     findings = [finding for entries in found for finding in entries]
@@ -173,7 +189,9 @@ def _examine_region(cloud: Cloud, region: str, scope: _Scope) -> list[Finding]:
     found = _guarded(Check("region", lambda: (cloud.health.reach(region),)), (region,))
     is_needed, is_used = region in scope.needed, region in scope.used
     if _has_problem(found):
-        return list(found) if is_needed else [_possible(finding) for finding in found]
+        if is_needed:
+            return list(found)
+        return [_possible(finding) if region in scope.possible else _left(finding) for finding in found]
     if is_needed:
         found += _run(cloud.health.region_checks(region, in_use=is_used), (region,))
         found += _guarded(Check("tables", lambda: check_region_tables(cloud, region, in_use=is_used)), (region,))
@@ -188,6 +206,12 @@ def _possible(finding: Finding) -> Finding:
         "# 'multi_x_serverless doctor --region REGION' says how to open one; to keep plans out of them, list them "
         "as disallowed_regions in .multi-x-serverless/config.yml"
     )
+    return replace(finding, status="note", remedy=remedy)
+
+
+def _left(finding: Finding) -> Finding:
+    """A problem of a region that nothing may use any more: what was left there cannot be seen."""
+    remedy = "# nothing will run there; messages that were given up there, and logs, cannot be read until it is open"
     return replace(finding, status="note", remedy=remedy)
 
 

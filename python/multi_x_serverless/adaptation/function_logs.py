@@ -10,6 +10,7 @@ from multi_x_serverless.adaptation.run_status import begins_run_id, earliest_rec
 from multi_x_serverless.adaptation.workflows import deployed_workflow, deployed_workflows, log_sources
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.deployment.names import function_name
+from multi_x_serverless.deployment.places import places_of
 from multi_x_serverless.errors import CloudError, UnknownRunError, UsageError
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.workflow import WorkflowRecord
@@ -71,7 +72,8 @@ class FunctionLogs:
 
     def function_of(self, text: LoggedText) -> str:
         """Name of the function that wrote a text, as the developer gave it."""
-        names = {function_name(self.record.workflow_id, name): name for name in self.record.functions}
+        known = [name for graph in self.record.graphs.values() for name in graph.functions]
+        names = {function_name(self.record.workflow_id, name): name for name in known}
         return names.get(text.source.function, text.source.function)
 
 
@@ -100,11 +102,12 @@ def follow_function_logs(
     yield found
     pause_s = LOCAL_PAUSE_S if cloud.name == "local" else PAUSE_S
     until = found.until
+    places = places_of(cloud, found.record)
     while True:
         sleep(pause_s)
         # Anew each time: a migration makes logs in other regions.
         start, end = until - LATE_S - _CLOCK_SLACK_S, _now(cloud)
-        read = reader.read(log_sources(cloud, found.record), start, end, shown_from=found.since)
+        read = reader.read(log_sources(cloud, found.record, places), start, end, shown_from=found.since)
         until = end
         yield _found(found.record, found.run_id, found.since, end, read)
 

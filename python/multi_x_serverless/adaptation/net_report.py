@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from multi_x_serverless.adaptation.accounts import accounting_of
 from multi_x_serverless.adaptation.arms import Arms, arms_of
-from multi_x_serverless.adaptation.balance import balance, is_routed, plans_that_leave_home
+from multi_x_serverless.adaptation.balance import balance, is_routed_away
 from multi_x_serverless.adaptation.comparison import MINIMUM_CONTROLS
 from multi_x_serverless.adaptation.experiment import experiment_of
+from multi_x_serverless.adaptation.homes import Homes, homes_of
 from multi_x_serverless.adaptation.net_savings import Amount, ComparedPlan, NetSaving, Predicted, net_saving
 from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.adaptation.signals import read_signals
@@ -23,6 +24,9 @@ from multi_x_serverless.solving.model_constants import TransmissionPreset
 
 _NOTHING_SPENT = Overhead(0.0, 0.0)
 
+_NOTHING_ALIKE = "there are no runs yet that plans routed and that can be compared."
+"""Said with the reason why those in the history cannot be."""
+
 
 def net_report(
     cloud: Cloud, record: WorkflowRecord, runs: Sequence[ObservedRun], preset: TransmissionPreset
@@ -31,12 +35,19 @@ def net_report(
 
     Where prices or intensities are missing, or controls, there is no observed saving, and `obstacle` says why. Plans
     that have everything at home at every hour route nothing away, so their runs are not among those that plans routed.
+    Home is where it was when a run was routed; what was expected of runs counts whatever is deployed since.
 
     Args:
         runs: Of the last 30 days, of all graphs.
         preset: Energy per byte.
     """
-    plans = plans_that_leave_home(PlanStore(cloud).versions(record.workflow_id), record.home_region)
+    plans, homes = PlanStore(cloud).versions(record.workflow_id), homes_of(record)
+    by_version = {plan.version: plan for plan in plans}
+
+    def is_routed(run: ObservedRun) -> bool:
+        plan = by_version.get(run.plan_version)
+        return plan is not None and is_routed_away(run, plan, homes)
+
     signals = read_signals(cloud)
     experiment = experiment_of(record, runs)
     compared: list[ComparedPlan] = []
@@ -46,27 +57,27 @@ def net_report(
     except NotEnoughDataError as error:
         obstacle = str(error)
     else:
-        arms = {
-            plan.version: arms_of(experiment.runs, plan.version, accounting)
-            for plan in plans
-            if any(is_routed(run, plan) for run in experiment.runs)
-        }
-        compared = [_compared(plan, arms[plan.version]) for plan in plans if _can_be_compared(plan, arms)]
-        obstacle = "" if compared else _obstacle(arms) + experiment.left_out
-    return net_saving(_predicted(runs, plans), compared, spent_on(cloud, record, runs, signals, preset), obstacle)
+        versions = sorted({run.plan_version for run in experiment.runs if is_routed(run)})
+        arms = {version: arms_of(experiment.runs, version, accounting) for version in versions}
+        compared = [
+            _compared(by_version[version], arms[version], homes) for version in versions if arms[version].groups
+        ]
+        if not compared:
+            left_out = experiment.left_out(is_routed)
+            obstacle = (_obstacle(arms) if arms or not left_out else _NOTHING_ALIKE) + left_out
+    return net_saving(
+        _predicted(runs, plans, homes), compared, spent_on(cloud, record, runs, signals, preset), obstacle
+    )
 
 
-def _can_be_compared(plan: Plan, arms: Mapping[int, Arms]) -> bool:
-    return plan.version in arms and bool(arms[plan.version].groups)
-
-
-def _compared(plan: Plan, arms: Arms) -> ComparedPlan:
+def _compared(plan: Plan, arms: Arms, homes: Homes) -> ComparedPlan:
     """With all runs of the arm: of those that a region refused, which ran at home, the plan expected nothing."""
-    return ComparedPlan(plan.version, arms, Predicted(round(arms.planned_runs), _predicted(arms.routed, [plan]).gross))
+    expected = _predicted(arms.routed, [plan], homes)
+    return ComparedPlan(plan.version, arms, Predicted(round(arms.planned_runs), expected.gross))
 
 
-def _predicted(runs: Sequence[ObservedRun], plans: Sequence[Plan]) -> Predicted:
-    found = balance(runs, plans, _NOTHING_SPENT)
+def _predicted(runs: Sequence[ObservedRun], plans: Sequence[Plan], homes: Homes) -> Predicted:
+    found = balance(runs, plans, homes, _NOTHING_SPENT)
     return Predicted(found.routed_runs, Amount(found.earned_carbon_gco2eq, found.earned_cost_usd))
 
 

@@ -12,7 +12,8 @@ from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import workflow_table
 from multi_x_serverless.cloud.usable import require_usable
 from multi_x_serverless.deployment.state import has_system_tables, unknown_workflow
-from multi_x_serverless.errors import ObjectNotFoundError, ResourceNotFoundError, UsageError
+from multi_x_serverless.errors import CloudError, ObjectNotFoundError, ResourceNotFoundError, UsageError
+from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.sdk.errors import InvalidObjectKeyError
 from multi_x_serverless.sdk.objects import OBJECT_PREFIX, workflow_object_key, workflow_object_prefix
 
@@ -113,6 +114,29 @@ def delete_objects(cloud: Cloud, workflow_id: str, keys: Sequence[str], *, regio
     """
     own = workflow_object_prefix(workflow_id)
     run_all([partial(cloud.objects.delete_object, region, own + key) for key in keys])
+
+
+@dataclass(frozen=True)
+class StayingObjects:
+    """A workflow's objects in a region that is to be its home no longer.
+
+    Attributes:
+        count: How many; `None` if the region cannot be asked.
+    """
+
+    region: str
+    count: int | None
+
+
+def objects_that_stay(cloud: Cloud, record: WorkflowRecord, home_region: str) -> StayingObjects | None:
+    """What a deployment with another home leaves where home is now; `None` if nothing, or if home stays."""
+    if record.home_region == home_region:
+        return None
+    try:
+        keys = cloud.objects.list_objects(record.home_region, workflow_object_prefix(record.workflow_id))
+    except CloudError:
+        return StayingObjects(record.home_region, None)
+    return StayingObjects(record.home_region, len(keys)) if keys else None
 
 
 def count_all_objects(cloud: Cloud) -> int:

@@ -15,7 +15,7 @@ from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.errors import UnknownRunError, UsageError
 from multi_x_serverless.model.graph import Graph
 from multi_x_serverless.model.workflow import WorkflowRecord
-from multi_x_serverless.observation.fold import RunState, examine
+from multi_x_serverless.observation.fold import RunState, examine, manifest_of_run
 from multi_x_serverless.observation.trace import (
     LoggedRun,
     RunTrace,
@@ -79,6 +79,8 @@ class RunStatus:
         duplicates: Deliveries that found their node started.
         fallbacks: Calls that home took because the planned region did not.
         letters: Its messages that were given up.
+        is_deployment_unknown: Whether it started under a deployment that the record does not know (any more): then it
+            is told by the graph and the home of today, which may not be its own.
     """
 
     workflow_id: str
@@ -91,6 +93,7 @@ class RunStatus:
     duplicates: int
     fallbacks: int
     letters: tuple[GivenUpMessage, ...]
+    is_deployment_unknown: bool = False
 
 
 def is_run_id(text: str) -> bool:
@@ -155,7 +158,11 @@ def earliest_record(run_id: str, now: float) -> float:
 def _status(
     cloud: Cloud, run_id: str, record: WorkflowRecord, logged: LoggedRun, letters: tuple[GivenUpMessage, ...]
 ) -> RunStatus:
-    graph, records = record.graph, logged.records
+    records = logged.records
+    manifest_id = _manifest_of(records, letters)
+    origin = None if manifest_id is None else record.origins.get(manifest_id)
+    graph = record.graph if origin is None else origin.graph
+    home = record.home_region if origin is None else origin.home_region
     trace = trace_of(run_id, records, graph)
     given_up = {message.node for message in letters}
     state = examine(records, graph)
@@ -173,14 +180,20 @@ def _status(
         workflow_id=record.workflow_id,
         trace=trace,
         plan_version=plan_version,
-        is_all_home=None if plan is None else plan.is_all_in(record.configuration.home_region),
+        is_all_home=None if plan is None else plan.is_all_in(home),
         started_at=None if start is None else float(start["ts"]),
         nodes=nodes,
         kills=tuple(text for _, text in logged.kills),
         duplicates=sum(entry["t"] == "duplicate" for entry in records),
         fallbacks=sum(entry["t"] == "edge_called" and bool(entry.get("fallback")) for entry in records),
         letters=letters,
+        is_deployment_unknown=manifest_id is not None and origin is None,
     )
+
+
+def _manifest_of(records: Sequence[dict[str, Any]], letters: Sequence[GivenUpMessage]) -> str | None:
+    """The manifest that a run started under, by its records or else by its messages; `None` if none of them says."""
+    return manifest_of_run(records) or next((message.manifest_id for message in letters if message.manifest_id), None)
 
 
 def _time(record: dict[str, Any]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,12 +138,16 @@ def run_and_wait(
             progress(len(run_ids))
             while not host.wait_until_idle(1.0) and cloud.now() < deadline:
                 pass
-        return follow_runs(cloud, started.record, run_ids, started.started_at, deadline=deadline, sleep=sleep)
+        record = started.record
+        return follow_runs(
+            cloud, record, run_ids, started.started_at, regions=record.regions, deadline=deadline, sleep=sleep
+        )
     except KeyboardInterrupt as stop:
         never_started = len(inputs) - len(run_ids)
         try:
             record = deployed_workflow(cloud, workflow_id)
-            traces = trace_runs(cloud, workflow_id, record.graph, log_sources(cloud, record), run_ids, begun_at)
+            sources = log_sources(cloud, record, record.regions)
+            traces = trace_runs(cloud, workflow_id, record.graph, sources, run_ids, begun_at)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # whatever it meets, Ctrl-C stays Ctrl-C
             raise WorkInterruptedError(
                 f"runs started: {len(run_ids)}, never started: {never_started}. How those go that were started could "
@@ -159,6 +163,7 @@ def follow_runs(
     run_ids: Sequence[str],
     since: float,
     *,
+    regions: Collection[str],
     deadline: float,
     failures_before: Mapping[str, int] | None = None,
     sleep: Callable[[float], None] = time.sleep,
@@ -167,6 +172,7 @@ def follow_runs(
 
     Args:
         since: When the first of them began, seconds since the epoch.
+        regions: Where they may have left records; of runs that begin now it is where the workflow may run.
         deadline: Until when to wait, seconds since the epoch.
         failures_before: Run id -> attempts that had failed before its messages were put back; a run that has no more
             than those has not ended again yet.
@@ -175,8 +181,8 @@ def follow_runs(
     before = failures_before or {}
     pause_s = FIRST_LOOK_S
     while True:
-        sources = log_sources(cloud, record)
-        traces = trace_runs(cloud, record.workflow_id, record.graph, sources, run_ids, since)
+        sources = log_sources(cloud, record, regions)
+        traces = trace_runs(cloud, record.workflow_id, record.graph, sources, run_ids, since, earlier=record.graphs)
         ended = all(_has_ended(trace, before.get(trace.run_id, -1)) for trace in traces)
         if cloud.name == "local" or ended or cloud.now() + pause_s > deadline:
             return traces

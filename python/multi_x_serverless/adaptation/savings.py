@@ -191,7 +191,9 @@ def savings_report(cloud: Cloud, workflow_id: str, preset: TransmissionPreset) -
     else:
         observed = observed_savings(experiment.runs, plan.version, record.home_region, accounting)
     if observed.obstacle and not observed.everything_home:
-        observed = replace(observed, obstacle=observed.obstacle + experiment.left_out)
+        observed = replace(
+            observed, obstacle=observed.obstacle + experiment.left_out(lambda run: run.plan_version == plan.version)
+        )
     warning = None if plan.observed_runs is None else few_runs_warning(plan.observed_runs)
     return SavingsReport(
         workflow_id=workflow_id,
@@ -229,15 +231,13 @@ def observed_savings(runs: Sequence[ObservedRun], plan_version: int, home: str, 
         and run.run_id not in compared
         and {node.region for node in run.nodes.values()} == {home}
     ]
-    moments = [run.started_at for run in plan_runs]
-    other = (
-        [
-            AccountedRun(0, accounting.footprint_as_if_at(run, moments), run.weight, cold_share(run))
-            for run in other_home
+    other: list[AccountedRun] = []
+    if plan_runs:
+        footprints = accounting.footprints_as_if_at(other_home, [(run.started_at, run.weight) for run in plan_runs])
+        other = [
+            AccountedRun(0, footprint, run.weight, cold_share(run))
+            for run, footprint in zip(other_home, footprints, strict=True)
         ]
-        if moments
-        else []
-    )
 
     timed = timed_arms(arms)
     alike = of_like(other, timed.like)

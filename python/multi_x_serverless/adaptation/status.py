@@ -55,6 +55,7 @@ class WorkflowStatus:
         net: What plans saved and took in the last 30 days, with the energy per byte that plans are made with.
         dead_letters: How many messages were given up and not put back.
         statistics: Of its runs, as they were collected last; None if they never were.
+        other_runs: How many runs in the history are of another graph or home, and so not among those of `uses`.
     """
 
     record: WorkflowRecord
@@ -66,6 +67,7 @@ class WorkflowStatus:
     net: NetSaving
     dead_letters: int = 0
     statistics: WorkflowStatistics | None = None
+    other_runs: int = 0
 
 
 def workflow_status(cloud: Cloud, workflow_id: str, *, last: int = 5) -> WorkflowStatus:
@@ -97,6 +99,7 @@ def workflow_status(cloud: Cloud, workflow_id: str, *, last: int = 5) -> Workflo
         net=net_report(cloud, record, recent, PRESET),
         dead_letters=len(dead_letters(cloud, workflow_id)),
         statistics=read_statistics(cloud, workflow_id),
+        other_runs=number_of_runs(run for run in recent if run.manifest_id not in record.manifest_ids),
     )
 
 

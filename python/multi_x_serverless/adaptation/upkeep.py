@@ -59,7 +59,8 @@ def sync_workflow(cloud: Cloud, record: WorkflowRecord, *, should_stop: Callable
         record.workflow_id,
         record.graph,
         log_sources(cloud, record),
-        earlier={manifest_id: origin.graph for manifest_id, origin in record.origins.items()},
+        earlier=record.graphs,
+        begun_at=record.deployments.begun_at,
         should_stop=should_stop,
         confirm=lambda: deployed_workflow(cloud, record.workflow_id),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,6 +10,7 @@ from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import physical_name, workflow_table
 from multi_x_serverless.deployment.names import workflow_prefix
+from multi_x_serverless.deployment.places import function_names_of, places_of
 from multi_x_serverless.deployment.state import unfinished_deployments
 from multi_x_serverless.errors import CloudError, MultiXServerlessError, NotEnoughDataError, UnknownWorkflowError
 from multi_x_serverless.model.run import ObservedRun
@@ -122,12 +123,17 @@ def runs_of_graph(record: WorkflowRecord, runs: Iterable[ObservedRun]) -> list[O
     return [run for run in runs if run.manifest_id in manifest_ids]
 
 
-def log_sources(cloud: Cloud, record: WorkflowRecord) -> tuple[LogSource, ...]:
-    """Where the workflow's functions have logs: also in regions that they have left.
+def log_sources(cloud: Cloud, record: WorkflowRecord, regions: Collection[str] | None = None) -> tuple[LogSource, ...]:
+    """Where the workflow's functions have logs: also in regions that they have left, and of functions that are gone.
 
     In a region that cannot be asked they all may; whoever reads there finds out which region it is.
+
+    Args:
+        regions: Only in these; by default wherever something of it may be (`places_of`).
     """
-    names = {resource.name for resource in record.resources if resource.kind == "function"}
+    wanted = places_of(cloud, record) if regions is None else regions
+    places = tuple(region for region in wanted if region in cloud.regions)
+    names = function_names_of(record)
     prefix = workflow_prefix(record.workflow_id)
 
     def logs_in(region: str) -> tuple[str, ...]:
@@ -136,10 +142,10 @@ def log_sources(cloud: Cloud, record: WorkflowRecord) -> tuple[LogSource, ...]:
         except CloudError:
             return tuple(sorted(names))
 
-    found = run_all([partial(logs_in, region) for region in record.regions])
+    found = run_all([partial(logs_in, region) for region in places])
     return tuple(
         LogSource(region, function)
-        for region, functions in zip(record.regions, found, strict=True)
+        for region, functions in zip(places, found, strict=True)
         for function in functions
         if function in names
     )

@@ -10,6 +10,7 @@ from multi_x_serverless.cli.output import Column, counted, grams, relative, writ
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.deploy_forecast import MonthlyChange, UnknownChange
+    from multi_x_serverless.adaptation.objects import StayingObjects
     from multi_x_serverless.cli.session import Settings
     from multi_x_serverless.cloud.ports import Cloud
     from multi_x_serverless.deployment.actions import Action, Verb
@@ -29,11 +30,13 @@ class Difference:
     permissions: PermissionChanges
     settings: tuple[SettingChange, ...]
     forecast: MonthlyChange | UnknownChange
+    staying: StayingObjects | None = None
 
 
 def find_difference(cloud: Cloud, preview: DeployPreview) -> Difference:
     """Hold a workflow as it would be against the one that is deployed."""
     from multi_x_serverless.adaptation.deploy_forecast import forecast_deployment
+    from multi_x_serverless.adaptation.objects import objects_that_stay
     from multi_x_serverless.deployment.difference import permission_changes, setting_changes
 
     before, after = preview.before, preview.after
@@ -41,7 +44,17 @@ def find_difference(cloud: Cloud, preview: DeployPreview) -> Difference:
         permission_changes(None if before is None else before.policy, after.policy),
         setting_changes(before, after),
         forecast_deployment(cloud, preview),
+        None if before is None else objects_that_stay(cloud, before, after.home_region),
     )
+
+
+def describe_staying(objects: StayingObjects | None) -> str:
+    """A sentence about objects that a new home leaves behind; empty if there are none."""
+    if objects is None:
+        return ""
+    said = "Its objects" if objects.count is None else counted(objects.count, "object")
+    stay = "stays" if objects.count == 1 else "stay"
+    return f"{said} {stay} in {objects.region}: functions will look for objects in the new home only."
 
 
 def difference_members(difference: Difference) -> dict[str, Any]:
@@ -56,6 +69,7 @@ def difference_members(difference: Difference) -> dict[str, Any]:
         "settings": [asdict(change) for change in difference.settings],
         "expected_month": None if is_unknown else asdict(forecast),
         "why_not_expected": forecast.reason if isinstance(forecast, UnknownChange) else None,
+        "objects_staying": None if difference.staying is None else asdict(difference.staying),
     }
 
 
@@ -73,6 +87,9 @@ def show_difference(settings: Settings, actions: Sequence[Action], difference: D
             ],
         )
     _show_permissions(difference.permissions)
+    if difference.staying is not None:
+        write_wrapped(describe_staying(difference.staying))
+        write_text("")
     _show_forecast(settings, difference.forecast)
 
 

@@ -115,6 +115,7 @@ DOCUMENTS: tuple[Document, ...] = (
             _WORKFLOW,
             _DRY_RUN,
             _LEFT,
+            _list("withdrawn_plans", "plans that were or would be withdrawn, and why", "plan_version staged reason"),
             _list("actions", "what was or would be done; `region` is null where there is none", _CHANGE),
             _list(
                 "permissions_added",
@@ -136,6 +137,12 @@ DOCUMENTS: tuple[Document, ...] = (
             ),
             _map("expected_month", "with --dry-run: expected cost and carbon a month, modelled", is_optional=True),
             Member("why_not_expected", "with --dry-run: why there is no expectation", is_optional=True),
+            _map(
+                "objects_staying",
+                "with --dry-run: region that would be home no longer, and how many objects stay there (null if it "
+                "cannot be asked); null if none do",
+                is_optional=True,
+            ),
         ),
     ),
     Document(
@@ -187,6 +194,7 @@ DOCUMENTS: tuple[Document, ...] = (
             _list("statistics", "summary of the history; null before data_collect workflow", _STATISTICS),
             _SPENDING,
             _NET,
+            Member("other_runs", "number of runs in the history that are of another graph or home"),
             Member("dead_letters", "number of messages that were given up"),
             _list(
                 "last_runs",
@@ -214,6 +222,11 @@ DOCUMENTS: tuple[Document, ...] = (
             Member("fallbacks", "calls that home took because the planned region did not"),
             _map("result", "what its last nodes returned; null where results are not logged"),
             _list("dead_letters", "its messages that were given up", _LETTER),
+            Member(
+                "deployment_unknown",
+                "whether it started under a deployment that is not recorded (any more); nodes and states are then told "
+                "by today's graph",
+            ),
         ),
     ),
     Document(
@@ -503,6 +516,7 @@ DOCUMENTS: tuple[Document, ...] = (
             _LEFT,
             _OBJECTS_DELETED,
             Member("objects_left", "objects of the workflow that were kept"),
+            Member("object_regions", "regions in which they are"),
         ),
     ),
     Document(

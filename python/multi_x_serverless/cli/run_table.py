@@ -34,6 +34,11 @@ def show_run(settings: Settings, run: RunStatus) -> None:
     if run.started_at is not None:
         started = datetime.fromtimestamp(run.started_at, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
         write_wrapped(f"started {started} UTC, {_placement(run)}", hanging="  ")
+    if run.is_deployment_unknown:
+        write_wrapped(
+            "It started under a deployment that is not recorded (any more). Nodes and states are told by the graph of "
+            "today, and may not be what they were."
+        )
     columns = [
         Column("node", is_name=True),
         Column("state", is_whole=True),
@@ -119,4 +124,5 @@ def run_members(run: RunStatus) -> dict[str, Any]:
         "fallbacks": run.fallbacks,
         "result": trace.result,
         "dead_letters": [letter_members(message) for message in run.letters],
+        "deployment_unknown": run.is_deployment_unknown,
     }

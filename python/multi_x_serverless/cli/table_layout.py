@@ -24,6 +24,7 @@ _PART_ENDS = ":_-/"
 _CONTINUED = " "  # what the further lines of a name begin with
 _ITEM_END = re.compile(r"(?<=[,;]) ")
 _ASIDE = re.compile(r"\s*\([^()]*\)")  # the innermost ones
+_NAMES = re.compile(r"^([\w-]+(?:, [\w-]+){2,}): ")  # that something is said of
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 _COMMAND = re.compile(r"'multi_x_serverless [^']*'|^ +multi_x_serverless .*$", re.MULTILINE)
 
@@ -46,10 +47,11 @@ def _fold_word(word: str, width: int) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """A list of at most `width` characters: without asides in brackets, else cut at its end, between two items.
+    """A text of at most `width` characters that says of several things what holds for each.
 
-    What is left out is counted. What says the same twice without its asides says it once. Items end with a comma or a
-    semicolon; where not even the first one fits, it is cut behind a word.
+    Without asides in brackets (what then says the same twice says it once), else with the first one only of the names
+    that something is said of, else cut at its end, between two items, which end with a comma or a semicolon. Items of
+    one list are counted where they are left out. Where not even the first one fits, it is cut behind a word.
     """
     if len(text) <= width:
         return text
@@ -59,15 +61,25 @@ def shortened(text: str, width: int) -> str:
     brief = "; ".join(dict.fromkeys(brief.split("; ")))
     if len(brief) <= width:
         return brief
+    brief = "; ".join(_NAMES.sub(_first_name, part) for part in brief.split("; "))
+    if len(brief) <= width:
+        return brief
     items = _ITEM_END.split(brief)
     for kept in range(len(items) - 1, 0, -1):
-        shown = f"{' '.join(items[:kept]).rstrip(',;')}, and {len(items) - kept} more"
+        is_one_list = not any(item.endswith(";") for item in items[kept - 1 :])
+        end = f", and {len(items) - kept} more" if is_one_list else " ..."
+        shown = " ".join(items[:kept]).rstrip(",;") + end
         if len(shown) <= width:
             return shown
     words, left_out = brief.split(" "), " ..."
     while words and len(" ".join(words)) > width - len(left_out):
         words.pop()
     return " ".join(words).rstrip(",;:") + left_out
+
+
+def _first_name(names: re.Match[str]) -> str:
+    first, *others = names.group(1).split(", ")
+    return f"{first} and {len(others)} more: "
 
 
 def column_widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int] | None:

@@ -59,7 +59,7 @@ class DocumentTable(Generic[T]):
     def get(self, key: Key) -> Stored[T] | None:
         """Read one document."""
         item = self._store.get(self._region, self._table, key)
-        return None if item is None else self._stored(item)
+        return None if item is None else self.decoded(item)
 
     def put(self, key: Key, value: T, *, condition: Condition | None = None) -> int | None:
         """Write a document if the condition holds; returns the item's version, `None` if it did not hold.
@@ -78,7 +78,7 @@ class DocumentTable(Generic[T]):
     def query(self, partition: str, *, prefix: str = "") -> Iterator[Stored[T]]:
         """Documents of a partition in order of the sort key."""
         for item in self._store.query(self._region, self._table, partition, prefix=prefix):
-            yield self._stored(item)
+            yield self.decoded(item)
 
     def all_keys(self) -> tuple[Key, ...]:
         """Keys of all documents, in order, whether or not they can be read."""
@@ -87,9 +87,10 @@ class DocumentTable(Generic[T]):
     def scan(self) -> Iterator[Stored[T]]:
         """All documents in order of the key."""
         for item in self._store.scan(self._region, self._table):
-            yield self._stored(item)
+            yield self.decoded(item)
 
-    def _stored(self, item: Item) -> Stored[T]:
+    def decoded(self, item: Item) -> Stored[T]:
+        """The document in an item of this table."""
         return Stored(item.key, self._decode(unpack(item.attributes, self._table)), item.version)
 
 

@@ -33,7 +33,7 @@ from multi_x_serverless.cloud.documents import DocumentTable
 from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import ABSENT, Attributes, Cloud, Condition, Item, Key
 from multi_x_serverless.cloud.problems import ProblemStore
-from multi_x_serverless.errors import ConflictError, CorruptedStateError
+from multi_x_serverless.errors import ConflictError, CorruptedStateError, MultiXServerlessError
 from multi_x_serverless.model.plan import Plan
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.sdk.tables import REGION_TABLES
@@ -195,8 +195,19 @@ class PlanStore:
 
     def unstage(self, workflow_id: str, version: int) -> bool:
         """Drop the staged plan if it is still this version."""
-        staged, item_version = self._pointer(workflow_id, self._STAGED)
-        return staged == version and self._point(workflow_id, self._STAGED, 0, item_version)
+        return self._change_staged(workflow_id, version, 0)
+
+    def stage_again(self, workflow_id: str, version: int) -> bool:
+        """Stage a plan again that was unstaged, as by whoever staged it, unless another one is staged meanwhile."""
+        return self._change_staged(workflow_id, 0, version)
+
+    def _change_staged(self, workflow_id: str, before: int, after: int) -> bool:
+        """Let the pointer name another version, if it names the one before; who staged it is kept."""
+        item = self._item(workflow_id, self._STAGED)
+        if item is None or _version_in(item, workflow_id, self._STAGED) != before:
+            return False
+        by = {name: value for name, value in item.attributes.items() if name == _STAGED_BY}
+        return self._point(workflow_id, self._STAGED, after, item.version, by)
 
     def active(self, workflow_id: str) -> Plan | None:
         """The plan in force."""
@@ -238,6 +249,19 @@ class PlanStore:
     def versions(self, workflow_id: str) -> tuple[Plan, ...]:
         """All stored plans of a workflow, oldest first."""
         return tuple(stored.value for stored in self._plans.query(workflow_id))
+
+    def regions(self, workflow_id: str) -> frozenset[str]:
+        """All regions in which some stored plan of a workflow has placed a node.
+
+        A plan that cannot be read (a newer program's, for example) tells of none, and hides no other.
+        """
+        found: set[str] = set()
+        for item in self._store.query(self._region, physical_name("plans"), workflow_id):
+            try:
+                found |= self._plans.decoded(item).value.regions
+            except MultiXServerlessError:
+                continue
+        return frozenset(found)
 
     def remove(self, workflow_id: str) -> None:
         """Forget all plans of a workflow but for the number of the last one, so that none is ever used twice.

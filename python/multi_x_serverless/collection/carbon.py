@@ -42,7 +42,7 @@ from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyIntensity
+    from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyIntensity, StandInSource
     from multi_x_serverless.collection.http import HttpClient
     from multi_x_serverless.model.carbon_signal import CarbonSignal
     from multi_x_serverless.model.regions import Region
@@ -72,7 +72,7 @@ class CarbonCollector:
 
     file: CarbonFileSource | None = None
     live: CarbonSource | None = None
-    embedded: CarbonSource = field(default_factory=EmbeddedCarbonSource)
+    embedded: StandInSource = field(default_factory=EmbeddedCarbonSource)
     forecaster: CarbonForecaster = DEFAULT_FORECASTER
     kept_s: float = 0.0
     name: str = "carbon"

@@ -13,15 +13,15 @@ from multi_x_serverless.collection.carbon_past import RecentHistory, as_intensit
 from multi_x_serverless.collection.collector import Made
 from multi_x_serverless.collection.forecast import HISTORY_DAYS, CarbonForecaster
 from multi_x_serverless.collection.forecast_error import error_of_forecasts, error_on_trace
-from multi_x_serverless.collection.hours import hour_of_day, start_of_hour
+from multi_x_serverless.collection.hours import hour_of_day, same_moment, start_of_hour
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.carbon_signal import CarbonSignal, HourOrigin
 from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyIntensity
+    from multi_x_serverless.collection.carbon_source import HourlyIntensity, StandInSource
     from multi_x_serverless.model.carbon_past import MadeForecast, PastHour
     from multi_x_serverless.model.regions import Region
 
@@ -47,7 +47,7 @@ class Given:
 def make_carbon_signal(
     region: Region,
     given: Given,
-    embedded: CarbonSource,
+    embedded: StandInSource,
     forecaster: CarbonForecaster,
     now: float,
 ) -> Made[CarbonSignal]:
@@ -66,6 +66,7 @@ def make_carbon_signal(
     current_hour = start_of_hour(now)
     warnings: tuple[str, ...] = ()
     measured_until: float | None = None
+    own_moment: Callable[[float], float] = same_moment
     past = {start: as_intensity(hour) for start, hour in given.past.items()}
     try:
         history = recent_history(past, current_hour, HISTORY_DAYS)
@@ -79,11 +80,13 @@ def make_carbon_signal(
         hours = HISTORY_DAYS * HOURS_PER_DAY
         trace = embedded.past(region, current_hour - hours * SECONDS_PER_HOUR, hours)
         history = recent_history(trace, current_hour, HISTORY_DAYS)
+        # Weekends are where they were in the trace's year, whatever weekdays this year has.
+        own_moment = embedded.own_moment
     if measured_until is None and len(given.expected) < HOURS_PER_DAY:
         forecast_error = error_on_trace(region, embedded, forecaster, current_hour)
     else:
         forecast_error = error_of_forecasts(given.forecasts, past, current_hour)
-    by_hour, origins = _expected(history, given, forecaster, current_hour)
+    by_hour, origins = _expected(history, own_moment, given, forecaster, current_hour)
     signal = CarbonSignal(
         region=region.code,
         grid_zone=region.grid_zone,
@@ -102,12 +105,16 @@ def make_carbon_signal(
 
 
 def _expected(
-    history: RecentHistory, given: Given, forecaster: CarbonForecaster, current_hour: float
+    history: RecentHistory,
+    own_moment: Callable[[float], float],
+    given: Given,
+    forecaster: CarbonForecaster,
+    current_hour: float,
 ) -> tuple[tuple[float, ...], tuple[HourOrigin, ...]]:
     """Intensities and origins by hour of the day."""
     hours_since = round((current_hour - history.end) / SECONDS_PER_HOUR)
     values = np.array(history.intensity_gco2eq_per_kwh)
-    continued = forecaster.forecast(values, history.end, hours_since + HOURS_PER_DAY)[hours_since:]
+    continued = forecaster.forecast(values, history.end, hours_since + HOURS_PER_DAY, own_moment)[hours_since:]
     own = HourOrigin(
         source=sources_of(history.given),
         vintage=vintages_of(history.given),

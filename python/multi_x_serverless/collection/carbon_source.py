@@ -60,3 +60,13 @@ class CarbonSource(Protocol):
         Raises:
             SignalSourceError: It makes forecasts, but cannot be asked, or its answer cannot be used.
         """
+
+
+class StandInSource(CarbonSource, Protocol):
+    """Knows all hours, by those of another time that stand in for them."""
+
+    def own_moment(self, moment: float) -> float:
+        """Return the moment that what it gives for `moment` is of; both in seconds since the epoch.
+
+        Days stay whole, but those that follow each other here need not do so there.
+        """

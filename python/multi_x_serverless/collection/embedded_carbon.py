@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from multi_x_serverless import data
 from multi_x_serverless.collection.carbon_source import HourlyIntensity
-from multi_x_serverless.model.units import SECONDS_PER_HOUR
+from multi_x_serverless.model.units import DAY_S, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,8 @@ EMBEDDED_NOTE = (
     f"Carbon intensities are those of the same calendar hours of {data.TRACE_YEAR}, or that year's mean "
     "where no hourly trace is known, and not those of today's grid."
 )
+
+_START_OF_TRACE = datetime(data.TRACE_YEAR, 1, 1, tzinfo=timezone.utc).timestamp()
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,20 @@ class EmbeddedCarbonSource:
     def forecast(self, region: Region, first_hour: float, hours: int) -> Mapping[float, HourlyIntensity]:  # noqa: ARG002
         """Return nothing: what came after in another year is no forecast; see `CarbonSource.forecast`."""
         return {}
+
+    def own_moment(self, moment: float) -> float:
+        """Return the same calendar moment of the trace's year; see `StandInSource.own_moment`.
+
+        After 31 December comes 1 January of the same year, and 28 February comes twice in a leap year.
+        """
+        return _day_of_trace(int(moment // DAY_S)) + moment % DAY_S
+
+
+@lru_cache(maxsize=512)  # A forecast asks of each hour of its weeks, and all regions ask for the same ones.
+def _day_of_trace(day: int) -> float:
+    """Start of the day of the trace for a day since the epoch."""
+    start = datetime.fromtimestamp(day * DAY_S, timezone.utc)
+    return _START_OF_TRACE + data.hour_of_trace(start) * SECONDS_PER_HOUR
 
 
 @lru_cache(maxsize=8)  # All regions of a collection ask for the same stretch.

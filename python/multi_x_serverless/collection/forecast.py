@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
-from multi_x_serverless.collection.hours import DAYS_IN_WEEK, weekday
+from multi_x_serverless.collection.hours import DAYS_IN_WEEK, same_moment, weekday
 from multi_x_serverless.errors import NotEnoughDataError
 from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -43,13 +43,17 @@ class CarbonForecaster(Protocol):
     def method(self) -> str:
         """How it does so, for people."""
 
-    def forecast(self, history: Series, first_hour: float, hours: int) -> Series:
+    def forecast(
+        self, history: Series, first_hour: float, hours: int, own_moment: Callable[[float], float] = same_moment
+    ) -> Series:
         """Return the intensities of `hours` hours.
 
         Args:
             history: At least one day and only whole days, shape (..., 24 * days); it ends where `first_hour` begins.
             first_hour: Start of the first hour to predict, seconds since the epoch, on the hour.
             hours: How many to predict.
+            own_moment: Of which moment the intensities of a moment are, in the history and after it, both in seconds
+                since the epoch: another one where another year's stand in. The weekday of an hour is that of its own.
 
         Returns:
             Shape (..., hours).
@@ -66,7 +70,13 @@ class Persistence:
     name: str = "persistence"
     method: str = "as the same hour of the day before"
 
-    def forecast(self, history: Series, first_hour: float, hours: int) -> Series:  # noqa: ARG002 - every day is alike
+    def forecast(
+        self,
+        history: Series,
+        first_hour: float,  # noqa: ARG002 - every day is alike
+        hours: int,
+        own_moment: Callable[[float], float] = same_moment,  # noqa: ARG002
+    ) -> Series:
         """Return intensities; see `CarbonForecaster.forecast`."""
         return _repeated(_by_day(history)[..., -1, :], hours)
 
@@ -78,7 +88,13 @@ class HourOfDayMean:
     name: str = "hour-of-day mean"
     method: str = "mean of the same hour over the 7 days before"
 
-    def forecast(self, history: Series, first_hour: float, hours: int) -> Series:  # noqa: ARG002 - every day is alike
+    def forecast(
+        self,
+        history: Series,
+        first_hour: float,  # noqa: ARG002 - every day is alike
+        hours: int,
+        own_moment: Callable[[float], float] = same_moment,  # noqa: ARG002
+    ) -> Series:
         """Return intensities; see `CarbonForecaster.forecast`."""
         return _repeated(_by_day(history)[..., -DAYS_IN_WEEK:, :].mean(axis=-2), hours)
 
@@ -102,7 +118,13 @@ class HoltWinters:
     level_shares: tuple[float, ...] = (0.02, 0.05, 0.1, 0.3, 0.6)
     season_shares: tuple[float, ...] = (0.05, 0.1, 0.2, 0.4)
 
-    def forecast(self, history: Series, first_hour: float, hours: int) -> Series:  # noqa: ARG002 - every day is alike
+    def forecast(
+        self,
+        history: Series,
+        first_hour: float,  # noqa: ARG002 - every day is alike
+        hours: int,
+        own_moment: Callable[[float], float] = same_moment,  # noqa: ARG002
+    ) -> Series:
         """Return intensities; see `CarbonForecaster.forecast`."""
         first_day = _by_day(history)[..., 0, :]
         pairs = np.array([(level, season) for level in self.level_shares for season in self.season_shares])
@@ -148,21 +170,24 @@ class Seasonal:
     day_kind_share: float = 0.25
     persistence: float | None = 0.93
 
-    def forecast(self, history: Series, first_hour: float, hours: int) -> Series:
+    def forecast(
+        self, history: Series, first_hour: float, hours: int, own_moment: Callable[[float], float] = same_moment
+    ) -> Series:
         """Return intensities; see `CarbonForecaster.forecast`."""
         days = _by_day(history)
         count = days.shape[-2]
         first_known = first_hour - count * HOURS_PER_DAY * SECONDS_PER_HOUR
         weights = self.decay ** np.arange(count - 1, -1, -1.0)[:, None] * np.ones(HOURS_PER_DAY)
         common = _weighted_mean(days, weights)
-        was_weekend = _are_weekend(first_known, count * HOURS_PER_DAY).reshape(count, HOURS_PER_DAY)
+        was_weekend = _are_weekend(first_known, count * HOURS_PER_DAY, own_moment).reshape(count, HOURS_PER_DAY)
         share = self.day_kind_share if count >= 2 * DAYS_IN_WEEK else 0.0
         working, weekend = (
             common + share * (_weighted_mean(days, weights * mask) - common) if share else common
             for mask in (~was_weekend, was_weekend)
         )
         fitted = np.where(was_weekend, weekend[..., None, :], working[..., None, :]).reshape(history.shape)
-        expected = np.where(_are_weekend(first_hour, hours), _repeated(weekend, hours), _repeated(working, hours))
+        is_weekend = _are_weekend(first_hour, hours, own_moment)
+        expected = np.where(is_weekend, _repeated(weekend, hours), _repeated(working, hours))
         deviation = history - fitted
         fading = self._persistence(deviation)[..., None] ** np.arange(1, hours + 1)
         return _within_the_seen(expected + deviation[..., -1:] * fading, history)
@@ -213,8 +238,9 @@ def _weighted_mean(days: Series, weights: Series) -> Series:
     return np.asarray((days * weights).sum(axis=-2) / weights.sum(axis=-2), dtype=np.float64)
 
 
-def _are_weekend(first_hour: float, hours: int) -> NDArray[np.bool_]:
-    return np.array([weekday(first_hour + offset * SECONDS_PER_HOUR) >= SATURDAY for offset in range(hours)])
+def _are_weekend(first_hour: float, hours: int, own_moment: Callable[[float], float]) -> NDArray[np.bool_]:
+    moments = (first_hour + offset * SECONDS_PER_HOUR for offset in range(hours))
+    return np.array([weekday(own_moment(moment)) >= SATURDAY for moment in moments])
 
 
 def _within_the_seen(forecast: Series, history: Series) -> Series:

@@ -23,7 +23,7 @@ from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY, SECONDS_PER_HOU
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from multi_x_serverless.collection.carbon_source import CarbonSource, HourlyIntensity
+    from multi_x_serverless.collection.carbon_source import HourlyIntensity, StandInSource
     from multi_x_serverless.model.carbon_signal import CarbonSignal
     from multi_x_serverless.model.regions import Region
 
@@ -75,7 +75,7 @@ def error_of_forecasts(
 
 
 def error_on_trace(
-    region: Region, trace: CarbonSource, forecaster: CarbonForecaster, current_hour: float
+    region: Region, trace: StandInSource, forecaster: CarbonForecaster, current_hour: float
 ) -> ForecastError | None:
     """The error of forecasts of the trace's own hours, as made at the start of each of the last UTC days.
 
@@ -89,7 +89,7 @@ def error_on_trace(
     forecasts = []
     for place, start in enumerate(days):
         history = values[place * HOURS_PER_DAY : (place + HISTORY_DAYS) * HOURS_PER_DAY]
-        predicted = forecaster.forecast(history, float(start), HOURS_PER_DAY)
+        predicted = forecaster.forecast(history, float(start), HOURS_PER_DAY, trace.own_moment)
         forecasts.append(MadeForecast(float(start), tuple(predicted.tolist())))
     return error_of_forecasts(forecasts, hours, current_hour)
 

@@ -20,6 +20,11 @@ def hour_of_day(moment: float) -> int:
     return int(moment // SECONDS_PER_HOUR) % HOURS_PER_DAY
 
 
+def same_moment(moment: float) -> float:
+    """Return the moment itself: the own time of hours that nothing stands in for."""
+    return moment
+
+
 def weekday(moment: float) -> int:
     """Return the day of the week in UTC, 0 for Monday to 6 for Sunday, of a moment in seconds since the epoch."""
     return (int(moment // DAY_S) + _WEEKDAY_OF_THE_EPOCH) % DAYS_IN_WEEK

@@ -54,19 +54,19 @@ from multi_x_serverless.deployment.state import (
     image_digests,
     known_resources,
     lease_s,
-    plan_fits,
     read_state,
     regions_of,
     trusted_resources,
     write_record,
 )
+from multi_x_serverless.deployment.withdrawal import WithdrawnPlan, plans_after
 from multi_x_serverless.errors import DeploymentError, MultiXServerlessError
 from multi_x_serverless.model.deployments import Deployments
 from multi_x_serverless.model.plan import Plan, home_plan
 from multi_x_serverless.model.units import DAY_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from multi_x_serverless.cloud.locks import Lease
@@ -108,12 +108,14 @@ class DeployResult:
         actions: In order; none if nothing had changed.
         left: What is no longer wanted but could not be deleted, and why; the next deployment tries again.
         preview: What it would change, of a dry run.
+        withdrawn: Plans that were withdrawn, or would be.
     """
 
     workflow_id: str
     actions: tuple[Action, ...]
     left: tuple[str, ...] = ()
     preview: DeployPreview | None = None
+    withdrawn: tuple[WithdrawnPlan, ...] = ()
 
 
 def deploy(
@@ -154,7 +156,7 @@ def deploy(
         state = read_state(cloud, workflow_id) if has_system_tables(cloud) else EMPTY_STATE
         intent = _intend(cloud, built.record, state)
         preview = DeployPreview(state.record, built.record, state.plan, intent.plan)
-        return DeployResult(workflow_id, intent.actions, preview=preview)
+        return DeployResult(workflow_id, intent.actions, preview=preview, withdrawn=intent.withdrawn)
     push_image = _build_image(cloud, built, image_builder or DockerBuilder(), progress)
     ensure_tables(cloud, (built.record.home_region,))
     with lock(cloud, workflow_id, lease_s=lease_s(built.record.package_format)) as lease:
@@ -198,6 +200,8 @@ class _Intent:
         kept: Recorded resources that stay as they are.
         unwanted: Resources to delete once the new state is in force.
         plan: The plan in force, if it can stay so; `None` to begin with a new one at home.
+        unstaged: The staged plan, if it cannot stay so.
+        withdrawn: Plans that are withdrawn, as reported.
         actions: All of it, as reported.
     """
 
@@ -205,6 +209,8 @@ class _Intent:
     kept: tuple[Resource, ...]
     unwanted: tuple[Resource, ...]
     plan: Plan | None
+    unstaged: Plan | None
+    withdrawn: tuple[WithdrawnPlan, ...]
     actions: tuple[Action, ...]
 
 
@@ -217,17 +223,17 @@ def _intend(cloud: Cloud, record: WorkflowRecord, state: WorkflowState) -> _Inte
             "Nothing was changed."
         )
     _require_format(record, previous)
-    plan = state.plan if previous is not None and state.plan is not None and plan_fits(state.plan, record) else None
+    plans = plans_after(record, state, cloud.now())
+    plan = plans.kept
     desired = desired_resources(cloud, record, function_places(record.graph, record.home_region, plan))
     trusted = trusted_resources(cloud, state)
     changes = plan_changes(desired, trusted)
     wanted = {key_of(resource) for resource in desired}
     changed = {(action.kind, action.region or "", action.name) for action in changes}
     unwanted = [resource for key, resource in known_resources(state).items() if key not in wanted]
-    if plan is not None:
-        useful = _useful_for_earlier_plans(cloud, record)
-        recorded = {resource.key for resource in state.resources}
-        unwanted = [item for item in unwanted if item.key not in recorded or (item.key, item.fingerprint) not in useful]
+    if plan is not None or plans.has_expired:
+        useful = _useful_for_earlier_plans(cloud, record, state.resources)
+        unwanted = [item for item in unwanted if item.key not in useful]
     gone = {resource.key for resource in unwanted}
     kept = tuple(resource for resource in trusted if resource.key not in changed | gone)
     reported = [*changes, *plan_deletions(unwanted)]
@@ -236,7 +242,7 @@ def _intend(cloud: Cloud, record: WorkflowRecord, state: WorkflowState) -> _Inte
     if previous is None or _content(previous) != _content(record) or reported or state.journal:
         verb: Verb = "create" if previous is None else "update"
         reported.append(Action(verb, "workflow", None, record.workflow_id))
-    return _Intent(changes, kept, tuple(unwanted), plan, tuple(reported))
+    return _Intent(changes, kept, tuple(unwanted), plan, plans.unstaged, plans.withdrawn, tuple(reported))
 
 
 def _require_format(record: WorkflowRecord, previous: WorkflowRecord | None) -> None:
@@ -248,14 +254,21 @@ def _require_format(record: WorkflowRecord, previous: WorkflowRecord | None) -> 
         )
 
 
-def _useful_for_earlier_plans(cloud: Cloud, record: WorkflowRecord) -> set[tuple[tuple[ResourceKind, str, str], str]]:
-    """Keys and fingerprints of everything that a plan for this very package may need, wherever it places functions.
+def _useful_for_earlier_plans(
+    cloud: Cloud, record: WorkflowRecord, recorded: Collection[Resource]
+) -> set[tuple[ResourceKind, str, str]]:
+    """Keys of recorded resources that a plan for this very package may need, wherever it places functions.
 
-    What only an earlier plan needs may still serve its last runs; the sweep gives it time. Resources with other code
-    or of functions that no longer exist can serve no run.
+    What only an earlier plan needs, or one that has expired, may still serve its last runs; the sweep gives it time.
+    Resources with other code or of functions that no longer exist can serve no run, nor can their topics.
     """
     everywhere = dict.fromkeys(record.graph.functions, frozenset(record.regions))
-    return {(key_of(item), item.fingerprint) for item in desired_resources(cloud, record, everywhere)}
+    useful = {(key_of(item), item.fingerprint) for item in desired_resources(cloud, record, everywhere)}
+    alike = [resource for resource in recorded if (resource.key, resource.fingerprint) in useful]
+    places = {(resource.function, resource.region) for resource in alike if resource.kind == "function"}
+    return {
+        resource.key for resource in alike if resource.kind != "topic" or (resource.function, resource.region) in places
+    }
 
 
 def _apply(
@@ -309,7 +322,7 @@ def _apply(
     finally:
         progress.finish()
     left = _clean_up(cloud, record, intent.unwanted, executor, journal)
-    return DeployResult(workflow_id, intent.actions, left)
+    return DeployResult(workflow_id, intent.actions, left, withdrawn=intent.withdrawn)
 
 
 def _measured(cloud: Cloud, built: Build) -> PackageReference:
@@ -335,8 +348,8 @@ def _put_plan_in_force(
         # Plans of a workflow of this id that was removed, or of a first deployment that did not reach its end: none of
         # them may come into force.
         plans.remove(record.workflow_id)
-    if state.staged is not None and not plan_fits(state.staged, record):
-        plans.unstage(record.workflow_id, state.staged.version)
+    if intent.unstaged is not None:
+        plans.unstage(record.workflow_id, intent.unstaged.version)
     if intent.plan is not None:
         write_replicas(cloud, record, intent.plan, regions)
         return

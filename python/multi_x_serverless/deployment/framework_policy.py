@@ -42,6 +42,7 @@ _SYNC: Mapping[str, Sequence[str]] = {
     "history": (_PUT, _DELETE, _QUERY),
     "statistics": (_GET, _PUT, _DELETE, _QUERY),
     "locks": (_DELETE,),
+    "plans": (_QUERY,),  # they say where functions have left logs
 }
 _COLLECT: Mapping[str, Sequence[str]] = {"signals": (_GET, _PUT), "statistics": (_GET,)}
 
@@ -103,6 +104,9 @@ def job_policy(job: Job, account_id: str, system_region: str) -> str:
     statements = [*_own_function(job, account_id, system_region), *_system_tables(job, account_id, system_region)]
     if job in ("data_sync", "update_check_solver"):
         statements += _workflow_logs(account_id)
+    if job == "data_sync":
+        # Whether a region that a workflow has left is still open; the check may ask this to learn of prices already.
+        statements.append(_allow("Regions", ["ec2:DescribeRegions"], ["*"]))
     if job in ("data_collect", "update_check_solver"):
         statements += _outside_world(system_region)
     if job == "update_check_solver":

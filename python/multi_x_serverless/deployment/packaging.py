@@ -157,6 +157,7 @@ def _project_entries(project: Path, left_out: Callable[[str], bool]) -> Iterator
     for path, name in _files(project, skip=_LEFT_OUT_DIRECTORIES, skip_at_the_top=_LEFT_OUT_AT_THE_TOP):
         if left_out(name) or _is_report(path):
             continue
+        _require_utf8(name)
         if name == MANIFEST_FILE or name.partition("/")[0] in {_SDK_PACKAGE, f"{_SDK_PACKAGE}.py"}:
             raise DeploymentError(
                 f"the project has a file '{name}', which stands in the way of the run-time SDK; rename it. "
@@ -175,6 +176,7 @@ def _is_report(path: Path) -> bool:
 
 def _requirement_entries(directory: Path) -> Iterator[tuple[str, Entry]]:
     for path, name in _files(directory, skip=_LEFT_OUT_OF_REQUIREMENTS, skip_at_the_top=frozenset()):
+        _require_utf8(name)
         yield name, _entry(path)
 
 
@@ -200,17 +202,38 @@ def _files(root: Path, *, skip: frozenset[str], skip_at_the_top: frozenset[str])
         for name in directories:
             if (here / name).is_symlink():
                 raise DeploymentError(
-                    f"'{(here / name).relative_to(root).as_posix()}' is a link to a directory, which cannot "
-                    "be "
-                    "packed; put the directory itself there. Nothing was deployed."
+                    f"'{_shown((here / name).relative_to(root))}' is a link to a directory, which cannot be packed; "
+                    "put the directory itself there. Nothing was deployed."
                 )
         for name in sorted(files):
             if name.startswith(".") or name.endswith(_COMPILED_SUFFIXES) or (is_top and name in skip_at_the_top):
                 continue
             path = here / name
             if path.exists() and not path.is_file():
-                raise DeploymentError(f"'{path}' is no regular file and cannot be packed. Nothing was deployed.")
+                raise DeploymentError(
+                    f"'{_shown(path)}' is no regular file and cannot be packed. Nothing was deployed."
+                )
             yield path, path.relative_to(root).as_posix()
+
+
+def _require_utf8(name: str) -> None:
+    """Refuse a name that a package cannot hold.
+
+    Raises:
+        DeploymentError: It is not UTF-8.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise DeploymentError(
+            f"the name of the file '{_shown(name)}' is not UTF-8 and cannot be packed; rename it, or leave it out by "
+            "'package_exclude'. Nothing was deployed."
+        ) from None
+
+
+def _shown(path: Path | str) -> str:
+    """A path for people; bytes of it that are not UTF-8 in hexadecimal, after a backslash."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _entry(path: Path) -> Entry:
@@ -222,7 +245,7 @@ def _packing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DeploymentError(f"'{path}' cannot be packed ({error.strerror}). Nothing was deployed.") from error
+        raise DeploymentError(f"'{_shown(path)}' cannot be packed ({error.strerror}). Nothing was deployed.") from error
 
 
 def _zip(entries: Mapping[str, Entry]) -> bytes:

@@ -15,6 +15,7 @@ from multi_x_serverless.deployment.actions import plan_deletions
 from multi_x_serverless.deployment.executor import Executor
 from multi_x_serverless.deployment.journal import Journal
 from multi_x_serverless.deployment.names import workflow_prefix
+from multi_x_serverless.deployment.places import homes_of, places_of
 from multi_x_serverless.deployment.progress import SILENT, Progress
 from multi_x_serverless.deployment.replicas import delete_replica
 from multi_x_serverless.deployment.state import (
@@ -48,6 +49,7 @@ class RemoveResult:
         left: Each thing that could not be deleted, in words, with the reason.
         objects_deleted: The workflow's own objects that were deleted with it.
         objects_left: Those that stay, because nobody asked for their deletion or because it failed.
+        object_regions: Where these are: at home, and where home was before.
     """
 
     workflow_id: str
@@ -55,6 +57,7 @@ class RemoveResult:
     left: tuple[str, ...]
     objects_deleted: int = 0
     objects_left: int = 0
+    object_regions: tuple[str, ...] = ()
 
 
 def require_known(cloud: Cloud, workflow_id: str) -> None:
@@ -117,7 +120,7 @@ def remove(
             for action, error in failed
         ]
         regions = {item.region for item in resources if item.region is not None}
-        regions |= set() if record is None else set(record.regions)
+        regions |= set() if record is None else set(places_of(cloud, record))
         steps = [
             partial(_delete_traces, cloud, workflow_id, region, lease, keep_logs=keep_logs)
             for region in sorted(regions)
@@ -125,14 +128,21 @@ def remove(
         for traces, problem in run_all(steps):
             deleted += traces
             left += [] if problem is None else [problem]
-        objects_deleted, objects_left, problem = _delete_objects(
-            cloud, workflow_id, home, lease, is_asked=delete_objects
-        )
-        left += [] if problem is None else [problem]
+        # A workflow that was never deployed to its end has none.
+        homes = () if record is None else tuple(region for region in homes_of(record) if region in regions)
+        objects = [_delete_objects(cloud, workflow_id, region, lease, is_asked=delete_objects) for region in homes]
+        left += [found.problem for found in objects if found.problem is not None]
         remaining = tuple(resource for resource in resources if resource.key in failed_keys)
         lease.keep()  # what follows would erase a deployment that another command has made since it was lost
         left += _forget(cloud, workflow_id, remaining, forget if not left else None)
-    return RemoveResult(workflow_id, tuple(deleted), tuple(left), objects_deleted, objects_left)
+    return RemoveResult(
+        workflow_id,
+        tuple(deleted),
+        tuple(left),
+        objects_deleted=sum(found.deleted for found in objects),
+        objects_left=sum(found.left for found in objects),
+        object_regions=tuple(region for region, found in zip(homes, objects, strict=True) if found.left),
+    )
 
 
 def _delete_traces(
@@ -166,26 +176,31 @@ def _delete_traces(
     return deleted, None
 
 
-def _delete_objects(
-    cloud: Cloud, workflow_id: str, home: str, lease: Lease, *, is_asked: bool
-) -> tuple[int, int, str | None]:
-    """Delete the workflow's objects, or count them only: deleted, left, and what went wrong.
+@dataclass(frozen=True)
+class _Objects:
+    """What became of the workflow's own objects in a region; `problem` says why some could not be deleted or found."""
+
+    deleted: int
+    left: int
+    problem: str | None = None
+
+
+def _delete_objects(cloud: Cloud, workflow_id: str, region: str, lease: Lease, *, is_asked: bool) -> _Objects:
+    """Delete the workflow's objects in a region, or count them only.
 
     The functions are gone by then, so none is written afterwards.
     """
     deleted, left = 0, 0
-    if not home:
-        return deleted, left, None  # a workflow that was never deployed to its end has none
     try:
-        keys = cloud.objects.list_objects(home, workflow_object_prefix(workflow_id))
+        keys = cloud.objects.list_objects(region, workflow_object_prefix(workflow_id))
         left = len(keys)
         for key in keys if is_asked else ():
             lease.keep()
-            cloud.objects.delete_object(home, key)
+            cloud.objects.delete_object(region, key)
             deleted, left = deleted + 1, left - 1
     except CloudError as error:
-        return deleted, left, f"objects in {home}: {error}"
-    return deleted, left, None
+        return _Objects(deleted, left, f"objects in {region}: {error}")
+    return _Objects(deleted, left)
 
 
 def _forget(

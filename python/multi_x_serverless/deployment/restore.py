@@ -106,7 +106,7 @@ def _bring_back(
     unrecorded = [resource for resource in touched if resource.key not in recorded]
     left = executor.delete(plan_deletions(unrecorded))
     _delete_new_logs(cloud, unrecorded, before.read_at)
-    _bring_plan_back(cloud, record, before)
+    _bring_plans_back(cloud, record, before)
     table = workflow_table(cloud)
     stored = table.get(Key(record.workflow_id))
     if stored is None or stored.value != record:
@@ -123,10 +123,12 @@ def _delete_new_logs(cloud: Cloud, touched: Collection[Resource], since: float) 
             cloud.logs.delete_logs(resource.region, resource.name)
 
 
-def _bring_plan_back(cloud: Cloud, record: WorkflowRecord, before: WorkflowState) -> None:
+def _bring_plans_back(cloud: Cloud, record: WorkflowRecord, before: WorkflowState) -> None:
+    plans = PlanStore(cloud)
+    if before.staged is not None:
+        plans.stage_again(record.workflow_id, before.staged.version)
     if before.plan is None:
         return
-    plans = PlanStore(cloud)
     active = plans.active(record.workflow_id)
     if active is None or active.version != before.plan.version:
         replaces = None if active is None else active.version

@@ -114,6 +114,12 @@ class Deployments:
         return Deployments(entries, {kept.graph_id: self.graphs[kept.graph_id] for kept in entries})
 
     @property
+    def begun_at(self) -> float:
+        """When the first of them was made, seconds since the epoch; 0 if that is not known."""
+        # Of one that an older program made nothing but the time of its record is known, which may be later.
+        return self.entries[0].at if self.entries and self.entries[0].functions else 0.0
+
+    @property
     def origins(self) -> dict[str, Origin]:
         """Manifest id -> what its runs refer to."""
         return {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from multi_x_serverless.errors import InvalidDocumentError
@@ -156,7 +157,7 @@ class Plan:
             if set(entry.placement) != nodes:
                 raise InvalidDocumentError("plan", f"hours[{entry.hour}].placement", "places other nodes")
 
-    @property
+    @cached_property
     def regions(self) -> frozenset[str]:
         """All regions in which some node runs at some hour."""
         return frozenset(region for entry in self.hours for region in entry.placement.values())

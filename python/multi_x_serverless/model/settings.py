@@ -12,8 +12,9 @@ import ast
 import difflib
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import yaml
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 Name = TypeVar("Name", bound=str)
 Value: TypeAlias = bool | int | float | str | tuple["Setting", ...] | Mapping[str, "Setting"] | None
+
+MAXIMUM_SETTINGS = 10_000
+"""Values, lists and mappings of a file. Aliases multiply: a few hundred bytes can stand for more than any memory holds,
+and a large project has a few hundred settings."""
 
 # Plain decimal numbers only: YAML 1.1 also reads 010 as eight and 1:30 as ninety, which nobody means.
 _WHOLE_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
@@ -160,7 +165,7 @@ def read_yaml(path: Path, file: str | None = None) -> Setting:
         file: Its name for messages; default `path` as it is.
 
     Raises:
-        InvalidConfigurationError: No such file, no UTF-8, no YAML, no mapping, or a key given twice.
+        InvalidConfigurationError: No such file, no UTF-8, no YAML, no mapping, a key given twice, or too many settings.
     """
     file = str(path) if file is None else file
     try:
@@ -176,6 +181,13 @@ def read_yaml(path: Path, file: str | None = None) -> Setting:
     except OSError as error:
         raise InvalidConfigurationError(f"cannot be read ({error.strerror}).", file=file) from None
     try:
+        return _settings_of_text(text, file)
+    except RecursionError:
+        raise InvalidConfigurationError("has lists or mappings too deep in each other.", file=file) from None
+
+
+def _settings_of_text(text: str, file: str) -> Setting:
+    try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -186,17 +198,24 @@ def read_yaml(path: Path, file: str | None = None) -> Setting:
         raise InvalidConfigurationError(f"is not valid YAML: {reason}.", file=file) from None
     if node is None:
         raise InvalidConfigurationError("is empty; expected the workflow's configuration.", file=file, line=1)
-    return _setting_of_node(node, file, path="", above=frozenset())
+    return _setting_of_node(node, file, path="", above=frozenset(), number=count(1))
 
 
-def _setting_of_node(node: yaml.Node, file: str, path: str, above: frozenset[int]) -> Setting:
+def _setting_of_node(node: yaml.Node, file: str, path: str, above: frozenset[int], number: Iterator[int]) -> Setting:
+    """The settings below a node, each alias written out, as many as `number` counts so far."""
     line = node.start_mark.line + 1
+    if next(number) > MAXIMUM_SETTINGS:
+        raise InvalidConfigurationError(
+            f"there are more than {MAXIMUM_SETTINGS} settings, aliases written out; no configuration needs so many.",
+            file=file,
+            line=line,
+        )
     if id(node) in above:
         raise InvalidConfigurationError("an alias contains itself.", file=file, line=line)
     above |= {id(node)}
     if isinstance(node, yaml.SequenceNode):
         entries = tuple(
-            _setting_of_node(entry, file, f"{path}[{index}]", above) for index, entry in enumerate(node.value)
+            _setting_of_node(entry, file, f"{path}[{index}]", above, number) for index, entry in enumerate(node.value)
         )
         return Setting(entries, file, line, path)
     if isinstance(node, yaml.MappingNode):
@@ -212,7 +231,7 @@ def _setting_of_node(node: yaml.Node, file: str, path: str, above: frozenset[int
                     file=file,
                     line=key_line,
                 )
-            value = _setting_of_node(value_node, file, f"{path}.{key}".lstrip("."), above)
+            value = _setting_of_node(value_node, file, f"{path}.{key}".lstrip("."), above, number)
             members[key] = replace(value, line=key_line)
         return Setting(members, file, line, path)
     return Setting(_scalar(node, file, line), file, line, path, written=str(node.value))

@@ -167,6 +167,11 @@ class WorkflowRecord:
         return {**self.deployments.origins, self.manifest_id: own}
 
     @property
+    def graphs(self) -> dict[str, Graph]:
+        """Manifest id -> what node and edge indices mean in its runs, of all manifests of which that is known."""
+        return {manifest_id: origin.graph for manifest_id, origin in self.origins.items()}
+
+    @property
     def deployment(self) -> str:
         """Digest of what the developer deployed; migrations and sweeps leave it as it is."""
         deployed = replace(self, resources=(), plan_activated_at=0.0, updated_at=0.0, deployments=Deployments())

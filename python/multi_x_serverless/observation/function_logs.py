@@ -239,7 +239,8 @@ class LogReader:
         invocation = _Invocation(record["req"], record["run"], None if is_other else stream.invocation.node)
         if record["t"] in _BEGINS_INVOCATION:
             node = record.get("node")
-            is_node = isinstance(node, int) and node < len(self._node_functions)
+            # Of another graph's run it may be a number that is another function's here.
+            is_node = isinstance(node, int) and self._node_functions[node : node + 1] == (source.function,)
             invocation.node = node if is_node else None
         released = [
             replace(waiting, run_id=invocation.run_id, node=invocation.node) if not is_other else waiting

@@ -153,6 +153,7 @@ def sync_logs(
     sources: tuple[LogSource, ...],
     *,
     earlier: Mapping[str, Graph] | None = None,
+    begun_at: float = 0.0,
     should_stop: Callable[[], bool] = _never,
     confirm: Callable[[], object] = _nothing,
 ) -> SyncReport:
@@ -164,6 +165,8 @@ def sync_logs(
         graph: Its graph.
         sources: Its logs.
         earlier: Manifest id -> graph, of earlier deployments; runs of manifests that are not among them are `graph`'s.
+        begun_at: When the workflow was first deployed, seconds since the epoch; 0 if that is not known. The first sync
+            reads from there on (less the overlap): logs may have been kept of a workflow of this id that was removed.
         should_stop: Asked between lines; when it says so, what was read is saved and the rest left to the next sync.
         confirm: Called when no removal can be under way any more, before anything is written; raises if the workflow
             is gone by then.
@@ -173,7 +176,7 @@ def sync_logs(
     """
     with lock(cloud, sync_lock(workflow_id)):
         confirm()
-        return _Sync(cloud, workflow_id, graph, earlier or {}).read(sources, cloud.now(), should_stop)
+        return _Sync(cloud, workflow_id, graph, earlier or {}, begun_at).read(sources, cloud.now(), should_stop)
 
 
 def forget_sync(cloud: Cloud, workflow_id: str) -> None:
@@ -248,7 +251,9 @@ class _Counters:
 class _Sync:
     """One sync of one workflow."""
 
-    def __init__(self, cloud: Cloud, workflow_id: str, graph: Graph, earlier: Mapping[str, Graph]) -> None:
+    def __init__(
+        self, cloud: Cloud, workflow_id: str, graph: Graph, earlier: Mapping[str, Graph], begun_at: float
+    ) -> None:
         self._cloud = cloud
         self._workflow_id = workflow_id
         self._graph = graph
@@ -261,7 +266,7 @@ class _Sync:
         stored = self._cursors.get(Key(workflow_id, _CURSOR))
         self._before = SyncCursor() if stored is None else stored.value
         self._condition = ABSENT if stored is None else Condition(stored.version)
-        self._read_until = self._before.read_until
+        self._read_until = begun_at if stored is None else self._before.read_until
         self._streams: tuple[_Stream, ...] = ()
         self._silent_regions: dict[str, str] = {}
         self._met = _Counters()

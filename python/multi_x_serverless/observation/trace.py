@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from multi_x_serverless.cloud.ports import Cloud
 from multi_x_serverless.model.graph import Graph
-from multi_x_serverless.observation.fold import examine, finished_attempts, fold
+from multi_x_serverless.observation.fold import examine, finished_attempts, fold, manifest_of_run
 from multi_x_serverless.observation.sync import LogSource
 from multi_x_serverless.sdk.records import MalformedRecordError, parse_line
 
@@ -67,10 +67,20 @@ def trace_runs(
     sources: Sequence[LogSource],
     run_ids: Sequence[str],
     since: float,
+    *,
+    earlier: Mapping[str, Graph] | None = None,
 ) -> tuple[RunTrace, ...]:
-    """Read what the logs say since a time about some runs, in the order asked for."""
+    """Read what the logs say since a time about some runs, in the order asked for.
+
+    Args:
+        earlier: Manifest id -> graph, of earlier deployments; runs of other manifests are `graph`'s.
+    """
     found = read_runs(cloud, workflow_id, sources, run_ids, since)
-    return tuple(trace_of(run_id, logged.records, graph) for run_id, logged in found.items())
+    graphs = earlier or {}
+    return tuple(
+        trace_of(run_id, logged.records, graphs.get(manifest_of_run(logged.records) or "", graph))
+        for run_id, logged in found.items()
+    )
 
 
 @dataclass

@@ -235,11 +235,11 @@ def describe_case(case: RobustCase) -> str:
 def describe_least_favourable(case: RobustCase | None, found: CarbonBesideHome) -> str:
     """What a robust plan emits in the case that it is made for."""
     home = found.home_carbon_gco2eq
-    change = relative(found.carbon_gco2eq / home - 1.0 if home > 0.0 else None)
+    change = compared_with(found.carbon_gco2eq / home - 1.0 if home > 0.0 else None, "home in the same case")
     what = "" if case is None else f" ({describe_case(case)})"
     return (
         f"Planned robustly: {LEAST_FAVOURABLE}{what} this plan emits {grams(found.carbon_gco2eq)} CO2eq per run, "
-        f"{change} vs home in the same case."
+        f"{change}."
     )
 
 

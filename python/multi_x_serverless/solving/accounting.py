@@ -85,9 +85,20 @@ class Accounting:
         """Carbon and cost of a run, by the intensities of the hour in which it started."""
         return self._account(run, self._intensities.at(run.started_at))
 
-    def footprint_as_if_at(self, run: ObservedRun, moments: Iterable[float]) -> RunFootprint:
-        """The same with the mean of the intensities at other moments: carbon is linear in them."""
-        return self._account(run, self._intensities.mean_at(moments))
+    def footprints_as_if_at(
+        self, runs: Iterable[ObservedRun], weighted: Iterable[tuple[float, float]]
+    ) -> list[RunFootprint]:
+        """The same of each run with the mean of the intensities at other moments: carbon is linear in them.
+
+        Args:
+            runs: Runs of whatever time.
+            weighted: Moments, in seconds since the epoch, each with what it counts for.
+
+        Raises:
+            NotEnoughDataError: There is no moment that counts, or one lies outside what is known.
+        """
+        intensity = self._intensities.mean_at(weighted)
+        return [self._account(run, intensity) for run in runs]
 
     @property
     def provenance(self) -> dict[str, str]:

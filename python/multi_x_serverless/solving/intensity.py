@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -54,16 +55,21 @@ class IntensityHistory:
             found[region] = known.hourly_gco2eq_per_kwh[hour]
         return found
 
-    def mean_at(self, moments: Iterable[float]) -> dict[str, float]:
-        """Region -> mean gCO2eq per kWh over the hours of some moments, each counted as often as it occurs.
+    def mean_at(self, weighted: Iterable[tuple[float, float]]) -> dict[str, float]:
+        """Region -> mean gCO2eq per kWh over the hours of some moments.
+
+        Args:
+            weighted: Moments, in seconds since the epoch, each with what it counts for.
 
         Raises:
-            NotEnoughDataError: There is no moment, or one lies outside what is known.
+            NotEnoughDataError: There is no moment that counts, or one lies outside what is known.
         """
-        hours = [self.at(moment) for moment in moments]
-        if not hours:
+        moments = list(weighted)
+        total = math.fsum(weight for _, weight in moments)
+        if total <= 0.0:
             raise NotEnoughDataError("there is no hour to take carbon intensities of.")
-        return {region: sum(hour[region] for hour in hours) / len(hours) for region in self.regions}
+        hours = [(self.at(moment), weight) for moment, weight in moments]
+        return {region: math.fsum(hour[region] * weight for hour, weight in hours) / total for region in self.regions}
 
     @property
     def origin(self) -> str:

@@ -21,6 +21,7 @@ from multi_x_serverless.adaptation.balance import (
 )
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
+from multi_x_serverless.adaptation.homes import Homes
 from multi_x_serverless.adaptation.ledger import Ledger
 from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.adaptation.staging import KEEP_PLANS, KEEP_PLANS_S, stage_plan
@@ -35,12 +36,13 @@ from multi_x_serverless.model.ledger import LedgerEntry
 from multi_x_serverless.observation.history import History
 from multi_x_serverless.solving.problem import SolveSettings
 from tests.fakes import Call
-from tests.unit.adaptation.deployed import add_runs, deployed_example
+from tests.unit.adaptation.deployed import HOME, add_runs, deployed_example
 from tests.unit.deployment.projects import WORKFLOW_ID
 
 SETTINGS = CheckSettings(solve=SolveSettings(hours=(0, 12), scenarios=100, validation_scenarios=100))
 MONTH_S = 30 * 86_400.0
 NOW = 1_700_000_000.0
+AT_HOME = Homes(HOME, {})
 
 
 def test_each_run_earns_what_its_plan_expects_of_its_hour(tmp_path: Path) -> None:
@@ -57,7 +59,7 @@ def test_each_run_earns_what_its_plan_expects_of_its_hour(tmp_path: Path) -> Non
     runs = History(cloud).runs(WORKFLOW_ID)
     home = [replace(run, placement_key="home") if run.reason == "home_share" else run for run in runs]
     spending = Overhead(0.25, 0.125)
-    found = balance(home, [plan], spending)
+    found = balance(home, [plan], AT_HOME, spending)
     entry = plan.at(int(cloud.now() // 3600 % 24))
     assert entry.metrics is not None
     assert entry.home_metrics is not None
@@ -65,9 +67,9 @@ def test_each_run_earns_what_its_plan_expects_of_its_hour(tmp_path: Path) -> Non
     assert found.earned_carbon_gco2eq == pytest.approx(7 * (entry.home_metrics.carbon.mean - entry.metrics.carbon.mean))
     assert found.earned_cost_usd == pytest.approx(7 * (entry.home_metrics.cost.mean - entry.metrics.cost.mean))
     assert (found.spent_carbon_gco2eq, found.spent_cost_usd) == (spending.carbon_gco2eq, spending.cost_usd)
-    heavy = balance([replace(run, weight=3.0) for run in home], [plan], spending)
+    heavy = balance([replace(run, weight=3.0) for run in home], [plan], AT_HOME, spending)
     assert heavy.earned_carbon_gco2eq == pytest.approx(3 * found.earned_carbon_gco2eq)
-    assert balance(home, [], spending).routed_runs == 0
+    assert balance(home, [], AT_HOME, spending).routed_runs == 0
 
 
 def test_millions_of_small_savings_are_summed_exactly(tmp_path: Path) -> None:
@@ -82,7 +84,7 @@ def test_millions_of_small_savings_are_summed_exactly(tmp_path: Path) -> None:
     large = replace(run, run_id="large", plan_version=plan.version, weight=1e3)
     nothing = Overhead(0.0, 0.0)
     both, alone, rest = (
-        balance(runs, [plan], nothing).earned_carbon_gco2eq for runs in ([large, *small], [large], small)
+        balance(runs, [plan], AT_HOME, nothing).earned_carbon_gco2eq for runs in ([large, *small], [large], small)
     )
     assert both - alone == pytest.approx(rest, rel=0.1)
 

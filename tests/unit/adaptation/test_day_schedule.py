@@ -248,3 +248,31 @@ def test_loads_and_runs_are_those_of_the_history() -> None:
     spread = runs_by_hour(runs, 48.0)
     assert sum(spread) == pytest.approx(48.0)
     assert min(spread) > 0.0
+
+
+def test_the_tolerance_is_of_the_best_there_is_and_not_of_the_best_candidate() -> None:
+    """The engine's placement may have given up some of it already: home is then farther from the best than it seems."""
+    simulator = problem_with([360.0] * 24)
+    engines = everywhere(simulator, AWAY)
+    carbon, home = (simulator.at(placement, 0).metrics.carbon.mean for placement in (engines, simulator.home))
+    assert carbon < home
+    tolerance = (home / carbon - 1.0) * 1.1
+    best = carbon / (1.0 + 0.9 * tolerance)
+
+    def chosen(**arguments: Any) -> Placement:
+        found = choose_day_schedule(
+            simulator,
+            dict.fromkeys(HOURS, engines),
+            dict.fromkeys(HOURS, simulator.home),
+            [100.0] * 24,
+            prices(simulator),
+            ORDER,
+            hysteresis=0.0,
+            priority_tolerance=tolerance,
+            **arguments,
+        )
+        return found.placements[0]
+
+    assert chosen() == simulator.home, "cheaper, and within the tolerance of the best candidate"
+    assert chosen(bounds=dict.fromkeys(HOURS, (None, None, None))) == simulator.home
+    assert chosen(bounds=dict.fromkeys(HOURS, (best, None, None))) == engines

@@ -74,6 +74,29 @@ def test_a_plan_that_no_longer_fits_sends_everything_home(tmp_path: Path) -> Non
     ), "a plan that has expired is followed by nobody"
 
 
+def test_a_plan_that_has_expired_is_not_followed_afterwards_either(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=60)
+    plan = solve_workflow(cloud, WORKFLOW_ID, settings=SolveSettings(scenarios=100, validation_scenarios=100)).plan
+    check_deployment(cloud, progress=SILENT)
+    cloud.time = plan.expires_at
+    preview = preview_of(cloud, tmp_path)
+    assert (preview.plan_before, preview.plan_after) == (plan, None)
+
+
+def test_another_home_sends_everything_there(tmp_path: Path) -> None:
+    """The plan was made against the first home; where it has nodes is allowed still, and yet it is withdrawn."""
+    cloud = deployed_example(tmp_path, runs=60)
+    at_first_home = changed(cloud, tmp_path, CONFIGURATION + "home_share: 0.5\n").before
+    solve_workflow(cloud, WORKFLOW_ID, settings=SolveSettings(scenarios=100, validation_scenarios=100))
+    check_deployment(cloud, progress=SILENT)
+    moved = CONFIGURATION.replace("home_region: us-east-1", "home_region: us-west-1")
+    make_project(tmp_path, configuration=moved)
+    assert preview_of(cloud, tmp_path).plan_after is None
+    forecast = changed(cloud, tmp_path, moved)
+    assert forecast.before.carbon_gco2eq < 0.5 * at_first_home.carbon_gco2eq
+    assert forecast.after == changed(cloud, tmp_path, moved + "home_share: 0.9\n").after, "all of it is at home"
+
+
 def test_the_home_share_stays_home(tmp_path: Path) -> None:
     cloud = deployed_example(tmp_path, runs=60)
     solve_workflow(cloud, WORKFLOW_ID, settings=SolveSettings(scenarios=100, validation_scenarios=100))

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from multi_x_serverless.adaptation.balance import balance
 from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import check_solver
 from multi_x_serverless.adaptation.deploy_forecast import MonthlyChange, forecast_deployment
+from multi_x_serverless.adaptation.homes import Homes
 from multi_x_serverless.adaptation.net_savings import OverheadItem
+from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.adaptation.savings import savings_report
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S, solve_workflow
 from multi_x_serverless.adaptation.statistics_work import collect_statistics
 from multi_x_serverless.adaptation.status import workflow_status
+from multi_x_serverless.cli.commands.status import show_status
 from multi_x_serverless.cloud.tables import PlanStore
 from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.deployment.progress import SILENT
@@ -23,6 +27,7 @@ from multi_x_serverless.observation.history import History
 from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import HOME, add_runs, deployed_example
 from tests.unit.adaptation.test_check_solver import SETTINGS
+from tests.unit.cli.golden import table_settings
 from tests.unit.deployment.projects import CONFIGURATION, SOURCE, WORKFLOW_ID, make_project, record_of
 
 AWAY = "ca-central-1"
@@ -43,6 +48,10 @@ def regions(project: Path) -> None:
 def memory(project: Path) -> None:
     providers = "  providers: {aws: {config: {memory: 512, timeout: 60}}}\n"
     make_project(project, configuration=CONFIGURATION + providers)
+
+
+def home(project: Path) -> None:
+    make_project(project, configuration=CONFIGURATION.replace("home_region: us-east-1", f"home_region: {AWAY}"))
 
 
 def another_call(project: Path) -> None:
@@ -142,13 +151,66 @@ def test_runs_of_another_home_share_are_no_controls(planned: FakeCloud, tmp_path
     assert report.net.observed_gross is None
     said = "Runs of before home_share was changed are not among them."
     assert report.observed.obstacle.endswith(said)
-    assert report.net.obstacle.endswith(said)
+    assert report.net.obstacle == f"there are no runs yet that plans routed and that can be compared. {said}"
     assert report.net.expected.runs == 50, "what was expected of them counts all the same"
     add_runs(planned, 30, region=AWAY, plan_version=2, started_at=planned.now() - 900.0)
     add_controls(planned, 11, started_at=planned.now() - 800.0)
     report = savings_report(planned, WORKFLOW_ID, "best")
     assert (report.observed.plan_runs, report.observed.control_runs) == (30, 11)
     assert (report.observed.obstacle, report.net.obstacle) == ("", "")
+
+
+def test_what_plans_saved_against_the_first_home_stays_where_home_becomes_what_they_chose(
+    planned: FakeCloud, tmp_path: Path
+) -> None:
+    """Plan 2 has everything in the region that is home afterwards: of that home, none of its runs left home."""
+    before = workflow_status(planned, WORKFLOW_ID).net
+    assert before.expected.runs == 50
+    redeploy(planned, tmp_path, home)
+    after = workflow_status(planned, WORKFLOW_ID).net
+    assert (after.expected, after.expected_net) == (before.expected, before.expected_net)
+    assert savings_report(planned, WORKFLOW_ID, "worst").net.expected.runs == 50
+    (decision,) = check_solver(planned, SETTINGS)
+    assert decision.balance is not None
+    assert decision.balance.routed_runs == 50
+    assert decision.balance.earned_carbon_gco2eq == before.expected.gross.carbon_gco2eq
+    # Runs of another home would leave it by the same plan.
+    runs, plan = History(planned).runs(WORKFLOW_ID), PlanStore(planned).get(WORKFLOW_ID, 2)
+    assert balance(runs, [plan], Homes(AWAY, {}), Overhead(0.0, 0.0)).routed_runs == 0
+    assert balance(runs, [plan], Homes(HOME, {}), Overhead(0.0, 0.0)).routed_runs == 50
+
+
+@pytest.mark.parametrize("change", [home, another_call], ids=lambda change: change.__name__)
+def test_runs_of_another_graph_or_home_are_said_to_be_there(
+    planned: FakeCloud,
+    tmp_path: Path,
+    change: Change,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    redeploy(planned, tmp_path, change)
+    status = workflow_status(planned, WORKFLOW_ID)
+    assert status.net.obstacle == (
+        "there are no runs yet that plans routed and that can be compared. Runs of another graph or home, which "
+        "cannot be accounted any more, are not among them."
+    )
+    assert (status.uses, status.other_runs) == ((), 182)
+    show_status(table_settings(monkeypatch), status, planned.now())
+    said = " ".join(capsys.readouterr().out.split())
+    assert "No runs of today's graph and home in the history, but 182 runs of others;" in said
+    assert "Expected: simulated, of the 50 runs that plans routed." in said
+    assert "no run in the history" not in said
+    report = savings_report(planned, WORKFLOW_ID, "best")
+    is_in_force = change is another_call
+    assert ("another graph or home" in report.observed.obstacle) == is_in_force, "of plan 2 alone"
+
+
+def test_without_any_routed_run_nothing_is_said_of_others(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=20)
+    redeploy(cloud, tmp_path, another_call)
+    status = workflow_status(cloud, WORKFLOW_ID)
+    assert status.net.obstacle.startswith("no run in the history was routed by a plan that leaves home;")
+    assert "another graph" not in status.net.obstacle
 
 
 def test_another_graph_begins_anew(planned: FakeCloud, tmp_path: Path) -> None:

@@ -278,3 +278,11 @@ def test_a_robust_plan_that_waits_is_not_withdrawn_in_silence(tmp_path: Path) ->
     (kept,) = check_solver(cloud, CheckSettings(solve=SETTINGS, hysteresis=0.99))
     assert kept.verdict == "keep"
     assert f"Plan {again.version}, which no check staged, is left" in kept.reason
+
+
+def test_the_largest_seed_is_followed_by_the_smallest(tmp_path: Path) -> None:
+    """Plans are told by fresh scenarios, of the seed that follows."""
+    cloud = deployed_example(tmp_path, runs=60)
+    largest = SolveSettings(scenarios=100, validation_scenarios=100, seed=2**64 - 1)
+    outcome = solve_workflow(cloud, WORKFLOW_ID, settings=largest, is_robust=True, stage=False)
+    assert outcome.plan.robust is not None

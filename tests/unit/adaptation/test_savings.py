@@ -184,6 +184,39 @@ def home_only(seed: int) -> tuple[Accounting, list[ObservedRun]]:
     return Accounting(workflow(), signals.prices, history, "best"), runs
 
 
+def test_other_runs_at_home_are_held_against_a_run_as_often_as_it_stands_for_one() -> None:
+    """A thinned history says the same as the whole one: in it the frequent runs of the clean hours are few."""
+    accounting, runs = home_only(1)
+    thinned = [replace(run, weight=9.0 if run.started_at % DAY < 12 * 3600.0 else 1.0) for run in runs]
+    whole = [
+        replace(run, run_id=f"{run.run_id}-{number}", weight=1.0)
+        for run in thinned
+        for number in range(round(run.weight))
+    ]
+    found, expected = (observed_savings(some, 2, HOME, accounting).other_home for some in (thinned, whole))
+    unweighted = observed_savings(runs, 2, HOME, accounting).other_home
+    assert found is not None
+    assert expected is not None
+    assert unweighted is not None
+    assert found.mean.carbon_gco2eq == pytest.approx(expected.mean.carbon_gco2eq)
+    assert found.mean.carbon_gco2eq < 0.99 * unweighted.mean.carbon_gco2eq, "else nothing is shown here"
+
+
+def test_intensities_are_looked_up_once_for_each_run_and_not_for_each_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    accounting, runs = home_only(1)
+    looked_up, at = [], IntensityHistory.at
+
+    def counted(history: IntensityHistory, moment: float) -> dict[str, float]:
+        looked_up.append(moment)
+        return at(history, moment)
+
+    monkeypatch.setattr(IntensityHistory, "at", counted)
+    observed = observed_savings(runs, 2, HOME, accounting)
+    assert observed.other_home is not None
+    assert observed.other_home.runs > 50
+    assert len(looked_up) <= 2 * len(runs)
+
+
 def test_plan_that_is_home_only_saves_nothing() -> None:
     """The dirty days before the plan are no merit of the plan: in nearly all histories the interval contains 0."""
     histories, contains = 40, {"carbon": 0, "cost": 0, "runtime": 0}

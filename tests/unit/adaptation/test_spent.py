@@ -121,7 +121,7 @@ def test_what_grows_with_the_history_is_in_what_a_check_notes(tmp_path: Path, mo
     add_runs(cloud, 4, region="ca-central-1", plan_version=2, started_at=cloud.now() - 3_000.0)
     before = Ledger(cloud).spending(WORKFLOW_ID).by_kind["check"].cpu_s
     clock = 100.0
-    find, is_routed = caused_cold_starts, balance_module.is_routed
+    find, is_routed = caused_cold_starts, balance_module.is_routed_away
 
     def find_in_five_seconds(*arguments: Any) -> CausedColdStarts:
         nonlocal clock
@@ -135,13 +135,12 @@ def test_what_grows_with_the_history_is_in_what_a_check_notes(tmp_path: Path, mo
 
     monkeypatch.setattr("time.process_time", lambda: clock)
     monkeypatch.setattr("multi_x_serverless.adaptation.spent.caused_cold_starts", find_in_five_seconds)
-    monkeypatch.setattr("multi_x_serverless.adaptation.balance.is_routed", ask_in_a_second)
+    monkeypatch.setattr("multi_x_serverless.adaptation.balance.is_routed_away", ask_in_a_second)
     (decision,) = check_solver(cloud, SETTINGS)
     noted = Ledger(cloud).spending(WORKFLOW_ID)
-    assert noted.by_kind["check"].cpu_s == pytest.approx(before + 5.0 + 4), (
-        "runs of the plan that is home only are none that plans routed"
-    )
+    assert noted.by_kind["check"].cpu_s == pytest.approx(before + 5.0 + 124), "each run is looked at"
     assert decision.balance is not None
+    assert decision.balance.routed_runs == 4, "runs of the plan that is home only are none that plans routed"
     monkeypatch.undo()
     spent = workflow_status(cloud, WORKFLOW_ID).net.overhead_total
     assert decision.balance.spent_carbon_gco2eq == spent.carbon_gco2eq, "with this check"

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from multi_x_serverless.adaptation.overhead import Overhead
-from multi_x_serverless.adaptation.weighing import Standing, Terms, standing, weigh_limits, weigh_objectives
+from multi_x_serverless.adaptation.weighing import (
+    Standing,
+    Terms,
+    standing,
+    weigh_infeasible,
+    weigh_limits,
+    weigh_objectives,
+)
 from multi_x_serverless.solving.simulation import Simulator
 from tests.unit.core.documents import dump, fan_out_problem
 
@@ -110,3 +117,20 @@ def test_a_standing_sums_up_the_hours() -> None:
     assert (found.hard, found.soft) == (2, 1), "in the afternoon Canada is made up to be dirtier"
     means = [simulator.problem.evaluate(away, hour).carbon.mean for hour in (0, 12)]
     assert found.means["carbon"] == pytest.approx(sum(means) / 2)
+
+
+def test_what_a_solver_did_not_find_sends_nothing_home_that_keeps_the_limits() -> None:
+    problem = fan_out_problem()
+    problem["constraints"]["hard"] = {"carbon": {"type": "relative", "value": 0.5}}
+    simulator = Simulator(dump(problem))
+    home = dict.fromkeys((0, 12), simulator.home)
+    away = dict.fromkeys((0, 12), dict.fromkeys(simulator.home, "ca-central-1"))
+    none = "the coarse-grained solver finds no placement that meets the hard limits at any hour"
+
+    kept = weigh_infeasible(simulator, away, "coarse-grained", is_proven=False)
+    assert (kept.changes, kept.reason) == (False, f"{none}, but the plan in force meets them at 1 of 2 hours.")
+    noon = weigh_infeasible(simulator, {12: away[12]}, "coarse-grained", is_proven=False)
+    assert (noon.changes, noon.reason) == (True, f"{none}: everything goes home.")
+    there = weigh_infeasible(simulator, home, "fine-grained", is_proven=True)
+    assert there.reason == "no placement that meets the hard limits at any hour; everything is home."
+    assert not there.changes

@@ -239,6 +239,19 @@ def test_why_a_run_was_placed_as_it_was(
     assert capsys.readouterr().out.splitlines()[1] == f"started 2023-11-14 22:13:20 UTC, {told}"
 
 
+@pytest.mark.parametrize("is_unknown", [False, True])
+def test_a_run_of_a_deployment_that_nobody_knows_is_said_to_be_one(
+    is_unknown: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = RunTrace("0123456789ab", "running", "plan", "0", 0.5, (), (), None)
+    show_run(
+        table_settings(monkeypatch),
+        RunStatus("text-0.0.1", trace, 1, True, 1_700_000_000.0, (), (), 0, 0, (), is_deployment_unknown=is_unknown),
+    )
+    said = " ".join(capsys.readouterr().out.split())
+    assert ("started under a deployment that is not recorded (any more)" in said) == is_unknown
+
+
 FRAME_OF_SDK = '  File "/var/task/multi_x_serverless/sdk/objects.py", line 3, in read'
 
 

@@ -15,10 +15,11 @@ from multi_x_serverless.adaptation.objects import WorkflowObject
 from multi_x_serverless.cli.commands.objects import show_objects
 from multi_x_serverless.cli.main import run
 from multi_x_serverless.cli.session import Settings
+from multi_x_serverless.deployment.deploy import deploy
 from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import HOME, deployed_example
 from tests.unit.cli.golden import check_golden, table_settings
-from tests.unit.deployment.projects import WORKFLOW_ID
+from tests.unit.deployment.projects import CONFIGURATION, WORKFLOW_ID, make_project
 
 AWAY = "us-west-2"
 PREFIX = f"objects/{WORKFLOW_ID}/"
@@ -231,6 +232,23 @@ def test_remove_deletes_objects_on_request(cloud: FakeCloud, capsys: pytest.Capt
     answer = json.loads(capsys.readouterr().out)
     assert (answer["objects_deleted"], answer["objects_left"], answer["left"]) == (2, 0, [])
     assert keys(cloud) == []
+
+
+def test_remove_names_each_region_in_which_objects_stay(
+    cloud: FakeCloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = CONFIGURATION.replace("home_region: us-east-1", "home_region: us-west-1")
+    deploy(cloud, make_project(tmp_path / "moved", configuration=moved))
+    assert run(["--yes", "remove", WORKFLOW_ID]) == 0
+    command = f"multi_x_serverless objects delete {WORKFLOW_ID} --all"
+    assert f"2 objects of it stay; to delete:\n  {command}\n" in capsys.readouterr().out, "they are in one region"
+
+    deploy(cloud, make_project(tmp_path / "home"))
+    cloud.objects.objects["us-west-1", f"{PREFIX}new"] = b"x"
+    deploy(cloud, make_project(tmp_path / "moved", configuration=moved))
+    assert run(["--yes", "remove", WORKFLOW_ID]) == 0
+    each = "".join(f"  {command} --region {region}\n" for region in ("us-west-1", HOME))
+    assert f"3 objects of it stay; to delete:\n{each}" in capsys.readouterr().out
 
 
 def test_teardown_tells_of_objects(cloud: FakeCloud, capsys: pytest.CaptureFixture[str]) -> None:

@@ -168,3 +168,49 @@ def test_a_placement_that_does_not_fit_ends_with_2(tmp_path: Path, capsys: pytes
     assert json.loads(capsys.readouterr().err)["error"]["code"] == "invalid-placement"
     assert run(["simulate", problem, "--placement", "mars-north-1"]) == 2
     assert "ca-central-1" in capsys.readouterr().err
+
+
+def test_percentiles_are_named_as_the_document_has_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    problem = _limited(1.3)
+    problem["settings"] |= {"tail": 0.8, "confidence": 0.9}
+    assert run(["solve", "--problem", _write(tmp_path, problem), "--pareto"]) == 0
+    output = capsys.readouterr().out
+    assert "p80" in output
+    assert "90 % confidence" in output
+    assert "p95" not in output
+    assert "95 % confidence" not in output
+
+
+def test_what_a_solver_does_not_find_is_not_said_not_to_be_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Everything away is too slow, everything home emits too much; a node alone away is neither."""
+    problem = fan_out_problem()
+    problem["hours"] = [0]
+    problem["constraints"]["hard"] = {
+        "runtime": {"type": "relative", "value": 1.02},
+        "carbon": {"type": "relative", "value": 0.9},
+    }
+    file = _write(tmp_path, problem)
+    assert run(["solve", "--problem", file]) == 0
+    assert "hard limits at hours" not in capsys.readouterr().out
+    assert run(["solve", "--problem", file, "-s", "coarse-grained"]) == 4
+    said = " ".join(capsys.readouterr().out.split())
+    assert "The coarse-grained solver found no placement that meets the hard limits at hours 0 (UTC)." in said
+    assert "There may be one: -s fine-grained." in said
+    assert "Each limit can be met for itself, but they were not met together." in said
+    assert "No placement meets" not in said
+
+    problem["constraints"]["hard"] = {"runtime": {"type": "absolute", "value": 0.001}}
+    assert run(["solve", "--problem", _write(tmp_path, problem)]) == 4
+    said = " ".join(capsys.readouterr().out.split())
+    assert "No placement meets the hard limits at hours 0 (UTC)." in said
+    assert "There may be one" not in said
+
+
+def test_names_between_colons_are_no_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    problem = _write(tmp_path, fan_out_problem())
+    named = Path(problem).read_text(encoding="utf-8").replace("label:entry_0_1:2", "label:100:2")
+    Path(problem).write_text(named, encoding="utf-8")
+    assert run(["solve", "--problem", problem]) == 0
+    assert "label:100:2" in capsys.readouterr().out

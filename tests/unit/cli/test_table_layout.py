@@ -171,9 +171,9 @@ LONG = "embedded (lists (of vendors), as collected), 2022-2026; of regions: us-e
     [
         (200, LONG),
         (90, "embedded, 2022-2026; of regions: us-east-1, us-west-1, eu-west-1; collected"),
-        (70, "embedded, 2022-2026; of regions: us-east-1, us-west-1, and 2 more"),
-        (50, "embedded, 2022-2026, and 4 more"),
-        (22, "embedded, and 5 more"),
+        (70, "embedded, 2022-2026; of regions: us-east-1, us-west-1, eu-west-1 ..."),
+        (50, "embedded, 2022-2026; of regions: us-east-1 ..."),
+        (22, "embedded ..."),
         (14, "embedded ..."),
         (5, " ..."),
     ],
@@ -188,6 +188,14 @@ def test_a_line_is_never_too_long_and_breaks_no_word(width: int) -> None:
     shown = shortened(LONG, width)
     assert len(shown) <= width
     assert set(re.findall(r"[\w-]+", shown)) <= {*re.findall(r"[\w-]+", LONG), "and", "more", *"12345"}
+
+
+def test_what_is_said_of_many_regions_is_said_of_the_first_and_how_many_more() -> None:
+    names = [", ".join(f"{area}-{number}" for number in range(12)) for area in ("us-east", "eu-west")]
+    text = f"{names[0]}: embedded hourly trace (a source), 2023; {names[1]}: yearly mean, 2022; collected 2026-11-26"
+    known = "us-east-0 and 11 more: embedded hourly trace, 2023; eu-west-0 and 11 more: yearly mean"
+    assert shortened(text, 150) == f"{known}, 2022; collected 2026-11-26"
+    assert shortened(text, 90) == f"{known} ..."
 
 
 def test_no_source_is_named_twice_where_its_asides_are_left_out() -> None:

@@ -11,7 +11,7 @@ import pytest
 from multi_x_serverless.cloud.documents import COMPRESS_ABOVE_BYTES, MAXIMUM_STORED_BYTES, pack, unpack
 from multi_x_serverless.cloud.local import LocalCloud
 from multi_x_serverless.cloud.locks import break_locks, lock
-from multi_x_serverless.cloud.tables import PlanStore, create_tables, delete_tables
+from multi_x_serverless.cloud.tables import PlanStore, Waiting, create_tables, delete_tables
 from multi_x_serverless.errors import CloudError, ConflictError, CorruptedStateError
 from multi_x_serverless.model.plan import Plan, home_plan
 from tests.fakes import FakeCloud
@@ -39,6 +39,18 @@ def test_versions_count_up_and_staging_replaces(cloud: FakeCloud) -> None:
     assert plans.unstage("text-0.0.1", 2)
     assert plans.staged("text-0.0.1") is None
     assert plans.versions("text-0.0.1") == (first, second)
+
+
+def test_a_plan_that_was_unstaged_is_staged_again_as_it_was(cloud: FakeCloud) -> None:
+    plans = PlanStore(cloud)
+    assert not plans.stage_again("text-0.0.1", 1), "none ever was"
+    for is_by_check in (False, True):
+        version = plans.stage(plan(), by_check=is_by_check).version
+        assert not plans.stage_again("text-0.0.1", version - 1), "another one waits"
+        assert plans.unstage("text-0.0.1", version)
+        assert plans.waiting("text-0.0.1") is None
+        assert plans.stage_again("text-0.0.1", version)
+        assert plans.waiting("text-0.0.1") == Waiting(version, is_by_check)
 
 
 def test_of_several_writers_each_gets_a_version_of_its_own(tmp_path: Path) -> None:

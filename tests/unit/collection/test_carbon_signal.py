@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
@@ -14,7 +14,7 @@ from multi_x_serverless.collection.carbon_signal import Given, make_carbon_signa
 from multi_x_serverless.collection.carbon_source import HourlyIntensity
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.collection.forecast import CarbonForecaster, HourOfDayMean, Persistence, Seasonal, Series
-from multi_x_serverless.collection.hours import hour_of_day
+from multi_x_serverless.collection.hours import hour_of_day, same_moment, weekday
 from multi_x_serverless.model.carbon_past import MadeForecast, PastHour
 from multi_x_serverless.model.carbon_signal import CarbonSignal, ForecastError, HourOrigin
 from multi_x_serverless.model.regions import Region
@@ -38,6 +38,9 @@ class CountingSource:
 
     def forecast(self, region: Region, first_hour: float, hours: int) -> Mapping[float, HourlyIntensity]:
         return {}
+
+    def own_moment(self, moment: float) -> float:
+        return moment
 
 
 def count(start: float) -> float:
@@ -88,6 +91,80 @@ def test_without_anything_given_the_same_days_of_the_trace_are_continued() -> No
     assert made.signal.measured_until is None
     own = HourOrigin(made.signal.source, "2023", is_estimated=False, forecast_by=HourOfDayMean().method)
     assert made.signal.origins == (own,) * 24
+
+
+@dataclass(frozen=True)
+class WeekendsOfTheTrace(EmbeddedCarbonSource):
+    """100 on the working days of the trace's year, 50 on its weekends."""
+
+    def past(self, region: Region, first_hour: float, hours: int) -> Mapping[float, HourlyIntensity]:
+        starts = [first_hour + offset * HOUR for offset in range(hours)]
+        return {start: intensity(by_weekday(self.own_moment(start)), vintage="2023") for start in starts}
+
+
+def by_weekday(moment: float) -> float:
+    return 50.0 if weekday(moment) >= 5 else 100.0
+
+
+ONLY_WEEKENDS = Seasonal(day_kind_share=1.0, persistence=0.0)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        datetime(2026, 11, 26, 9, 30, tzinfo=timezone.utc),  # A Thursday; that of 2023 was a Sunday.
+        datetime(2026, 11, 28, 9, 30, tzinfo=timezone.utc),  # A Saturday; that of 2023 was a Tuesday.
+        datetime(2026, 12, 31, 18, tzinfo=timezone.utc),  # From one Sunday to another: 31 December and 1 January 2023.
+        datetime(2027, 1, 13, 9, 30, tzinfo=timezone.utc),  # A part of the history is of December, a part of January.
+        datetime(2028, 2, 29, 9, 30, tzinfo=timezone.utc),  # 28 February again.
+        datetime(2028, 3, 10, 9, 30, tzinfo=timezone.utc),  # It is twice in the history.
+        datetime(2023, 6, 2, 9, 30, tzinfo=timezone.utc),
+    ],
+    ids=lambda now: f"{now:%Y-%m-%d}",
+)
+def test_weekends_of_the_trace_are_those_of_its_year(now: datetime) -> None:
+    trace = WeekendsOfTheTrace()
+    signal = make_carbon_signal(REGION, NOTHING, trace, ONLY_WEEKENDS, now.timestamp()).signal
+
+    assert signal.valid_from == now.replace(minute=0).timestamp()
+    for offset in range(24):
+        start = signal.valid_from + offset * HOUR
+        expected = by_weekday(trace.own_moment(start))
+        assert signal.intensity_gco2eq_per_kwh[hour_of_day(start)] == pytest.approx(expected)
+    assert signal.forecast_error is not None
+    assert signal.forecast_error.relative == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+def test_the_trace_is_continued_alike_in_years_of_other_weekdays(region: str) -> None:
+    def of_year(year: int) -> tuple[tuple[float, ...], ForecastError | None]:
+        now = datetime(year, 11, 26, 13, 45, tzinfo=timezone.utc).timestamp()
+        signal = signal_of(region=data.find_region(region), now=now, forecaster=Seasonal())
+        return signal.intensity_gco2eq_per_kwh, signal.forecast_error
+
+    assert of_year(2023) == of_year(2026) == of_year(2027)
+
+
+@pytest.mark.parametrize("age", [0.0, 30 * HOUR])
+def test_hours_that_were_given_have_the_weekdays_of_this_year(age: float) -> None:
+    """Saturday 28 November 2026, a Tuesday in the trace; an hour that a source expects stays as it is."""
+    now = datetime(2026, 11, 28, 9, 30, tzinfo=timezone.utc).timestamp()
+    hours = hours_before(now // HOUR * HOUR - age, 28 * 24, by_weekday)
+    expected = {now // HOUR * HOUR + 3 * HOUR: intensity(7.0)}
+    signal = make_carbon_signal(REGION, given_of(hours, expected), WeekendsOfTheTrace(), ONLY_WEEKENDS, now).signal
+    assert sorted(signal.intensity_gco2eq_per_kwh) == pytest.approx([7.0] + [50.0] * 23)
+    assert signal.forecast_error is None
+
+
+def test_the_trace_keeps_its_weekdays_beside_hours_that_a_source_expects() -> None:
+    """Too little of the past was given: the trace is continued, and its hours stand beside what is expected."""
+    now = datetime(2026, 11, 28, 9, 30, tzinfo=timezone.utc).timestamp()
+    first = now // HOUR * HOUR
+    few = hours_before(first, 5, lambda _: 900.0)
+    expected = {first + offset * HOUR: intensity(7.0) for offset in range(12)}
+    signal = make_carbon_signal(REGION, given_of(few, expected), WeekendsOfTheTrace(), ONLY_WEEKENDS, now).signal
+    found = [signal.intensity_gco2eq_per_kwh[hour_of_day(first + offset * HOUR)] for offset in range(24)]
+    assert found == pytest.approx([7.0] * 12 + [100.0] * 12)
 
 
 def test_a_region_without_trace_is_flat_at_the_mean_of_the_traces_year_and_marked() -> None:
@@ -151,7 +228,9 @@ class RampAfterTheLast:
     name: str = "ramp"
     method: str = "ramp"
 
-    def forecast(self, history: Series, first_hour: float, hours: int) -> Series:
+    def forecast(
+        self, history: Series, first_hour: float, hours: int, own_moment: Callable[[float], float] = same_moment
+    ) -> Series:
         assert history[-1] == 100.0 + (first_hour - HOUR) // HOUR % 24
         return np.arange(1.0, hours + 1)
 

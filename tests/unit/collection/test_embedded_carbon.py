@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -31,6 +31,32 @@ def test_calendar_hours_of_other_years(start: datetime, expected: list[int]) -> 
     assert list(past) == [start.timestamp() + offset * HOUR for offset in range(4)]
     assert [hour.gco2eq_per_kwh for hour in past.values()] == trace[expected].tolist()
     assert {(hour.is_estimated, hour.vintage) for hour in past.values()} == {(False, "2023")}
+
+
+@pytest.mark.parametrize(
+    ("moment", "own"),
+    [
+        # A Thursday, and the Sunday whose hours serve.
+        (datetime(2026, 11, 26, 13, 45, tzinfo=timezone.utc), datetime(2023, 11, 26, 13, 45, tzinfo=timezone.utc)),
+        (datetime(2026, 12, 31, 23, tzinfo=timezone.utc), datetime(2023, 12, 31, 23, tzinfo=timezone.utc)),
+        (datetime(2027, 1, 1, tzinfo=timezone.utc), datetime(2023, 1, 1, tzinfo=timezone.utc)),
+        (datetime(2028, 2, 29, 5, tzinfo=timezone.utc), datetime(2023, 2, 28, 5, tzinfo=timezone.utc)),
+        (datetime(2028, 3, 1, tzinfo=timezone.utc), datetime(2023, 3, 1, tzinfo=timezone.utc)),
+        (datetime(2023, 7, 1, 6, tzinfo=timezone.utc), datetime(2023, 7, 1, 6, tzinfo=timezone.utc)),
+    ],
+)
+def test_the_own_moment_of_an_hour_is_that_of_the_trace(moment: datetime, own: datetime) -> None:
+    assert EmbeddedCarbonSource().own_moment(moment.timestamp()) == own.timestamp()
+
+
+@pytest.mark.parametrize("year", [2023, 2027, 2028])
+def test_an_hour_is_what_the_trace_has_at_its_own_moment(year: int) -> None:
+    start_of_trace = datetime(data.TRACE_YEAR, 1, 1, tzinfo=timezone.utc).timestamp()
+    first = datetime(year, 1, 1, tzinfo=timezone.utc)
+    for hour in range(0, 366 * 24, 5):
+        moment = first + timedelta(hours=hour)
+        own = EmbeddedCarbonSource().own_moment(moment.timestamp())
+        assert own == start_of_trace + data.hour_of_trace(moment) * HOUR
 
 
 def test_hours_that_the_trace_lacked_are_estimated() -> None:

@@ -121,6 +121,22 @@ def test_weekends_have_a_profile_of_their_own_once_two_are_known() -> None:
     assert short[5] == pytest.approx(short[1])
 
 
+def test_weekdays_are_those_of_the_moments_that_intensities_are_of() -> None:
+    """What stands in for a week that begins on a Monday begins on a Thursday, and skips a day after the first week."""
+    levels = [1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 1.0] + [1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0] * 2
+    history = np.concatenate([days_of(1, level=level) for level in levels[:14]])
+    thursday, first = MONDAY + 3 * DAY, MONDAY - 14 * DAY
+
+    def own_moment(moment: float) -> float:
+        return moment - first + thursday + (DAY if moment >= first + 7 * DAY else 0.0)
+
+    seasonal = Seasonal(day_kind_share=1.0, persistence=0.0)
+    found = seasonal.forecast(history, MONDAY, 168, own_moment).reshape(7, 24)
+    for day in range(7):
+        assert found[day] == pytest.approx(PROFILE * levels[14 + day])
+    assert seasonal.forecast(history, MONDAY, 168) != pytest.approx(found.ravel())
+
+
 def test_half_a_share_lies_half_way() -> None:
     history = np.concatenate(([days_of(1)] * 5 + [days_of(1, level=0.5)] * 2) * 2)
     none, half, full = (

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timezone
 
 import pytest
 
 from multi_x_serverless.collection.carbon import CarbonCollector
 from multi_x_serverless.collection.carbon_source import HourlyIntensity
 from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
-from multi_x_serverless.collection.forecast import HourOfDayMean
+from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER, HourOfDayMean
 from multi_x_serverless.collection.forecast_error import JUDGED_DAYS, error_on_trace, remembered
 from multi_x_serverless.collection.store import CARBON, CARBON_PAST, SignalStore
 from multi_x_serverless.errors import SignalSourceError
@@ -61,6 +62,21 @@ def test_the_error_on_the_trace_is_small_and_the_same_whenever_it_is_asked_for()
     assert found is not None
     assert 0 < found.relative < 0.5
     assert found == error_on_trace(REGION, EmbeddedCarbonSource(), HourOfDayMean(), CURRENT)
+
+
+@pytest.mark.parametrize("year", [2024, 2026, 2027])
+def test_the_error_on_the_trace_is_the_same_in_every_year(year: int) -> None:
+    """Hours of the trace keep the weekdays of its year, whatever those of this year are."""
+    first, second = (
+        error_on_trace(
+            REGION,
+            EmbeddedCarbonSource(),
+            DEFAULT_FORECASTER,
+            datetime(of_year, 11, 26, 13, tzinfo=timezone.utc).timestamp(),
+        )
+        for of_year in (2023, year)
+    )
+    assert first == second
 
 
 def day_of(end: float, late_hours: int) -> dict[float, HourlyIntensity]:

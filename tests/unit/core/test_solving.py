@@ -90,6 +90,24 @@ def test_best_static_region_is_the_best_mean_over_the_hours() -> None:
     assert solution["best_static_region"] == "us-east-1"
 
 
+def test_where_nothing_may_leave_home_the_best_region_is_home() -> None:
+    problem = fan_out_problem()
+    problem["regions"] = problem["regions"][::-1]
+    problem["latency"]["round_trip_s"] = [row[::-1] for row in problem["latency"]["round_trip_s"][::-1]]
+    for node in problem["nodes"]:
+        node["allowed"] = ["us-east-1"]
+    solution = _solve(problem)
+    assert solution["best_static_region"] == "us-east-1"
+    assert [hour["best_single_region"] for hour in solution["hours"]] == ["us-east-1", "us-east-1"]
+
+
+def test_the_solution_says_which_percentile_its_limits_are_on() -> None:
+    problem = fan_out_problem()
+    problem["settings"] |= {"tail": 0.5, "confidence": 0.9}
+    solution = _solve(problem)
+    assert (solution["tail"], solution["confidence"]) == (0.5, 0.9)
+
+
 def test_static_region_must_keep_the_hard_limits_at_every_hour() -> None:
     problem = fan_out_problem()
     problem["intensity_gco2e_per_kwh"]["ca-central-1"] = [30.0] * 24

@@ -107,7 +107,7 @@ def check_consistent(cloud: FakeCloud) -> WorkflowRecord:
     assert plan is not None
     needed = plan.regions_of_functions(record.graph)
     for function in record.graph.functions:
-        for region in needed[function] | {"us-east-1"}:
+        for region in needed[function] | {record.home_region}:
             assert f"{function} in {region}" in functions(cloud)
     for (region, name), specification in cloud.functions.functions.items():
         assert specification.package_format == record.package_format

@@ -14,11 +14,13 @@ from multi_x_serverless.cloud.locks import lock
 from multi_x_serverless.cloud.ports import InvocationResult, Key
 from multi_x_serverless.cloud.tables import PlanStore, workflow_table
 from multi_x_serverless.deployment.deploy import deploy
+from multi_x_serverless.deployment.effort import EffortLog
 from multi_x_serverless.deployment.manifest import manifest_of
-from multi_x_serverless.deployment.migrate import migrate
+from multi_x_serverless.deployment.migrate import migrate, sweep
 from multi_x_serverless.deployment.names import function_name, workflow_prefix
 from multi_x_serverless.deployment.remove import remove
 from multi_x_serverless.deployment.state import write_record
+from multi_x_serverless.deployment.withdrawal import WithdrawnPlan
 from multi_x_serverless.errors import (
     CloudError,
     ConflictError,
@@ -341,6 +343,86 @@ def test_other_nodes_bring_the_workflow_home(cloud: FakeCloud, project: Path) ->
     assert active.regions == {"us-east-1"}
     assert plans.staged(WORKFLOW_ID) is None
     assert record.plan_activated_at == cloud.now()
+
+
+MOVED = CONFIGURATION.replace("home_region: us-east-1", "home_region: us-west-1")
+
+
+def test_another_home_withdraws_the_plans_that_were_made_for_the_first(cloud: FakeCloud, project: Path) -> None:
+    """What they expect is against the first home, and all of their regions are allowed still."""
+    deploy(cloud, project)
+    stage(cloud, left="ca-central-1")
+    migrate(cloud, WORKFLOW_ID)
+    stage(cloud, join="ca-central-1")
+    make_project(project, configuration=MOVED)
+    cloud.time += 60
+    preview = deploy(cloud, project, dry_run=True)
+    assert preview.preview is not None
+    assert preview.preview.plan_after is None
+    result = deploy(cloud, project)
+    why = "it was made for the home us-east-1"
+    assert result.withdrawn == (WithdrawnPlan(2, False, why), WithdrawnPlan(3, True, why)) == preview.withdrawn
+    assert result.actions == preview.actions
+    record = check_consistent(cloud)
+    assert record.plan_activated_at == cloud.now()
+    assert functions(cloud) == {"first in us-west-1", "left in us-west-1", "join in us-west-1"}
+    plans = PlanStore(cloud)
+    active = plans.active(WORKFLOW_ID)
+    assert active is not None
+    assert (active.version, active.regions) == (4, frozenset({"us-west-1"}))
+    assert plans.staged(WORKFLOW_ID) is None
+    stage(cloud, left="us-west-1", join="us-west-1", first="us-west-1")
+    assert deploy(cloud, project).actions == ()
+    assert plans.staged(WORKFLOW_ID) is not None
+
+
+def test_another_home_withdraws_a_plan_with_everything_at_the_first_in_silence(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    result = deploy(cloud, make_project(project, configuration=MOVED))
+    assert result.withdrawn == ()
+    check_consistent(cloud)
+    active = PlanStore(cloud).active(WORKFLOW_ID)
+    assert active is not None
+    assert active.regions == {"us-west-1"}
+
+
+def test_code_is_not_brought_to_regions_of_a_plan_that_has_expired(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    staged = stage(cloud, left="ca-central-1")
+    migrate(cloud, WORKFLOW_ID)
+    cloud.time = staged.expires_at - 1.0
+    make_project(project, SOURCE + "\n# in time\n")
+    assert deploy(cloud, project).withdrawn == ()
+    assert functions(cloud) == HOME_FUNCTIONS | {"left in ca-central-1"}
+    cloud.time += 1.0
+    make_project(project, SOURCE + "\n# too late\n")
+    preview = deploy(cloud, project, dry_run=True)
+    assert preview.preview is not None
+    assert preview.preview.plan_after is None
+    effort = EffortLog()
+    result = deploy(cloud, project, effort=effort)
+    assert result.withdrawn == preview.withdrawn == (WithdrawnPlan(2, False, "it has expired"),)
+    assert effort.copies == []
+    assert {probe.region for probe in effort.probes} == {"us-east-1"}
+    check_consistent(cloud)
+    assert functions(cloud) == HOME_FUNCTIONS
+    active = PlanStore(cloud).active(WORKFLOW_ID)
+    assert active is not None
+    assert (active.version, active.regions) == (3, frozenset({"us-east-1"}))
+
+
+def test_last_runs_of_a_plan_that_has_expired_end_where_it_sent_them(cloud: FakeCloud, project: Path) -> None:
+    deploy(cloud, project)
+    staged = stage(cloud, left="ca-central-1")
+    migrate(cloud, WORKFLOW_ID)
+    cloud.time = staged.expires_at + 1.0
+    assert verbs(deploy(cloud, project).actions) == ["update plan", "update workflow"]
+    check_consistent(cloud)
+    assert functions(cloud) == HOME_FUNCTIONS | {"left in ca-central-1"}
+    sweep(cloud, WORKFLOW_ID, now=cloud.now() + 1.0, grace_s=3_600.0)
+    assert functions(cloud) == HOME_FUNCTIONS | {"left in ca-central-1"}
+    sweep(cloud, WORKFLOW_ID, now=cloud.now() + 3_600.0, grace_s=3_600.0)
+    assert functions(cloud) == HOME_FUNCTIONS
 
 
 def test_plan_in_a_region_that_is_no_longer_allowed_goes_home(cloud: FakeCloud, project: Path) -> None:

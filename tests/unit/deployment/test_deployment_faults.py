@@ -18,6 +18,7 @@ from multi_x_serverless.errors import CloudError, DeploymentError, MultiXServerl
 from tests.fakes import Call, FakeCloud, refuse_call
 from tests.unit.deployment.conftest import Deploy, no_sleep
 from tests.unit.deployment.projects import (
+    CONFIGURATION,
     SOURCE,
     WORKFLOW_ID,
     check_consistent,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 Kind = Literal["refused", "answer lost", "crash"]
 KINDS: tuple[Kind, ...] = ("refused", "answer lost", "crash")
 CHANGED = SOURCE + "\n# changed\n"
+MOVED = CONFIGURATION.replace("home_region: us-east-1", "home_region: us-west-1")
 # Without the node `left`: the plan in force cannot be kept.
 SMALLER = (
     SOURCE.replace("    workflow.invoke_serverless_function(left, event)\n", "").partition(
@@ -135,15 +137,22 @@ def test_crashed_first_deployment_can_be_removed(project: Path, quick_deploy: De
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("source", [CHANGED, SMALLER], ids=["same nodes", "other nodes"])
-def test_update_of_a_migrated_workflow(tmp_path: Path, quick_deploy: Deploy, kind: Kind, source: str) -> None:
+@pytest.mark.parametrize(
+    ("source", "configuration"),
+    [(CHANGED, CONFIGURATION), (SMALLER, CONFIGURATION), (SOURCE, MOVED)],
+    ids=["same nodes", "other nodes", "other home"],
+)
+def test_update_of_a_migrated_workflow(
+    tmp_path: Path, quick_deploy: Deploy, kind: Kind, source: str, configuration: str
+) -> None:
     old = make_project(tmp_path / "old")
-    new = make_project(tmp_path / "new", source)
+    new = make_project(tmp_path / "new", source, configuration)
 
     migrated = FakeCloud()
     quick_deploy(migrated, old)
     stage(migrated, left="ca-central-1")
     migrate(migrated, WORKFLOW_ID)
+    staged = stage(migrated, left="us-west-1")
     migrated.time += 60
     before = check_consistent(migrated)
     reference = migrated.copy()
@@ -160,20 +169,33 @@ def test_update_of_a_migrated_workflow(tmp_path: Path, quick_deploy: Deploy, kin
             assert record is not None
             if record.package == before.package:
                 assert check_consistent(cloud).resources == before.resources, number
+                assert PlanStore(cloud).active(WORKFLOW_ID) == PlanStore(migrated).active(WORKFLOW_ID)
+                assert PlanStore(cloud).staged(WORKFLOW_ID) == staged, number
                 kept_old += 1
         quick_deploy(cloud, new)
         assert check_consistent(cloud).resources == expected.resources, number
         assert functions(cloud) == functions(reference)
+        assert plans_in_force(cloud) == plans_in_force(reference), number
     if kind != "crash":
         assert kept_old > 10
 
 
-def test_going_back_to_the_old_code_after_a_crash(tmp_path: Path, quick_deploy: Deploy) -> None:
+def plans_in_force(cloud: FakeCloud) -> list[object]:
+    """Where the active and the staged plan have nodes; a deployment that is resumed may count on."""
+    plans = PlanStore(cloud)
+    return [
+        None if plan is None else [(entry.hour, entry.placement) for entry in plan.hours]
+        for plan in (plans.active(WORKFLOW_ID), plans.staged(WORKFLOW_ID))
+    ]
+
+
+@pytest.mark.parametrize(("source", "configuration"), [(CHANGED, CONFIGURATION), (SOURCE, MOVED)], ids=["code", "home"])
+def test_going_back_after_a_crash(tmp_path: Path, quick_deploy: Deploy, source: str, configuration: str) -> None:
     old = make_project(tmp_path / "old")
-    new = make_project(tmp_path / "new", CHANGED)
+    new = make_project(tmp_path / "new", source, configuration)
     deployed = FakeCloud()
     quick_deploy(deployed, old)
-    before = check_consistent(deployed)
+    before, in_force = check_consistent(deployed), plans_in_force(deployed)
     reference = deployed.copy()
     for number in range(calls_of(reference, lambda: quick_deploy(reference, new))):
         cloud = deployed.copy()
@@ -182,6 +204,7 @@ def test_going_back_to_the_old_code_after_a_crash(tmp_path: Path, quick_deploy: 
         later(cloud)
         quick_deploy(cloud, old)
         assert check_consistent(cloud).resources == before.resources, number
+        assert plans_in_force(cloud) == in_force, number
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -172,6 +172,31 @@ def test_link_to_a_directory_is_refused(project: Path, tmp_path: Path) -> None:
         pack(project)
 
 
+def test_names_that_are_not_utf8_are_refused_and_shown(project: Path, tmp_path: Path) -> None:
+    """A zip holds names as text; a directory holds them as bytes."""
+    (project / os.fsdecode(b"caf\xe9")).mkdir()
+    kept = project / os.fsdecode(b"caf\xe9/menu.txt")
+    kept.write_text("")
+    with pytest.raises(DeploymentError, match=r"the file 'caf\\xe9/menu.txt' is not UTF-8 .*rename it") as error:
+        pack(project)
+    assert str(error.value).encode(), "it can be printed"
+    assert "app.py" in own_names(pack(project, left_out=lambda name: name.endswith("menu.txt")))
+    kept.unlink()
+    (project / os.fsdecode(b"caf\xe9/linked")).symlink_to(tmp_path)
+    with pytest.raises(DeploymentError, match=r"'caf\\xe9/linked' is a link to a directory"):
+        pack(project)
+
+
+def test_names_of_requirements_that_are_not_utf8_are_refused(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "installed").mkdir()
+    (tmp_path / "installed" / os.fsdecode(b"caf\xe9.txt")).write_text("")
+    monkeypatch.setattr(packaging, "install_requirements", lambda *_: tmp_path / "installed")
+    with pytest.raises(DeploymentError, match=r"the file 'caf\\xe9.txt' is not UTF-8"):
+        pack(project)
+
+
 def test_pipe_is_refused_and_not_read(project: Path) -> None:
     os.mkfifo(project / "pipe")
     with pytest.raises(DeploymentError, match="pipe' is no regular file"):

@@ -20,7 +20,7 @@ from multi_x_serverless.model.config import (
     merge,
 )
 from multi_x_serverless.model.config_types import FunctionConfiguration
-from multi_x_serverless.model.settings import Setting
+from multi_x_serverless.model.settings import MAXIMUM_SETTINGS, Setting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -326,10 +326,27 @@ def test_required_keys_are_checked(tmp_path: Path, original: str, changed: str, 
         ("? [a]\n: b\n", "a key must be plain text"),
         ("a: 1\n---\nb: 2\n", "is not valid YAML"),
         ("a: \x00\n", "is not valid YAML"),
+        (f"a: {'[' * 5_000}{']' * 5_000}\n", "too deep in each other"),
     ],
 )
 def test_files_that_hold_no_configuration(tmp_path: Path, text: str, words: str) -> None:
     assert words in str(refusal(tmp_path, text))
+
+
+def aliases(levels: int) -> str:
+    """Lists of nine of the list before: 9 to the power of so many settings in a line each."""
+    return "".join(
+        f"l{level}: &l{level} [{', '.join(['x' if level == 0 else f'*l{level - 1}'] * 9)}]\n" for level in range(levels)
+    )
+
+
+def test_aliases_do_not_multiply_without_a_bound(tmp_path: Path) -> None:
+    """Written out, the twelfth list has more entries than memory has bytes."""
+    error = refusal(tmp_path, SMALLEST + aliases(12))
+    assert f"there are more than {MAXIMUM_SETTINGS} settings, aliases written out" in str(error)
+    assert error.file is not None
+    assert error.line is not None
+    assert "unknown key 'l0'" in str(refusal(tmp_path, SMALLEST + aliases(4))), "few of them are like any others"
 
 
 def test_missing_file_says_how_to_get_one(tmp_path: Path) -> None:

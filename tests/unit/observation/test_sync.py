@@ -157,6 +157,16 @@ def test_runs_of_unknown_manifests_are_read_by_the_deployed_graph() -> None:
     assert setting.sync(EPOCH + 100.0, earlier={"short": shorter()}).completed == 1
 
 
+def test_a_first_sync_begins_where_the_workflow_does_and_a_later_one_where_that_ended() -> None:
+    setting = Setting()
+    setting.write([*RunLog("old", EPOCH).complete(), *RunLog("edge", EPOCH + 1_000.0 - OVERLAP_S).complete()])
+    setting.write(RunLog("own", EPOCH + 1_010.0).complete())
+    assert setting.sync(EPOCH + 1_100.0, begun_at=EPOCH + 1_000.0).completed == 2
+    assert setting.run_ids() == ["edge", "own"]
+    setting.write(RunLog("more", EPOCH + 1_200.0).complete())
+    assert setting.sync(EPOCH + 1_300.0, begun_at=EPOCH + 9_000.0).completed == 1, "there is a cursor"
+
+
 def test_a_clock_that_was_ahead_for_a_while_loses_no_runs_and_counts_none_twice() -> None:
     setting = Setting()
     setting.write(RunLog("before", EPOCH).complete())

@@ -102,8 +102,14 @@ def test_run_is_accounted_with_the_intensity_of_its_own_hour() -> None:
     second = made_up.footprint(one_node_run(started_at=NOON + 3600.0))
     assert first.execution_gco2eq == pytest.approx(POWER_KW * 1.11 * 100.0)
     assert second.execution_gco2eq == pytest.approx(POWER_KW * 1.11 * 700.0)
-    elsewhere = made_up.footprint_as_if_at(one_node_run(started_at=0.0), [NOON, NOON, NOON + 3600.0])
+    run = one_node_run(started_at=0.0)
+    (elsewhere,) = made_up.footprints_as_if_at([run], [(NOON, 2.0), (NOON + 3600.0, 1.0)])
     assert elsewhere.execution_gco2eq == pytest.approx(POWER_KW * 1.11 * 300.0)
+    (repeated,) = made_up.footprints_as_if_at([run], [(NOON, 1.0), (NOON + 3600.0, 1.0), (NOON, 1.0)])
+    assert repeated == elsewhere
+    for no_hour in ([], [(NOON, 0.0)]):
+        with pytest.raises(NotEnoughDataError, match="no hour"):
+            made_up.footprints_as_if_at([run], no_hour)
     with pytest.raises(NotEnoughDataError, match="not known"):
         made_up.footprint(one_node_run(started_at=NOON - 1.0))
     with pytest.raises(NotEnoughDataError, match="not known"):

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 import click
 
 from multi_x_serverless.cli.interruption import says_what_is_left
-from multi_x_serverless.cli.output import Column, write_json, write_table, write_text
+from multi_x_serverless.cli.output import Column, write_json, write_table, write_text, write_wrapped
 from multi_x_serverless.cli.progress import terminal_progress
 from multi_x_serverless.cli.session import Settings, pass_settings
 from multi_x_serverless.errors import EXIT_NOTHING_TO_DO, EXIT_OK
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from multi_x_serverless.cli.deploy_tables import Difference
     from multi_x_serverless.deployment.deploy import DeployResult
+    from multi_x_serverless.deployment.withdrawal import WithdrawnPlan
     from multi_x_serverless.model.workflow import PackageFormat
 
 
@@ -42,7 +45,9 @@ def command(settings: Settings, dry_run: bool, package_format: PackageFormat | N
 
     Reads app.py and .multi-x-serverless/config.yml, packages the code, and creates what is missing. A deployment
     that is interrupted is resumed by running the command again; a first one that fails leaves nothing behind. Asks
-    before it replaces a workflow of the same name and version that has another home or none of the functions.
+    before it replaces a workflow of the same name and version that has another home or none of the functions. A plan
+    ends with its time, and with the nodes, the regions and the home that it was made for: it is withdrawn then, and
+    everything is at home.
     """
     with settings.open_cloud() as cloud:
         from multi_x_serverless.adaptation.replaced_workflow import replaced_workflow
@@ -51,9 +56,15 @@ def command(settings: Settings, dry_run: bool, package_format: PackageFormat | N
 
         # Asked before anything is packed, which may take minutes, and outside the progress, which owns the terminal.
         checked = check_for(cloud, settings.project_dir)
-        replaced = None if dry_run or settings.assume_yes else replaced_workflow(cloud, checked)
+        replaced = None if dry_run else replaced_workflow(cloud, checked)
         if replaced is not None:
-            settings.confirm(f"This replaces {replaced}, and withdraws its plan. Deploy?")
+            from multi_x_serverless.cli.deploy_tables import describe_staying
+
+            staying = describe_staying(replaced.objects)
+            if settings.assume_yes and staying:
+                settings.say(staying)
+            asked = f"This replaces {replaced.described}, and withdraws its plan."
+            settings.confirm(" ".join(filter(None, (asked, staying, "Deploy?"))))
         with terminal_progress(settings) as progress:
             deployed = deploy_workflow(
                 cloud,
@@ -85,6 +96,10 @@ def _show(settings: Settings, result: DeployResult, difference: Difference | Non
                 "workflow_id": result.workflow_id,
                 "dry_run": dry_run,
                 "left": list(result.left),
+                "withdrawn_plans": [
+                    {"plan_version": plan.version, "staged": plan.is_staged, "reason": plan.reason}
+                    for plan in result.withdrawn
+                ],
                 "actions": [
                     {"verb": action.verb, "kind": action.kind, "name": action.name, "region": action.region}
                     for action in result.actions
@@ -97,6 +112,7 @@ def _show(settings: Settings, result: DeployResult, difference: Difference | Non
         from multi_x_serverless.cli.deploy_tables import show_difference
 
         show_difference(settings, result.actions, difference)
+        _show_withdrawn(result.withdrawn, "would be withdrawn")
         return
     if dry_run:
         write_text("Nothing would change.")
@@ -110,8 +126,14 @@ def _show(settings: Settings, result: DeployResult, difference: Difference | Non
         )
     unchanged = " (nothing had changed)" if not result.actions else ""
     write_text(f"Deployed {result.workflow_id}{unchanged}.")
+    _show_withdrawn(result.withdrawn, "is withdrawn")
     for left in result.left:
         settings.say_error(f"could not delete what is no longer used: {left}; the next deploy tries again")
+
+
+def _show_withdrawn(withdrawn: Sequence[WithdrawnPlan], what: str) -> None:
+    for plan in withdrawn:
+        write_wrapped(f"{'Staged plan' if plan.is_staged else 'Plan'} {plan.version} {what}: {plan.reason}.")
 
 
 LONGEST_NAME = 40

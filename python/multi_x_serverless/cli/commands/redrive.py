@@ -33,7 +33,8 @@ def command(
 ) -> int:
     """Put back messages of WORKFLOW_ID that were given up: those named, or all.
 
-    Their runs go on from where they stopped; what was done is not done again.
+    Their runs go on from where they stopped; what was done is not done again. A run that data_sync has counted as
+    failed stays so in 'status WORKFLOW_ID' even if it completes now; 'status RUN_ID' shows it as it is.
     """
     with settings.open_cloud() as cloud:
         from multi_x_serverless.adaptation.dead_letters import redrive

@@ -57,14 +57,18 @@ def command(settings: Settings, workflow_id: str, keep_logs: bool, delete_object
                 "left": list(result.left),
                 "objects_deleted": result.objects_deleted,
                 "objects_left": result.objects_left,
+                "object_regions": list(result.object_regions),
             },
         )
     else:
         objects = f" and {counted(result.objects_deleted, 'object')}" if result.objects_deleted else ""
         write_text(f"Removed {workflow_id}: {counted(len(result.deleted), 'resource')}{objects} deleted.")
         if result.objects_left:
-            again = settings.with_options(f"{PROGRAM} objects delete {workflow_id} --all")
-            write_text(f"{_left(result.objects_left)}; to delete:\n  {again}")
+            again = f"{PROGRAM} objects delete {workflow_id} --all"
+            places = result.object_regions
+            commands = [again] if len(places) <= 1 else [f"{again} --region {region}" for region in places]
+            told = "".join(f"\n  {settings.with_options(command)}" for command in commands)
+            write_text(f"{_left(result.objects_left)}; to delete:{told}")
         for left in result.left:
             settings.say_error(f"could not delete: {left}")
     return EXIT_FAILURE if result.left else EXIT_OK

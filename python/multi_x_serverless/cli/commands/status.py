@@ -93,7 +93,9 @@ def show_status(settings: Settings, status: WorkflowStatus, now: float) -> None:
             f"--discard-all it deletes them, and '{PROGRAM} redrive {workflow_id}' puts them back."
         )
     if not status.uses:
-        write_wrapped(f"No runs in the history; '{PROGRAM} data_sync' reads the logs.")
+        others = f"No runs of today's graph and home in the history, but {counted(status.other_runs, 'run')} of others"
+        found = others if status.other_runs else "No runs in the history"
+        write_wrapped(f"{found}; '{PROGRAM} data_sync' reads the logs.")
 
 
 def _describe(plan: Plan | None, now: float) -> str:
@@ -222,6 +224,7 @@ def _members(status: WorkflowStatus) -> dict[str, Any]:
         "statistics": None if status.statistics is None else status.statistics.to_members(),
         "spending": asdict(status.spending),
         "net": asdict(status.net),
+        "other_runs": status.other_runs,
         "dead_letters": status.dead_letters,
         "last_runs": [
             {

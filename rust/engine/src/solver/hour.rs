@@ -119,7 +119,8 @@ pub fn solve(
     };
     let coarse =
         solve_in_order(&question, |stage, _| single_region::choose(&context, stage, &candidates, &mut scratch));
-    let best_single_region = coarse.placement.as_ref().and_then(|best| single_region::named(problem, &candidates, best));
+    let best_single_region =
+        coarse.placement.as_ref().and_then(|best| single_region::named(problem, &candidates, best));
     let singles: Vec<Placement> = coarse.placement.iter().cloned().collect();
     let with_singles = |hints: &[Placement]| {
         if hints.is_empty() {

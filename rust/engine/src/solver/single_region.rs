@@ -49,6 +49,7 @@ pub fn candidates(context: &HourContext<'_>, scratch: &mut Scratch) -> Vec<Singl
 }
 
 /// Index of the candidate that a placement is: home, where nothing may run in a region that is listed before it.
+#[must_use]
 pub fn named(problem: &Problem, candidates: &[SingleRegion], placement: &[Region]) -> Option<usize> {
     let is_it = |index: &usize| candidates[*index].placement == *placement;
     Some(usize::from(problem.home)).filter(is_it).or_else(|| (0..candidates.len()).find(is_it))

@@ -15,7 +15,9 @@ from multi_x_serverless.adaptation.replay.load import constant_load, read_load
 from multi_x_serverless.adaptation.replay.stretch import stretch_of
 from multi_x_serverless.collection.carbon_file import CarbonFileSource
 from multi_x_serverless.collection.carbon_past import recent_history
+from multi_x_serverless.collection.carbon_signal import Given, make_carbon_signal
 from multi_x_serverless.collection.carbon_source import HourlyIntensity
+from multi_x_serverless.collection.embedded_carbon import EmbeddedCarbonSource
 from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER
 from multi_x_serverless.errors import NotEnoughDataError, UnknownRegionError, UsageError
 from tests.unit.adaptation.replay.worlds import days, world
@@ -134,6 +136,16 @@ class TestExpectation:
         history = made.values[:, 31 : LEAD_HOURS + 31]
         by_offset = DEFAULT_FORECASTER.forecast(history, made.stretch.moment(31), 24)[0]
         assert [expected[(31 + offset) % 24] for offset in range(24)] == by_offset.tolist()
+
+    @pytest.mark.parametrize("year", [2023, 2026])
+    def test_a_replay_of_the_traces_year_expects_what_a_collection_without_a_source_does(self, year: int) -> None:
+        """In whatever year it collects: both have the weekends of the trace."""
+        day = date(2023, 11, 26)
+        replayed = expected_day(gather_intensities(["us-east-1"], stretch_of(day, day)).known_at(13))
+        now = datetime(year, 11, 26, 13, 20, tzinfo=timezone.utc).timestamp()
+        region = data.find_region("us-east-1")
+        made = make_carbon_signal(region, Given({}, {}), EmbeddedCarbonSource(), DEFAULT_FORECASTER, now)
+        assert made.signal.intensity_gco2eq_per_kwh == pytest.approx(replayed["us-east-1"], rel=1e-12)
 
     @pytest.mark.parametrize("delay", [0, 5, 30])
     def test_full_histories_are_treated_as_those_with_gaps(self, delay: int) -> None:
