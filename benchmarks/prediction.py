@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("workflow_id", help="workflow with runs at home and runs by a plan")
     options = parser.parse_args(arguments)
     try:
-        with open_embedded_cloud(options.state_directory) as cloud:
+        with open_embedded_cloud(options.state_directory, exclusive=False) as cloud:
             prediction = predict(cloud, deployed_workflow(cloud, options.workflow_id))
     except MultiXServerlessError as error:
         print(error, file=sys.stderr)

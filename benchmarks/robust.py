@@ -22,6 +22,7 @@ from benchmarks.reproduction.beyond import REGION_SETS
 from benchmarks.reproduction.document import Setting
 from benchmarks.reproduction.problems import Series, Study, build_study, carbon_of, on_day
 from benchmarks.reproduction.tables import Table, table
+from benchmarks.usage import take_no_arguments
 from multi_x_serverless import _core, data
 from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER, HISTORY_DAYS
 from multi_x_serverless.collection.forecast_error import JUDGED_DAYS
@@ -207,4 +208,5 @@ def study_of_all(
 
 
 if __name__ == "__main__":
+    take_no_arguments("benchmarks.robust", __doc__)
     print(study_of_all().to_markdown())

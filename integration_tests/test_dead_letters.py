@@ -59,6 +59,25 @@ def test_letters_end_with_their_workflow(command_line: CommandLine, tmp_path: Pa
     command_line.succeed("teardown")
 
 
+def test_queued_runs_end_with_their_workflow(command_line: CommandLine, tmp_path: Path) -> None:
+    project = tmp_path / "fragile"
+    (project / ".multi-x-serverless").mkdir(parents=True)
+    (project / "app.py").write_text(SOURCE, encoding="utf-8")
+    (project / ".multi-x-serverless" / "config.yml").write_text(CONFIGURATION, encoding="utf-8")
+    good = json.dumps({"needs": str(project / "app.py")})
+    command_line.succeed("deploy", cwd=project)
+    (queued,) = command_line.succeed("run", WORKFLOW, "--no-wait", "-a", good)["run_ids"]
+    deleted = command_line.succeed("remove", WORKFLOW)["deleted"]
+    assert [line for line in deleted if line.startswith("dead letter")], "what was queued is told"
+
+    command_line.succeed("deploy", cwd=project)
+    command_line.succeed("run", WORKFLOW, "-a", good)
+    assert command_line.run("status", queued).exit_code == 1, "nobody knows of that run"
+    (synced,) = command_line.succeed("data_sync")["workflows"]
+    assert synced["completed"] == 1
+    assert command_line.succeed("status", WORKFLOW)["dead_letters"] == 0
+
+
 def letter_checks(command_line: CommandLine) -> list[dict[str, str]]:
     findings = command_line.run("doctor").document["findings"]
     return [finding for finding in findings if finding["check"] == "letters"]

@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.forecast.scores import held
 from benchmarks.forecast.traces import START_OF_TRACE, ZONES, Origins, forecasts, trace, what_came_true
+from benchmarks.usage import take_no_arguments
 from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER, HISTORY_DAYS, Series
 from multi_x_serverless.collection.forecast_error import JUDGED_DAYS
 from multi_x_serverless.model.units import DAY_S, HOURS_PER_DAY
@@ -117,4 +118,5 @@ def _mean(series: Series) -> Series:
 
 
 if __name__ == "__main__":
+    take_no_arguments("benchmarks.forecast.intervals", __doc__)
     print(write_table(), end="")

@@ -12,6 +12,7 @@ from itertools import product
 
 from benchmarks.forecast.scores import held, regret
 from benchmarks.forecast.traces import PAIRS, Origins, forecasts, trace, what_came_true
+from benchmarks.usage import take_no_arguments
 from multi_x_serverless.collection.forecast import Seasonal
 from multi_x_serverless.collection.hours import DAYS_IN_WEEK
 from multi_x_serverless.model.units import HOURS_PER_DAY
@@ -39,4 +40,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    take_no_arguments("benchmarks.forecast.parameters", __doc__)
     main()

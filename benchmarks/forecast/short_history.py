@@ -21,6 +21,7 @@ from benchmarks.forecast.evaluate import SETS
 from benchmarks.forecast.results import ANY_TWO
 from benchmarks.forecast.scores import Interval, absolute_percentage_error, difference, held, regret
 from benchmarks.forecast.traces import HORIZON_HOURS, START_OF_TRACE, Origins, trace, what_came_true
+from benchmarks.usage import take_no_arguments
 from multi_x_serverless.collection.forecast import DEFAULT_FORECASTER, HISTORY_DAYS, Series
 from multi_x_serverless.collection.hours import DAYS_IN_WEEK
 from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
@@ -125,4 +126,5 @@ def _shown(found: Interval) -> str:
 
 
 if __name__ == "__main__":
+    take_no_arguments("benchmarks.forecast.short_history", __doc__)
     print(write_table(), end="")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import orjson
 
+from benchmarks.usage import take_no_arguments
 from multi_x_serverless.model.config import Constraints, Limit, Limits
 from multi_x_serverless.solving.problem import SolveSettings, build_problem
 from tests.unit.solving.workflows import embedded_signals, observed_runs, workflow
@@ -55,5 +56,6 @@ def _problem(runtime: Limit, left_out: str | None = None) -> bytes:
 
 
 if __name__ == "__main__":
+    take_no_arguments("benchmarks.replay.example", __doc__)
     FILE.write_bytes(example())
     PLAN_FILE.write_bytes(plan_example())

@@ -44,8 +44,11 @@ class Measured:
 
 
 @contextmanager
-def open_embedded_cloud(state_dir: Path) -> Iterator[Cloud]:
+def open_embedded_cloud(state_dir: Path, *, exclusive: bool = True) -> Iterator[Cloud]:
     """The embedded cloud in a directory, as commands open it.
+
+    Args:
+        exclusive: Something will be changed; without it nothing is, and no directory made.
 
     Raises:
         StateDirectoryBusyError: Another command holds it.
@@ -62,7 +65,7 @@ def open_embedded_cloud(state_dir: Path) -> Iterator[Cloud]:
         assume_yes=True,
         color=False,
     )
-    with settings.open_cloud() as cloud:
+    with settings.open_cloud(exclusive=exclusive) as cloud:
         yield cloud
 
 

@@ -262,6 +262,13 @@ class NotConfirmedError(MultiXServerlessError):
     remedy = "Answer yes, or give --yes before the command."
 
 
+class NoSpaceError(MultiXServerlessError):
+    """A file or standard output took no more bytes: the disk is full, or a quota is used up."""
+
+    code = "no-space"
+    remedy = "Make room and run the command again; what was done before it stays as it is."
+
+
 class StateDirectoryBusyError(MultiXServerlessError):
     """Another command holds the state directory of the embedded cloud."""
 

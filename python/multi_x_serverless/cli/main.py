@@ -5,6 +5,7 @@ Commands are imported only when they run or their own help is asked for, so that
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from multi_x_serverless.cli.json_text import json_text
+from multi_x_serverless.cli.numbers import LARGEST_TIME_SCALE, FiniteRange
 from multi_x_serverless.cli.output import wrap_error, write_error
 from multi_x_serverless.cli.session import (
     CLOUD_VARIABLE,
@@ -32,6 +35,7 @@ from multi_x_serverless.errors import (
     EXIT_INTERRUPTED,
     EXIT_USAGE,
     MultiXServerlessError,
+    NoSpaceError,
     WorkInterruptedError,
 )
 
@@ -166,7 +170,7 @@ def _default_color() -> bool:
 )
 @click.option(
     "--time-scale",
-    type=click.FloatRange(min=0.0),
+    type=FiniteRange(min=0.0, max=LARGEST_TIME_SCALE),
     default=1.0,
     show_default=True,
     help="Factor on the network latencies that the embedded cloud waits for; 0 waits for none.",
@@ -293,6 +297,11 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001  # the last line of defence: no traceback without -v
         if is_verbose:
             traceback.print_exc()
+        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            # A stream names no file: it is standard output, or a file of a library.
+            place = "standard output or to a file" if error.filename is None else error.filename
+            _report(NoSpaceError.code, f"cannot write to {place}: {error.strerror}.", is_json=is_json)
+            return NoSpaceError.exit_code
         _report(
             "internal",
             f"unexpected {type(error).__name__}: {error} (a defect; -v shows where)",
@@ -300,6 +309,9 @@ def run(arguments: list[str]) -> int:
         )
         return EXIT_FAILURE
     return result if isinstance(result, int) else 0
+
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def _report_interruption(called: _Called, stop: BaseException | None) -> None:
@@ -327,9 +339,8 @@ def _show_usage_error(error: click.ClickException, *, is_json: bool) -> None:
 
 def _report(code: str, message: str, *, is_json: bool, details: Mapping[str, str] | None = None) -> None:
     if is_json:
-        import orjson
-
-        click.echo(orjson.dumps({"error": {"code": code, "message": message, **(details or {})}}).decode(), err=True)
+        error = {"code": code, "message": message, **(details or {})}
+        click.echo(json_text({"error": error}, is_indented=False), err=True)
     else:
         write_error(f"error: {message}")
 

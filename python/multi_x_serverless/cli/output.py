@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from multi_x_serverless.cli.console import open_console
+from multi_x_serverless.cli.console import is_terminal, open_console
+from multi_x_serverless.cli.json_text import json_text
 from multi_x_serverless.cli.table_layout import column_widths, fold_names, paragraphs, wrap
 from multi_x_serverless.model.amounts import dollars, grams
 from multi_x_serverless.report.tables import Column, Table
@@ -64,17 +65,11 @@ OUTPUT_VERSION = 1
 
 SCHEMA_PREFIX = "multi-x-serverless/cli/"
 
-_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in range(127, 160)}
-"""Controls that JSON leaves as they are and some terminals obey."""
-
 
 def write_json(command: str, members: Mapping[str, Any]) -> None:
     """One JSON document: schema, version and the command's own members, which `cli.documents` declares."""
-    import orjson
-
     document = {"schema": f"{SCHEMA_PREFIX}{command}", "version": OUTPUT_VERSION, **members}
-    text = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
-    click.echo(text.translate(_JSON_ESCAPES))
+    click.echo(json_text(document, is_indented=True))
 
 
 def write_table(
@@ -91,6 +86,7 @@ def write_table(
     from rich.table import Table
 
     console = open_console(settings)
+    rows = [[printable(cell) for cell in row] for row in rows]
     if title:
         write_title(settings, title)
     widths = column_widths(columns, rows, console.width)
@@ -112,14 +108,14 @@ def write_table(
             )
         console.print(table)
     if note:
-        console.print(escape(wrap(_typeable(note), console.width)) + "\n", soft_wrap=True)
+        console.print(escape(wrap(printable(_typeable(note)), console.width)) + "\n", soft_wrap=True)
 
 
 def write_title(settings: Settings, title: str) -> None:
     """What stands above a table or lines."""
     from rich.markup import escape
 
-    open_console(settings).print(f"[bold]{escape(title)}[/bold]")
+    open_console(settings).print(f"[bold]{escape(printable(title))}[/bold]")
 
 
 def write_tables(settings: Settings, parts: Iterable[Table | str]) -> None:
@@ -169,7 +165,7 @@ def _error_width() -> int | None:
     told = os.environ.get("COLUMNS", "")
     if told.isdecimal() and int(told) > 0:
         return int(told)
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         return None
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns or None

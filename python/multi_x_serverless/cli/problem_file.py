@@ -44,6 +44,8 @@ def read_document(path: Path) -> bytes:
         UsageError: It cannot be read.
     """
     if path == STANDARD_INPUT:
+        if sys.stdin is None:  # the caller closed it
+            raise UsageError("cannot read -: there is no standard input.")
         return sys.stdin.buffer.read()
     try:
         return path.read_bytes()
@@ -55,8 +57,10 @@ def require_directory(path: Path | None) -> None:
     """Refuse a file that could not be written, before anything else is done.
 
     Raises:
-        UsageError: Its directory is not there.
+        UsageError: Its directory is not there, or it is a directory itself, as the empty path is.
     """
+    if path is not None and path.is_dir():
+        raise UsageError(f"cannot write {path}: it is a directory.")
     if path is not None and not path.parent.is_dir():
         raise UsageError(f"cannot write {path}: there is no directory {path.parent}.")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from multi_x_serverless.cli.console import open_console
+from multi_x_serverless.cli.console import is_terminal, open_console
 
 if TYPE_CHECKING:
     from multi_x_serverless.cli.session import Settings
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _is_shown(settings: Settings) -> bool:
-    return settings.verbosity >= 0 and sys.stderr.isatty()
+    return settings.verbosity >= 0 and is_terminal(sys.stderr)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from multi_x_serverless.cli.console import is_terminal
 from multi_x_serverless.cli.output import write_error
 from multi_x_serverless.errors import NotConfirmedError, WorkInterruptedError
 
@@ -137,7 +138,7 @@ class Settings:
             return
         import sys
 
-        if not sys.stdin.isatty():
+        if not is_terminal(sys.stdin):
             raise click.UsageError(f"{question} There is no terminal to ask on: add --yes before the command.")
         try:
             is_wanted = click.confirm(question, err=True)

@@ -230,7 +230,11 @@ class FunctionService(Protocol):
         """Functions whose name starts with `prefix`, sorted by name."""
 
     def delete_function(self, region: str, name: str) -> None:
-        """Delete a function; invocations under way end first or are retried elsewhere."""
+        """Delete a function; invocations under way end first or are retried elsewhere.
+
+        What is queued for it never reaches a later function of the same name. AWS Lambda does not say what becomes of
+        it, and it is taken for lost; the embedded cloud makes it dead letters.
+        """
 
     def invoke(self, region: str, name: str, payload: bytes, *, timeout_s: float) -> InvocationResult:
         """Invoke synchronously and return the answer."""

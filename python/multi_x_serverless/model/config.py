@@ -15,11 +15,13 @@ Merge of a function's decorator into the workflow's settings:
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from multi_x_serverless.errors import InvalidConfigurationError
+from multi_x_serverless.model.bounds import LARGEST_NUMBER
 from multi_x_serverless.model.config_types import (
     ARCHITECTURES,
     DEFAULT_HOME_SHARE,
@@ -38,7 +40,7 @@ from multi_x_serverless.model.config_types import (
 from multi_x_serverless.model.settings import Setting, read_yaml, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from multi_x_serverless.model.plan import Objective
 
@@ -157,7 +159,7 @@ def load_configuration(path: Path, known_regions: Collection[str]) -> WorkflowCo
         environment_variables={} if environment is None else _environment(environment),
         iam_policy_file=_policy_file(root.member("iam_policy_file")),
         estimated_invocations_per_month=(
-            DEFAULT_INVOCATIONS_PER_MONTH if invocations is None else invocations.integer(1)
+            DEFAULT_INVOCATIONS_PER_MONTH if invocations is None else invocations.integer(1, int(LARGEST_NUMBER))
         ),
         constraints=_constraints(root.member("constraints")),
         regions=regions,
@@ -244,7 +246,7 @@ def _workflow_version(setting: Setting) -> str:
 def _policy_file(setting: Setting | None) -> str | None:
     if setting is None:
         return None
-    name = setting.text("a path relative to the project")
+    name = _encodable(setting, "a path relative to the project")
     path = PurePosixPath(name)
     if not name or path.is_absolute() or ".." in path.parts:
         raise setting.error(f"is '{name}', expected a path inside the project.")
@@ -267,6 +269,11 @@ def _region(setting: Setting, known_regions: Collection[str]) -> str:
     """``{provider: aws, region: us-east-1}``, or the code alone."""
     if isinstance(setting.value, str):
         return _region_code(setting, known_regions)
+    if not isinstance(setting.value, Mapping):
+        raise setting.error(
+            f"is {setting.shown()}, expected the code of a region, like us-east-1, or a mapping of 'provider' and "
+            "'region'."
+        )
     setting.members(("provider", "region"))
     provider = setting.required("provider")
     provider.one_of(("aws",))
@@ -359,8 +366,17 @@ def _environment(setting: Setting) -> dict[str, str]:
             raise key_setting.error(f"is '{key}', which is reserved for the platform; choose another name.")
         if key in variables:
             raise key_setting.error(f"repeats the variable '{key}'.")
-        variables[key] = value_setting.text("the text of the variable")
+        variables[key] = _encodable(value_setting, "the text of the variable")
     return variables
+
+
+def _encodable(setting: Setting, expected: str) -> str:
+    text = setting.text(expected)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise setting.error("holds half a character (a lone surrogate), which no text in UTF-8 can.") from None
+    return text
 
 
 def _check_environment_size(environment: Mapping[str, str], declaration: FunctionDeclaration) -> None:
@@ -406,6 +422,8 @@ def _limit(setting: Setting | None) -> Limit | None:
     value = value_setting.number("a number above 0")
     if value <= 0:
         raise value_setting.error(f"is {value:g}, expected a number above 0.")
+    if value > LARGEST_NUMBER:
+        raise value_setting.error(f"is {value:g}, expected a number of at most {LARGEST_NUMBER:g}.")
     if limit_type == "relative" and value > MAXIMUM_RELATIVE_LIMIT:
         raise value_setting.error(
             f"is {value:g}, but 'relative' is a fraction of the home deployment's value, not a percentage: "
@@ -442,7 +460,7 @@ def _package_exclude(setting: Setting | None) -> tuple[str, ...]:
         return ()
     patterns = []
     for entry in setting.entries():
-        pattern = entry.text("a pattern of file names")
+        pattern = _encodable(entry, "a pattern of file names")
         parts = PurePosixPath(pattern.strip("/")).parts
         if not parts or ".." in parts:
             raise entry.error(f"is '{pattern}', expected a pattern of files inside the project, like *.jsonl or data/.")

@@ -16,8 +16,8 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) i
 
 
 def printable(text: str) -> str:
-    """A text without what would steer a terminal; others may have written it."""
-    return text.translate(_CONTROLS)
+    """A text without what would steer a terminal, or cannot be written to one; others may have written it."""
+    return text.translate(_CONTROLS).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def percentile(tail: float) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,8 +17,18 @@ import pytest
 import multi_x_serverless
 from multi_x_serverless import errors
 from multi_x_serverless.cli.main import COMMANDS, cli, run
-from multi_x_serverless.cli.output import brief, counted, grams, hour_ranges, percent, seconds
+from multi_x_serverless.cli.output import (
+    Column,
+    brief,
+    counted,
+    grams,
+    hour_ranges,
+    percent,
+    seconds,
+    write_table,
+)
 from multi_x_serverless.solving.model_constants import TRANSMISSION_PRESETS
+from tests.unit.cli.golden import table_settings
 
 REQUIRED = {
     "setup_tables",
@@ -85,9 +97,10 @@ def test_deleting_without_a_terminal_needs_yes(
 ) -> None:
     state = ["--cloud", "local", "--state-dir", str(tmp_path / "state")]
     assert run([*state, "setup_tables"]) == 0
-    monkeypatch.setattr("sys.stdin", io.StringIO())
-    assert run([*state, "teardown"]) == 2
-    assert "--yes" in capsys.readouterr().err
+    for closed in (io.StringIO(), None):
+        monkeypatch.setattr("sys.stdin", closed)
+        assert run([*state, "teardown"]) == 2
+        assert "no terminal to ask on: add --yes" in " ".join(capsys.readouterr().err.split())
     assert run([*state, "--yes", "teardown"]) == 0
 
 
@@ -177,6 +190,49 @@ def test_file_that_cannot_be_written_is_refused_before_anything_is_staged(
     for option in ("--dump-problem", "--solution"):
         assert run([*state, "solve", "x-0.0.1", option, str(tmp_path / "missing" / "file.json")]) == 2
         assert "no directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("file", ["", ".", "/"])
+def test_what_is_no_file_is_refused_before_anything_is_done(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["report", "x-0.0.1", "-o", file], ["solve", "x-0.0.1", "--dump-problem", file]):
+        assert run(arguments) == 2
+        assert "is a directory" in capsys.readouterr().err
+
+
+def test_no_standard_input_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert run(["solve", "--problem", "-"]) == 2
+    assert "there is no standard input" in capsys.readouterr().err
+
+
+class Full(io.StringIO):
+    """A stream on a full disk."""
+
+    def write(self, _text: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_full_disk_is_no_defect(
+    output: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", Full())
+        assert run(["--output", output, "version"]) == 1
+    said = capsys.readouterr().err
+    assert "cannot write to standard output or to a file: No space left on device." in said
+    assert "defect" not in said
+    assert ('"code":"no-space"' in said) == (output == "json")
+
+
+@pytest.mark.parametrize("columns", ["0", "00", "\N{SUPERSCRIPT TWO}", "-1", "wide"])
+def test_a_width_that_is_none_is_not_taken(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = table_settings(monkeypatch)
+    monkeypatch.setenv("COLUMNS", columns)
+    write_table(settings, "title", [Column("name")], [["a name " * 8]])
+    assert "a name " * 7 in capsys.readouterr().out
 
 
 def test_new_workflow_is_made_in_the_project_directory(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -283,3 +339,25 @@ def test_an_option_of_all_commands_behind_the_command_is_told_where_to_go(
     )
     assert run(["data_sync", "--nonsense"]) == 2
     assert "goes before" not in capsys.readouterr().err
+
+
+NUMBERS = [
+    (name, option)
+    for name in ("", *COMMANDS)
+    for command in [cli.get_command(click.Context(cli), name) if name else cli]
+    if command is not None
+    for option in command.params
+    if isinstance(option.type, click.types.FloatParamType)
+]
+
+
+@pytest.mark.parametrize(("name", "option"), NUMBERS, ids=[f"{name} {option.opts[-1]}" for name, option in NUMBERS])
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "1e308"])
+def test_numbers_are_finite_and_of_a_sensible_size(name: str, option: click.Parameter, text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not"):
+        option.type.convert(text, option, None)
+
+
+def test_a_number_that_is_not_finite_is_told_with_its_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--time-scale", "nan", "list"]) == 2
+    assert "'--time-scale': 'nan' is not a finite number." in " ".join(capsys.readouterr().err.split())

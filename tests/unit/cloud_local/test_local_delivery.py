@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -89,7 +90,65 @@ def test_a_message_for_a_deleted_function_becomes_a_dead_letter(cloud: LocalClou
     with cloud.host() as host:
         assert host.wait_until_idle(30)
     [letter] = cloud.messages.dead_letters(HOME, "gone")
-    assert "no function" in letter.error
+    assert "'gone' was deleted" in letter.error
+
+
+def test_what_was_queued_for_a_deleted_function_does_not_reach_a_later_one_of_its_name(cloud: LocalCloud) -> None:
+    cloud.key_value.create_table(HOME, "seen")
+    deploy(cloud, "again", RECORD)
+    deploy(cloud, "again", RECORD, region="us-west-2")
+    for region in (HOME, "us-west-2"):
+        cloud.messages.publish(region, "again", b"old")
+        cloud.functions.invoke_async(region, "again", b"{}")
+    cloud.functions.delete_function(HOME, "again")
+    deploy(cloud, "again", RECORD)
+    assert [(letter.region, letter.body) for letter in cloud.messages.dead_letters(HOME, "again")] == [
+        (HOME, b"old"),
+        (HOME, b"{}"),
+    ]
+    assert cloud.messages.count() == 2, "those of the other region stay"
+    cloud.functions.delete_function("us-west-2", "again")
+    deliver_all(cloud, "again", "new")
+    assert seen(cloud) == [("new", 1)]
+
+
+def test_a_host_does_not_wait_for_the_retry_of_a_deleted_function(open_cloud: Callable[..., LocalCloud]) -> None:
+    cloud = open_cloud(settings=LocalSettings(retry_delays_s=(1000.0,)))
+    deploy(cloud, "fails", "def handler(event, context):\n    raise RuntimeError\n")
+    with cloud.host() as host:
+        cloud.messages.publish(HOME, "fails", b"a")
+        assert wait_for(lambda: all(entry.available_at > time.time() + 500 for entry in cloud.messages.entries()))
+        assert not host.wait_until_idle(0.05)
+        cloud.functions.delete_function(HOME, "fails")
+        assert host.wait_until_idle(5)
+        assert host.pending() == 0
+    assert len(cloud.messages.dead_letters(HOME, "fails")) == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "letters"), [("print('end')", 0), ("raise RuntimeError('late')", 1)], ids=["succeeds", "fails"]
+)
+def test_a_delivery_under_way_ends_although_its_function_is_deleted(cloud: LocalCloud, end: str, letters: int) -> None:
+    cloud.key_value.create_table(HOME, "seen")
+    source = f"""
+import time
+from client import ask
+def handler(event, context):
+    print("begin", flush=True)
+    while ask("get", region="us-east-1", table="seen", partition="go")["item"] is None:
+        time.sleep(0.01)
+    {end}
+"""
+    deploy(cloud, "slow", source)
+    with cloud.host() as host:
+        cloud.messages.publish(HOME, "slow", b"a")
+        assert wait_for(lambda: log_lines(cloud, "slow") == ["begin"])
+        cloud.functions.delete_function(HOME, "slow")
+        assert not host.wait_until_idle(0.05)
+        cloud.key_value.put(HOME, "seen", Key("go"), {"n": 1})
+        assert host.wait_until_idle(30)
+    assert log_lines(cloud, "slow").count("begin") == 1
+    assert len(cloud.messages.dead_letters(HOME, "slow")) == letters
 
 
 def test_what_is_cleared_from_a_region_leaves_no_message(cloud: LocalCloud) -> None:
@@ -311,6 +370,16 @@ def test_a_delayed_message_is_overtaken(open_cloud: Callable[..., LocalCloud]) -
 def _first_two_draws(plan: FaultPlan, kind: str) -> tuple[bool, bool]:
     injector = FaultInjector(plan)
     return injector.draw(kind) < 0.5, injector.draw(kind) < 0.5
+
+
+def test_a_message_that_is_due_after_any_timer_is_waited_for(open_cloud: Callable[..., LocalCloud]) -> None:
+    cloud = open_cloud(fault_plan=FaultPlan(delivery=DeliveryFaults(delay=1.0, delay_s=1e300)))
+    deploy(cloud, "echo", RECORD)
+    cloud.messages.publish(HOME, "echo", b"a")
+    with cloud.host() as host:
+        assert not host.wait_until_idle(0.05)
+        cloud.functions.delete_function(HOME, "echo")
+        assert host.wait_until_idle(math.inf)
 
 
 def test_a_dropped_delivery_comes_later(open_cloud: Callable[..., LocalCloud]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 from collections.abc import Callable
@@ -245,8 +246,9 @@ def test_regions_come_from_the_embedded_data_unless_given(open_cloud: Callable[.
 def test_arguments_that_cannot_work_are_refused(open_cloud: Callable[..., LocalCloud]) -> None:
     with pytest.raises(UnknownRegionError):
         open_cloud(system_region="mars-north-1")
-    with pytest.raises(UsageError):
-        open_cloud(time_scale=-1.0)
+    for time_scale in (-1.0, math.inf, math.nan):
+        with pytest.raises(UsageError, match="time_scale"):
+            open_cloud(time_scale=time_scale)
 
 
 @pytest.mark.parametrize(
@@ -255,6 +257,9 @@ def test_arguments_that_cannot_work_are_refused(open_cloud: Callable[..., LocalC
         {"concurrency": 0},
         {"maximum_workers": 0},
         {"retry_delays_s": (-1.0,)},
+        {"retry_delays_s": (1.0, math.inf)},
+        {"retry_delays_s": (math.nan,)},
+        {"termination_grace_s": math.nan},
         {"initialisation_timeout_s": 0.0},
         {"synchronous": "OFF"},
         {"visible_packages": "x"},

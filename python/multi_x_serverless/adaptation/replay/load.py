@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from multi_x_serverless.errors import UsageError
+from multi_x_serverless.model.bounds import LARGEST_NUMBER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,8 +37,11 @@ def constant_load(runs_per_hour: float, hours: int) -> Load:
     Raises:
         UsageError: No number of runs above 0.
     """
-    if not (math.isfinite(runs_per_hour) and runs_per_hour > 0):
-        raise UsageError(f"a rate of {runs_per_hour:g} runs per hour is none; expected is a number above 0.")
+    if not 0 < runs_per_hour <= LARGEST_NUMBER:
+        raise UsageError(
+            f"a rate of {runs_per_hour:g} runs per hour is none; expected is a number above 0 and at most "
+            f"{LARGEST_NUMBER:g}."
+        )
     return Load(np.full(hours, runs_per_hour), f"{runs_per_hour:g} runs per hour")
 
 
@@ -67,8 +70,10 @@ def read_load(text: str, hours: int, *, name: str) -> Load:
             hour, runs = int(row[0]), float(row[1])
         except (ValueError, IndexError):
             raise UsageError(f"{name}:{rows.line_num}: expected a whole hour and a number of runs.") from None
-        if len(row) != len(COLUMNS) or hour < 0 or not math.isfinite(runs) or runs < 0:
-            raise UsageError(f"{name}:{rows.line_num}: expected an hour from 0 and a number of runs from 0.")
+        if len(row) != len(COLUMNS) or hour < 0 or not 0 <= runs <= LARGEST_NUMBER:
+            raise UsageError(
+                f"{name}:{rows.line_num}: expected an hour from 0 and a number of runs from 0 to {LARGEST_NUMBER:g}."
+            )
         if hour in by_hour:
             raise UsageError(f"{name}:{rows.line_num}: hour {hour} is there twice.")
         by_hour[hour] = runs

@@ -208,7 +208,8 @@ def _read_functions(fields: Fields) -> dict[str, _Function]:
         before = found.get(function)
         found[function] = _Function(
             provider=ProviderSettings(
-                memory_mb=round(node.number("memory_mb")),
+                # A document may say less than a megabyte, though no function has that little.
+                memory_mb=max(1, round(node.number("memory_mb"))),
                 architecture="arm64" if node.text("architecture") == "arm64" else "x86_64",
             ),
             seconds_per_run={**(before.seconds_per_run if before else {}), name: executions * seconds},

@@ -9,6 +9,7 @@ load             --+                      +-- single          a region for each 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -193,5 +194,13 @@ def _check(settings: ReplaySettings) -> None:
         raise UsageError(f"plans every {settings.replan_hours} hours: expected 1 or more.")
     if not 0.0 <= settings.home_share <= 1.0:
         raise UsageError(f"a home share of {settings.home_share:g}: expected a fraction from 0 to 1.")
-    if settings.delay_hours < 0 or settings.package_bytes < 0:
-        raise UsageError("the delay of the feed and the size of the package are 0 or more.")
+    if settings.delay_hours < 0 or not _is_amount(settings.package_bytes):
+        raise UsageError("the delay of the feed and the size of the package are finite numbers, 0 or more.")
+    if not _is_amount(settings.hysteresis):
+        raise UsageError(f"a hysteresis of {settings.hysteresis:g}: expected a finite number, 0 or more.")
+    if settings.solve_cpu_s is not None and not _is_amount(settings.solve_cpu_s):
+        raise UsageError(f"a solve of {settings.solve_cpu_s:g} s: expected a finite number of seconds, 0 or more.")
+
+
+def _is_amount(value: float) -> bool:
+    return math.isfinite(value) and value >= 0

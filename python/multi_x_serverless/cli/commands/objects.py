@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,8 +92,7 @@ def get(settings: Settings, workflow_id: str, key: str, output: Path | None, reg
         with terminal_status(settings, f"fetching {key}"):
             body = get_object(cloud, workflow_id, key, region=place)
     if output is None:
-        sys.stdout.buffer.write(body)
-        sys.stdout.buffer.flush()
+        click.echo(body, nl=False)
         return
     write_document(output, body)
     if settings.is_json:

@@ -7,6 +7,7 @@ import click
 from multi_x_serverless.cli.failures import failure_lines, failure_members
 from multi_x_serverless.cli.interruption import says_what_is_left
 from multi_x_serverless.cli.letter_table import letter_members
+from multi_x_serverless.cli.numbers import seconds_range
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text
 from multi_x_serverless.cli.progress import terminal_status
@@ -19,9 +20,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_OK
 @click.argument("letter_ids", metavar="[LETTER_ID]...", nargs=-1)
 @click.option("--run", "run_id", metavar="RUN_ID", help="Only messages of this run.")
 @click.option("--wait/--no-wait", default=None, help="Wait for the runs.  [default: --wait on the embedded cloud]")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0.1), default=600.0, show_default=True, help="Seconds to wait at most."
-)
+@click.option("--timeout", type=seconds_range(0.1), default=600.0, show_default=True, help="Seconds to wait at most.")
 @pass_settings
 @says_what_is_left("what was put back stays so, 'multi_x_serverless dead_letters {workflow_id}' lists the rest.")
 def command(

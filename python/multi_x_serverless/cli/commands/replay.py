@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from multi_x_serverless.cli.numbers import LARGEST_PACKAGE_MB, FiniteRange, seconds_range
 from multi_x_serverless.cli.output import write_json
 from multi_x_serverless.cli.problem_file import read_document, require_directory, write_document
 from multi_x_serverless.cli.session import Settings, pass_settings
+from multi_x_serverless.model.bounds import LARGEST_NUMBER
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.replay.load import Load
@@ -40,7 +42,9 @@ MEGABYTE = 1e6
 )
 @click.option("--from", "first", type=DAY, required=True, metavar="DATE", help="First day, UTC, as 2023-01-31.")
 @click.option("--to", "last", type=DAY, required=True, metavar="DATE", help="Last day, UTC, included.")
-@click.option("--rate", type=click.FloatRange(min=0.0, min_open=True), help="Runs per hour.  [default: 1000]")
+@click.option(
+    "--rate", type=FiniteRange(min=0.0, max=LARGEST_NUMBER, min_open=True), help="Runs per hour.  [default: 1000]"
+)
 @click.option(
     "--rate-file",
     type=click.Path(path_type=Path),
@@ -52,7 +56,7 @@ MEGABYTE = 1e6
 )
 @click.option(
     "--home-share",
-    type=click.FloatRange(0.0, 1.0),
+    type=FiniteRange(0.0, 1.0),
     default=0.1,
     show_default=True,
     help="Fraction of the runs that stay home as controls where there is a plan.",
@@ -65,7 +69,7 @@ MEGABYTE = 1e6
 )
 @click.option(
     "--package-mb",
-    type=click.FloatRange(min=0.0),
+    type=FiniteRange(min=0.0, max=LARGEST_PACKAGE_MB),
     default=10.0,
     show_default=True,
     help="Size of the package in MB (10^6 bytes); copied to each region once.",
@@ -80,7 +84,7 @@ MEGABYTE = 1e6
 )
 @click.option(
     "--solve-cpu",
-    type=click.FloatRange(min=0.0),
+    type=seconds_range(),
     metavar="SECONDS",
     help="Processor seconds that a plan takes.  [default: measured, which differs from call to call]",
 )
@@ -92,9 +96,7 @@ MEGABYTE = 1e6
 @click.option(
     "--seed", type=click.IntRange(min=0, max=2**64 - 1), help="Seed of the scenarios.  [default: the document's]"
 )
-@click.option(
-    "--deadline", type=click.FloatRange(min=0.01), help="Seconds of a solve at most.  [default: the document's]"
-)
+@click.option("--deadline", type=seconds_range(0.01), help="Seconds of a solve at most.  [default: the document's]")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the solver.  [default: all processors]")
 @click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all hours to this CSV.")
 @click.option(
@@ -160,6 +162,8 @@ def command(
     given = read_document(problem_file)
     LoadedProblem(given)  # Refuses what is no problem document, with the path of the field.
     wanted = tuple(name.strip() for names in regions for name in names.split(",") if name.strip())
+    if regions and not wanted:
+        raise click.UsageError("--regions names no region; without it all regions of the document are used.")
     document = changed(
         given,
         Changes(

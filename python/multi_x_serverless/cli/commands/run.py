@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 
 from multi_x_serverless.cli.failures import failure_lines, failure_members
 from multi_x_serverless.cli.interruption import says_what_is_left
+from multi_x_serverless.cli.numbers import seconds_range
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import (
     Column,
@@ -43,9 +45,7 @@ SHOWN_SINGLY = 5
     help="Start one run per line of the file, each line a JSON value; - for standard input.",
 )
 @click.option("--wait/--no-wait", default=None, help="Wait for the result.  [default: --wait on the embedded cloud]")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0.1), default=600.0, show_default=True, help="Seconds to wait at most."
-)
+@click.option("--timeout", type=seconds_range(0.1), default=600.0, show_default=True, help="Seconds to wait at most.")
 @click.option(
     "--concurrency",
     type=click.IntRange(min=1),
@@ -159,7 +159,7 @@ def _parse(text: str, where: str) -> Any:
     import json
 
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except ValueError as error:
         shown = text if len(text) <= 60 else text[:57] + "..."
         raise UsageError(f"{where}: '{shown}' is not JSON ({error}); text needs quotes: '\"text\"'.") from None
@@ -169,6 +169,13 @@ def _parse(text: str, where: str) -> Any:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not part of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large for a number")
+    return number
 
 
 def _members(trace: RunTrace) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import click
 
 from multi_x_serverless.cli.edited_configuration import warn_of_edited_configuration
 from multi_x_serverless.cli.interruption import is_no_dry_run, says_what_is_left
+from multi_x_serverless.cli.numbers import FiniteRange, seconds_range
 from multi_x_serverless.cli.options import read_interval, transmission_option, workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text, write_warning, write_wrapped
 from multi_x_serverless.cli.plan_change_sentences import everything_home_sentence, nothing_moves_sentence
@@ -76,7 +77,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--deadline",
-    type=click.FloatRange(min=0.01),
+    type=seconds_range(0.01),
     help="Seconds of solving at most; then the best plan found so far counts. The frontier of --pareto may take as "
     "long again. With --robust the plan without it, for comparison, has what is left of them, and a tenth at least.  "
     "[default: 60; with --problem the document's]",
@@ -85,7 +86,7 @@ if TYPE_CHECKING:
 @click.option(
     "--frontier",
     "frontier_percent",
-    type=click.FloatRange(min=0.0, max=100.0),
+    type=FiniteRange(min=0.0, max=100.0),
     metavar="PERCENT",
     help="Also find the Pareto frontier of every hour over carbon, cost and time: every placement is then matched, "
     "within this percentage in each, by one of its points. 0 asks for all points. With --pareto of one hour only.",

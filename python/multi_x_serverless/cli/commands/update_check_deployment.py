@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from multi_x_serverless.cli.interruption import says_what_is_left
+from multi_x_serverless.cli.numbers import seconds_range
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import write_json, write_text, write_wrapped
 from multi_x_serverless.cli.progress import terminal_progress
@@ -19,7 +20,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_NOTHING_TO_DO, EXIT_OK
 @click.option("--dry-run", is_flag=True, help="Say what would be done and do nothing; exit 3 if anything would.")
 @click.option(
     "--grace",
-    type=click.FloatRange(min=0.0),
+    type=seconds_range(),
     default=3600.0,
     show_default=True,
     help="Seconds after which functions that no plan uses any more are deleted.",

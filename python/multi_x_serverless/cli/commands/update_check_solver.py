@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 import click
 
 from multi_x_serverless.cli.interruption import says_what_is_left
+from multi_x_serverless.cli.numbers import FiniteRange
 from multi_x_serverless.cli.options import workflow_argument
 from multi_x_serverless.cli.output import (
     counted,
@@ -34,7 +35,7 @@ from multi_x_serverless.errors import EXIT_FAILURE, EXIT_NOTHING_TO_DO, EXIT_OK
 )
 @click.option(
     "--hysteresis",
-    type=click.FloatRange(min=0.0, max=1.0),
+    type=FiniteRange(min=0.0, max=1.0),
     default=0.01,
     show_default=True,
     help="Relative gain (0.01 is 1 %) below which the plan in force stays.",

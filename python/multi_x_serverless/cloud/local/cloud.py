@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 import uuid
@@ -54,6 +55,7 @@ class LocalCloud:
         CorruptedStateError: The database is damaged or of another program.
         NewerSchemaError: A newer version of the product wrote the database.
         InvalidConfigurationError: ``faults.yml`` is no fault plan.
+        UsageError: `time_scale` is no factor.
     """
 
     def __init__(
@@ -69,8 +71,8 @@ class LocalCloud:
         exclusive: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if time_scale < 0:
-            raise UsageError("time_scale must not be negative.")
+        if not (math.isfinite(time_scale) and time_scale >= 0):
+            raise UsageError(f"a time_scale of {time_scale:g}: expected a finite number, 0 or more.")
         self._directory = StateDirectory(state_dir)
         self._settings = settings or LocalSettings()
         self._time_scale = time_scale
@@ -97,6 +99,13 @@ class LocalCloud:
         self._identity = LocalIdentity(self._database)
         self._images = LocalImageRegistry()
         self._logs = LocalLogService(self._database, self._regions)
+        self._messages = LocalMessageService(
+            self._database,
+            self._regions,
+            self.faults,
+            has_function=lambda region, name: self._functions.find(region, name) is not None,
+            clock=clock,
+        )
         self._functions = LocalFunctionService(
             self._database,
             self._regions,
@@ -106,14 +115,7 @@ class LocalCloud:
             runner=self._started_runtime,
             running=lambda: self._runtime,
             new_request_id=lambda: str(uuid.uuid4()),
-            enqueue=self._enqueue,
-        )
-        self._messages = LocalMessageService(
-            self._database,
-            self._regions,
-            self.faults,
-            has_function=lambda region, name: self._functions.find(region, name) is not None,
-            clock=clock,
+            messages=self._messages,
         )
         if exclusive:
             try:
@@ -328,9 +330,6 @@ class LocalCloud:
                     clock=self._clock,
                 )
             return self._runtime
-
-    def _enqueue(self, region: str, function: str, payload: bytes) -> None:
-        self._messages.enqueue(region, function, payload)
 
     def _wake_dispatcher(self) -> None:
         dispatcher = self._dispatcher

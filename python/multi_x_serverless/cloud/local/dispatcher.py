@@ -7,7 +7,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timezone
 
 from multi_x_serverless.cloud.local.database import Database
@@ -69,9 +69,9 @@ class Dispatcher:
 
     def open(self) -> None:
         """Begin to deliver, first of all what was left over."""
-        self._messages.listen(self._enqueue)
+        self._messages.listen(self)
         for entry in self._messages.entries():
-            self._enqueue(entry)
+            self.enqueue(entry)
         self._thread.start()
 
     def close(self) -> None:
@@ -95,8 +95,9 @@ class Dispatcher:
 
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Wait until no message is queued or being worked on; `False` on time-out."""
+        limit_s = min(timeout_s, threading.TIMEOUT_MAX)
         with self._changed:
-            idle = self._changed.wait_for(lambda: self._failure is not None or not self._known, timeout_s)
+            idle = self._changed.wait_for(lambda: self._failure is not None or not self._known, limit_s)
             if self._failure is not None:
                 raise self._failure
             return idle
@@ -106,19 +107,30 @@ class Dispatcher:
         with self._changed:
             return len(self._known)
 
-    def _enqueue(self, entry: QueueEntry) -> None:
+    def enqueue(self, entry: QueueEntry) -> None:
+        """Deliver a message when it is due."""
         with self._changed:
             if entry.id not in self._known:
                 self._known.add(entry.id)
                 heapq.heappush(self._due, (entry.available_at, entry.id, entry))
                 self._changed.notify_all()
 
+    def forget(self, entry_ids: Collection[int]) -> None:
+        """Deliver messages no more; a delivery that is under way ends first, and is waited for."""
+        with self._changed:
+            waiting = {entry_id for _, entry_id, _ in self._due}.intersection(entry_ids)
+            self._due = [due for due in self._due if due[1] not in waiting]
+            heapq.heapify(self._due)
+            self._known -= waiting
+            self._dropped -= waiting
+            self._changed.notify_all()
+
     def _requeue(self, entry: QueueEntry) -> None:
         with self._changed:
             heapq.heappush(self._due, (entry.available_at, entry.id, entry))
             self._changed.notify_all()
 
-    def _forget(self, entry_id: int) -> None:
+    def _end(self, entry_id: int) -> None:
         with self._changed:
             self._known.discard(entry_id)
             self._dropped.discard(entry_id)
@@ -142,7 +154,7 @@ class Dispatcher:
                 if not self._due:
                     self._changed.wait()
                 elif self._due[0][0] > now:
-                    self._changed.wait(self._due[0][0] - now)
+                    self._changed.wait(min(self._due[0][0] - now, threading.TIMEOUT_MAX))
                 elif not self._has_room():
                     self._changed.wait()
                 else:
@@ -178,7 +190,7 @@ class Dispatcher:
             message = self._messages.read(entry.id)
             again = None if message is None else self._attempt(message)
             if again is None:
-                self._forget(entry.id)
+                self._end(entry.id)
             else:
                 self._requeue(again)
         except BaseException as error:  # noqa: BLE001  # handed to whoever waits for the queue

@@ -17,6 +17,7 @@ timing, so two runs of a concurrent workflow meet the same number of faults, not
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 import time
 from collections import Counter
@@ -195,8 +196,8 @@ def _check_numbers(path: str, faults: DeliveryFaults | OperationFaults, *, times
     for member in fields(faults):
         value = getattr(faults, member.name)
         if member.name in times:
-            if value < 0:
-                raise InvalidConfigurationError(f"{path}.{member.name} must not be negative")
+            if not (math.isfinite(value) and value >= 0):
+                raise InvalidConfigurationError(f"{path}.{member.name} must be a finite number and not negative")
         elif member.name != "crashed_attempts" and not 0 <= value <= 1:
             raise InvalidConfigurationError(f"{path}.{member.name} must be a probability between 0 and 1")
 

@@ -12,6 +12,7 @@ from multi_x_serverless.cloud.function_limits import find_problem, require_event
 from multi_x_serverless.cloud.local.database import Database
 from multi_x_serverless.cloud.local.identity import LocalIdentity, resource_name
 from multi_x_serverless.cloud.local.images import LocalImageRegistry
+from multi_x_serverless.cloud.local.messages import LocalMessageService
 from multi_x_serverless.cloud.local.objects import LocalObjectStore
 from multi_x_serverless.cloud.local.packages import PackageCache
 from multi_x_serverless.cloud.local.regions import Regions
@@ -43,7 +44,7 @@ class LocalFunctionService:
         runner: Callable[[], Runner],
         running: Callable[[], Runner | None],
         new_request_id: Callable[[], str],
-        enqueue: Callable[[str, str, bytes], None],
+        messages: LocalMessageService,
     ) -> None:
         self._database = database
         self._regions = regions
@@ -53,7 +54,7 @@ class LocalFunctionService:
         self._runner = runner
         self._running = running
         self._new_request_id = new_request_id
-        self._enqueue = enqueue
+        self._messages = messages
 
     def put_function(self, region: str, specification: FunctionSpecification) -> FunctionDescription:
         """Create or update a function; its package is unzipped before it is one."""
@@ -116,10 +117,16 @@ class LocalFunctionService:
         return tuple(_describe(region, row[0]) for row in rows)
 
     def delete_function(self, region: str, name: str) -> None:
-        """Delete a function; invocations under way end first."""
+        """Delete a function; invocations under way end first, and what is queued for it becomes dead letters.
+
+        A queue stands still between two commands: what stayed in it would run in a later function of this name, and
+        what was deleted would be a run that nobody hears of again.
+        """
         self._regions.require(region, "delete_function")
         with self._database.transaction("delete_function") as connection:
             connection.execute("DELETE FROM function WHERE region = ? AND name = ?", (region, name))
+            given_up = self._messages.give_up_all(connection, region, name)
+        self._messages.announce_given_up(given_up)
         self._retire(region, name)
 
     def invoke(self, region: str, name: str, payload: bytes, *, timeout_s: float) -> InvocationResult:
@@ -148,7 +155,7 @@ class LocalFunctionService:
                 f"there is no function '{name}' in {region}.", operation="invoke_async", region=region
             )
         require_event(payload, region)
-        self._enqueue(region, name, payload)
+        self._messages.enqueue(region, name, payload)
 
     def used_packages(self) -> frozenset[str]:
         """Hashes of the packages that functions use."""

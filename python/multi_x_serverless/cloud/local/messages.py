@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Protocol
 
 from multi_x_serverless.cloud.local.database import Database
 from multi_x_serverless.cloud.local.faults import FaultInjector
@@ -20,6 +21,10 @@ MAXIMUM_MESSAGE_BYTES = 256 * 1024
 
 NO_TOPIC = ""
 """In the place of the topic of an asynchronous invocation; no topic has an empty name."""
+
+
+_COLUMNS = "id, message_id, region, topic, function, body, published_at, attempts"
+"""Of the table of messages, in the order of a `QueuedMessage`."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,16 @@ class QueuedMessage:
     attempts: int
 
 
+class QueueListener(Protocol):
+    """Hears of what changes in the queue but by its own doing."""
+
+    def enqueue(self, entry: QueueEntry) -> None:
+        """A message was queued."""
+
+    def forget(self, entry_ids: Collection[int]) -> None:
+        """Messages are queued no more."""
+
+
 class LocalMessageService:
     """See `multi_x_serverless.cloud.ports.MessageService`.
 
@@ -68,7 +83,7 @@ class LocalMessageService:
         self._faults = faults
         self._has_function = has_function
         self._clock = clock
-        self._listener: Callable[[QueueEntry], None] | None = None
+        self._listener: QueueListener | None = None
 
     def create_topic(self, region: str, name: str) -> str:
         """Make a topic; returns its id."""
@@ -96,7 +111,7 @@ class LocalMessageService:
             raise _no_topic(region, topic, "subscribe")
 
     def delete_topic(self, region: str, name: str) -> None:
-        """Delete a topic and its subscription; what is queued is still delivered."""
+        """Delete a topic and its subscription; what is queued is still delivered while its function is there."""
         self._regions.require(region, "delete_topic")
         with self._database.transaction("delete_topic") as connection:
             connection.execute("DELETE FROM topic WHERE region = ? AND name = ?", (region, name))
@@ -204,8 +219,8 @@ class LocalMessageService:
 
     # --- for the dispatcher ---------------------------------------------------------------------------------------
 
-    def listen(self, listener: Callable[[QueueEntry], None] | None) -> None:
-        """Tell `listener` of every message that is queued from now on."""
+    def listen(self, listener: QueueListener | None) -> None:
+        """Tell `listener` of every message that is queued, or given up for its function's sake, from now on."""
         self._listener = listener
 
     def entries(self) -> list[QueueEntry]:
@@ -221,32 +236,34 @@ class LocalMessageService:
     def read(self, entry_id: int) -> QueuedMessage | None:
         """A queued message."""
         row = self._database.row(
-            "SELECT id, message_id, region, topic, function, body, published_at, attempts FROM message WHERE id = ?",
+            f"SELECT {_COLUMNS} FROM message WHERE id = ?",  # noqa: S608  # no input
             (entry_id,),
         )
         return None if row is None else QueuedMessage(*row)
 
     def acknowledge(self, connection: sqlite3.Connection, message: QueuedMessage) -> None:
-        """The function is done with a message."""
+        """The function is done with a message, even if it was deleted meanwhile."""
         connection.execute("DELETE FROM message WHERE id = ?", (message.id,))
+        connection.execute("DELETE FROM dead_letter WHERE id = ?", (_letter_id(message),))
 
-    def retry(self, connection: sqlite3.Connection, message: QueuedMessage, delay_s: float) -> QueueEntry:
-        """Count a failed attempt and queue the message again."""
+    def retry(self, connection: sqlite3.Connection, message: QueuedMessage, delay_s: float) -> QueueEntry | None:
+        """Count a failed attempt and queue the message again; `None` if it was given up meanwhile."""
         available_at = self._clock() + delay_s
-        connection.execute(
+        changed = connection.execute(
             "UPDATE message SET attempts = attempts + 1, available_at = ? WHERE id = ?",
             (available_at, message.id),
-        )
-        return QueueEntry(message.id, message.region, message.function, available_at)
+        ).rowcount
+        return QueueEntry(message.id, message.region, message.function, available_at) if changed else None
 
     def give_up(self, connection: sqlite3.Connection, message: QueuedMessage, error: str) -> None:
-        """Make a message a dead letter."""
-        connection.execute("DELETE FROM message WHERE id = ?", (message.id,))
+        """Make a message a dead letter, unless it is queued no more."""
+        if not connection.execute("DELETE FROM message WHERE id = ?", (message.id,)).rowcount:
+            return
         connection.execute(
             "INSERT INTO dead_letter (id, message_id, region, topic, function, body, published_at, error, failed_at) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                f"{message.message_id}-{message.id}",
+                _letter_id(message),
                 message.message_id,
                 message.region,
                 message.topic,
@@ -258,16 +275,39 @@ class LocalMessageService:
             ),
         )
 
+    # --- for the functions ----------------------------------------------------------------------------------------
+
+    def give_up_all(self, connection: sqlite3.Connection, region: str, function: str) -> tuple[int, ...]:
+        """Make dead letters of all that is queued for a function that is being deleted; returns the entries' ids."""
+        rows = connection.execute(
+            f"SELECT {_COLUMNS} FROM message WHERE region = ? AND function = ? ORDER BY id",  # noqa: S608  # no input
+            (region, function),
+        ).fetchall()
+        messages = [QueuedMessage(*row) for row in rows]
+        for message in messages:
+            self.give_up(connection, message, f"the function '{function}' was deleted while the message was queued")
+        return tuple(message.id for message in messages)
+
+    def announce_given_up(self, entry_ids: Collection[int]) -> None:
+        """Tell whoever delivers what it need not wait for any longer; when that is durable."""
+        listener = self._listener
+        if listener is not None and entry_ids:
+            listener.forget(entry_ids)
+
     def _announce(self, entries: list[QueueEntry]) -> None:
         listener = self._listener
         if listener is not None:
             for entry in entries:
-                listener(entry)
+                listener.enqueue(entry)
 
 
 def topic_id(region: str, name: str) -> str:
     """Id of a topic."""
     return resource_name("sns", region, name)
+
+
+def _letter_id(message: QueuedMessage) -> str:
+    return f"{message.message_id}-{message.id}"
 
 
 def _insert(connection: sqlite3.Connection, message: QueuedMessage, available_at: float) -> QueueEntry:

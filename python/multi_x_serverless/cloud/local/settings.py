@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -57,9 +58,9 @@ class LocalSettings:
         """
         if self.concurrency < 1 or self.maximum_workers < 1:
             raise UsageError("concurrency and maximum_workers must be at least 1.")
-        if any(delay < 0 for delay in self.retry_delays_s):
-            raise UsageError("retry_delays_s must not be negative.")
-        if self.initialisation_timeout_s <= 0 or self.termination_grace_s < 0:
+        if not all(math.isfinite(delay) and delay >= 0 for delay in self.retry_delays_s):
+            raise UsageError("retry_delays_s must be finite and not negative.")
+        if not (self.initialisation_timeout_s > 0 and self.termination_grace_s >= 0):
             raise UsageError("initialisation_timeout_s must be positive and termination_grace_s not negative.")
         if self.synchronous not in {"NORMAL", "FULL"}:
             raise UsageError("synchronous must be NORMAL or FULL.")

@@ -35,7 +35,7 @@ class TestLoad:
     def test_a_rate_is_the_same_in_all_hours(self) -> None:
         assert constant_load(2.5, 48).runs.tolist() == [2.5] * 48
 
-    @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf")])
+    @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf"), 1e13])
     def test_a_rate_that_is_none_is_refused(self, rate: float) -> None:
         with pytest.raises(UsageError, match="runs per hour"):
             constant_load(rate, 24)
@@ -55,6 +55,7 @@ class TestLoad:
             ("hour,runs\n0,many\n", "f:2: expected a whole hour"),
             ("hour,runs\n0,-1\n", "f:2: expected an hour from 0"),
             ("hour,runs\n0,nan\n", "f:2: expected an hour from 0"),
+            ("hour,runs\n0,1e13\n", "number of runs from 0 to 1e.12"),
             ("hour,runs\n0,1,2\n", "f:2: expected an hour from 0"),
             ("hour,runs\n0\n", "f:2: expected a whole hour"),
             ("hour,runs\n0,0\n1,0\n", "no run in the hours"),

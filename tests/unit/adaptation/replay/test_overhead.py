@@ -134,3 +134,13 @@ def test_a_start_is_priced_as_the_product_prices_it(objective: Objective, archit
         theirs = SignalPrices(signals).of_start(load, region, objective)
         assert ours.of_start(load, region, objective) == pytest.approx(theirs, rel=1e-12)
         assert (theirs > 0).all()
+
+
+def test_a_node_of_less_than_a_megabyte_has_one() -> None:
+    problem = fan_out_problem()
+    for node in problem["nodes"]:
+        node["memory_mb"] = 0.3
+    found = model(problem)
+    assert {load.provider.memory_mb for load in found.loads.values()} == {1}
+    away = dict.fromkeys(HOME_PLACEMENT, AWAY)
+    assert found.cold_starts(HOME_PLACEMENT, away, 1000.0, INTENSITY).cost_usd > 0

@@ -473,7 +473,20 @@ class TestHonesty:
         assert found.policy("oracle").overhead["solves"].carbon_gco2eq == pytest.approx(12.0 * per_second)
 
     @pytest.mark.parametrize(
-        "settings", [{"replan_hours": 0}, {"home_share": 1.5}, {"delay_hours": -1}, {"package_bytes": -1.0}]
+        "settings",
+        [
+            {"replan_hours": 0},
+            {"home_share": 1.5},
+            {"home_share": math.nan},
+            {"delay_hours": -1},
+            {"package_bytes": -1.0},
+            {"package_bytes": math.inf},
+            {"package_bytes": math.nan},
+            {"hysteresis": math.nan},
+            {"solve_cpu_s": math.inf},
+            {"solve_cpu_s": math.nan},
+            {"solve_cpu_s": -1.0},
+        ],
     )
     def test_settings_out_of_range_are_refused(self, settings: dict[str, Any]) -> None:
         with pytest.raises(UsageError):
