@@ -317,7 +317,7 @@ def _apply(
         _put_plan_in_force(cloud, record, state, intent, regions_of((*intent.kept, *made)))
         lease.keep()
         write_record(cloud, record, state.stored)
-    except MultiXServerlessError as error:
+    except Exception as error:  # also a defect must leave nothing half made
         raise undo(cloud, workflow_id, state, executor, lease, error) from error
     finally:
         progress.finish()

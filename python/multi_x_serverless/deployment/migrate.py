@@ -153,7 +153,7 @@ def migrate(
         except OutOfTimeError:
             # What is made is in the journal: the next migration finds it there, where undoing would begin anew.
             raise
-        except MultiXServerlessError as error:
+        except Exception as error:  # also a defect must leave nothing half made
             raise undo(cloud, workflow_id, state, executor, lease, error) from error
         finally:
             progress.finish()

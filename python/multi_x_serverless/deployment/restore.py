@@ -28,7 +28,7 @@ def undo(
     before: WorkflowState,
     executor: Executor,
     lease: Lease,
-    error: MultiXServerlessError,
+    error: Exception,
 ) -> DeploymentError:
     """Bring back the state before an operation that failed.
 
@@ -41,18 +41,22 @@ def undo(
         executor: Applies what is to be done.
         lease: The lock under which the operation worked. Without it nothing is brought back, for what is there now is
             another command's work; what this one made is noted in the journal for the next command to look after.
-        error: Why it failed.
+        error: Why it failed; also a defect must leave nothing half made.
 
     Returns:
         The error to raise: why it failed, and in which state things are now.
     """
+    is_known = isinstance(error, MultiXServerlessError)
+    reason = str(error) if is_known else f"a defect of the program met it: {type(error).__name__}: {error}"
+    reason = reason.rstrip()
+    reason += "" if reason.endswith((".", "!", "?")) else "."
     journal = Journal(cloud, workflow_id)
     try:
         lease.keep()
     except MultiXServerlessError as lost:
         with suppress(MultiXServerlessError):
             journal.add(executor.touched)
-        return DeploymentError(f"{error} Nothing was undone: {lost} Run the command again.")
+        return DeploymentError(f"{reason} Nothing was undone: {lost} Run the command again.")
     try:
         touched = journal.read()
         if before.record is None:
@@ -63,8 +67,6 @@ def undo(
             journal.clear()
     except MultiXServerlessError as problem:
         problems = (str(problem),)
-    reason = str(error).rstrip()
-    reason += "" if reason.endswith((".", "!", "?")) else "."
     if problems:
         return DeploymentError(
             f"{reason} Undoing it did not succeed either ({'; '.join(problems)}): run the command again to repair "

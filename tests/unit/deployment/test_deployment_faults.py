@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-Kind = Literal["refused", "answer lost", "crash"]
-KINDS: tuple[Kind, ...] = ("refused", "answer lost", "crash")
+Kind = Literal["refused", "answer lost", "defect", "crash"]
+KINDS: tuple[Kind, ...] = ("refused", "answer lost", "defect", "crash")
 CHANGED = SOURCE + "\n# changed\n"
 MOVED = CONFIGURATION.replace("home_region: us-east-1", "home_region: us-west-1")
 # Without the node `left`: the plan in force cannot be kept.
@@ -57,6 +57,8 @@ def inject(cloud: FakeCloud, kind: Kind, number: int) -> None:
         cloud.faults.before = refuse_call(number)
     elif kind == "answer lost":
         cloud.faults.after = refuse_call(number)
+    elif kind == "defect":
+        cloud.faults.before = lambda call: TypeError("of the product's own") if call.number == number else None
     else:
 
         def die(call: Call) -> Exception | None:
@@ -70,7 +72,7 @@ def inject(cloud: FakeCloud, kind: Kind, number: int) -> None:
 def attempt(operation: Callable[[], object]) -> BaseException | None:
     try:
         operation()
-    except (MultiXServerlessError, ProcessDiedError) as error:
+    except (MultiXServerlessError, ProcessDiedError, TypeError) as error:
         return error
     return None
 
@@ -101,8 +103,8 @@ def test_first_deployment(project: Path, quick_deploy: Deploy, kind: Kind) -> No
         error = attempt(lambda cloud=cloud: quick_deploy(cloud, project))  # type: ignore[misc]
         later(cloud)
         if record_of_or_none(cloud) is not None:
-            # Only what follows the commit may fail and leave a workflow: then it is whole.
-            if error is not None and kind != "crash":
+            # Only what follows the commit may fail and leave a workflow: then it is whole. A defect may leave the journal.
+            if error is not None and kind not in {"crash", "defect"}:
                 check_consistent(cloud)
         elif kind == "crash":
             resumed += 1
