@@ -29,6 +29,7 @@ help:
 
 $(VENV)/.installed: requirements/dev.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "CPython 3.10 or newer is needed: make PYTHON=python3.12 ...")'
+	@cargo --version > /dev/null 2>&1 || { echo "A Rust toolchain is needed (1.85 or newer, from rustup)."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements/dev.txt
 	touch $@

@@ -25,11 +25,9 @@ from multi_x_serverless.deployment.deploy import HOME_PLAN_LIFETIME_S
 from multi_x_serverless.deployment.effort import EffortLog
 from multi_x_serverless.deployment.migrate import migrate, sweep, sweepable
 from multi_x_serverless.deployment.progress import Progress
+from multi_x_serverless.deployment.withdrawal import GRACE_S
 from multi_x_serverless.model.plan import Plan, home_plan
 from multi_x_serverless.model.workflow import WorkflowRecord
-
-GRACE_S = 3_600.0
-"""Runs under way keep their placement; after an hour none of the old plan is left (invocations last 900 s at most)."""
 
 Outcome: TypeAlias = Literal["migrated", "would migrate", "unchanged", "failed"]
 

@@ -54,8 +54,8 @@ from multi_x_serverless.adaptation.weighing import (
     Gain,
     Terms,
     Verdict,
+    home_without_choice,
     standing,
-    weigh_infeasible,
     weigh_limits,
     weigh_objectives,
 )
@@ -156,7 +156,7 @@ class _Candidate:
     """A new plan, and what it is weighed by.
 
     Attributes:
-        is_infeasible: Whether the solver has at no hour a placement that meets the hard limits.
+        is_infeasible: Whether there is at no hour a placement that meets the hard limits, from the solver or in force.
         is_proven_infeasible: Whether there is none in truth.
         simulator: Of the problem that it was made of.
         day: How runs are spread over the hours, and what switches cost.
@@ -255,8 +255,9 @@ class _Check:
             in_force = None
         self._in_force = in_force
         placements = self._placements_in_force(simulator, in_force, plan)
-        day = self._day(history, signals, expected_runs)
-        if len(plan.hours) == HOURS_PER_DAY and not solution.is_infeasible_at_all_hours:
+        day = self._day(history, problem.runs, signals, expected_runs)
+        if len(plan.hours) == HOURS_PER_DAY:
+            # Also where the solver has found nothing: what is in force may keep the limits.
             self._schedule = choose_day_schedule(
                 simulator,
                 {entry.hour: entry.placement for entry in plan.hours},
@@ -270,9 +271,12 @@ class _Check:
             )
             plan = scheduled_plan(plan, self._schedule, problem.document)
         plan = with_expectations(plan, problem.document)
+        is_infeasible = solution.is_infeasible_at_all_hours and plan.is_all_in(record.home_region)
+        if is_infeasible:
+            self._schedule = None
         candidate = _Candidate(
             plan=plan,
-            is_infeasible=solution.is_infeasible_at_all_hours,
+            is_infeasible=is_infeasible,
             is_proven_infeasible=all(entry.is_proven_infeasible for entry in solution.hours),
             simulator=simulator,
             day=day,
@@ -291,7 +295,8 @@ class _Check:
         """
         simulator, day, configuration = new.simulator, new.day, self._record.configuration
         if new.is_infeasible:
-            verdict = weigh_infeasible(simulator, placements, new.plan.solver, is_proven=new.is_proven_infeasible)
+            is_home = all(placement == simulator.home for placement in placements.values())
+            verdict = home_without_choice(new.plan.solver, is_home=is_home, is_proven=new.is_proven_infeasible)
             return self._follow(new.plan, verdict)
         before = standing(simulator, placements, day)
         after = standing(simulator, {entry.hour: entry.placement for entry in new.plan.hours}, day)
@@ -339,14 +344,15 @@ class _Check:
             raise OutOfTimeError("there was no time left to solve; the next check does.")
         return settings if left_s >= settings.deadline_s else replace(settings, deadline_s=left_s)
 
-    def _day(self, history: Sequence[ObservedRun], signals: Signals, expected_runs: float) -> Day:
+    def _day(
+        self, history: Sequence[ObservedRun], learned: Sequence[ObservedRun], signals: Signals, expected_runs: float
+    ) -> Day:
         """How runs and switches of placements are spread over a day."""
         record = self._record
-        complete = [run for run in history if run.status == "complete"]
         routed = expected_runs * DAY_S / PLAN_LIFETIME_S * (1.0 - record.configuration.home_share)
         return Day(
             runs_by_hour(history, max(routed, SOME_RUNS)),
-            SwitchingPrices(node_loads(model_of(record), complete), SignalPrices(signals)),
+            SwitchingPrices(node_loads(model_of(record), learned), SignalPrices(signals)),
         )
 
     def _placements_in_force(self, simulator: Simulator, in_force: Plan | None, plan: Plan) -> dict[int, Placement]:

@@ -10,24 +10,25 @@ from multi_x_serverless.solving.simulation import Simulator
 
 if TYPE_CHECKING:
     from multi_x_serverless.model.plan import Objective, Placement, Plan
-    from multi_x_serverless.solving.solution import HourSolution, Solution
+    from multi_x_serverless.solving.simulation import LimitKind
+    from multi_x_serverless.solving.solution import Solution
 
 
 @dataclass(frozen=True)
 class LimitAtHome:
-    """Hard limits that keep everything home, as far as single regions tell.
+    """Limits that keep everything home, as far as single regions tell.
 
     Attributes:
-        region: The region in which all nodes would have least of the objective, among those where it is less than home.
+        region: The region in which all nodes would have least of the objective, of those that break fewest limits.
         objective: The first one.
         change: What is less there, as a fraction of home's, at the hour where that is most.
-        limits: Metrics whose hard limits that breaks then.
+        limits: Kind and metric of those that it breaks then, of the soft ones those that home does not.
     """
 
     region: str
     objective: Objective
     change: float
-    limits: tuple[Objective, ...]
+    limits: tuple[tuple[LimitKind, Objective], ...]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class PlanChange:
     Attributes:
         everything_home: Whether it has every node at home at every hour.
         moves_nothing: Whether every node is at each hour where runs have it now: no migration is needed.
-        kept_home_by: Of a plan with everything at home, if hard limits keep it there.
+        kept_home_by: Of a plan with everything at home, if limits keep it there.
     """
 
     everything_home: bool
@@ -64,28 +65,29 @@ def plan_change(plan: Plan, in_force: Plan | None, home: str, problem: bytes, so
 
 
 def _kept_home_by(problem: bytes, solution: Solution) -> LimitAtHome | None:
-    """The limits that the best single region breaks at the hour when it would be best."""
-    found = [(less, entry, region) for entry in solution.hours for less, region in _better_regions(entry)]
-    if not found:
-        return None
-    less, entry, region = max(found, key=lambda better: better[0])
+    """What the best single region breaks at the hour when it would be best.
+
+    A region that breaks one limit says what that one costs; of one that breaks several none alone is the cause.
+    """
     simulator = Simulator(problem)
-    placement: Placement = {
-        node: region if region in simulator.frame.allowed[node] else home for node, home in simulator.home.items()
-    }
-    broken = tuple(
-        check.metric
-        for check in simulator.at(placement, entry.hour).limits
-        if check.kind == "hard" and check.is_violated
-    )
-    return LimitAtHome(region, entry.objective, less, broken) if broken else None
+    found: list[LimitAtHome] = []
+    for entry in solution.hours:
+        at_home = _broken(simulator, simulator.home, entry.hour)
+        home = entry.home_metrics.of(entry.objective).mean
+        for candidate in entry.candidates:
+            mean = candidate.metrics.of(entry.objective).mean
+            if mean < home:
+                broken = _broken(simulator, _all_in(simulator, candidate.region), entry.hour)
+                limits = tuple(limit for limit in broken if limit[0] == "hard" or limit not in at_home)
+                found.append(LimitAtHome(candidate.region, entry.objective, 1.0 - mean / home, limits))
+    kept = [entry for entry in found if entry.limits]
+    return min(kept, key=lambda entry: (len(entry.limits), -entry.change)) if kept else None
 
 
-def _better_regions(entry: HourSolution) -> list[tuple[float, str]]:
-    """Regions that have less of the first objective than home and break a hard limit, and how much less."""
-    home = entry.home_metrics.of(entry.objective).mean
-    return [
-        (1.0 - candidate.metrics.of(entry.objective).mean / home, candidate.region)
-        for candidate in entry.candidates
-        if not candidate.is_feasible and candidate.metrics.of(entry.objective).mean < home
-    ]
+def _all_in(simulator: Simulator, region: str) -> Placement:
+    allowed = simulator.frame.allowed
+    return {node: region if region in allowed[node] else home for node, home in simulator.home.items()}
+
+
+def _broken(simulator: Simulator, placement: Placement, hour: int) -> tuple[tuple[LimitKind, Objective], ...]:
+    return tuple((check.kind, check.metric) for check in simulator.at(placement, hour).limits if check.is_violated)

@@ -1,19 +1,23 @@
-"""Which runs to learn from once functions were changed: the newer ones alone, as soon as there are enough of them.
+"""Which runs to learn from once functions were changed: the newer ones alone, as soon as there is enough of them.
 
 Other code of the same nodes and calls, or more memory, makes other times and other bytes. Nobody knows them before the
-functions have run, so until then all runs of the graph are learned from, as the best that there is.
+functions have run, so until then all runs of the graph are learned from, as the best that there is. Enough is what
+loses nothing that was known: a number of runs, a day of them, and of each node and call that is rare as many as count.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from multi_x_serverless.adaptation.workflows import runs_of_graph
 from multi_x_serverless.model.deployments import Deployment
-from multi_x_serverless.model.run import ObservedRun, number_of_runs
+from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.model.shared_constants import SAMPLES_THAT_COUNT_FULLY
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.model.workflow import WorkflowRecord
 
 ENOUGH_RUNS = 100
@@ -53,19 +57,47 @@ def learnable_runs(record: WorkflowRecord, runs: Sequence[ObservedRun]) -> Learn
             continue
         older, newer = finished[:first], finished[first:]
         change = _change(record, deployment)
-        if len(newer) >= ENOUGH_RUNS:
-            remarks.append(f"{number_of_runs(older)} of before {change} are left out")
+        missing = _missing(record, newer, older)
+        if not missing:
+            remarks.append(f"{len(older)} of before {change} are left out")
             return LearnableRuns(tuple(newer), "; ".join(remarks))
         if newer and not remarks:
-            remarks.append(f"{number_of_runs(newer)} of them since {change}, too few to learn from alone")
+            remarks.append(f"{len(newer)} of them since {change}, not enough to learn from alone ({missing})")
     return LearnableRuns(tuple(finished), "; ".join(remarks))
+
+
+def _missing(record: WorkflowRecord, newer: Sequence[ObservedRun], older: Sequence[ObservedRun]) -> str:
+    """What newer runs lack to be learned from alone; empty if they are enough."""
+    if len(newer) < ENOUGH_RUNS:
+        return f"{ENOUGH_RUNS} would be"
+    if newer[-1].started_at - newer[0].started_at < DAY_S:
+        return "those of a day would be"
+    nodes, edges = record.graph.nodes, record.graph.edges
+    now, before = _counts(newer), _counts(older)
+    for (kind, index), count in sorted(before.items()):
+        wanted, found = min(count, SAMPLES_THAT_COUNT_FULLY), now[kind, index]
+        if found < wanted:
+            if kind == "node":
+                return f"in {wanted} {nodes[index].name} would have run, it did in {found}"
+            edge = edges[index]
+            return f"{wanted} would have called {nodes[edge.target].name} from {nodes[edge.source].name}, {found} did"
+    return ""
+
+
+def _counts(runs: Sequence[ObservedRun]) -> Counter[tuple[str, int]]:
+    """In how many runs each node ran and each call was made."""
+    counts: Counter[tuple[str, int]] = Counter()
+    for run in runs:
+        counts.update(("node", index) for index in run.nodes)
+        counts.update(("edge", index) for index, edge in run.edges.items() if edge.called)
+    return counts
 
 
 def _change(record: WorkflowRecord, deployment: Deployment) -> str:
     moment = datetime.fromtimestamp(deployment.at, tz=timezone.utc).strftime("%Y-%m-%d %H:%M")
     if set(record.graph.functions) <= set(deployment.changed):
-        what = "the functions"
+        what = "code or settings of the functions"
     else:
         shown, rest = deployment.changed[:NAMED_FUNCTIONS], len(deployment.changed) - NAMED_FUNCTIONS
-        what = " and ".join((", ".join(shown), f"{rest} more")) if rest > 0 else ", ".join(shown)
+        what = "settings of " + (" and ".join((", ".join(shown), f"{rest} more")) if rest > 0 else ", ".join(shown))
     return f"{what} changed on {moment} UTC"

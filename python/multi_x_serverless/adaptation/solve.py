@@ -69,10 +69,16 @@ class SolveOutcome:
 
 @dataclass(frozen=True)
 class WorkflowProblem:
-    """The problem document of a deployed workflow, and what has to be said of the data in it."""
+    """The problem document of a deployed workflow.
+
+    Attributes:
+        warnings: What has to be said of the data in it.
+        runs: Complete ones that it was made of.
+    """
 
     document: bytes
     warnings: tuple[str, ...]
+    runs: tuple[ObservedRun, ...]
 
 
 def build_workflow_problem(
@@ -96,7 +102,7 @@ def build_workflow_problem(
         warnings = (*warnings, ALL_STAY_HOME)
     learned = learnable_runs(record, runs)
     document = build_problem(model, learned.runs, signals, settings, remark_on_runs=learned.remark)
-    return WorkflowProblem(document, warnings)
+    return WorkflowProblem(document, warnings, learned.runs)
 
 
 @dataclass(frozen=True)

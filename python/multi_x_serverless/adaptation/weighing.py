@@ -1,9 +1,8 @@
 """Whether one plan is worth leaving another for: limits first, then the objectives, then the overhead.
 
 1. The plan that breaks fewer hard limits over the planned hours wins, then the one that breaks fewer soft ones: limits
-   are not weighed against gains. If nothing keeps the hard limits at any hour, everything goes home; a solver that does
-   not search everything may find nothing while the plan in force keeps them: that stays. A plan on its last
-   day gives way to one that breaks fewer limits than home, where runs would go.
+   are not weighed against gains. If nothing keeps the hard limits at any hour, the plan in force neither, everything
+   goes home. A plan on its last day gives way to one that breaks fewer limits than home, where runs would go.
 2. The first objective (in order of priority) in which the two differ by more than the hysteresis decides.
 3. What is gained of it over the plan's life must exceed the overhead of getting there; time is not weighed so.
 """
@@ -119,27 +118,16 @@ def standing(simulator: Simulator, placements: Mapping[int, Placement], day: Day
     )
 
 
-def weigh_infeasible(
-    simulator: Simulator, placements: Mapping[int, Placement], solver: str, *, is_proven: bool
-) -> Verdict:
-    """Whether everything goes home where a solver has at no hour a placement that keeps the hard limits.
+def home_without_choice(solver: str, *, is_home: bool, is_proven: bool) -> Verdict:
+    """What is done where neither a solver nor what is in force has a placement that keeps the hard limits at any hour.
 
     Args:
-        placements: UTC hour -> where runs go now.
         solver: Its name.
+        is_home: Whether everything is home already.
         is_proven: Whether there is no such placement, as opposed to none having been found.
     """
     none = f"{'no' if is_proven else f'the {solver} solver finds no'} placement that meets the hard limits at any hour"
-    if all(placement == simulator.home for placement in placements.values()):
-        return Verdict(changes=False, reason=f"{none}; everything is home.")
-    kept = sum(
-        not any(check.is_violated and check.kind == "hard" for check in simulator.at(placement, hour).limits)
-        for hour, placement in placements.items()
-    )
-    if kept:
-        at = f"{kept} of {len(placements)} hours" if len(placements) > 1 else "the one that was planned"
-        return Verdict(changes=False, reason=f"{none}, but the plan in force meets them at {at}.")
-    return Verdict(changes=True, reason=f"{none}: everything goes home.")
+    return Verdict(not is_home, f"{none}; everything is home." if is_home else f"{none}: everything goes home.")
 
 
 def weigh_limits(before: Standing, after: Standing, home: Standing | None = None) -> Verdict | None:

@@ -14,9 +14,13 @@ from multi_x_serverless.deployment.places import function_names_of, places_of
 from multi_x_serverless.deployment.state import unfinished_deployments
 from multi_x_serverless.errors import CloudError, MultiXServerlessError, NotEnoughDataError, UnknownWorkflowError
 from multi_x_serverless.model.run import ObservedRun
+from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.model.workflow import WorkflowRecord
 from multi_x_serverless.observation.sync import LogSource
 from multi_x_serverless.solving.problem import WorkflowModel
+
+LEFT_LOGS_S = 2 * DAY_S
+"""A sync takes in runs of the last day, and the longest of them may have begun a day before that."""
 
 
 def require_tables(cloud: Cloud) -> None:
@@ -126,7 +130,8 @@ def runs_of_graph(record: WorkflowRecord, runs: Iterable[ObservedRun]) -> list[O
 def log_sources(cloud: Cloud, record: WorkflowRecord, regions: Collection[str] | None = None) -> tuple[LogSource, ...]:
     """Where the workflow's functions have logs: also in regions that they have left, and of functions that are gone.
 
-    In a region that cannot be asked they all may; whoever reads there finds out which region it is.
+    In a region that cannot be asked they all may; whoever reads there finds out which region it is. One that the
+    workflow has left is passed over then, once no run that was there can be taken in any more.
 
     Args:
         regions: Only in these; by default wherever something of it may be (`places_of`).
@@ -140,8 +145,11 @@ def log_sources(cloud: Cloud, record: WorkflowRecord, regions: Collection[str] |
         try:
             return cloud.logs.list_logs(region, prefix)
         except CloudError:
-            return tuple(sorted(names))
+            return tuple(sorted(names)) if region in record.regions or may_have_news else ()
 
+    deployed = record.deployments.entries
+    # It was left by a deployment, the last one or one before it.
+    may_have_news = not deployed or cloud.now() - deployed[-1].at < LEFT_LOGS_S
     found = run_all([partial(logs_in, region) for region in places])
     return tuple(
         LogSource(region, function)

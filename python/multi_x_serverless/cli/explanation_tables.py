@@ -204,7 +204,10 @@ def _describe_columns(
     meanings = (
         {f"CO2eq, USD, time, {tail}": f"change of the mean, or of the {tail} of time, if this node alone were there."}
         if is_one_node
-        else {"moved alone": f"change of mean {QUALITIES[objective]} if this node alone were in the other region."}
+        else {
+            "best other": f"where the node alone would break fewest limits, then have least {QUALITIES[objective]}.",
+            "moved alone": f"change of mean {QUALITIES[objective]} if this node alone were in the other region.",
+        }
     )
     meanings["at best"] = (
         "not known here."

@@ -24,11 +24,11 @@ def everything_home_sentence(change: PlanChange, *, is_picked: bool) -> str:
         return f"{text}: the point that was picked has it there."
     if kept is None:
         return f"{text}: nothing better was found."
-    limits = " and of ".join(kept.limits)
+    limits = " and the ".join(f"{kind} limit of {metric}" for kind, metric in kept.limits)
     what = "CO2eq" if kept.objective == "carbon" else kept.objective
     return (
         f"{text}. With all nodes in {kept.region} there would be up to {percent(kept.change)} less {what}, but that "
-        f"breaks the hard limit{'s' if len(kept.limits) > 1 else ''} of {limits}."
+        f"breaks the {limits}."
     )
 
 

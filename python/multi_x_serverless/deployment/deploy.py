@@ -231,7 +231,7 @@ def _intend(cloud: Cloud, record: WorkflowRecord, state: WorkflowState) -> _Inte
     wanted = {key_of(resource) for resource in desired}
     changed = {(action.kind, action.region or "", action.name) for action in changes}
     unwanted = [resource for key, resource in known_resources(state).items() if key not in wanted]
-    if plan is not None or plans.has_expired:
+    if plan is not None:
         useful = _useful_for_earlier_plans(cloud, record, state.resources)
         unwanted = [item for item in unwanted if item.key not in useful]
     gone = {resource.key for resource in unwanted}
@@ -259,7 +259,7 @@ def _useful_for_earlier_plans(
 ) -> set[tuple[ResourceKind, str, str]]:
     """Keys of recorded resources that a plan for this very package may need, wherever it places functions.
 
-    What only an earlier plan needs, or one that has expired, may still serve its last runs; the sweep gives it time.
+    What only an earlier plan needs may still serve its last runs; the sweep gives it time.
     Resources with other code or of functions that no longer exist can serve no run, nor can their topics.
     """
     everywhere = dict.fromkeys(record.graph.functions, frozenset(record.regions))

@@ -9,7 +9,7 @@ same home, goes on counting.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from multi_x_serverless.errors import InvalidDocumentError
@@ -93,10 +93,13 @@ class Deployments:
     Attributes:
         entries: Oldest first; the last one is in force.
         graphs: Id -> graph, of all entries, without lines of source.
+        begun_at: When the first of all was made, seconds since the epoch, however many were dropped since; 0 if that is
+            not known.
     """
 
     entries: tuple[Deployment, ...] = ()
     graphs: Mapping[str, Graph] = field(default_factory=dict)
+    begun_at: float = 0.0
 
     def followed_by(self, entry: Deployment, graph: Graph) -> Deployments:
         """These and a newer one; what has been replaced for longer than runs are kept is dropped."""
@@ -106,18 +109,15 @@ class Deployments:
         first = max((index for index, kept in enumerate(entries) if kept.at <= oldest_at), default=0)
         entries = entries[first:][-MAXIMUM_DEPLOYMENTS:]
         graphs = {**self.graphs, entry.graph_id: graph.without_lines()}
-        return Deployments(entries, {kept.graph_id: graphs[kept.graph_id] for kept in entries})
+        # Of one that an older program made nothing but the time of its record is known, which may be later.
+        is_first = not self.entries and bool(entry.functions)
+        begun_at = entry.at if is_first else self.begun_at
+        return Deployments(entries, {kept.graph_id: graphs[kept.graph_id] for kept in entries}, begun_at)
 
     def without_oldest(self, count: int) -> Deployments:
         """These without the oldest ones, and without graphs that only those had; the one in force always stays."""
         entries = self.entries[min(count, len(self.entries) - 1) :] if self.entries else ()
-        return Deployments(entries, {kept.graph_id: self.graphs[kept.graph_id] for kept in entries})
-
-    @property
-    def begun_at(self) -> float:
-        """When the first of them was made, seconds since the epoch; 0 if that is not known."""
-        # Of one that an older program made nothing but the time of its record is known, which may be later.
-        return self.entries[0].at if self.entries and self.entries[0].functions else 0.0
+        return replace(self, entries=entries, graphs={kept.graph_id: self.graphs[kept.graph_id] for kept in entries})
 
     @property
     def origins(self) -> dict[str, Origin]:
@@ -144,6 +144,7 @@ class Deployments:
         return {
             "entries": [entry.to_members() for entry in self.entries],
             "graphs": {graph_id: graph.to_members() for graph_id, graph in self.graphs.items()},
+            **({"begun_at": self.begun_at} if self.begun_at else {}),
         }
 
     @classmethod
@@ -153,6 +154,7 @@ class Deployments:
         found = cls(
             tuple(Deployment.from_fields(entry) for entry in fields.sections("entries")),
             {graph_id: Graph.from_fields(graphs.section(graph_id)) for graph_id in graphs.values},
+            fields.optional_number("begun_at") or 0.0,
         )
         for index, entry in enumerate(found.entries):
             if entry.graph_id not in found.graphs:

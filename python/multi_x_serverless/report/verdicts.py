@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Literal
 
 from multi_x_serverless.model.plan import Objective
@@ -71,7 +72,7 @@ def _verdict(
         return "breaks-soft-limit", None
     if is_worse_in_all:
         return "worse-in-all", None
-    for objective, bound in zip(order, least, strict=True):
+    for objective, bound in zip_longest(order, least[: len(order)]):
         difference = _difference(objective, here, moved)
         if abs(difference) <= _rounding(objective):
             continue

@@ -209,10 +209,16 @@ def describe_completeness(epsilon: float | None, *, is_complete: bool, has_point
     if not has_points:
         return "No placement keeps the hard limits." if is_complete else "Nothing was found in time."
     if epsilon == 0.0:
-        return "Complete: nothing else is better in one of the three without being worse in another."
+        return (
+            "Complete: nothing else that keeps the hard limits is better in one of the three without being worse in "
+            "another."
+        )
     if epsilon is None:
         return "Time was up: nothing is known about what is missing."
-    matched = f"Every placement is matched, within {percent(epsilon)} in each of the three, by one of these."
+    matched = (
+        f"Every placement that keeps the hard limits is matched, within {percent(epsilon)} in each of the three, by "
+        "one of these."
+    )
     return matched if is_complete else f"Time was up. {matched}"
 
 

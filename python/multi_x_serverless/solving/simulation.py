@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import orjson
 
@@ -23,6 +23,8 @@ from multi_x_serverless.solving.engine import LoadedProblem
 from multi_x_serverless.solving.problem import PROBLEM_SCHEMA, PROBLEM_VERSION
 from multi_x_serverless.solving.robust_problem import read_robust_case
 from multi_x_serverless.solving.solution import SOLUTION_SCHEMA, read_solution
+
+LimitKind: TypeAlias = Literal["hard", "soft"]
 
 ALL_HOME = "all-home"
 """Name of the placement that leaves every node in the home region."""
@@ -50,7 +52,7 @@ class LimitCheck:
         is_violated: Whether any of these is above the limit by more than rounding.
     """
 
-    kind: Literal["hard", "soft"]
+    kind: LimitKind
     metric: Objective
     estimate: float
     compared: tuple[Comparison, ...]
@@ -168,7 +170,7 @@ class _Frame:
 
     home: str
     allowed: Mapping[str, tuple[str, ...]]
-    limits: Mapping[tuple[Literal["hard", "soft"], Objective], tuple[str, float]]
+    limits: Mapping[tuple[LimitKind, Objective], tuple[str, float]]
     scenarios: int
     tail: float
     confidence: float
@@ -270,9 +272,7 @@ class Simulator:
         )
 
 
-def _check(
-    kind: Literal["hard", "soft"], metric: Objective, limit: tuple[str, float], found: Metric, home: Metric
-) -> LimitCheck:
+def _check(kind: LimitKind, metric: Objective, limit: tuple[str, float], found: Metric, home: Metric) -> LimitCheck:
     how, value = limit
     tolerance = TAIL_TOLERANCE if kind == "hard" or metric == "runtime" else MEAN_TOLERANCE
     if kind == "soft":
@@ -305,8 +305,8 @@ def _read_frame(problem: bytes) -> _Frame:
     fields = documents.read(problem, PROBLEM_SCHEMA, PROBLEM_VERSION)
     settings = _optional(fields, "settings")
     constraints = _optional(fields, "constraints")
-    limits: dict[tuple[Literal["hard", "soft"], Objective], tuple[str, float]] = {}
-    kinds: tuple[Literal["hard", "soft"], ...] = ("hard", "soft")
+    limits: dict[tuple[LimitKind, Objective], tuple[str, float]] = {}
+    kinds: tuple[LimitKind, ...] = ("hard", "soft")
     for kind in kinds:
         section = _optional(constraints, kind)
         for metric in METRICS:

@@ -20,7 +20,8 @@ SOLUTION_VERSION = 1
 Status: TypeAlias = Literal["optimal", "feasible", "infeasible", "timed_out"]
 
 Bounds: TypeAlias = tuple[float | None, ...]
-"""Of each objective in order of priority: what no placement that counts is below, `None` where that is not proven."""
+"""Of each objective in order of priority: what no placement that counts is below, `None` where that is not proven.
+Those that a solver did not come to are missing at the end."""
 
 
 @dataclass(frozen=True)

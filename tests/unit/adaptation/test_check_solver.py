@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from multi_x_serverless.adaptation.balance import read_check_state
-from multi_x_serverless.adaptation.check_deployment import GRACE_S, check_deployment
+from multi_x_serverless.adaptation.check_deployment import check_deployment
 from multi_x_serverless.adaptation.check_solver import CheckSettings, check_solver
 from multi_x_serverless.adaptation.check_work import CheckWork
 from multi_x_serverless.adaptation.ledger import Ledger
@@ -26,6 +26,7 @@ from multi_x_serverless.cloud.ports import Cloud, Key
 from multi_x_serverless.cloud.tables import PlanStore, physical_name, workflow_table
 from multi_x_serverless.deployment.deploy import deploy
 from multi_x_serverless.deployment.progress import SILENT
+from multi_x_serverless.deployment.withdrawal import GRACE_S
 from multi_x_serverless.errors import (
     CloudError,
     ConflictError,

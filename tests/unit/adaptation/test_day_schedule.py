@@ -276,3 +276,25 @@ def test_the_tolerance_is_of_the_best_there_is_and_not_of_the_best_candidate() -
     assert chosen() == simulator.home, "cheaper, and within the tolerance of the best candidate"
     assert chosen(bounds=dict.fromkeys(HOURS, (None, None, None))) == simulator.home
     assert chosen(bounds=dict.fromkeys(HOURS, (best, None, None))) == engines
+
+
+def test_what_is_in_force_stays_where_the_solver_finds_nothing_that_keeps_the_limits() -> None:
+    """Of single regions one is too slow and the other emits too much: then everything is home, which breaks a limit."""
+    problem = fan_out_problem()
+    limits = {"runtime": {"type": "relative", "value": 1.02}, "carbon": {"type": "relative", "value": 0.9}}
+    simulator = problem_with([30.0] * 24, constraints={**problem["constraints"], "hard": limits})
+    by_the_exact = {entry.hour: entry.placement for entry in simulator.problem.place("fine-grained")}
+    by_region = simulator.problem.place("coarse-grained")
+    assert {entry.status for entry in by_region} == {"infeasible"}
+    found = choose_day_schedule(
+        simulator,
+        {entry.hour: entry.placement for entry in by_region},
+        by_the_exact,
+        [100.0] * 24,
+        prices(simulator),
+        ORDER,
+        hysteresis=0.01,
+        bounds={},
+    )
+    assert found.placements == by_the_exact
+    assert simulator.home not in found.placements.values()

@@ -15,7 +15,7 @@ from multi_x_serverless.adaptation.function_logs import LogQuery, function_logs
 from multi_x_serverless.adaptation.removal import remove_workflow
 from multi_x_serverless.adaptation.run_status import run_status
 from multi_x_serverless.adaptation.upkeep import sync_workflow
-from multi_x_serverless.adaptation.workflows import deployed_workflow, log_sources
+from multi_x_serverless.adaptation.workflows import LEFT_LOGS_S, deployed_workflow, log_sources
 from multi_x_serverless.cloud.ports import Attributes, DeadLetter, Key, LogEvent
 from multi_x_serverless.cloud.tables import physical_name, workflow_table
 from multi_x_serverless.deployment.deploy import deploy
@@ -149,6 +149,9 @@ def test_a_region_that_was_left_and_cannot_be_asked_is_told(cloud: FakeCloud, tm
     assert (sync(cloud).failed, sync(cloud).open) == (0, 12), "their lines may stand there"
     cloud.faults.reset()
     assert sync(cloud).completed == 12
+    cloud.time += LEFT_LOGS_S
+    cloud.faults.before = refuse_away
+    assert sync(cloud).unread == (), "nothing that could stand there would be taken in any more"
 
 
 def test_logs_that_were_kept_are_not_runs_of_the_next_workflow_of_that_id(cloud: FakeCloud, tmp_path: Path) -> None:

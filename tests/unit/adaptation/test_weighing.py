@@ -8,8 +8,8 @@ from multi_x_serverless.adaptation.overhead import Overhead
 from multi_x_serverless.adaptation.weighing import (
     Standing,
     Terms,
+    home_without_choice,
     standing,
-    weigh_infeasible,
     weigh_limits,
     weigh_objectives,
 )
@@ -119,18 +119,16 @@ def test_a_standing_sums_up_the_hours() -> None:
     assert found.means["carbon"] == pytest.approx(sum(means) / 2)
 
 
-def test_what_a_solver_did_not_find_sends_nothing_home_that_keeps_the_limits() -> None:
-    problem = fan_out_problem()
-    problem["constraints"]["hard"] = {"carbon": {"type": "relative", "value": 0.5}}
-    simulator = Simulator(dump(problem))
-    home = dict.fromkeys((0, 12), simulator.home)
-    away = dict.fromkeys((0, 12), dict.fromkeys(simulator.home, "ca-central-1"))
-    none = "the coarse-grained solver finds no placement that meets the hard limits at any hour"
-
-    kept = weigh_infeasible(simulator, away, "coarse-grained", is_proven=False)
-    assert (kept.changes, kept.reason) == (False, f"{none}, but the plan in force meets them at 1 of 2 hours.")
-    noon = weigh_infeasible(simulator, {12: away[12]}, "coarse-grained", is_proven=False)
-    assert (noon.changes, noon.reason) == (True, f"{none}: everything goes home.")
-    there = weigh_infeasible(simulator, home, "fine-grained", is_proven=True)
-    assert there.reason == "no placement that meets the hard limits at any hour; everything is home."
-    assert not there.changes
+@pytest.mark.parametrize("is_proven", [True, False])
+def test_without_a_choice_everything_goes_home(is_proven: bool) -> None:
+    none = "no placement" if is_proven else "the heuristic solver finds no placement"
+    goes = home_without_choice("heuristic", is_home=False, is_proven=is_proven)
+    assert (goes.changes, goes.reason) == (
+        True,
+        f"{none} that meets the hard limits at any hour: everything goes home.",
+    )
+    stays = home_without_choice("heuristic", is_home=True, is_proven=is_proven)
+    assert (stays.changes, stays.reason) == (
+        False,
+        f"{none} that meets the hard limits at any hour; everything is home.",
+    )

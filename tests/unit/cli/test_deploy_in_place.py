@@ -114,7 +114,7 @@ def test_a_plan_that_has_expired_is_withdrawn_as_is_said(
 ) -> None:
     staged = stage(cloud, left="ca-central-1")
     migrate(cloud, WORKFLOW_ID)
-    cloud.time = staged.expires_at + 1.0
+    cloud.time = staged.expires_at + 3_601.0
     assert run(["--output", "json", "-p", str(tmp_path), "deploy"]) == 0
     told = json.loads(capsys.readouterr().out)["withdrawn_plans"]
     assert told == [{"plan_version": 2, "staged": False, "reason": "it has expired"}]

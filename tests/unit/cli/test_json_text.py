@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from multi_x_serverless.cli.json_text import json_text
+from multi_x_serverless.errors import UsageError
 
 
 @dataclass(frozen=True)
 class Count:
     """Something that orjson writes by itself."""
 
-    runs: int
+    runs: object
 
 
 def nested(depth: int) -> list[Any]:
@@ -45,3 +46,15 @@ def test_the_form_does_not_depend_on_what_is_written() -> None:
     for is_indented in (True, False):
         odd = json_text(document(10**30), is_indented=is_indented)
         assert odd.replace(str(10**30), "7") == json_text(document(7), is_indented=is_indented)
+
+
+def test_what_is_odd_inside_of_a_document_s_own_types_is_written() -> None:
+    document = {"counts": [Count(2**70), Count("\ud800"), Count(nested(300)), Count(math.nan)], math.nan: 1}
+    read = json.loads(json_text(document, is_indented=False))  # type: ignore[arg-type]  # a key that is a number
+    assert read["counts"] == [{"runs": 2**70}, {"runs": "\ud800"}, {"runs": nested(300)}, {"runs": None}]
+    assert read["nan"] == 1
+
+
+def test_what_is_nested_too_deeply_for_any_is_said_to_be() -> None:
+    with pytest.raises(UsageError, match="nested too deeply"):
+        json_text({"result": nested(5_000)}, is_indented=True)

@@ -103,7 +103,7 @@ def test_first_deployment(project: Path, quick_deploy: Deploy, kind: Kind) -> No
         error = attempt(lambda cloud=cloud: quick_deploy(cloud, project))  # type: ignore[misc]
         later(cloud)
         if record_of_or_none(cloud) is not None:
-            # Only what follows the commit may fail and leave a workflow: it is whole then, but a defect leaves the journal.
+            # Only what follows the commit may fail and leave a workflow: it is whole then. A defect leaves the journal.
             if error is not None and kind not in {"crash", "defect"}:
                 check_consistent(cloud)
         elif kind == "crash":

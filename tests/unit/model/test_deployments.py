@@ -98,3 +98,18 @@ def test_when_containers_were_replaced() -> None:
     assert past.replaced_at("b") == (1.0, 2.0)
     assert past.replaced_at("c") == ()
     assert replace(past, entries=()).replaced_at("a") == ()
+
+
+def test_when_the_first_was_made_is_known_after_it_was_dropped() -> None:
+    first = Deployments().followed_by(deployment(1_000.0, "a", GRAPH, HOME, "one"), GRAPH)
+    assert first.begun_at == 1_000.0
+    later = first.followed_by(deployment(1_000.0 + 2 * KEEP_DEPLOYMENTS_S, "b", GRAPH, HOME, "one"), GRAPH)
+    last = later.followed_by(deployment(1_000.0 + 4 * KEEP_DEPLOYMENTS_S, "c", GRAPH, HOME, "one"), GRAPH)
+    assert "a" not in last.origins
+    assert last.begun_at == last.without_oldest(1).begun_at == 1_000.0
+
+
+def test_of_a_first_deployment_by_an_older_program_the_time_is_not_known() -> None:
+    of_the_record = Deployments().followed_by(deployment(1_000.0, "a"), GRAPH)
+    assert of_the_record.begun_at == 0.0
+    assert of_the_record.followed_by(deployment(2_000.0, "b", GRAPH, HOME, "one"), GRAPH).begun_at == 0.0

@@ -54,3 +54,8 @@ def test_where_nothing_is_proven_the_two_are_held_against_each_other(simulator: 
     here, moved = carbon_of(simulator)
     assert judged(simulator, (moved / here - 1.0) * 1.1, (None, None, None)).decided_by != "carbon"
     assert judged(simulator, (moved / here - 1.0) * 0.9, (None, None, None)).decided_by == "carbon"
+
+
+@pytest.mark.parametrize("least", [(), (None,)])
+def test_objectives_that_the_solver_did_not_come_to_are_not_proven(simulator: Simulator, least: Bounds) -> None:
+    assert judged(simulator, 0.0, least) == judged(simulator, 0.0, (None, None, None))

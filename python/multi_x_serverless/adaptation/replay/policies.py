@@ -19,8 +19,8 @@ from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S
 from multi_x_serverless.adaptation.weighing import (
     Terms,
     Verdict,
+    home_without_choice,
     standing,
-    weigh_infeasible,
     weigh_limits,
     weigh_objectives,
 )
@@ -297,16 +297,17 @@ class ByForecast:
             return Step(None, str(error))
         day = self.solving.under(expected)
         found = self.solving.solve(day, self.solver)
-        if len(found.infeasible_hours) == HOURS_PER_DAY:
-            in_force = (
-                dict.fromkeys(HOURS_OF_THE_DAY, day.home) if known.in_force is None else known.in_force.plan.by_hour
-            )
-            verdict = weigh_infeasible(day, in_force, self.solver, is_proven=False)
-            placements = found.by_hour
-        else:
-            placements, verdict = self.weighing.choose(day, found, known, expected)
+        placements, verdict = self.weighing.choose(day, found, known, expected)
+        if len(found.infeasible_hours) == HOURS_PER_DAY and _are_home(placements, day):
+            # No choice of plans: the product sends everything home then.
+            is_home = known.in_force is None or _are_home(known.in_force.plan.by_hour, day)
+            verdict = home_without_choice(self.solver, is_home=is_home, is_proven=False)
         plan = DayPlan(placements, LIFETIME_HOURS) if verdict.changes else None
         return Step(plan, verdict.reason, True, found.cpu_s, found.infeasible_hours)
+
+
+def _are_home(placements: Mapping[int, Placement], day: Simulator) -> bool:
+    return all(placement == day.home for placement in placements.values())
 
 
 @dataclass(frozen=True)

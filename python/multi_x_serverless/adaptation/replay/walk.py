@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from multi_x_serverless.adaptation.check_deployment import GRACE_S
 from multi_x_serverless.adaptation.replay.framework import CHECKS, FRAMEWORK, JOBS_OF_CAUSE
 from multi_x_serverless.adaptation.replay.overhead import FunctionPlace, OverheadModel
 from multi_x_serverless.adaptation.replay.policies import HOURS_OF_THE_DAY, Known, PlanInForce, Policy, Step
 from multi_x_serverless.adaptation.replay.results import Amount, Hours, Moment, OverheadPart, PolicyResult
+from multi_x_serverless.deployment.withdrawal import GRACE_S
 from multi_x_serverless.model.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:

@@ -119,8 +119,8 @@ def _show_home_only(settings: Settings, report: SavingsReport) -> None:
     """
     of = report.workflow_id
     write_wrapped(
-        f"Everything of {of} runs at home, by plan {report.plan.version}, which its deployment made: there is nothing "
-        f"that was saved. A plan that moves functions is made by 'multi_x_serverless solve {of}', from runs that "
+        f"Everything of {of} runs at home, by plan {report.plan.version}, which its deployment made: it saves "
+        f"nothing. A plan that moves functions is made by 'multi_x_serverless solve {of}', from runs that "
         "'data_sync' has read and what 'data_collect all' collects; 'multi_x_serverless update_check_deployment' puts "
         "it in force, and what it saves is seen in the runs after that."
     )

@@ -88,7 +88,8 @@ if TYPE_CHECKING:
     "frontier_percent",
     type=FiniteRange(min=0.0, max=100.0),
     metavar="PERCENT",
-    help="Also find the Pareto frontier of every hour over carbon, cost and time: every placement is then matched, "
+    help="Also find the Pareto frontier of every hour over carbon, cost and time: every placement that keeps the hard "
+    "limits is then matched, "
     "within this percentage in each, by one of its points. 0 asks for all points. With --pareto of one hour only.",
 )
 @click.option(

@@ -72,7 +72,8 @@ class TradeOffs:
         points: In ascending order of mean carbon.
         plan: Of the plan, whether it is a point or not.
         home: Everything at home.
-        epsilon: Every placement is matched, within this fraction in each metric, by a point; `None` if not known.
+        epsilon: Every placement that keeps the hard limits is matched, within this fraction in each metric, by a point;
+            `None` if not known.
         is_complete: Whether the search came to its end.
         is_robust: Whether all carbon is that in the case least favourable to moving.
     """

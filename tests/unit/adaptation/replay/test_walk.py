@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from multi_x_serverless.adaptation.check_deployment import GRACE_S
 from multi_x_serverless.adaptation.replay.limits import LimitBook
 from multi_x_serverless.adaptation.replay.metrics import PlacementBook
 from multi_x_serverless.adaptation.replay.overhead import FunctionPlace, read_overhead_model
@@ -28,6 +27,7 @@ from multi_x_serverless.adaptation.replay.results import PolicyResult
 from multi_x_serverless.adaptation.replay.walk import GRACE_HOURS, World, walk
 from multi_x_serverless.adaptation.solve import PLAN_LIFETIME_S
 from multi_x_serverless.adaptation.weighing import Verdict
+from multi_x_serverless.deployment.withdrawal import GRACE_S
 from multi_x_serverless.model.plan import Placement
 from multi_x_serverless.model.units import DAY_S
 from multi_x_serverless.solving.simulation import Simulator

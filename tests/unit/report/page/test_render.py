@@ -237,7 +237,7 @@ def test_savings_are_worded_as_on_a_terminal() -> None:
         "Overhead: modelled from what was measured where it happened.",
         "Overhead of the last 30 days by kind",
         "Data that the expected figures rest on",
-        "Every placement is matched, within 1.0 % in each of the three, by one of these.",
+        "Every placement that keeps the hard limits is matched, within 1.0 % in each of the three, by one of these.",
         "Contains information from Electricity Maps",
         "feasible, at most 2.0 % of its carbon above the least possible (hours 0, 7, 14, 21)",
     ):
