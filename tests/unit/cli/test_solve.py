@@ -71,6 +71,8 @@ def test_a_staged_plan_can_be_explained(cloud: FakeCloud, capsys: pytest.Capture
 
 
 KEPT_HOME = CONFIGURATION + "constraints:\n  hard_resource_constraints: {runtime: {type: relative, value: 1.0}}\n"
+TOO_DEAR = CONFIGURATION + "constraints:\n  soft_resource_constraints: {cost: {type: relative, value: 1.0}}\n"
+BOTH = KEPT_HOME + "  soft_resource_constraints: {cost: {type: relative, value: 1.0}}\n"
 HOME_ONLY = CONFIGURATION.replace("[us-east-1, us-west-1, ca-central-1]", "[us-east-1]")
 
 
@@ -81,6 +83,8 @@ HOME_ONLY = CONFIGURATION.replace("[us-east-1, us-west-1, ca-central-1]", "[us-e
             KEPT_HOME,
             r"With all nodes in ca-central-1 there would be up to \d+\.\d % less CO2eq, but that breaks",
         ),
+        (TOO_DEAR, r"less CO2eq, but that breaks the soft limit of cost\. Staged"),
+        (BOTH, r"less CO2eq, but that breaks the hard limit of runtime and the soft limit of cost\. Staged"),
         (HOME_ONLY, "Everything stays home, at every hour: nothing better was found."),
     ],
 )

@@ -419,7 +419,8 @@ def test_plan_in_a_region_that_is_no_longer_allowed_goes_home(cloud: FakeCloud, 
     deploy(cloud, project)
     stage(cloud, left="ca-central-1")
     migrate(cloud, WORKFLOW_ID)
-    deploy(cloud, make_project(project, configuration=CONFIGURATION.replace(", ca-central-1", "")))
+    result = deploy(cloud, make_project(project, configuration=CONFIGURATION.replace(", ca-central-1", "")))
+    assert result.withdrawn == (WithdrawnPlan(2, False, "left may not run in ca-central-1 any longer"),)
     check_consistent(cloud)
     assert functions(cloud) == HOME_FUNCTIONS
 
