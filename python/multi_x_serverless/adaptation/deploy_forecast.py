@@ -45,6 +45,7 @@ class MonthlyChange:
         runs: Runs a month.
         is_observed: Whether that is the rate of the history; else the configuration's estimate.
         observed_runs: Runs that the figures rest on.
+        hours_over_hard_limits: At how many hours of the day the plan that stays in force would break a hard limit.
     """
 
     runs: float
@@ -52,6 +53,7 @@ class MonthlyChange:
     observed_runs: int
     before: MonthlyAmounts
     after: MonthlyAmounts
+    hours_over_hard_limits: int
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,13 @@ def forecast_deployment(cloud: Cloud, preview: DeployPreview) -> MonthlyChange |
     by_hour = runs_by_hour(runs, monthly)
     signals = read_signals(cloud)
     try:
-        amounts = [
+        (amounts_before, _), (amounts_after, over) = [
             _amounts(record, plan, before.manifest_ids, learned.runs, signals, by_hour, cloud.now())
             for record, plan in ((before, preview.plan_before), (after, preview.plan_after))
         ]
     except (NotEnoughDataError, InvalidProblemError) as error:
         return UnknownChange(str(error))
-    return MonthlyChange(monthly, is_observed, number_of_runs(learned.runs), *amounts)
+    return MonthlyChange(monthly, is_observed, number_of_runs(learned.runs), amounts_before, amounts_after, over)
 
 
 def _monthly_runs(runs: Sequence[ObservedRun], record: WorkflowRecord, now: float) -> tuple[float, bool]:
@@ -104,8 +106,11 @@ def _amounts(
     signals: Signals,
     by_hour: Sequence[float],
     now: float,
-) -> MonthlyAmounts:
-    """What a month of runs takes: the home share at home, the others as the plan says while it is in force."""
+) -> tuple[MonthlyAmounts, int]:
+    """What a month of runs takes: the home share at home, the others as the plan says while it is in force.
+
+    Also at how many hours the plan breaks a hard limit.
+    """
     model = replace(model_of(record), earlier_manifest_ids=manifest_ids)
     simulator = Simulator(build_problem(model, tuple(runs), signals, SolveSettings()))
     is_followed = plan is not None and plan.expires_at > now and plan_fits(plan, record)
@@ -126,4 +131,8 @@ def _amounts(
             count * (share * mean[hour][0] + (1.0 - share) * mean[hour][1]) for hour, count in enumerate(by_hour)
         )
 
-    return MonthlyAmounts(total("carbon"), total("cost"))
+    over = sum(
+        any(check.kind == "hard" and check.is_violated for check in simulator.at(placement(hour), hour).limits)
+        for hour in (range(HOURS_PER_DAY) if is_followed else ())
+    )
+    return MonthlyAmounts(total("carbon"), total("cost")), over

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from multi_x_serverless.cli.output import Column, counted, grams, relative, write_table, write_text, write_wrapped
+from multi_x_serverless.cli.session import PROGRAM
+from multi_x_serverless.model.units import HOURS_PER_DAY
 
 if TYPE_CHECKING:
     from multi_x_serverless.adaptation.deploy_forecast import MonthlyChange, UnknownChange
@@ -176,6 +178,11 @@ def _show_forecast(settings: Settings, forecast: MonthlyChange | UnknownChange) 
         note=f"Modelled from {counted(forecast.observed_runs, 'observed run')} with their times as they were, by "
         "today's grids and prices. Storage and the deployment itself are not counted.",
     )
+    if forecast.hours_over_hard_limits:
+        write_wrapped(
+            f"The plan that stays in force breaks a hard limit at {forecast.hours_over_hard_limits} of {HOURS_PER_DAY} "
+            f"hours, by the limits as they would be: after the deployment '{PROGRAM} solve' makes another one."
+        )
 
 
 def _change(before: float, after: float) -> float | None:

@@ -12,6 +12,7 @@ from multi_x_serverless.adaptation.deploy_forecast import MonthlyChange, Unknown
 from multi_x_serverless.adaptation.solve import solve_workflow
 from multi_x_serverless.deployment.deploy import DeployPreview, deploy
 from multi_x_serverless.deployment.progress import SILENT
+from multi_x_serverless.deployment.withdrawal import GRACE_S
 from multi_x_serverless.solving.problem import SolveSettings
 from tests.fakes import FakeCloud
 from tests.unit.adaptation.deployed import add_runs, deployed_example
@@ -78,7 +79,7 @@ def test_a_plan_that_has_expired_is_not_followed_afterwards_either(tmp_path: Pat
     cloud = deployed_example(tmp_path, runs=60)
     plan = solve_workflow(cloud, WORKFLOW_ID, settings=SolveSettings(scenarios=100, validation_scenarios=100)).plan
     check_deployment(cloud, progress=SILENT)
-    cloud.time = plan.expires_at
+    cloud.time = plan.expires_at + GRACE_S
     preview = preview_of(cloud, tmp_path)
     assert (preview.plan_before, preview.plan_after) == (plan, None)
 
@@ -126,3 +127,14 @@ def test_what_is_not_known_is_said(tmp_path: Path) -> None:
     forecast = forecast_deployment(cloud, replace(preview, before=None))
     assert isinstance(forecast, UnknownChange)
     assert "nothing of it has run" in forecast.reason
+
+
+def test_a_limit_that_the_plan_in_force_breaks_is_told(tmp_path: Path) -> None:
+    cloud = deployed_example(tmp_path, runs=60)
+    solve_workflow(cloud, WORKFLOW_ID, settings=SolveSettings(scenarios=100, validation_scenarios=100))
+    check_deployment(cloud, progress=SILENT)
+    assert changed(cloud, tmp_path).hours_over_hard_limits == 0
+    limit = "constraints:\n  hard_resource_constraints: {runtime: {type: relative, value: 1.0}}\n"
+    assert changed(cloud, tmp_path, CONFIGURATION + limit).hours_over_hard_limits == 24
+    cloud.time += 8 * 86_400.0
+    assert changed(cloud, tmp_path, CONFIGURATION + limit).hours_over_hard_limits == 0, "nobody follows it any more"
