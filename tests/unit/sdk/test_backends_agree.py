@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -12,7 +11,6 @@ from typing import Final
 import boto3
 import pytest
 from moto import mock_aws
-from moto.dynamodb.responses import DynamoHandler
 
 from multi_x_serverless.cloud.local import LocalCloud
 from multi_x_serverless.cloud.local.data_operations import DataOperations
@@ -24,6 +22,7 @@ from multi_x_serverless.sdk.backend import ABSENT, Attribute, Attributes, Backen
 from multi_x_serverless.sdk.errors import ObjectNotFoundError
 from multi_x_serverless.sdk.local_backend import LocalBackend
 from multi_x_serverless.testing import MemoryBackend
+from tests.aws.account import serialise_tables
 from tests.dynamodb import create_table
 
 REGION: Final = "us-west-2"
@@ -65,23 +64,9 @@ def embedded(clock: Clock, directory: Path) -> Iterator[Backend]:
 
 
 @contextmanager
-def one_update_at_a_time() -> Iterator[None]:
-    """DynamoDB's updates are atomic, moto's are not when threads meet: neither the update nor writing its answer."""
-    lock = threading.Lock()
-    original = DynamoHandler.update_item
-
-    def update_item(*arguments: object, **keywords: object) -> object:
-        with lock:
-            return original(*arguments, **keywords)  # type: ignore[arg-type]  # handed through
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DynamoHandler, "update_item", update_item)
-        yield
-
-
-@contextmanager
 def on_moto(clock: Clock, directory: Path) -> Iterator[Backend]:
-    with mock_aws(), one_update_at_a_time():
+    with mock_aws(), pytest.MonkeyPatch.context() as patch:
+        serialise_tables(patch)
         for region in (REGION, OTHER_REGION):
             create_table(region, f"mxs-{TABLE}")
         boto3.client("s3", region_name=REGION).create_bucket(
