@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
-from multi_x_serverless.cloud.documents import DocumentTable
+from multi_x_serverless.cloud.documents import DocumentTable, pack
 from multi_x_serverless.cloud.parallel import run_all
 from multi_x_serverless.cloud.ports import ABSENT, Attributes, Cloud, Condition, Item, Key
 from multi_x_serverless.cloud.problems import ProblemStore
@@ -111,6 +111,9 @@ def workflow_table(cloud: Cloud) -> DocumentTable[WorkflowRecord]:
     )
 
 
+_REGIONS = "regions"
+"""Attribute of a plan's item: the regions in which it has nodes, with a blank between two."""
+
 _STAGED_BY, _CHECK = "staged_by", "check"
 """Attribute of the pointer to a staged plan, and its value if a check staged it."""
 
@@ -155,8 +158,11 @@ class PlanStore:
             # never written (a crash in between) is left out; nothing points to it. Where the number is taken although
             # the pointer is free (a removal that did not reach its end), the next one is tried.
             if self._point(plan.workflow_id, self._LAST, numbered.version, item_version):
-                key = _plan_key(numbered.workflow_id, numbered.version)
-                if self._plans.put(key, numbered, condition=ABSENT) is not None:
+                key, table = _plan_key(numbered.workflow_id, numbered.version), physical_name("plans")
+                # Beside the document, for who asks of many plans where they were.
+                regions: Attributes = {_REGIONS: " ".join(sorted(numbered.regions))}
+                item = {**pack(numbered.to_document(), table), **regions}
+                if self._store.put(self._region, table, key, item, condition=ABSENT) is not None:
                     return numbered
 
     def stage(self, plan: Plan, *, by_check: bool = False) -> Plan:
@@ -257,7 +263,11 @@ class PlanStore:
         """
         found: set[str] = set()
         for item in self._store.query(self._region, physical_name("plans"), workflow_id):
-            try:
+            listed = item.attributes.get(_REGIONS)
+            if isinstance(listed, str):
+                found.update(listed.split())
+                continue
+            try:  # a plan of an older program
                 found |= self._plans.decoded(item).value.regions
             except MultiXServerlessError:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
@@ -155,18 +156,18 @@ class WorkflowRecord:
         """Where every function stays deployed."""
         return self.configuration.home_region
 
-    @property
+    @cached_property
     def manifest_ids(self) -> frozenset[str]:
         """Manifests whose runs are runs of the deployed graph: its own, and those that differ in lines or settings."""
         return self.deployments.manifest_ids(self.graph.id, self.home_region) | {self.manifest_id}
 
-    @property
+    @cached_property
     def origins(self) -> dict[str, Origin]:
         """Manifest id -> what its runs refer to, of all manifests of which that is known."""
         own = Origin(self.graph, self.home_region, self.configuration.home_share)
         return {**self.deployments.origins, self.manifest_id: own}
 
-    @property
+    @cached_property
     def graphs(self) -> dict[str, Graph]:
         """Manifest id -> what node and edge indices mean in its runs, of all manifests of which that is known."""
         return {manifest_id: origin.graph for manifest_id, origin in self.origins.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from multi_x_serverless.cloud.documents import COMPRESS_ABOVE_BYTES, MAXIMUM_STORED_BYTES, pack, unpack
 from multi_x_serverless.cloud.local import LocalCloud
 from multi_x_serverless.cloud.locks import break_locks, lock
-from multi_x_serverless.cloud.tables import PlanStore, Waiting, create_tables, delete_tables
+from multi_x_serverless.cloud.ports import Key
+from multi_x_serverless.cloud.tables import PlanStore, Waiting, create_tables, delete_tables, physical_name
 from multi_x_serverless.errors import CloudError, ConflictError, CorruptedStateError
 from multi_x_serverless.model.plan import Plan, home_plan
 from tests.fakes import FakeCloud
@@ -39,6 +41,22 @@ def test_versions_count_up_and_staging_replaces(cloud: FakeCloud) -> None:
     assert plans.unstage("text-0.0.1", 2)
     assert plans.staged("text-0.0.1") is None
     assert plans.versions("text-0.0.1") == (first, second)
+
+
+def test_where_plans_have_been_is_known_of_all_of_them(cloud: FakeCloud) -> None:
+    plans, table = PlanStore(cloud), physical_name("plans")
+    assert plans.regions("text-0.0.1") == frozenset()
+    first = plans.stage(plan())
+    placement = dict.fromkeys(first.hours[0].placement, "ca-central-1")
+    away = plans.stage(replace(plan(), hours=(replace(first.hours[0], placement=placement),)))
+    assert plans.regions("text-0.0.1") == {"us-east-1", "ca-central-1"}
+    for item in list(cloud.key_value.query(cloud.system_region, table, "text-0.0.1")):
+        of_an_older_program = {name: value for name, value in item.attributes.items() if name != "regions"}
+        cloud.key_value.put(cloud.system_region, table, item.key, of_an_older_program)
+    assert plans.regions("text-0.0.1") == {"us-east-1", "ca-central-1"}
+    assert plans.versions("text-0.0.1") == (first, away)
+    cloud.key_value.put(cloud.system_region, table, Key("text-0.0.1", "v9"), {"document": "of a newer program"})
+    assert plans.regions("text-0.0.1") == {"us-east-1", "ca-central-1"}
 
 
 def test_a_plan_that_was_unstaged_is_staged_again_as_it_was(cloud: FakeCloud) -> None:
