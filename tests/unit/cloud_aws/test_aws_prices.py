@@ -480,7 +480,7 @@ def test_without_credentials_nothing_is_asked(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
-    with pytest.raises(SignalSourceError, match="not asked of AWS") as caught:
+    with pytest.raises(SignalSourceError, match="AWS was not asked") as caught:
         impatient_cloud.price_list.quote(REGIONS)
     assert caught.value.reason == "unauthorized"
     assert stub.requests == []

@@ -288,7 +288,7 @@ class AwsSession:
             ) from error
         except (CredentialRetrievalError, NoCredentialsError, PartialCredentialsError, SSOError) as error:
             raise CloudError(
-                f"{operation} of {what}{where} was not asked of AWS: {str(error).rstrip('.')}. Give credentials ('aws "
+                f"AWS was not asked ({operation} of {what}{where}): {str(error).rstrip('.')}. Give credentials ('aws "
                 "configure', 'aws sso login', or a profile by --profile), or use the embedded cloud (--cloud local); "
                 "'multi_x_serverless doctor' tells more.",
                 operation=operation,
