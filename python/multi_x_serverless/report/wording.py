@@ -260,5 +260,5 @@ def gap_to_bound(gap: float, *, is_proven: bool) -> str:
         is_proven: Whether a status says already that nothing less is possible.
     """
     if gap <= PROVEN_GAP:
-        return percent(0.0) if is_proven else "none: nothing less is possible"
+        return percent(0.0) if is_proven else f"{percent(0.0)}: nothing less is possible"
     return percent(gap) if gap >= ROUNDED_AWAY else f"< {ROUNDED_AWAY * 100:g} %"

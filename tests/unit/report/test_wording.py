@@ -144,7 +144,7 @@ def test_hours_that_stay_home_say_nothing_of_the_distance_to_the_bound(
     ("gap", "is_proven", "expected"),
     [
         (0.0, True, "0.0 %"),
-        (2e-10, False, "none: nothing less is possible"),
+        (2e-10, False, "0.0 %: nothing less is possible"),
         (3e-5, False, "< 0.05 %"),
         (3e-5, True, "< 0.05 %"),
         (4.99e-4, False, "< 0.05 %"),
