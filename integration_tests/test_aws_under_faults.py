@@ -208,6 +208,28 @@ def of_plans(things: frozenset[str]) -> frozenset[str]:
     return frozenset(thing for thing in things if " multi-x-serverless-plans " not in thing)
 
 
+# The longest first: the others are done beside it.
+def test_removal(world: World) -> None:
+    def deployed_in_two_regions() -> None:
+        world.reset()
+        world.deploy("one")
+        world.stage()
+        world.migrate()
+
+    world.reset()
+    empty = inventory(REGIONS)
+    deployed_in_two_regions()
+    calls = record(world.remove)
+    assert inventory(REGIONS) == empty
+    for index, kind in faults_of(calls):
+        deployed_in_two_regions()
+        call, error = disturb(world.remove, index, kind)
+        where = f"{kind} at request {index}: {call}: {error}"
+        with suppress(MultiXServerlessError):  # it may be gone altogether
+            repeat(world, world.remove, error)
+        assert inventory(REGIONS) == empty, where
+
+
 def test_first_deployment(world: World) -> None:
     world.reset()
     empty = inventory(REGIONS)
@@ -288,24 +310,3 @@ def test_a_region_that_cannot_be_used_leaves_the_plan_in_force(world: World, kin
     assert outcome.outcome == "migrated"
     world.account.plane.forget()
     assert world.answer() == ({HOME, AWAY}, 2)
-
-
-def test_removal(world: World) -> None:
-    def deployed_in_two_regions() -> None:
-        world.reset()
-        world.deploy("one")
-        world.stage()
-        world.migrate()
-
-    world.reset()
-    empty = inventory(REGIONS)
-    deployed_in_two_regions()
-    calls = record(world.remove)
-    assert inventory(REGIONS) == empty
-    for index, kind in faults_of(calls):
-        deployed_in_two_regions()
-        call, error = disturb(world.remove, index, kind)
-        where = f"{kind} at request {index}: {call}: {error}"
-        with suppress(MultiXServerlessError):  # it may be gone altogether
-            repeat(world, world.remove, error)
-        assert inventory(REGIONS) == empty, where
